@@ -1,0 +1,111 @@
+package auth
+
+import (
+	"crypto"
+	"crypto/hmac"
+	_ "crypto/sha256" // the hashes of HMAC.Hash
+	_ "crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Encoding is how a signature is written.
+type Encoding uint8
+
+const (
+	// Hex, either case.
+	Hex Encoding = iota
+	// Base64, standard alphabet with padding.
+	Base64
+)
+
+// HMAC is a signature over the raw body in one header. There is no time in it:
+// a captured delivery verifies for ever, so only deduplication stops a replay.
+type HMAC struct {
+	Header   string      // its name
+	Hash     crypto.Hash // crypto.SHA256 or crypto.SHA512
+	Encoding Encoding
+	Prefix   string // in front of the signature, such as "sha256="
+}
+
+var _ Scheme = HMAC{}
+
+// Verify computes the signature under every secret, live or not, so that its
+// duration tells nothing about which one fits.
+func (m HMAC) Verify(secrets []Secret, r Request) (string, error) {
+	given, err := m.signature(r.Header)
+	if err != nil {
+		return "", err
+	}
+	id, stale := "", ""
+	for _, s := range secrets {
+		if s.key == nil {
+			continue // a zero Secret: an empty key would sign for anybody
+		}
+		ok := hmac.Equal(m.sum(s, r.Body), given)
+		live := s.live(r.Now)
+		if ok && live && id == "" {
+			id = s.ID
+		}
+		if ok && !live {
+			stale = s.ID
+		}
+	}
+	switch {
+	case id != "":
+		return id, nil
+	case stale != "":
+		return "", fmt.Errorf("%w: secret %q is not yet or no longer valid", ErrStale, stale)
+	}
+	return "", fmt.Errorf("%w: header %s fits none of %d secrets", ErrMismatch, m.Header, len(secrets))
+}
+
+// Sign sets the header. A zero Secret signs nothing.
+func (m HMAC) Sign(s Secret, body []byte, h http.Header) {
+	if s.key == nil {
+		return
+	}
+	sum := m.sum(s, body)
+	text := hex.EncodeToString(sum)
+	if m.Encoding == Base64 {
+		text = base64.StdEncoding.EncodeToString(sum)
+	}
+	h.Set(m.Header, m.Prefix+text)
+}
+
+func (m HMAC) sum(s Secret, body []byte) []byte {
+	h := hmac.New(m.Hash.New, s.key.value)
+	h.Write(body)
+	return h.Sum(nil)
+}
+
+// signature reads the one signature. Two headers are refused: which of them a
+// proxy or a library would look at is anybody's guess.
+func (m HMAC) signature(h http.Header) ([]byte, error) {
+	values := h.Values(m.Header)
+	switch {
+	case len(values) == 0 || len(values) == 1 && values[0] == "":
+		return nil, fmt.Errorf("%w: header %s is missing or empty", ErrUnsigned, m.Header)
+	case len(values) > 1:
+		return nil, fmt.Errorf("%w: header %s is there %d times, want once", ErrMismatch, m.Header, len(values))
+	}
+	text, ok := strings.CutPrefix(values[0], m.Prefix)
+	if !ok {
+		return nil, fmt.Errorf("%w: header %s does not begin with %q", ErrMismatch, m.Header, m.Prefix)
+	}
+	sum, err := m.decode(text)
+	if err != nil || len(sum) != m.Hash.Size() {
+		return nil, fmt.Errorf("%w: header %s holds no signature of %d bytes in its encoding", ErrMismatch, m.Header, m.Hash.Size())
+	}
+	return sum, nil
+}
+
+func (m HMAC) decode(text string) ([]byte, error) {
+	if m.Encoding == Base64 {
+		return base64.StdEncoding.Strict().DecodeString(text)
+	}
+	return hex.DecodeString(text)
+}

@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+)
+
+// MinSecret is the length in bytes below which a secret is refused. An empty key
+// would sign and verify happily.
+const MinSecret = 16
+
+const redacted = "[secret]"
+
+// Secret is one live secret of an endpoint. Its value leaves this package in no
+// form: printing, logging and encoding show only a mark. The value is behind a
+// pointer because fmt prints unexported fields without asking their methods.
+type Secret struct {
+	ID  string
+	key *key
+}
+
+type key struct {
+	value     []byte
+	notBefore time.Time
+	notAfter  time.Time
+}
+
+// NewSecret checks and copies a secret. id names it in metrics and envelopes. A
+// zero notBefore or notAfter is no limit.
+func NewSecret(id string, value []byte, notBefore, notAfter time.Time) (Secret, error) {
+	switch {
+	case id == "":
+		return Secret{}, fmt.Errorf("auth: a secret has no id; give each secret of an endpoint a name of its own")
+	case len(value) < MinSecret:
+		return Secret{}, fmt.Errorf("auth: secret %q has %d bytes, want at least %d", id, len(value), MinSecret)
+	case !notBefore.IsZero() && !notAfter.IsZero() && !notBefore.Before(notAfter):
+		return Secret{}, fmt.Errorf("auth: secret %q ends (%s) before it begins (%s)", id, notAfter.Format(time.RFC3339), notBefore.Format(time.RFC3339))
+	}
+	return Secret{ID: id, key: &key{value: append([]byte(nil), value...), notBefore: notBefore, notAfter: notAfter}}, nil
+}
+
+// live reports whether the secret counts at now: from notBefore on, before
+// notAfter.
+func (s Secret) live(now time.Time) bool {
+	return !now.Before(s.key.notBefore) && (s.key.notAfter.IsZero() || now.Before(s.key.notAfter))
+}
+
+// String, and the methods below, show the id and never the value.
+func (s Secret) String() string { return s.ID + redacted }
+
+// GoString serves %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// Format serves every verb, %x included.
+func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
+
+// LogValue serves slog.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalJSON serves encoding/json.
+func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// MarshalText serves other encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }

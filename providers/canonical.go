@@ -1,0 +1,92 @@
+package providers
+
+import "strings"
+
+// Volatile is a set of paths whose values say nothing, such as pre-signed links:
+// two deliveries that differ only there are the same. nil holds no path.
+type Volatile map[string]Volatile
+
+// Paths builds a set from dotted paths. Arrays are passed through: "images.link"
+// is the link of each image.
+func Paths(paths ...string) Volatile {
+	root := Volatile{}
+	for _, path := range paths {
+		at := root
+		for name := range strings.SplitSeq(path, ".") {
+			next := at[name]
+			if next == nil {
+				next = Volatile{}
+				at[name] = next
+			}
+			at = next
+		}
+	}
+	return root
+}
+
+// leaf reports whether a path of the set ends here.
+func (s Volatile) leaf() bool { return s != nil && len(s) == 0 }
+
+// Canonical writes what a value says in one form: names sorted, strings repaired,
+// numbers as written, no white space, volatile paths left out. Equal content in
+// other bytes has an equal canonical form.
+func Canonical(v *Value, without Volatile) []byte {
+	return appendCanonical(make([]byte, 0, 512), v, without)
+}
+
+func appendCanonical(b []byte, v *Value, without Volatile) []byte {
+	switch v.Kind() {
+	case Object:
+		return appendObject(b, v, without)
+	case Array:
+		b = append(b, '[')
+		for i := range v.children {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendCanonical(b, &v.children[i].value, without)
+		}
+		return append(b, ']')
+	case String:
+		return appendQuoted(b, v.text)
+	case Number, Bool:
+		return append(b, v.text...)
+	}
+	return append(b, "null"...)
+}
+
+func appendObject(b []byte, v *Value, without Volatile) []byte {
+	b = append(b, '{')
+	comma := false
+	for i := range v.children {
+		m := &v.children[i]
+		below := without[m.name]
+		if below.leaf() {
+			continue
+		}
+		if comma {
+			b = append(b, ',')
+		}
+		comma = true
+		b = append(appendQuoted(b, m.name), ':')
+		b = appendCanonical(b, &m.value, below)
+	}
+	return append(b, '}')
+}
+
+// appendQuoted escapes only what JSON demands, so that a text has one spelling.
+func appendQuoted(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c < ' ':
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}

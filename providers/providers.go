@@ -1,0 +1,163 @@
+// Package providers says what a vendor is: how its deliveries are recognised,
+// where the id of their partition key stands, what makes two of them the same,
+// and how they turn into domain events. A vendor is one value of type Provider,
+// in a folder of its own; see README.md for how to add one.
+//
+// It is not a framework: nothing here reads a clock, a network or a file, keeps
+// anything from one delivery to the next, or names a topic. It does not judge
+// who sent a delivery (package auth does) nor whether it came before (the
+// normaliser does, with the Identity made here).
+package providers
+
+import (
+	"io/fs"
+	"net/http"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Delivery is one webhook as the raw envelope keeps it.
+type Delivery struct {
+	Endpoint    string // name of the configured endpoint
+	Tenant      string
+	Environment kycv1.Environment
+	ContentType string
+	Headers     http.Header // the kept ones, canonical names
+	Body        []byte      // byte for byte what arrived
+	ReceivedAt  time.Time
+}
+
+// Provider is one vendor. Everything about it is data, except for the few pure
+// functions that read its format. All functions may be called concurrently, keep
+// no reference to the delivery, and answer the same for the same bytes.
+type Provider struct {
+	// Name is the vendor in lower case: folder, configuration, metadata.provider.
+	Name string
+	// Title is the vendor as people write it.
+	Title string
+	// MapperVersion is "<name>/<n>"; n grows when equal deliveries give other events.
+	MapperVersion string
+	// Scheme is how the sender proves itself.
+	Scheme auth.Scheme
+	// Ack is what the vendor wants to hear, and how soon.
+	Ack Ack
+	// ContentTypes are the media types accepted, without parameters. Empty: any.
+	ContentTypes []string
+	// KeepHeaders is the allow-list of headers that go into the raw envelope,
+	// canonical names. Never one that holds a credential.
+	KeepHeaders []string
+	// Key returns the id in the partition key, read by a token scan: what Parse
+	// would find at the same place. "" when it cannot be read, AccountLevel for a
+	// notice that has no subject.
+	Key func(d *Delivery) string
+	// Parse reads a delivery as far as all of its types share. It returns a
+	// *Problem: ErrMalformed, ErrRejectedContent, ErrMismatch or ErrInvalid.
+	Parse func(d *Delivery) (*Notice, error)
+	// Maps holds one function for each event type, by Notice.MapAs.
+	Maps map[string]MapFunc
+	// Verdicts are the paths of the words a verdict is read from, such as
+	// "payload.outcome". The conformance suite puts unknown words there.
+	Verdicts []string
+	// Vary makes a fresh delivery out of a fixture: the same n gives the same
+	// new event and object ids, another n gives others.
+	Vary func(body []byte, n uint64) []byte
+	// Testdata is the embedded folder "testdata": one folder for each fixture.
+	Testdata fs.FS
+}
+
+// Ack is a vendor's rule for the answer.
+type Ack struct {
+	// Success is the status code that stops retries; 0 means 200.
+	Success int
+	// Limit is how long the vendor waits for it; 0 where it does not say.
+	Limit time.Duration
+}
+
+// The vendor's limit counts from its side, so some of it is lost on the way.
+const (
+	ackMargin        = 2 * time.Second
+	ackBudgetUnknown = 3 * time.Second
+)
+
+// Budget is how long our own work on one delivery may take.
+func (a Ack) Budget() time.Duration {
+	if a.Limit <= ackMargin {
+		return ackBudgetUnknown
+	}
+	return a.Limit - ackMargin
+}
+
+// Code is the status code of a success.
+func (a Ack) Code() int {
+	if a.Success == 0 {
+		return http.StatusOK
+	}
+	return a.Success
+}
+
+// Notice is a delivery after Parse.
+type Notice struct {
+	// ID is the vendor's id of the event, at most 128 characters; "" without one.
+	ID string
+	// Type is the vendor's event type in its own spelling, as Word leaves it.
+	Type string
+	// MapAs is the key of Provider.Maps. A type without an entry is unmapped.
+	MapAs string
+	// Identity is what makes two deliveries the same. Empty: nothing is claimed,
+	// every delivery is one of its own.
+	Identity Identity
+	// Content is the canonical form of what is said: see Canonical.
+	Content []byte
+	// Doc is the parsed body.
+	Doc *Value
+}
+
+// MapFunc turns a parsed delivery into events. It is pure. It returns a *Problem
+// (ErrInvalid, ErrMismatch) for a delivery that must not become an event.
+type MapFunc func(d *Delivery, n *Notice) (Mapping, error)
+
+// Mapping is what a delivery means.
+type Mapping struct {
+	// Events in a fixed order; at least one. A mapper sets in their metadata only
+	// subject, occurred_at, vendor_sequence, flow_id, flow_version and
+	// vendor_attributes; Complete fills the rest.
+	Events []schemas.DomainEvent
+	// Incomplete says that the vendor's API knows more than this delivery tells.
+	Incomplete bool
+	// Drift is what was new to us, at most maxDrift entries.
+	Drift []Drift
+}
+
+// Drift is something a vendor sent that the mapping does not know.
+type Drift struct {
+	// Kind is ours and from a small set: "outcome", "status", "field" and so on.
+	// It may label a metric.
+	Kind string
+	// Word is the vendor's, bounded and on one line. It never labels a metric.
+	Word string
+}
+
+// maxDrift bounds what one delivery can report.
+const maxDrift = 32
+
+// Note records drift. Notes beyond the limit are dropped.
+func (m *Mapping) Note(kind, word string) {
+	if len(m.Drift) < maxDrift {
+		m.Drift = append(m.Drift, Drift{Kind: kind, Word: Word(word)})
+	}
+}
+
+// Add appends an event.
+func (m *Mapping) Add(e schemas.DomainEvent) { m.Events = append(m.Events, e) }
+
+// Map applies the mapper of the notice's type; ErrUnmapped where there is none.
+func (p *Provider) Map(d *Delivery, n *Notice) (Mapping, error) {
+	f, ok := p.Maps[n.MapAs]
+	if !ok {
+		return Mapping{}, &Problem{Field: "type", Detail: "no mapping for this event type; if it is new at " + p.Title + ", add it to Maps", Err: ErrUnmapped}
+	}
+	return f(d, n)
+}

@@ -1,0 +1,154 @@
+package providers
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// Kind is the kind of a JSON value.
+type Kind uint8
+
+// The kinds. Absent is what a path leads to where there is nothing.
+const (
+	Absent Kind = iota
+	Null
+	Bool
+	Number
+	String
+	Object
+	Array
+)
+
+func (k Kind) String() string {
+	return [...]string{"nothing", "null", "a boolean", "a number", "a string", "an object", "an array"}[k]
+}
+
+// Value is a JSON value as ReadObject builds it. All methods may be called on
+// nil, which is an absent value, so paths need no checks on the way. Read-only
+// after it is built.
+type Value struct {
+	kind     Kind
+	text     string   // content of a string, number as written, "true" or "false"
+	children []member // object: sorted by name, unique; array: in order, unnamed
+}
+
+type member struct {
+	name  string
+	value Value
+}
+
+// Kind returns the kind, Absent for nil.
+func (v *Value) Kind() Kind {
+	if v == nil {
+		return Absent
+	}
+	return v.kind
+}
+
+// At follows names through objects; nil where one is missing.
+func (v *Value) At(names ...string) *Value {
+	for _, name := range names {
+		v = v.get(name)
+	}
+	return v
+}
+
+func (v *Value) get(name string) *Value {
+	if v.Kind() != Object {
+		return nil
+	}
+	i, ok := slices.BinarySearchFunc(v.children, name, func(m member, name string) int {
+		return cmp.Compare(m.name, name)
+	})
+	if !ok {
+		return nil
+	}
+	return &v.children[i].value
+}
+
+// Given reports whether the value is there and not null.
+func (v *Value) Given() bool { return v.Kind() > Null }
+
+// Text is the content of a string; "" for anything else.
+func (v *Value) Text() string {
+	if v.Kind() != String {
+		return ""
+	}
+	return v.text
+}
+
+// Scalar is the content of a string, a number as written, "true" or "false"; ""
+// for anything else.
+func (v *Value) Scalar() string {
+	if v == nil || v.kind == Null {
+		return ""
+	}
+	return v.text
+}
+
+// True reports whether the value is the boolean true.
+func (v *Value) True() bool { return v.Kind() == Bool && v.text == "true" }
+
+// maxID is the longest id that events and keys carry, in bytes.
+const maxID = 256
+
+// ID is an id: a string, or a number as written, of 1 to 256 bytes without
+// control characters. "" for anything else.
+func (v *Value) ID() string {
+	if k := v.Kind(); k != String && k != Number {
+		return ""
+	}
+	return usableID(v.text)
+}
+
+func usableID(s string) string {
+	if len(s) > maxID || strings.ContainsFunc(s, isControl) {
+		return ""
+	}
+	return s
+}
+
+// Members yields the names and values of an object, in the order of the names.
+func (v *Value) Members() iter.Seq2[string, *Value] {
+	return func(yield func(string, *Value) bool) {
+		if v.Kind() != Object {
+			return
+		}
+		for i := range v.children {
+			if !yield(v.children[i].name, &v.children[i].value) {
+				return
+			}
+		}
+	}
+}
+
+// Items yields the elements of an array.
+func (v *Value) Items() iter.Seq[*Value] {
+	return func(yield func(*Value) bool) {
+		if v.Kind() != Array {
+			return
+		}
+		for i := range v.children {
+			if !yield(&v.children[i].value) {
+				return
+			}
+		}
+	}
+}
+
+// lastOfEach sorts by name and keeps the last of equal names: the answer that
+// encoding/json, JavaScript and Python give to a repeated name.
+func lastOfEach(ms []member) []member {
+	byName := func(a, b member) int { return cmp.Compare(a.name, b.name) }
+	slices.SortStableFunc(ms, byName)
+	out := ms[:0]
+	for i, m := range ms {
+		if i+1 < len(ms) && ms[i+1].name == m.name {
+			continue
+		}
+		out = append(out, m)
+	}
+	return out
+}
