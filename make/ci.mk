@@ -1,0 +1,60 @@
+# The checks, each as its own target; .ci/run runs them in order and prints the times.
+
+STATICCHECK := $(BIN)/staticcheck-v0.8.2
+GOVULNCHECK := $(BIN)/govulncheck-v1.8.0
+
+# compose-go is needed by one check only, so that check is a module of its own and the
+# program's go.mod stays without it.
+COMPOSECHECK := tools/composecheck
+
+# Where `make services` listens.
+KAFKA_PORT ?= 19092
+REDIS_PORT ?= 16379
+
+.PHONY: lint fmt-check vet staticcheck vulncheck e2e smoke e2e-real compose-check config-check ci
+
+lint: fmt-check vet staticcheck vulncheck ## Formatting, vet, staticcheck, known vulnerabilities
+
+fmt-check: ## Fail when gofmt would change a file
+	@files=$$(gofmt -l .) && if [ -n "$$files" ]; then \
+	  printf 'not formatted, run gofmt -w on:\n%s\n' "$$files"; exit 1; fi
+
+vet: ## go vet, the tools' module included
+	go vet ./...
+	cd $(COMPOSECHECK) && go vet ./...
+
+staticcheck: $(STATICCHECK) ## staticcheck, the tools' module included
+	$(STATICCHECK) ./...
+	cd $(COMPOSECHECK) && $(STATICCHECK) ./...
+
+vulncheck: $(GOVULNCHECK) ## Known vulnerabilities in what we call; needs vuln.go.dev or GOVULNDB
+	@./make/vulncheck.sh $(GOVULNCHECK)
+
+e2e: ## The end-to-end tests on the embedded Kafka and Redis
+	go test -count=1 -run '^Test(Embedded|OneLine)' ./e2e/...
+
+smoke: build ## The same on the binary in .bin, killed and restarted more often
+	KYCBRIDGE_TEST_BINARY=$(BIN)/kycbridge KYCBRIDGE_TEST_KILLS=$${KYCBRIDGE_TEST_KILLS:-20} \
+	  go test -count=1 -run '^Test(Embedded|OneLine)' ./e2e/...
+
+e2e-real: ## The end-to-end tests on a real Kafka and Redis; start them with make services
+	KYCBRIDGE_TEST_REQUIRE=1 KYCBRIDGE_TEST_KAFKA=127.0.0.1:$(KAFKA_PORT) KYCBRIDGE_TEST_REDIS=127.0.0.1:$(REDIS_PORT) \
+	  go test -count=1 -run '^TestReal' ./e2e/...
+
+compose-check: ## Parse docker-compose.yml and Dockerfile and check what must hold
+	cd $(COMPOSECHECK) && go test ./... && go run . ../..
+
+config-check: build ## Check the shipped configurations
+	@for file in deploy/local.yaml deploy/compose.yaml; do \
+	  KYCBRIDGE_SECRET_COMPLYCUBE=no-secret-only-a-check $(BIN)/kycbridge config check $$file || exit 1; done
+
+ci: ## All that CI runs, in its order
+	@bash .ci/run
+
+# Tools are built once per version; a new version is a new file name.
+$(STATICCHECK): PACKAGE := honnef.co/go/tools/cmd/staticcheck
+$(GOVULNCHECK): PACKAGE := golang.org/x/vuln/cmd/govulncheck
+$(STATICCHECK) $(GOVULNCHECK):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN)/install go install $(PACKAGE)@$(lastword $(subst -, ,$@))
+	@mv $(BIN)/install/$(notdir $(PACKAGE)) $@
