@@ -9,6 +9,8 @@ import (
 	"strings"
 )
 
+const dockerfileName = "Dockerfile"
+
 // instruction is one line of a Dockerfile, continuations joined.
 type instruction struct {
 	line int
@@ -25,7 +27,7 @@ type dockerfile struct {
 var known = []string{"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "LABEL", "RUN", "USER", "WORKDIR"}
 
 func readDockerfile(root string) (*dockerfile, error) {
-	text, err := os.ReadFile(filepath.Join(root, "Dockerfile"))
+	text, err := os.ReadFile(filepath.Join(root, dockerfileName))
 	if err != nil {
 		return nil, err
 	}
@@ -52,18 +54,18 @@ func parseDockerfile(text string) (*dockerfile, error) {
 		joined = ""
 		in := instruction{line: begin, name: strings.ToUpper(fields[0]), args: fields[1:]}
 		if !slices.Contains(known, in.name) {
-			return nil, fmt.Errorf("Dockerfile:%d: instruction %s, expected one of %s", begin, in.name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("%s:%d: instruction %s, expected one of %s", dockerfileName, begin, in.name, strings.Join(known, ", "))
 		}
 		if len(in.args) == 0 {
-			return nil, fmt.Errorf("Dockerfile:%d: %s without an argument", begin, in.name)
+			return nil, fmt.Errorf("%s:%d: %s without an argument", dockerfileName, begin, in.name)
 		}
 		d.instructions = append(d.instructions, in)
 	}
 	if joined != "" {
-		return nil, fmt.Errorf("Dockerfile:%d: the last line ends with \\, expected a continuation", begin)
+		return nil, fmt.Errorf("%s:%d: the last line ends with \\, expected a continuation", dockerfileName, begin)
 	}
 	if len(d.instructions) == 0 || d.instructions[0].name != "FROM" {
-		return nil, fmt.Errorf("Dockerfile: expected FROM as first instruction")
+		return nil, fmt.Errorf("%s: expected FROM as first instruction", dockerfileName)
 	}
 	return d, nil
 }
