@@ -1,0 +1,122 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+const (
+	// pingLimit bounds the question "is Kafka there" at start.
+	pingLimit = 5 * time.Second
+	// maxBackoff bounds the wait between two attempts. The library's default of
+	// 5 s would add that much to the end of every outage.
+	maxBackoff = time.Second
+	// maxDecompressBytes bounds what one fetched batch may unpack to.
+	maxDecompressBytes = 64 << 20
+	// fetchBytes bounds one fetch answer, and so what a reader holds.
+	fetchBytes = 8 << 20
+)
+
+// open connects: it asks once whether Kafka is there, so that a wrong address,
+// TLS or SASL setting is one clear error at start, and only then makes the
+// client that retries through everything. AlwaysRetryEOF belongs to the second
+// one alone: a broker that hangs up on the first byte looks like a wrong TLS or
+// SASL setting before it has ever answered, and like a restart afterwards.
+func (o Options) open(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error) {
+	if err := o.probe(ctx); err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(o.client(opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("Kafka client options: %w", err)
+	}
+	return client, nil
+}
+
+// probe asks any broker for metadata, once.
+func (o Options) probe(ctx context.Context) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(append(o.base(), o.Extra...)...)
+	if err != nil {
+		return fmt.Errorf("Kafka client options: %w", err)
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	if err := client.Ping(ctx); err != nil {
+		return o.away(err)
+	}
+	return nil
+}
+
+// away words the error of a Kafka that does not answer at start.
+func (o Options) away(err error) error {
+	advice := Advice(err)
+	if advice == "" || Classify(err) == ClassTimeout {
+		advice = unavailableAdvice
+	}
+	return fmt.Errorf("%w at %s: %w: %s", ErrUnavailable, strings.Join(o.addresses(), ", "), err, advice)
+}
+
+// client gives the options of a client for work, as opposed to the first probe.
+func (o Options) client(opts ...kgo.Opt) []kgo.Opt {
+	all := append(o.base(), kgo.AlwaysRetryEOF(), kgo.WithHooks(o.Hooks...))
+	all = append(all, opts...)
+	return append(all, o.Extra...)
+}
+
+// base gives the options that even the first probe needs.
+func (o Options) base() []kgo.Opt {
+	id := o.ClientID
+	if id == "" {
+		id = "kycbridge"
+	}
+	return []kgo.Opt{
+		kgo.SeedBrokers(o.addresses()...),
+		kgo.ClientID(id),
+		kgo.SoftwareNameAndVersion("kycbridge", "1"),
+		kgo.WithLogger(kafkaLog{o.logger()}),
+		kgo.RetryBackoffFn(backoff),
+		kgo.ProducerBatchMaxBytes(o.maxMessageBytes()),
+		kgo.RecordPartitioner(partitioner{}),
+		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
+		kgo.DialTimeout(pingLimit),
+	}
+}
+
+// backoff doubles from 50 ms to maxBackoff.
+func backoff(tries int) time.Duration {
+	if tries > 5 {
+		return maxBackoff
+	}
+	return min(maxBackoff, 50*time.Millisecond<<max(tries-1, 0))
+}
+
+// kafkaLog hands the library's log lines on. Its informational lines come once
+// a transaction, so they are ours at debug level only.
+type kafkaLog struct{ log *slog.Logger }
+
+func (l kafkaLog) Level() kgo.LogLevel {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		return kgo.LogLevelInfo
+	}
+	return kgo.LogLevelWarn
+}
+
+func (l kafkaLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
+	at := slog.LevelDebug
+	switch level {
+	case kgo.LogLevelError, kgo.LogLevelWarn:
+		// A broker that restarts makes dozens of these; what matters comes
+		// back to the caller as an error and is logged there.
+		at = slog.LevelWarn
+	}
+	l.log.Log(context.Background(), at, "kafka: "+msg, keyvals...)
+}

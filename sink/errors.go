@@ -1,0 +1,154 @@
+package sink
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Errors that callers tell apart with errors.Is. Every other error of this
+// package is best read through Classify.
+var (
+	// ErrFenced: another producer took over the transactional id, or the broker
+	// ended a transaction that ran past its time limit.
+	ErrFenced = errors.New("the transactional id was taken over")
+	// ErrTooLarge: a record exceeds the size limit; it can never be written.
+	ErrTooLarge = errors.New("the record is larger than max_message_bytes allows")
+	// ErrUnavailable: no broker could be reached or asked.
+	ErrUnavailable = errors.New("Kafka is not reachable")
+	// ErrBufferFull: as many records wait for an acknowledgement as may wait.
+	ErrBufferFull = errors.New("the producer's buffer is full")
+	// ErrClosed: the client was closed; what was in flight may be written.
+	ErrClosed = errors.New("the Kafka client is closed")
+	// ErrTopicChanged: the input topic was deleted and created anew while it
+	// was being read. Its offsets mean something else now.
+	ErrTopicChanged = errors.New("the topic was deleted and created again")
+	// ErrTopics: topics are missing or set up in a way that is refused.
+	ErrTopics = errors.New("the topics are not as they must be")
+	// ErrRebalanced: the group moved partitions, so the transaction was aborted
+	// and its records will be read again. It is normal and never an alarm.
+	ErrRebalanced = errors.New("the consumer group rebalanced")
+	// ErrBatchOpen: Poll was called while a polled batch was neither committed
+	// nor rewound. The next commit would have skipped that batch.
+	ErrBatchOpen = errors.New("the polled batch was neither committed nor rewound")
+	// ErrBroken: the session failed before and must be closed and opened anew.
+	ErrBroken = errors.New("the session failed and must be opened anew")
+)
+
+// The labels Classify returns. The set is closed, so it may label a metric.
+const (
+	ClassNone           = "none"
+	ClassFenced         = "fenced"
+	ClassTooLarge       = "too_large"
+	ClassBufferFull     = "buffer_full"
+	ClassTimeout        = "timeout"
+	ClassCanceled       = "canceled"
+	ClassClosed         = "closed"
+	ClassUnavailable    = "unavailable"
+	ClassHandshake      = "handshake"
+	ClassAuthentication = "authentication"
+	ClassAuthorization  = "authorization"
+	ClassUnknownTopic   = "unknown_topic"
+	ClassTopicChanged   = "topic_changed"
+	ClassReplicas       = "replicas"
+	ClassRebalance      = "rebalance"
+	ClassDataLoss       = "data_loss"
+	ClassDecompress     = "decompress"
+	ClassTransaction    = "transaction"
+	ClassOther          = "other"
+)
+
+// class is one row of the table behind Classify and Advice.
+type class struct {
+	label  string
+	advice string
+	is     []error
+}
+
+// classes is ordered: the first row that matches wins, so what says more
+// stands before what says less.
+func classes() []class {
+	return []class{
+		{ClassFenced, "another process uses the same instance number: give each its own --instance", []error{
+			ErrFenced, kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.FencedInstanceID,
+		}},
+		{ClassTopicChanged, "the topic was recreated: stop, read the runbook, start again", []error{ErrTopicChanged, kerr.UnknownTopicID, kerr.InconsistentTopicID}},
+		{ClassTooLarge, "raise kafka.max_message_bytes and max.message.bytes of the topics, or lower the body limit", []error{ErrTooLarge, kerr.MessageTooLarge, kerr.RecordListTooLarge}},
+		{ClassBufferFull, "Kafka takes records more slowly than they arrive: look at the brokers", []error{ErrBufferFull, kgo.ErrMaxBuffered}},
+		{ClassClosed, "the process is stopping", []error{ErrClosed, kgo.ErrClientClosed}},
+		{ClassAuthentication, "check the SASL user, password and mechanism", []error{kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState}},
+		{ClassAuthorization, "grant this user the topic, group or transactional id it asks for", []error{
+			kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
+		}},
+		{ClassUnknownTopic, "create the topics: " + CreateCommand, []error{kerr.UnknownTopicOrPartition, ErrTopics}},
+		{ClassReplicas, "a broker is down or its disk failed: bring the replicas back", []error{
+			kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.KafkaStorageError, kerr.LeaderNotAvailable, kerr.NotLeaderForPartition,
+		}},
+		{ClassRebalance, "normal while processes start, stop or move", []error{
+			ErrRebalanced, kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.UnknownMemberID,
+		}},
+		{ClassTransaction, "the transaction coordinator is busy or moving: it is tried again", []error{
+			kerr.ConcurrentTransactions, kerr.InvalidTxnState, kerr.TransactionAbortable, kerr.OperationNotAttempted,
+			kerr.UnknownProducerID, kerr.InvalidProducerIDMapping, kerr.OutOfOrderSequenceNumber, kerr.TransactionCoordinatorFenced,
+		}},
+		{ClassDecompress, "a batch in the topic unpacks to more than the limit: find out who wrote it", []error{kgo.ErrMaxDecompress}},
+		{ClassTimeout, "Kafka answers too slowly: look at the brokers and the network", []error{
+			context.DeadlineExceeded, kgo.ErrRecordTimeout, kgo.ErrRecordRetries, kerr.RequestTimedOut,
+		}},
+		{ClassCanceled, "the process is stopping", []error{context.Canceled}},
+		{ClassUnavailable, unavailableAdvice, []error{
+			ErrUnavailable, kerr.CoordinatorNotAvailable, kerr.CoordinatorLoadInProgress, kerr.NotCoordinator, kerr.BrokerNotAvailable, kerr.NetworkException,
+		}},
+	}
+}
+
+const unavailableAdvice = "start Kafka (make services) or correct kafka.brokers"
+
+// Classify puts err under one of the labels above; nil is ClassNone. The label
+// carries nothing from the error's text, so it is safe as a metric's label.
+func Classify(err error) string { return classOf(err).label }
+
+// Advice says in half a sentence what an operator can do about err; it is empty
+// for nil and for errors no advice is known for.
+func Advice(err error) string { return classOf(err).advice }
+
+func classOf(err error) class {
+	if err == nil {
+		return class{label: ClassNone}
+	}
+	if c, ok := typedClass(err); ok {
+		return c
+	}
+	for _, c := range classes() {
+		for _, target := range c.is {
+			if errors.Is(err, target) {
+				return c
+			}
+		}
+	}
+	var network *net.OpError
+	if errors.As(err, &network) {
+		return class{label: ClassUnavailable, advice: unavailableAdvice}
+	}
+	return class{label: ClassOther}
+}
+
+// typedClass covers the errors that are told by their type, not by a value.
+func typedClass(err error) (class, bool) {
+	var loss *kgo.ErrDataLoss
+	if errors.As(err, &loss) {
+		return class{label: ClassDataLoss, advice: "the broker lost records it had acknowledged: read the runbook"}, true
+	}
+	var eof *kgo.ErrFirstReadEOF
+	var cert *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	if errors.As(err, &eof) || errors.As(err, &cert) || errors.As(err, &authority) {
+		return class{label: ClassHandshake, advice: "TLS or SASL differs between this side and the broker: compare both"}, true
+	}
+	return class{}, false
+}

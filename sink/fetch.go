@@ -1,0 +1,130 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// fetch asks for the records from s.position on and notes how far the answer
+// reaches. A scan fetches by itself because a consumer shows only records: an
+// answer made of aborted ones, or of none, would leave it not knowing that the
+// end is reached.
+func (s *scan) fetch(ctx context.Context) ([]*kgo.Record, error) {
+	answer, err := s.request(ctx)
+	if err == nil {
+		err = kerr.ErrorForCode(answer.ErrorCode)
+	}
+	switch {
+	case err == nil:
+		return s.read(answer)
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		return nil, s.outOfRange(ctx)
+	case errors.Is(err, kerr.UnknownTopicID) || time.Since(s.answered) > scanPatience || !mayPass(err):
+		return nil, fmt.Errorf("reading %s partition %d at offset %d: %w", s.topic.name, s.partition, s.position, err)
+	}
+	if !pause(ctx, 100*time.Millisecond) {
+		return nil, ctx.Err()
+	}
+	if found, err := lookup(ctx, s.reader.client, s.topic.name); err == nil {
+		s.topic.leaders = found.leaders
+	}
+	return nil, nil
+}
+
+// mayPass tells errors that a moved leader or a restarted broker explains.
+func mayPass(err error) bool {
+	if kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.Is(err, errNoAnswer) {
+		return true
+	}
+	class := Classify(err)
+	return class == ClassUnavailable || class == ClassReplicas || class == ClassTimeout
+}
+
+// errNoAnswer: the broker answered the request but not the partition, as it does
+// while it throttles.
+var errNoAnswer = errors.New("the broker's answer leaves the partition out")
+
+// request sends one fetch to the partition's leader.
+func (s *scan) request(ctx context.Context) (*kmsg.FetchResponseTopicPartition, error) {
+	req := kmsg.NewPtrFetchRequest()
+	req.ReplicaID = -1
+	req.MaxWaitMillis = 500
+	req.MinBytes = 1
+	req.MaxBytes = fetchBytes
+	req.IsolationLevel = 1
+	req.SessionEpoch = -1
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic, topic.TopicID = s.topic.name, s.topic.id
+	partition := kmsg.NewFetchRequestTopicPartition()
+	partition.Partition = s.partition
+	partition.CurrentLeaderEpoch = -1
+	partition.FetchOffset = s.position
+	partition.LastFetchedEpoch = -1
+	partition.LogStartOffset = -1
+	partition.PartitionMaxBytes = fetchBytes
+	topic.Partitions = append(topic.Partitions, partition)
+	req.Topics = append(req.Topics, topic)
+
+	answer, err := s.reader.client.Broker(int(s.topic.leaders[s.partition])).Request(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	resp, ok := answer.(*kmsg.FetchResponse)
+	if !ok {
+		return nil, errNoAnswer
+	}
+	if err := kerr.ErrorForCode(resp.ErrorCode); err != nil {
+		return nil, err
+	}
+	if len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 {
+		return nil, errNoAnswer
+	}
+	return &resp.Topics[0].Partitions[0], nil
+}
+
+// read decodes an answer. Two answers in a row that hold nothing although
+// everything up to the end is decided mean that there is nothing left.
+func (s *scan) read(answer *kmsg.FetchResponseTopicPartition) ([]*kgo.Record, error) {
+	s.answered = time.Now()
+	opts := kgo.ProcessFetchPartitionOpts{
+		Offset: s.position, IsolationLevel: kgo.ReadCommitted(), Topic: s.topic.name, Partition: s.partition,
+	}
+	decoded, next := kgo.ProcessFetchPartition(opts, answer, s.reader.decoder, nil)
+	if decoded.Err != nil {
+		return nil, fmt.Errorf("reading %s partition %d at offset %d: %w", s.topic.name, s.partition, s.position, decoded.Err)
+	}
+	if next > s.position {
+		s.empty = 0
+		s.fetched = next
+		return decoded.Records, nil
+	}
+	if answer.LastStableOffset >= s.end {
+		s.empty++
+	}
+	if s.empty >= 2 {
+		s.fetched = s.end
+	}
+	return nil, nil
+}
+
+// outOfRange finds out on which side of the log the position fell off.
+func (s *scan) outOfRange(ctx context.Context) error {
+	listed, err := s.reader.admin.ListStartOffsets(ctx, s.topic.name)
+	starts, err := offsets(s.topic.name, listed, err)
+	if err != nil {
+		return err
+	}
+	if start := starts[s.partition]; s.position < start {
+		s.resume(start)
+		return nil
+	}
+	return fmt.Errorf("topic %s partition %d lost records: offset %d was there and is past the end of the log now", s.topic.name, s.partition, s.position)
+}

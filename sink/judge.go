@@ -1,0 +1,112 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// topicState is a topic as found. Settings that could not be read are zero.
+type topicState struct {
+	partitions      int32
+	replication     int
+	minISR          int
+	maxMessageBytes int
+	unclean         bool // a replica that lags may become leader, losing records
+}
+
+// judge compares the topics that were found with what must be. Problems that
+// break the protocol are an error always; problems of safety are warnings, or
+// an error too under Refuse.
+func judge(o Options, s TopicSettings, found map[string]topicState) (warnings []string, err error) {
+	var errs []error
+	if list := absent(o, found); len(list) > 0 {
+		errs = append(errs, fmt.Errorf("topics are missing: %s: create them with %s", strings.Join(list, ", "), CreateCommand))
+	}
+	if list := unequal(o, found); len(list) > 0 {
+		errs = append(errs, fmt.Errorf("topics that must have one partition count differ: %s: delete the empty ones and run %s, or see the runbook for raising the count", strings.Join(list, ", "), CreateCommand))
+	}
+	size := int(o.maxMessageBytes())
+	if list := where(o, found, func(t topicState) (int, bool) {
+		return t.maxMessageBytes, t.maxMessageBytes > 0 && t.maxMessageBytes < size
+	}); len(list) > 0 {
+		errs = append(errs, fmt.Errorf("max.message.bytes is below kafka.max_message_bytes %d: %s: raise it on these topics", size, strings.Join(list, ", ")))
+	}
+	warnings = unsafe(o, found)
+	if s.withDefaults().Safety == Refuse {
+		for _, w := range warnings {
+			errs = append(errs, errors.New(w+" (topics.safety: WARN accepts it)"))
+		}
+		warnings = nil
+	}
+	if len(errs) > 0 {
+		return warnings, fmt.Errorf("%w: %w", ErrTopics, errors.Join(errs...))
+	}
+	return warnings, nil
+}
+
+// unsafe names settings under which the loss of one broker may lose records.
+func unsafe(o Options, found map[string]topicState) []string {
+	var out []string
+	add := func(text string, list []string) {
+		if len(list) > 0 {
+			out = append(out, text+": "+strings.Join(list, ", "))
+		}
+	}
+	add("replication factor below 3", where(o, found, func(t topicState) (int, bool) {
+		return t.replication, t.replication < 3
+	}))
+	add("min.insync.replicas below 2", where(o, found, func(t topicState) (int, bool) {
+		return t.minISR, t.minISR > 0 && t.minISR < 2
+	}))
+	add("unclean.leader.election.enable is on", where(o, found, func(t topicState) (int, bool) {
+		return 1, t.unclean
+	}))
+	return out
+}
+
+// absent lists the topics that were not found, in the catalogue's order.
+func absent(o Options, found map[string]topicState) []string {
+	var list []string
+	for _, topic := range schemas.Topics() {
+		if _, ok := found[o.Topic(topic.Base)]; !ok {
+			list = append(list, o.Topic(topic.Base))
+		}
+	}
+	return list
+}
+
+// unequal lists all topics that share a partition count, if they do not.
+func unequal(o Options, found map[string]topicState) []string {
+	var list []string
+	var counts []int32
+	for _, topic := range schemas.Topics() {
+		if t, ok := found[o.Topic(topic.Base)]; ok && topic.CoPartitioned {
+			list = append(list, fmt.Sprintf("%s (%d)", o.Topic(topic.Base), t.partitions))
+			counts = append(counts, t.partitions)
+		}
+	}
+	if len(slices.Compact(slices.Sorted(slices.Values(counts)))) < 2 {
+		return nil
+	}
+	return list
+}
+
+// where lists the found topics for which test holds, with the value it gives.
+func where(o Options, found map[string]topicState, test func(topicState) (int, bool)) []string {
+	var list []string
+	for _, topic := range schemas.Topics() {
+		name := o.Topic(topic.Base)
+		t, ok := found[name]
+		if !ok {
+			continue
+		}
+		if value, hit := test(t); hit {
+			list = append(list, fmt.Sprintf("%s (%d)", name, value))
+		}
+	}
+	return list
+}

@@ -1,0 +1,79 @@
+package sink
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Poll returns up to max records, those of one partition in offset order, or
+// nothing when ctx ends first. The batch is then open: it must be given to
+// Commit or Rewind before the next Poll, because a commit covers everything
+// that was polled. An error comes without records; errors that do not wrap
+// ErrBroken, ErrFenced, ErrTopicChanged or ErrClosed are worth a log line, and
+// polling goes on.
+func (s *Session) Poll(ctx context.Context, max int) ([]*kgo.Record, error) {
+	if s.broken != nil {
+		return nil, s.brokenError()
+	}
+	if s.open {
+		return nil, ErrBatchOpen
+	}
+	if err := s.queued; err != nil {
+		s.queued = nil
+		return nil, err
+	}
+	fetches := s.txn.PollRecords(ctx, max)
+	err := s.fetchError(ctx, fetches)
+	records := fetches.Records()
+	if s.broken != nil || len(records) == 0 {
+		return nil, err
+	}
+	// Records that came beside an error are handed out first: dropping them
+	// here would let the next commit pass over them.
+	s.queued = err
+	s.open = true
+	slices.SortStableFunc(records, func(a, b *kgo.Record) int {
+		return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+	})
+	return records, nil
+}
+
+// fetchError collects what went wrong beside the records, and notices when the
+// input is no longer the topic it was.
+func (s *Session) fetchError(ctx context.Context, fetches kgo.Fetches) error {
+	var errs []error
+	fetches.EachTopic(func(t kgo.FetchTopic) {
+		if t.Topic == s.input.name && t.TopicID != (TopicID{}) && t.TopicID != s.input.id {
+			s.broken = ErrTopicChanged
+		}
+	})
+	fetches.EachError(func(topic string, partition int32, err error) {
+		switch {
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return
+		case errors.Is(err, kgo.ErrClientClosed):
+			s.broken = ErrClosed
+		case Classify(err) == ClassTopicChanged:
+			s.broken = ErrTopicChanged
+		default:
+			errs = append(errs, fmt.Errorf("reading %s partition %d: %w", topic, partition, err))
+		}
+	})
+	if s.broken != nil {
+		return s.brokenError()
+	}
+	return errors.Join(errs...)
+}
+
+// brokenError says why the session can only be closed.
+func (s *Session) brokenError() error {
+	if errors.Is(s.broken, ErrTopicChanged) {
+		return fmt.Errorf("%w: topic %s: stop, read the runbook for recreated topics, start again", ErrTopicChanged, s.input.name)
+	}
+	return errors.Join(ErrBroken, s.broken)
+}

@@ -1,0 +1,128 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Reader asks the log for what repair, recovery, lag and tail need. It joins no
+// group and is safe for concurrent use.
+type Reader struct {
+	client  *kgo.Client
+	admin   *kadm.Client
+	opts    Options
+	decoder kgo.Decompressor
+}
+
+// OpenReader connects a reader. ctx bounds the start only.
+func OpenReader(ctx context.Context, o Options) (*Reader, error) {
+	client, err := o.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	decoder, ok := client.OptValue(kgo.WithDecompressor).(kgo.Decompressor)
+	if !ok {
+		client.Close()
+		return nil, errors.New("the Kafka client gives no decompressor")
+	}
+	return &Reader{client: client, admin: kadm.NewClient(client), opts: o, decoder: decoder}, nil
+}
+
+// Close closes the connections; calls under way fail.
+func (r *Reader) Close() { r.client.Close() }
+
+// Ping asks whether Kafka answers.
+func (r *Reader) Ping(ctx context.Context) error { return r.client.Ping(ctx) }
+
+// Partitions gives the number of partitions and the id of a topic, by base name.
+func (r *Reader) Partitions(ctx context.Context, base string) (int, TopicID, error) {
+	t, err := lookup(ctx, r.client, r.opts.Topic(base))
+	return len(t.leaders), t.id, err
+}
+
+// Starts gives the first offset each partition still holds.
+func (r *Reader) Starts(ctx context.Context, base string) (map[int32]int64, error) {
+	topic := r.opts.Topic(base)
+	listed, err := r.admin.ListStartOffsets(ctx, topic)
+	return offsets(topic, listed, err)
+}
+
+// Ends gives each partition's end: the offset the next record will get, open
+// transactions included.
+func (r *Reader) Ends(ctx context.Context, base string) (map[int32]int64, error) {
+	topic := r.opts.Topic(base)
+	listed, err := r.admin.ListEndOffsets(ctx, topic)
+	return offsets(topic, listed, err)
+}
+
+// StableEnds gives each partition's last stable offset: where a read_committed
+// reader stops until the oldest open transaction ends.
+func (r *Reader) StableEnds(ctx context.Context, base string) (map[int32]int64, error) {
+	topic := r.opts.Topic(base)
+	listed, err := r.admin.ListCommittedOffsets(ctx, topic)
+	return offsets(topic, listed, err)
+}
+
+// after gives, for each partition, the first offset with a timestamp of t or
+// later, and the end where there is none.
+func (r *Reader) after(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
+	listed, err := r.admin.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topic)
+	return offsets(topic, listed, err)
+}
+
+// Committed gives the offsets a group has committed on a topic; a partition
+// without a commit is not in the map. The group's name is scoped.
+func (r *Reader) Committed(ctx context.Context, group, base string) (map[int32]int64, error) {
+	topic := r.opts.Topic(base)
+	answer, err := r.admin.FetchOffsetsForTopics(ctx, r.opts.Scoped(group), topic)
+	if err != nil {
+		return nil, fmt.Errorf("committed offsets of group %s: %w", r.opts.Scoped(group), err)
+	}
+	found := map[int32]int64{}
+	for partition, o := range answer[topic] {
+		if o.Err != nil {
+			return nil, fmt.Errorf("committed offset of group %s, topic %s partition %d: %w", r.opts.Scoped(group), topic, partition, o.Err)
+		}
+		if o.At >= 0 {
+			found[partition] = o.At
+		}
+	}
+	return found, nil
+}
+
+// Commit sets a group's offsets while it has no active member; with one the
+// broker refuses.
+func (r *Reader) Commit(ctx context.Context, group, base string, at map[int32]int64) error {
+	topic := r.opts.Topic(base)
+	set := kadm.Offsets{}
+	for partition, offset := range at {
+		set.AddOffset(topic, partition, offset, -1)
+	}
+	if err := r.admin.CommitAllOffsets(ctx, r.opts.Scoped(group), set); err != nil {
+		return fmt.Errorf("committing offsets of group %s (it must have no active member): %w", r.opts.Scoped(group), err)
+	}
+	return nil
+}
+
+// offsets flattens a listing of one topic.
+func offsets(topic string, listed kadm.ListedOffsets, err error) (map[int32]int64, error) {
+	if err != nil {
+		return nil, fmt.Errorf("offsets of topic %s: %w", topic, err)
+	}
+	if len(listed[topic]) == 0 {
+		return nil, missing(topic)
+	}
+	found := map[int32]int64{}
+	for partition, o := range listed[topic] {
+		if o.Err != nil {
+			return nil, fmt.Errorf("offset of topic %s partition %d: %w", topic, partition, o.Err)
+		}
+		found[partition] = o.Offset
+	}
+	return found, nil
+}

@@ -1,0 +1,140 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// Commit writes out and the offsets of the open batch in one transaction.
+//
+// (true, nil): all of it is committed, and every Offset of out is set.
+// (false, nil): nothing is, the batch will be polled again; AbortReason says
+// why (ErrRebalanced is normal). With any error the outcome is unknown or the
+// session is of no more use: Close it and open a new one with the same
+// transactional id, which ends whatever is left of the transaction.
+//
+// ctx should end only when the process does: cancelling it in the middle makes
+// the outcome unknowable.
+func (s *Session) Commit(ctx context.Context, out []*schemas.Outgoing) (committed bool, err error) {
+	if s.broken != nil {
+		return false, s.brokenError()
+	}
+	records, err := s.opts.encode(out)
+	if err != nil {
+		return false, s.fail("encode", err)
+	}
+	if err := s.txn.Begin(); err != nil {
+		return false, s.fail("begin", err)
+	}
+	produced, err := s.produce(ctx, records)
+	if err != nil {
+		return false, s.fail("flush", err)
+	}
+	committed, err = s.end(ctx, produced)
+	if err != nil || !committed {
+		return false, err
+	}
+	for i, r := range records {
+		out[i].Offset = r.Offset
+	}
+	return true, nil
+}
+
+// end finishes the transaction. produced is the first error of any record: the
+// library would commit the ones that succeeded, and with them the offset of a
+// record whose output is missing, so one failure must abort all.
+func (s *Session) end(ctx context.Context, produced error) (bool, error) {
+	try := kgo.TryCommit
+	if produced != nil {
+		try = kgo.TryAbort
+	}
+	committed, err := s.txn.End(ctx, try)
+	switch {
+	case err != nil:
+		return false, s.fail("end", errors.Join(err, produced))
+	case Classify(produced) == ClassFenced:
+		return false, s.fail("produce", produced)
+	case committed:
+		s.reason = nil
+	case produced != nil:
+		s.reason = produced
+	default:
+		s.reason = ErrRebalanced
+	}
+	s.open = false
+	return committed, nil
+}
+
+// produce writes the records into the open transaction and waits for the
+// outcome of every one. The first result is the first record's failure, after
+// which the transaction must be aborted; the second says that outcomes are
+// missing. It waits no longer than the transaction may live.
+func (s *Session) produce(ctx context.Context, records []*kgo.Record) (failed, unknown error) {
+	ctx, cancel := context.WithTimeout(ctx, s.session.TransactionTimeout)
+	defer cancel()
+	var first firstError
+	for _, r := range records {
+		// Blocks while the buffer is full, until the broker has taken some.
+		s.txn.Produce(ctx, r, func(_ *kgo.Record, err error) { first.note(err) })
+		if first.get() != nil {
+			break
+		}
+	}
+	if err := s.txn.Client().Flush(ctx); err != nil {
+		return nil, fmt.Errorf("no outcome within the transaction's time of %s: %w", s.session.TransactionTimeout, err)
+	}
+	return first.get(), nil
+}
+
+// Rewind gives the open batch back without output: the next Poll returns it
+// again. Nothing was produced, so ending an empty transaction asks no broker and
+// sets the read position back to the last committed offsets.
+func (s *Session) Rewind(ctx context.Context) error {
+	if s.broken != nil {
+		return s.brokenError()
+	}
+	if err := s.txn.Begin(); err != nil {
+		return s.fail("begin", err)
+	}
+	if _, err := s.txn.End(ctx, kgo.TryAbort); err != nil {
+		return s.fail("rewind", err)
+	}
+	s.open = false
+	return nil
+}
+
+// AbortReason says why the last Commit returned (false, nil).
+func (s *Session) AbortReason() error { return s.reason }
+
+// fail marks the session as done for and words the error.
+func (s *Session) fail(step string, err error) error {
+	err = fmt.Errorf("transaction of %s, %s: %w", s.transactionalID(), step, produceError(err))
+	s.broken = err
+	return err
+}
+
+// firstError keeps the first error noted; promises come from other goroutines.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) note(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *firstError) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
