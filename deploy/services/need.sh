@@ -26,13 +26,11 @@ check_java() {
   [ "${version:-0}" -ge 17 ] || fail "java is version ${version:-unknown}, a Kafka 4 broker needs 17 or newer: install one and put it first in PATH"
 }
 
-# The jars are kept per content of pom.xml and shared by all data folders of a checkout.
+# fetch_jars needs mvn. The jars are kept per content of pom.xml and shared by all data folders of a checkout.
 libs=$root/.services/lib/$(cksum <"$here/pom.xml" | tr ' ' '-')
 
 fetch_jars() {
   [ -d "$libs" ] && return 0
-  need maven mvn
-  install_missing
   local part=$libs.part.$$ log=$root/.services/maven.log
   mkdir -p "$part"
   say "fetching Kafka's jars with Maven (about 55 MB, once)"

@@ -124,7 +124,7 @@ else
   already=
   need redis-server redis-server
   need default-jre-headless java
-  [ -d "$libs" ] || need maven mvn
+  [ -d "$libs" ] || need maven mvn # only to fetch the jars
   install_missing
   check_java
   fetch_jars
