@@ -1,0 +1,114 @@
+package ingest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Limits of the envelope's text fields, in characters, as its schema has them.
+const (
+	maxContentType = 256
+	maxHeaderValue = 8192
+	maxHeaders     = 64
+)
+
+// seal makes the envelope of an authenticated delivery and its record's key.
+func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawEnvelope, []byte) {
+	headers := e.kept(r.Header)
+	contentType := clip(r.Header.Get("Content-Type"), maxContentType)
+	key := e.key(&providers.Delivery{
+		Endpoint:    e.Name,
+		Tenant:      e.Tenant,
+		Environment: e.Environment,
+		ContentType: contentType,
+		Headers:     headerMap(headers),
+		Body:        bytes,
+		ReceivedAt:  d.receivedAt,
+	})
+	return &kycv1.RawEnvelope{
+		Provider:    e.Provider.Name,
+		Endpoint:    e.Name,
+		Tenant:      e.Tenant,
+		Environment: e.Environment,
+		ReceivedAt:  timestamppb.New(d.receivedAt),
+		Method:      r.Method,
+		ContentType: contentType,
+		Headers:     headers,
+		Body:        bytes,
+		SecretId:    d.secretID,
+		DeliveryId:  d.id.String(),
+	}, key
+}
+
+// kept copies the headers on the provider's list, in the order of their names.
+func (e *endpoint) kept(h http.Header) []*kycv1.HttpHeader {
+	var kept []*kycv1.HttpHeader
+	for _, name := range e.keep {
+		for _, value := range h[name] {
+			if len(kept) == maxHeaders {
+				return kept
+			}
+			kept = append(kept, &kycv1.HttpHeader{Name: name, Value: clip(value, maxHeaderValue)})
+		}
+	}
+	return kept
+}
+
+// headerMap gives the key rule what the normaliser will see, and no more.
+func headerMap(kept []*kycv1.HttpHeader) http.Header {
+	h := make(http.Header, len(kept))
+	for _, line := range kept {
+		h[line.GetName()] = append(h[line.GetName()], line.GetValue())
+	}
+	return h
+}
+
+// clip makes text fit for the envelope: a protobuf string must be UTF-8, and a
+// single bad byte in a header must not cost the delivery.
+func clip(text string, characters int) string {
+	text = strings.ToValidUTF8(text, string(utf8.RuneError))
+	if len(text) <= characters {
+		return text
+	}
+	for at := range text {
+		if characters == 0 {
+			return text[:at]
+		}
+		characters--
+	}
+	return text
+}
+
+// traceHeader starts the delivery's trace: the trace id is the delivery id, so
+// that one leads to the other in any log.
+func traceHeader(id uuid.UUID) schemas.Header {
+	sum := sha256.Sum256([]byte(id.String()))
+	value := make([]byte, 0, 55)
+	value = append(value, "00-"...)
+	value = hex.AppendEncode(value, id[:])
+	value = append(value, '-')
+	value = hex.AppendEncode(value, sum[:8])
+	value = append(value, "-01"...)
+	return schemas.Header{Key: "traceparent", Value: value}
+}
+
+// A delivery is what is known about one request while it is served.
+type delivery struct {
+	id         uuid.UUID
+	receivedAt time.Time
+	started    time.Time // monotonic; the answer is due a budget later
+	endpoint   *endpoint // nil for a path that can be none
+	secretID   string
+	size       int
+	failure    error // what the raw log said, if it said no
+}

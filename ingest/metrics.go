@@ -1,0 +1,160 @@
+package ingest
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics holds the package's counters. Labels come from the configuration and
+// from the outcome table only, never from a request: all names that nobody
+// configured share one label.
+type metrics struct {
+	started    time.Time
+	deliveries *prometheus.CounterVec
+	verified   *prometheus.CounterVec
+	oversize   *prometheus.CounterVec
+	panics     *prometheus.CounterVec
+	ack        *prometheus.HistogramVec
+	bodies     *prometheus.HistogramVec
+	nowhere    [outcomes]prometheus.Counter // requests that reached no endpoint
+	endpoints  map[string]*endpointMetrics
+	logPanic   func(endpoint, where string, v any)
+}
+
+// endpointMetrics are the counters of one endpoint, looked up once.
+type endpointMetrics struct {
+	name         string
+	outcomes     [outcomes]prometheus.Counter
+	oversize     prometheus.Counter
+	ack, bodies  prometheus.Observer
+	verified     map[string]prometheus.Counter // by secret id
+	lastAccepted atomic.Int64                  // since metrics.started; 0 before the first
+	panicked     func(where string, v any)
+}
+
+func newMetrics(logPanic func(endpoint, where string, v any)) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "kycbridge_ingest_" + name, Help: help}, labels)
+	}
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "kycbridge_ingest_" + name, Help: help, Buckets: buckets}, []string{"endpoint"})
+	}
+	m := &metrics{
+		started:    time.Now(),
+		endpoints:  map[string]*endpointMetrics{},
+		logPanic:   logPanic,
+		deliveries: counter("deliveries_total", "Requests answered, by what became of them.", "endpoint", "provider", "outcome"),
+		verified:   counter("verified_total", "Deliveries whose sender a secret proved, by its id. A secret that stays at zero can be retired.", "endpoint", "secret_id"),
+		oversize:   counter("oversize_total", "Bodies over the endpoint's limit. More than none means that deliveries are being refused.", "endpoint"),
+		panics:     counter("panics_total", "Panics of a provider's code, caught.", "endpoint", "where"),
+		ack: histogram("ack_seconds", "From the end of the request's header to the success code.",
+			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}),
+		bodies: histogram("body_bytes", "Size of the bodies read.", prometheus.ExponentialBuckets(256, 4, 8)),
+	}
+	for o := range outcomes {
+		m.nowhere[o] = m.deliveries.WithLabelValues(strangers, "", o.String())
+	}
+	return m
+}
+
+// forEndpoint returns the counters of an endpoint; all stand-ins share theirs.
+func (m *metrics) forEndpoint(e Endpoint) *endpointMetrics {
+	if known, ok := m.endpoints[e.Name]; ok {
+		return known
+	}
+	provider := e.Provider.Name
+	if e.Name == strangers {
+		provider = ""
+	}
+	em := &endpointMetrics{
+		name:     e.Name,
+		oversize: m.oversize.WithLabelValues(e.Name),
+		ack:      m.ack.WithLabelValues(e.Name),
+		bodies:   m.bodies.WithLabelValues(e.Name),
+		verified: map[string]prometheus.Counter{},
+	}
+	for o := range outcomes {
+		em.outcomes[o] = m.deliveries.WithLabelValues(e.Name, provider, o.String())
+	}
+	if e.Name != strangers {
+		for _, secret := range e.Secrets {
+			em.verified[secret.ID] = m.verified.WithLabelValues(e.Name, secret.ID)
+		}
+	}
+	var lastLogged atomic.Int64
+	em.panicked = func(where string, v any) {
+		m.panics.WithLabelValues(e.Name, where).Inc()
+		if m.oncePerMinute(&lastLogged) {
+			m.logPanic(e.Name, where, v)
+		}
+	}
+	m.endpoints[e.Name] = em
+	return em
+}
+
+// oncePerMinute says yes to one caller a minute, so that a sender cannot fill
+// the log.
+func (m *metrics) oncePerMinute(last *atomic.Int64) bool {
+	now, before := m.uptime(), last.Load()
+	return (before == 0 || now-before >= int64(time.Minute)) && last.CompareAndSwap(before, now)
+}
+
+// uptime is the time since start in nanoseconds, never 0.
+func (m *metrics) uptime() int64 { return max(int64(time.Since(m.started)), 1) }
+
+// count takes down one answered request.
+func (m *metrics) count(d *delivery, o outcome) {
+	if d.endpoint == nil {
+		m.nowhere[o].Inc()
+		return
+	}
+	em := d.endpoint.metrics
+	em.outcomes[o].Inc()
+	if o == oversize {
+		em.oversize.Inc()
+	}
+	if d.size > 0 {
+		em.bodies.Observe(float64(d.size))
+	}
+	if verified, ok := em.verified[d.secretID]; ok && d.secretID != "" {
+		verified.Inc()
+	}
+	if o == accepted {
+		em.ack.Observe(time.Since(d.started).Seconds())
+		em.lastAccepted.Store(m.uptime())
+	}
+}
+
+// register gives everything to r; nil means that nobody wants it.
+func (m *metrics) register(r prometheus.Registerer, g *gate) error {
+	if r == nil {
+		return nil
+	}
+	gauge := func(name, help string, labels prometheus.Labels, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kycbridge_ingest_" + name, Help: help, ConstLabels: labels}, value)
+	}
+	all := []prometheus.Collector{
+		m.deliveries, m.verified, m.oversize, m.panics, m.ack, m.bodies,
+		gauge("requests", "Requests being served.", nil, func() float64 { return float64(g.requests.Load()) }),
+		gauge("waiting_bytes", "Bytes of bodies held, up to the raw log's word on them.", nil, func() float64 { return float64(g.bytes.Load()) }),
+	}
+	for name, em := range m.endpoints {
+		if name == strangers {
+			continue
+		}
+		all = append(all, gauge("seconds_since_accepted", "Since the last accepted delivery; before the first, since start.",
+			prometheus.Labels{"endpoint": name}, func() float64 { return m.sinceAccepted(em).Seconds() }))
+	}
+	var problems []error
+	for _, c := range all {
+		problems = append(problems, r.Register(c))
+	}
+	return errors.Join(problems...)
+}
+
+func (m *metrics) sinceAccepted(em *endpointMetrics) time.Duration {
+	return time.Since(m.started) - time.Duration(em.lastAccepted.Load())
+}

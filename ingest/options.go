@@ -1,0 +1,179 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/textproto"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// What an Options field left at zero becomes.
+const (
+	DefaultMaxBody         = 1 << 20  // bytes of one body
+	DefaultMaxRequests     = 5000     // requests at a time
+	DefaultMaxWaitingBytes = 64 << 20 // bytes of all bodies held at a time
+	DefaultMaxHeaderBytes  = 32 << 10
+
+	DefaultReadHeaderTimeout = 5 * time.Second
+	DefaultReadTimeout       = 15 * time.Second
+	DefaultIdleTimeout       = 60 * time.Second
+	DefaultDrainDelay        = 5 * time.Second
+	DefaultFlushTimeout      = 5 * time.Second
+)
+
+// answerTime is what an answer may take on its way out once it is decided.
+const answerTime = time.Second
+
+// A rawLog keeps deliveries. Append never blocks; it calls done exactly once,
+// with nil only after the record is durable, possibly before it returns and
+// possibly long after the request was answered; the envelope is the log's
+// until then. Away says why the log cannot be written to at the moment. Close
+// writes what is buffered, within ctx.
+type rawLog interface {
+	Append(e *kycv1.RawEnvelope, key []byte, headers []schemas.Header, done func(error))
+	Away() error
+	Close(ctx context.Context) error
+}
+
+// An Endpoint is one address that one account of one vendor sends to.
+type Endpoint struct {
+	Name        string // last part of the path, [a-z0-9-]{1,63}; part of every event's identity
+	Tenant      string
+	Environment kycv1.Environment
+	Provider    providers.Provider
+	Secrets     []auth.Secret // at least one; any of them proves the sender
+	MaxBody     int64         // bytes; 0 means DefaultMaxBody
+}
+
+// Options is what New needs. Endpoints and Log are required; every number at
+// zero takes its default.
+type Options struct {
+	Endpoints []Endpoint
+	Log       rawLog
+
+	MaxRequests     int   // more at a time are answered 503 at once
+	MaxWaitingBytes int64 // bytes of bodies held at a time; beyond, 503 at once
+	MaxHeaderBytes  int
+
+	ReadHeaderTimeout time.Duration
+	ReadTimeout       time.Duration
+	IdleTimeout       time.Duration
+	DrainDelay        time.Duration // unready but still serving before the listener closes; negative means none
+	FlushTimeout      time.Duration // for the raw log's last writes
+
+	// UnreadyWhileLogAway takes the process out of rotation during a Kafka
+	// outage. Off, it stays in and answers 503 with Retry-After: an empty
+	// rotation answers what nobody here controls.
+	UnreadyWhileLogAway bool
+
+	Logger     *slog.Logger          // nil: nothing is logged
+	Registerer prometheus.Registerer // nil: nothing is registered
+	Now        func() time.Time      // wall clock for received_at and signatures; nil means time.Now
+}
+
+// Grace is how long an orderly end may take, from the end of Run's context to
+// its return: whoever kills the process must wait longer.
+func (o Options) Grace() time.Duration {
+	o = o.withDefaults()
+	return max(o.DrainDelay, 0) + o.largestBudget() + answerTime + o.FlushTimeout
+}
+
+func (o Options) largestBudget() time.Duration {
+	var largest time.Duration
+	for _, e := range o.Endpoints {
+		largest = max(largest, e.Provider.Ack.Budget())
+	}
+	return largest
+}
+
+func (o Options) withDefaults() Options {
+	orDefault(&o.MaxRequests, DefaultMaxRequests)
+	orDefault(&o.MaxWaitingBytes, DefaultMaxWaitingBytes)
+	orDefault(&o.MaxHeaderBytes, DefaultMaxHeaderBytes)
+	orDefault(&o.ReadHeaderTimeout, DefaultReadHeaderTimeout)
+	orDefault(&o.ReadTimeout, DefaultReadTimeout)
+	orDefault(&o.IdleTimeout, DefaultIdleTimeout)
+	orDefault(&o.DrainDelay, DefaultDrainDelay)
+	orDefault(&o.FlushTimeout, DefaultFlushTimeout)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Endpoints = slices.Clone(o.Endpoints)
+	for i := range o.Endpoints {
+		orDefault(&o.Endpoints[i].MaxBody, DefaultMaxBody)
+	}
+	return o
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+var endpointName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
+
+// neverKept lists headers that carry secrets: no envelope may hold them,
+// whatever a provider asks for.
+var neverKept = []string{"Authorization", "Proxy-Authorization", "Cookie"}
+
+// validate reports everything that is wrong at once.
+func (o Options) validate() error {
+	var problems []error
+	if o.Log == nil {
+		problems = append(problems, errors.New("ingest: no raw log"))
+	}
+	if len(o.Endpoints) == 0 {
+		problems = append(problems, errors.New("ingest: no endpoint; configure at least one"))
+	}
+	if o.MaxRequests < 0 || o.MaxWaitingBytes < 0 || o.MaxHeaderBytes < 0 {
+		problems = append(problems, fmt.Errorf("ingest: a limit is negative (requests %d, waiting bytes %d, header bytes %d); leave it out for its default",
+			o.MaxRequests, o.MaxWaitingBytes, o.MaxHeaderBytes))
+	}
+	seen := map[string]bool{}
+	for _, e := range o.Endpoints {
+		if seen[e.Name] {
+			problems = append(problems, fmt.Errorf("ingest: endpoint %q is there twice; give each its own name", e.Name))
+		}
+		seen[e.Name] = true
+		if err := e.validate(); err != nil {
+			problems = append(problems, fmt.Errorf("ingest: endpoint %q: %w", e.Name, err))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+func (e Endpoint) validate() error {
+	switch p := e.Provider; {
+	case !endpointName.MatchString(e.Name):
+		return errors.New("the name must be 1 to 63 of a-z, 0-9 and -")
+	case len(e.Secrets) == 0:
+		return errors.New("it has no secret; without one anybody could post to it")
+	case e.MaxBody < 0:
+		return fmt.Errorf("body limit %d is negative; leave it out for %d bytes", e.MaxBody, int64(DefaultMaxBody))
+	case p.Scheme == nil || p.Key == nil:
+		return fmt.Errorf("provider %q has no authentication scheme or no key rule", p.Name)
+	case p.Ack.Code() < 200 || p.Ack.Code() > 299:
+		return fmt.Errorf("provider %q has success code %d; it must be 200 to 299", p.Name, p.Ack.Code())
+	}
+	for _, name := range e.Provider.KeepHeaders {
+		if slices.Contains(neverKept, textproto.CanonicalMIMEHeaderKey(name)) {
+			return fmt.Errorf("provider %q keeps the header %s, which may hold a secret", e.Provider.Name, name)
+		}
+	}
+	return nil
+}

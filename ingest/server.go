@@ -1,0 +1,170 @@
+// Package ingest is the front door: it takes a vendor's webhook over HTTP and
+// puts it into the raw log, byte for byte. A success code means that the raw
+// log has it.
+//
+// It judges who sent a delivery, never what it says: a body that nobody can
+// parse is stored like any other. It does not map, does not drop duplicates,
+// and knows nothing of Kafka: the raw log is handed in.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// The phases of a server's life, in order.
+const (
+	starting int32 = iota
+	serving
+	draining // unready, but still serving, until the rotation has noticed
+	closed   // answering 503 to whatever still comes
+)
+
+// A Server takes deliveries for a fixed set of endpoints.
+type Server struct {
+	options   Options
+	directory *directory
+	gate      gate
+	metrics   *metrics
+	phase     atomic.Int32
+	logSeen   atomic.Bool // the raw log has been there once
+}
+
+// New checks the options and makes a server; it opens nothing. Errors name the
+// endpoint and what is wrong with it.
+func New(o Options) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	o = o.withDefaults()
+	s := &Server{options: o}
+	s.gate.maxRequests, s.gate.maxBytes = int64(o.MaxRequests), o.MaxWaitingBytes
+	s.metrics = newMetrics(s.notePanic)
+	var err error
+	if s.directory, err = newDirectory(o.Endpoints, s.metrics); err != nil {
+		return nil, err
+	}
+	if err := s.metrics.register(o.Registerer, &s.gate); err != nil {
+		return nil, fmt.Errorf("ingest: register metrics: %w", err)
+	}
+	return s, nil
+}
+
+// Handler serves POST /hooks/{endpoint} and nothing else.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+
+// Ready is nil when deliveries can be taken, or says what is away. Once the raw
+// log has been there, its absence counts only with UnreadyWhileLogAway.
+func (s *Server) Ready() error {
+	switch s.phase.Load() {
+	case starting:
+		return errors.New("ingest: not serving yet")
+	case draining, closed:
+		return errors.New("ingest: shutting down")
+	}
+	err := s.options.Log.Away()
+	if err == nil {
+		s.logSeen.Store(true)
+		return nil
+	}
+	if s.logSeen.Load() && !s.options.UnreadyWhileLogAway {
+		return nil
+	}
+	return fmt.Errorf("ingest: raw log away: %w", err)
+}
+
+// Run serves l until ctx ends, then drains in this order: unready, but still
+// serving for DrainDelay, so that the rotation notices; listener closed;
+// handlers done, each within its budget; raw log flushed; raw log closed. The
+// raw log goes last, because closing it first would turn what it holds into
+// deliveries that may or may not be there. Run may be called once; it takes at
+// most Options.Grace after ctx has ended.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	server := s.httpServer()
+	failed := make(chan error, 1)
+	s.phase.Store(serving)
+	go func() { failed <- server.Serve(l) }()
+	var problem error
+	select {
+	case err := <-failed:
+		problem = fmt.Errorf("ingest: serve %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+		s.phase.Store(draining)
+		problem = s.waitForRotation(l, failed)
+	}
+	s.phase.Store(closed)
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(problem, s.finishRequests(ctx, server), s.closeLog(ctx))
+}
+
+func (s *Server) waitForRotation(l net.Listener, failed <-chan error) error {
+	delay := time.NewTimer(s.options.DrainDelay)
+	defer delay.Stop()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("ingest: serve %s while draining: %w", l.Addr(), err)
+	case <-delay.C:
+		return nil
+	}
+}
+
+func (s *Server) finishRequests(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, s.options.largestBudget()+answerTime)
+	defer cancel()
+	if err := server.Shutdown(ctx); err == nil {
+		return nil
+	}
+	left := s.gate.requests.Load() // none: only connections that never sent a request
+	_ = server.Close()
+	if left == 0 {
+		return nil
+	}
+	return fmt.Errorf("ingest: %d requests were not answered within %s and were cut off", left, s.options.largestBudget()+answerTime)
+}
+
+func (s *Server) closeLog(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.options.FlushTimeout)
+	defer cancel()
+	if err := s.options.Log.Close(ctx); err != nil {
+		return fmt.Errorf("ingest: flush the raw log within %s: %w", s.options.FlushTimeout, err)
+	}
+	return nil
+}
+
+// httpServer speaks HTTP/1.1 only: senders reach it through a proxy, and
+// HTTP/2 in the clear would add its own ways to be flooded.
+func (s *Server) httpServer() *http.Server {
+	o := s.options
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	return &http.Server{
+		Handler:                      s.Handler(),
+		DisableGeneralOptionsHandler: true,
+		Protocols:                    &protocols,
+		ReadHeaderTimeout:            o.ReadHeaderTimeout,
+		ReadTimeout:                  o.ReadTimeout,
+		WriteTimeout:                 o.ReadTimeout + o.largestBudget() + 2*time.Second,
+		IdleTimeout:                  o.IdleTimeout,
+		MaxHeaderBytes:               o.MaxHeaderBytes,
+		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+	}
+}
+
+// notePanic logs where a provider's code broke, and what Go's runtime says of
+// it. Any other panic value may quote the delivery; its type must do.
+func (s *Server) notePanic(endpoint, where string, v any) {
+	what := fmt.Sprintf("%T", v)
+	if err, ok := v.(runtime.Error); ok {
+		what = err.Error()
+	}
+	s.options.Logger.Error("a provider's code panicked; without it, verify answers 503 and key falls back to the hash of the body",
+		"endpoint", endpoint, "where", where, "panic", clip(what, maxLoggedError), "stack", clip(string(debug.Stack()), 4096))
+}
