@@ -165,7 +165,6 @@ func TestAppendClassifiesRefusals(t *testing.T) {
 	}{
 		{kerr.TopicAuthorizationFailed, ClassAuthorization, true},
 		{kerr.MessageTooLarge, ClassTooLarge, false},
-		{kerr.UnknownTopicID, ClassTopicChanged, true},
 	}
 	for _, test := range tests {
 		t.Run(test.err.Message, func(t *testing.T) {

@@ -53,13 +53,12 @@ func (o Options) encode(out []*schemas.Outgoing) ([]*kgo.Record, error) {
 	return records, nil
 }
 
-// record builds one record. The bytes are deterministic: the same message is
-// the same value in every run.
+// record builds one record.
 func (o Options) record(base string, m proto.Message, key []byte, partition int32, headers []schemas.Header) (*kgo.Record, error) {
 	if len(key) == 0 {
 		return nil, errors.New("a record for topic " + o.Topic(base) + " has no key: keys are never empty")
 	}
-	value, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	value, err := schemas.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("message %s cannot be encoded: %w", name(m), err)
 	}

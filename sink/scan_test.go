@@ -1,0 +1,209 @@
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// transaction writes records under an id and ends the transaction, or leaves it
+// open.
+func transaction(t *testing.T, o Options, id string, n int, end *kgo.TransactionEndTry) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(o.client(kgo.TransactionalID(id))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	if err := client.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		r := &kgo.Record{Topic: o.Topic(schemas.DispositionTopic), Partition: 0, Key: []byte("k"), Value: fmt.Appendf(nil, "%s-%d", id, i)}
+		if err := client.ProduceSync(testContext(t), r).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if end != nil {
+		if err := client.EndTransaction(testContext(t), *end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return client
+}
+
+func scanValues(t *testing.T, r *Reader, from Start) ([]string, int64) {
+	t.Helper()
+	var values []string
+	next, err := r.Scan(testContext(t), schemas.DispositionTopic, 0, from, func(rec *kgo.Record) error {
+		values = append(values, string(rec.Value))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return values, next
+}
+
+var abort, commit = kgo.TryAbort, kgo.TryCommit
+
+func TestScanReachesTheEndPastAbortedTails(t *testing.T) {
+	onEach(t, func(t *testing.T, o Options) {
+		r := openReader(t, o)
+		if values, next := scanValues(t, r, Start{}); next != 0 || len(values) != 0 {
+			t.Errorf("empty log: %v, next %d", values, next)
+		}
+		transaction(t, o, "a", 2, &commit) // offsets 0 1, marker 2
+		transaction(t, o, "b", 3, &abort)  // 3 4 5, marker 6
+		values, next := scanValues(t, r, Start{})
+		if want := []string{"a-0", "a-1"}; !slices.Equal(values, want) || next != 7 {
+			t.Errorf("got %v, next %d, want %v, next 7", values, next, want)
+		}
+		for _, from := range []int64{1, 2, 3, 6, 7} {
+			values, next := scanValues(t, r, Start{Offset: from})
+			if want := max(0, 2-from); next != 7 || int64(len(values)) != want {
+				t.Errorf("from %d: %v, next %d, want %d values, next 7", from, values, next, want)
+			}
+		}
+	})
+}
+
+func TestScanWaitsForOpenTransactions(t *testing.T) {
+	onEach(t, func(t *testing.T, o Options) {
+		r := openReader(t, o)
+		transaction(t, o, "a", 1, &commit)
+		open := transaction(t, o, "b", 1, nil)
+		transaction(t, o, "c", 1, &commit)
+		first := make(chan struct{})
+		go func() {
+			<-first
+			if err := open.EndTransaction(testContext(t), kgo.TryCommit); err != nil {
+				t.Error(err)
+			}
+		}()
+		var values []string
+		next, err := r.Scan(testContext(t), schemas.DispositionTopic, 0, Start{}, func(rec *kgo.Record) error {
+			if values = append(values, string(rec.Value)); len(values) == 1 {
+				close(first)
+			}
+			return nil
+		})
+		// 0 a, 1 marker, 2 b open, 3 c, 4 marker: the end is 5, b's marker is beyond.
+		if want := []string{"a-0", "b-0", "c-0"}; err != nil || next != 5 || !slices.Equal(values, want) {
+			t.Errorf("got %v, next %d, %v, want %v, next 5", values, next, err, want)
+		}
+	})
+}
+
+func TestScanStartsAtATime(t *testing.T) {
+	onEach(t, func(t *testing.T, o Options) {
+		client, err := kgo.NewClient(o.client()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		base := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+		for i := range 5 {
+			r := &kgo.Record{Topic: o.Topic(schemas.DispositionTopic), Partition: 0, Key: []byte("k"),
+				Value: fmt.Appendf(nil, "%d", i), Timestamp: base.Add(time.Duration(i) * time.Minute)}
+			if err := client.ProduceSync(testContext(t), r).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := openReader(t, o)
+		tests := []struct {
+			at   time.Time
+			want []string
+		}{
+			{base.Add(-time.Minute), []string{"0", "1", "2", "3", "4"}},
+			{base.Add(3 * time.Minute), []string{"3", "4"}},
+			{base.Add(3*time.Minute + time.Millisecond), []string{"4"}},
+			{base.Add(time.Hour * 2), nil},
+		}
+		for _, test := range tests {
+			if got, next := scanValues(t, r, Start{Time: test.at}); !slices.Equal(got, test.want) || next != 5 {
+				t.Errorf("from %s: %v, next %d, want %v, next 5", test.at, got, next, test.want)
+			}
+		}
+	})
+}
+
+func TestScanResumesAtTheLogStart(t *testing.T) {
+	cluster, o := fake(t)
+	transaction(t, o, "a", 4, &commit)
+	if err := cluster.DeleteRecords(o.Topic(schemas.DispositionTopic), 0, 2); err != nil {
+		t.Fatal(err)
+	}
+	values, next := scanValues(t, openReader(t, o), Start{Offset: 1})
+	if want := []string{"a-2", "a-3"}; next != 5 || !slices.Equal(values, want) {
+		t.Errorf("got %v, next %d, want %v, next 5", values, next, want)
+	}
+}
+
+func TestScanEndsWithTheCallersError(t *testing.T) {
+	_, o := fake(t)
+	transaction(t, o, "a", 4, &commit)
+	stop := errors.New("enough")
+	next, err := openReader(t, o).Scan(testContext(t), schemas.DispositionTopic, 0, Start{}, func(rec *kgo.Record) error {
+		if rec.Offset == 2 {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) || next != 2 {
+		t.Errorf("next %d, %v, want 2 and the caller's error", next, err)
+	}
+}
+
+func TestScanFollowsAMovedLeader(t *testing.T) {
+	cluster, o := fake(t)
+	transaction(t, o, "a", 3, &commit)
+	node, _, err := cluster.AddNode(-1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moved := false
+	var values []string
+	r := openReader(t, o)
+	s, err := r.begin(testContext(t), schemas.DispositionTopic, 0, Start{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s.position < s.end {
+		if !moved {
+			if err := cluster.MoveTopicPartition(s.topic.name, 0, node); err != nil {
+				t.Fatal(err)
+			}
+			moved = true
+		}
+		records, err := s.fetch(testContext(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range records {
+			values = append(values, string(rec.Value))
+		}
+		s.position = min(s.fetched, s.end)
+	}
+	if want := []string{"a-0", "a-1", "a-2"}; !slices.Equal(values, want) {
+		t.Errorf("got %v, want %v", values, want)
+	}
+}
+
+func TestScanRefusesUnknownPlaces(t *testing.T) {
+	_, o := fake(t)
+	r := openReader(t, o)
+	none := func(*kgo.Record) error { return nil }
+	if _, err := r.Scan(testContext(t), schemas.DispositionTopic, 9, Start{}, none); err == nil {
+		t.Error("partition 9 of 2 was scanned")
+	}
+	if _, err := r.Scan(testContext(t), "nowhere", 0, Start{}, none); Classify(err) != ClassUnknownTopic {
+		t.Errorf("unknown topic: %v", err)
+	}
+}
