@@ -22,7 +22,7 @@ install_missing() {
 
 check_java() {
   local version
-  version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1)
+  version=$(java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p')
   [ "${version:-0}" -ge 17 ] || fail "java is version ${version:-unknown}, a Kafka 4 broker needs 17 or newer: install one and put it first in PATH"
 }
 
