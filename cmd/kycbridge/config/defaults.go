@@ -1,0 +1,121 @@
+package config
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/kycbridge/kycbridge/schemas"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
+)
+
+// Defaults, as the comments of config.proto promise them; a test compares the
+// two.
+const (
+	defaultClientID        = "kycbridge"
+	defaultMaxMessageBytes = 4 << 20
+
+	defaultPartitions           = 12
+	defaultRawRetention         = 14 * 24 * time.Hour
+	defaultDomainRetention      = 30 * 24 * time.Hour
+	defaultDispositionRetention = 400 * 24 * time.Hour
+	defaultDeadLetterRetention  = 30 * 24 * time.Hour
+
+	defaultMaxBody           = 1 << 20
+	defaultMaxRequests       = 5000
+	defaultMaxWaitingBody    = 64 << 20
+	defaultReadHeaderTimeout = 5 * time.Second
+	defaultReadTimeout       = 15 * time.Second
+	defaultIdleTimeout       = 60 * time.Second
+	defaultDrainDelay        = 5 * time.Second
+	defaultRetryAfter        = 5 * time.Second
+
+	defaultSlots              = 2
+	defaultBatchRecords       = 500
+	defaultSessionTimeout     = 10 * time.Second
+	defaultHeartbeat          = 2 * time.Second
+	defaultTransactionTimeout = 15 * time.Second
+	defaultShutdownGrace      = 10 * time.Second
+
+	// A mark outlives its raw record by this much.
+	dedupeMargin       = 2 * 24 * time.Hour
+	defaultConfirmWait = 2 * time.Second
+
+	defaultTenant = "default"
+)
+
+// applyDefaults fills in what the file leaves out. It is the one place that
+// does; everything after it reads values and asks no questions.
+func applyDefaults(m *configv1.Config) {
+	kafkaDefaults(orNew(&m.Kafka))
+	topicDefaults(orNew(&m.Topics))
+	ingestDefaults(orNew(&m.Ingest))
+	normalizeDefaults(orNew(&m.Normalize))
+	orNew(&m.Redis)
+	orNew(&m.Admin)
+	d := orNew(&m.Dedupe)
+	or(&d.Ttl, m.Topics.RawRetention.AsDuration()+dedupeMargin)
+	or(&d.ConfirmWait, defaultConfirmWait)
+	for _, e := range m.Endpoints {
+		orValue(&e.Tenant, defaultTenant)
+		orValue(&e.MaxBodyBytes, m.Ingest.MaxBodyBytes)
+	}
+}
+
+func kafkaDefaults(k *configv1.Kafka) {
+	orValue(&k.TopicPrefix, schemas.DefaultPrefix)
+	orValue(&k.ClientId, defaultClientID)
+	orValue(&k.Compression, configv1.Compression_COMPRESSION_NONE)
+	orValue(&k.RawCompression, configv1.Compression_COMPRESSION_LZ4)
+	orValue(&k.MaxMessageBytes, defaultMaxMessageBytes)
+}
+
+func topicDefaults(t *configv1.Topics) {
+	orValue(&t.Partitions, defaultPartitions)
+	orValue(&t.Safety, configv1.Safety_SAFETY_WARN)
+	or(&t.RawRetention, defaultRawRetention)
+	or(&t.DomainRetention, defaultDomainRetention)
+	or(&t.DispositionRetention, defaultDispositionRetention)
+	or(&t.DeadletterRetention, defaultDeadLetterRetention)
+}
+
+func ingestDefaults(i *configv1.Ingest) {
+	orValue(&i.MaxBodyBytes, defaultMaxBody)
+	orValue(&i.MaxRequests, defaultMaxRequests)
+	orValue(&i.MaxWaitingBodyBytes, defaultMaxWaitingBody)
+	or(&i.ReadHeaderTimeout, defaultReadHeaderTimeout)
+	or(&i.ReadTimeout, defaultReadTimeout)
+	or(&i.IdleTimeout, defaultIdleTimeout)
+	or(&i.DrainDelay, defaultDrainDelay)
+	or(&i.RetryAfter, defaultRetryAfter)
+}
+
+func normalizeDefaults(n *configv1.Normalize) {
+	orValue(&n.Slots, defaultSlots)
+	orValue(&n.BatchRecords, defaultBatchRecords)
+	or(&n.SessionTimeout, defaultSessionTimeout)
+	or(&n.HeartbeatInterval, defaultHeartbeat)
+	or(&n.TransactionTimeout, defaultTransactionTimeout)
+	or(&n.ShutdownGrace, defaultShutdownGrace)
+}
+
+// or sets a duration that the file does not have; "0s" is had.
+func or(field **durationpb.Duration, fallback time.Duration) {
+	if *field == nil {
+		*field = durationpb.New(fallback)
+	}
+}
+
+func orValue[T comparable](field *T, fallback T) {
+	var zero T
+	if *field == zero {
+		*field = fallback
+	}
+}
+
+func orNew[T any](field **T) *T {
+	if *field == nil {
+		*field = new(T)
+	}
+	return *field
+}

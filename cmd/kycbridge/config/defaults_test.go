@@ -1,0 +1,67 @@
+package config
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestDefaultsAreAsDocumented looks for each default in the comment of its
+// field in config.proto, where users read it.
+func TestDefaultsAreAsDocumented(t *testing.T) {
+	source, err := os.ReadFile("../../../proto/kycbridge/config/v1/config.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		field, text string
+		same        bool
+	}{
+		{"max_message_bytes", "Default 4194304", defaultMaxMessageBytes == 4194304},
+		{"partitions", "Default 12.", defaultPartitions == 12},
+		{"raw_retention", "Default 1209600s", defaultRawRetention == 1209600*time.Second},
+		{"domain_retention", "Default 2592000s", defaultDomainRetention == 2592000*time.Second},
+		{"disposition_retention", "Default 34560000s", defaultDispositionRetention == 34560000*time.Second},
+		{"deadletter_retention", "Default 2592000s", defaultDeadLetterRetention == 2592000*time.Second},
+		{"max_body_bytes", "Default 1048576", defaultMaxBody == 1048576},
+		{"max_requests", "Default 5000", defaultMaxRequests == 5000},
+		{"max_waiting_body_bytes", "Default 67108864", defaultMaxWaitingBody == 67108864},
+		{"read_header_timeout", "Default 5s", defaultReadHeaderTimeout == 5*time.Second},
+		{"read_timeout", "Default 15s", defaultReadTimeout == 15*time.Second},
+		{"idle_timeout", "Default 60s", defaultIdleTimeout == 60*time.Second},
+		{"drain_delay", "Default 5s", defaultDrainDelay == 5*time.Second},
+		{"retry_after", "Default 5s", defaultRetryAfter == 5*time.Second},
+		{"slots", "Default 2.", defaultSlots == 2},
+		{"batch_records", "Default 500", defaultBatchRecords == 500},
+		{"session_timeout", "Default 10s", defaultSessionTimeout == 10*time.Second},
+		{"heartbeat_interval", "Default 2s", defaultHeartbeat == 2*time.Second},
+		{"transaction_timeout", "Default 15s", defaultTransactionTimeout == 15*time.Second},
+		{"shutdown_grace", "Default 10s", defaultShutdownGrace == 10*time.Second},
+		{"ttl", "retention and 2 days", dedupeMargin == 48*time.Hour},
+		{"confirm_wait", "Default 2s", defaultConfirmWait == 2*time.Second},
+		{"tenant", `Default "default"`, defaultTenant == "default"},
+		{"client_id", `"kycbridge"`, defaultClientID == "kycbridge"},
+	} {
+		if comment := commentOf(string(source), tc.field); !strings.Contains(comment, tc.text) || !tc.same {
+			t.Errorf("%s: the comment %q and the code do not both say %q", tc.field, comment, tc.text)
+		}
+	}
+}
+
+// commentOf returns the comment lines above the first field of that name.
+func commentOf(source, field string) string {
+	var comment []string
+	for line := range strings.Lines(source) {
+		line = strings.TrimSpace(line)
+		switch text, isComment := strings.CutPrefix(line, "// "); {
+		case isComment:
+			comment = append(comment, text)
+		case strings.Contains(line, " "+field+" = "):
+			return strings.Join(comment, " ")
+		default:
+			comment = nil
+		}
+	}
+	return ""
+}

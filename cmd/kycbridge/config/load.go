@@ -1,0 +1,251 @@
+// Package config reads a configuration file: YAML decoded into the messages of
+// kycbridge.config.v1, variables replaced, rules checked, defaults filled in,
+// secrets read. Every error names file, line and field, and never a secret.
+//
+// It does not connect to anything, and it does not know flags.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"buf.build/go/protoyaml"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/providers"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
+)
+
+// maxFile bounds a configuration file, in bytes.
+const maxFile = 4 << 20
+
+// Needs says what a process does, and with it which parts of the file it
+// reads. What it does not need is not expanded, not checked and not kept: a
+// normalizer runs without the endpoints' secrets, an ingest without Redis'
+// password, though all share one file.
+type Needs struct {
+	Ingest    bool
+	Normalize bool
+	Vendors   []providers.Provider // those an endpoint may name
+}
+
+// Load reads the file at path. The error is an *Error unless the file cannot
+// be read at all.
+func Load(path string, lookup Lookup, needs Needs) (*Config, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data, lookup, needs)
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: no such file; name the configuration with --config, deploy/local.yaml is an example", path)
+	case err != nil:
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(data) > maxFile:
+		return nil, fmt.Errorf("%s: larger than %d bytes; is this the configuration?", path, maxFile)
+	}
+	return data, nil
+}
+
+// Parse is Load for a file already read; path only appears in errors.
+func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error) {
+	root, m, problems := decode(data)
+	if len(problems) > 0 {
+		return nil, newError(path, problems)
+	}
+	leaveOut(m, needs)
+	f := &file{root: root}
+	if f.expand(m, lookup); len(f.problems) == 0 {
+		if err := f.validate(m); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if len(f.problems) > 0 {
+		return nil, newError(path, f.problems)
+	}
+	applyDefaults(m)
+	c := f.resolve(m, needs)
+	if len(f.problems) > 0 {
+		return nil, newError(path, f.problems)
+	}
+	return c, nil
+}
+
+// leaveOut removes what a process with these needs has no business with.
+func leaveOut(m *configv1.Config, needs Needs) {
+	if !needs.Ingest {
+		m.Ingest, m.Endpoints = nil, nil
+	}
+	if !needs.Normalize {
+		m.Redis, m.Normalize, m.Dedupe = nil, nil, nil
+	}
+	if !needs.Ingest && !needs.Normalize {
+		m.Admin = nil
+	}
+}
+
+// decode turns YAML into a message as it is written: no variable replaced, no
+// rule checked. Names are checked first and alone, since a typo there makes
+// every later message misleading.
+func decode(data []byte) (*yaml.Node, *configv1.Config, []Problem) {
+	data, problems := normalLines(data)
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	root, problems := parse(data)
+	if len(problems) > 0 {
+		return nil, nil, problems
+	}
+	m := &configv1.Config{}
+	k := &keys{paths: map[position]string{}}
+	k.message(root, m.ProtoReflect().Descriptor(), "")
+	if len(k.problems) > 0 {
+		return nil, nil, k.problems
+	}
+	if err := unmarshal(data, m); err != nil {
+		return nil, nil, k.decodeProblems(err)
+	}
+	return root, m, nil
+}
+
+// unmarshal keeps a panic of the decoder from ending the process: what it was
+// given is a user's typo.
+func unmarshal(data []byte, m proto.Message) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("cannot be decoded: %v", r)
+		}
+	}()
+	return protoyaml.Unmarshal(data, m)
+}
+
+// decoderLine is how protoyaml begins an error; the lines after it quote the
+// file, which could quote a secret, and are dropped.
+var decoderLine = regexp.MustCompile(`^:(\d+):(\d+) ([^\n]*)`)
+
+func (k *keys) decodeProblems(err error) []Problem {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []Problem{{Text: oneLine(err.Error())}}
+	}
+	var problems []Problem
+	for _, each := range joined.Unwrap() {
+		found := decoderLine.FindStringSubmatch(each.Error())
+		if found == nil {
+			problems = append(problems, Problem{Text: oneLine(each.Error())})
+			continue
+		}
+		line, _ := strconv.Atoi(found[1])
+		column, _ := strconv.Atoi(found[2])
+		p := Problem{Line: line, Column: column, Field: k.paths[position{line, column}], Text: found[3]}
+		p.Text = decodeAdvice(p.Field, p.Text)
+		problems = append(problems, p)
+	}
+	return problems
+}
+
+// decodeAdvice says what to do about a decoder's message, and hides what it
+// quotes of a field that may hold a secret.
+func decodeAdvice(field, text string) string {
+	switch what, _, _ := strings.Cut(text, ":"); {
+	case holdsSecret(field) && quoted.MatchString(text):
+		return what + "; its value is not shown, since it may be a secret"
+	case what == "invalid duration":
+		return text + `; write it like "15s", "2m30s" or "336h"`
+	case strings.HasPrefix(text, "expected bool"):
+		return text + "; write true or false"
+	}
+	return text
+}
+
+// oneLine keeps the first line of a text.
+func oneLine(text string) string {
+	first, _, _ := strings.Cut(text, "\n")
+	return first
+}
+
+// file collects problems against the nodes they come from.
+type file struct {
+	root     *yaml.Node
+	problems []Problem
+}
+
+func (f *file) expand(m *configv1.Config, lookup Lookup) {
+	e := &expander{lookup: lookup}
+	e.message(m.ProtoReflect(), nil)
+	for _, v := range e.violations {
+		f.violation(v)
+	}
+}
+
+// validate runs the rules of the schema; an error means the rules themselves
+// are broken.
+func (f *file) validate(m *configv1.Config) error {
+	err := protovalidate.Validate(m)
+	var broken *protovalidate.ValidationError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &broken):
+		return err
+	}
+	for _, v := range broken.Violations {
+		switch v.Proto.GetRuleId() {
+		case "config.endpoint_names_unique":
+			f.sameNames(m)
+		case "config.dedupe_outlives_raw":
+			f.add(fieldPath("dedupe", "ttl"), v.Proto.GetMessage())
+		default:
+			f.violation(v.Proto)
+		}
+	}
+	return nil
+}
+
+func (f *file) violation(v *validate.Violation) {
+	f.add(v.GetField().GetElements(), v.GetMessage())
+}
+
+// sameNames says which endpoints share a name; the rule only knows that some
+// do.
+func (f *file) sameNames(m *configv1.Config) {
+	first := map[string]int{}
+	for i, e := range m.Endpoints {
+		if j, twice := first[e.Name]; twice {
+			f.add(fieldPath("endpoints", i, "name"), fmt.Sprintf("%q is the name of endpoints[%d] already; every endpoint needs its own", e.Name, j))
+			continue
+		}
+		first[e.Name] = i
+	}
+}
+
+// add notes a problem at the node nearest to a field: a field that is missing
+// has none, so its message's node stands for it.
+func (f *file) add(at []*validate.FieldPathElement, text string) {
+	n := nodeAt(f.root, at)
+	f.problems = append(f.problems, Problem{
+		Line: n.Line, Column: n.Column,
+		Field: protovalidate.FieldPathString(&validate.FieldPath{Elements: at}),
+		Text:  text,
+	})
+}

@@ -1,0 +1,273 @@
+// Package kycbridge_test checks the shape of the house: which package may
+// import which, and how long a file and a function may get. It is not a test
+// of behaviour; every package has its own.
+package kycbridge_test
+
+import (
+	"maps"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/kycbridge/kycbridge/"
+
+// A room is a package, or with "/..." a package and all below it, together
+// with the rooms it may import. The most specific row wins, so every package
+// of the module has exactly one row; a package without a row fails the test.
+type room struct {
+	name  string
+	mayIn []string
+}
+
+// house is the whole table of arrows. Vendors never import each other because
+// no row allows it, and nobody imports cmd for the same reason.
+var house = []room{
+	{"cmd/kycbridge", []string{"cmd/kycbridge/config", "ingest", "normalize/...", "sink", "embedded", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
+	{"cmd/kycbridge/config", []string{"sink", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
+	{"embedded/...", []string{"embedded/...", "schemas/..."}},
+	{"ingest/...", []string{"ingest/...", "providers", "providers/auth", "schemas/..."}},
+	{"normalize/...", []string{"normalize/...", "providers", "schemas/..."}},
+	{"sink/...", []string{"sink/...", "schemas/..."}},
+	{"providers", []string{"providers/auth", "schemas/..."}},
+	{"providers/auth", nil},
+	{"providers/catalog", []string{"providers", "providers/*"}},
+	{"providers/providertest", []string{"providers", "providers/auth", "schemas/..."}},
+	{"providers/*", []string{"providers", "providers/auth", "schemas/..."}},
+	{"schemas/...", []string{"schemas/..."}},
+	{"proto/...", []string{"schemas/..."}},
+	{"tools/...", []string{"tools/...", "schemas/..."}},
+	{"e2e/...", []string{"e2e/..."}},
+}
+
+// A fence keeps a library inside the rooms that know it.
+type fence struct {
+	library string
+	rooms   []string
+}
+
+var fences = []fence{
+	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "cmd/kycbridge"}},
+	{"github.com/redis/go-redis", []string{"normalize/dedupe/..."}},
+	{"github.com/alicebob/miniredis", []string{"embedded/..."}},
+	{"github.com/spf13/cobra", []string{"cmd/kycbridge"}},
+	{"go.yaml.in/yaml", []string{"cmd/kycbridge/config"}},
+	{"buf.build/go/protoyaml", []string{"cmd/kycbridge/config"}},
+	{"net/http/pprof", nil},
+}
+
+// A reach says what a room must not pull in, however indirectly: consumers
+// import schemas, and should not compile a Kafka client for it.
+var reaches = []struct {
+	room    string
+	library string
+}{
+	{"schemas/...", "github.com/twmb/franz-go"},
+	{"schemas/...", "github.com/redis/go-redis"},
+	{"schemas/...", "github.com/prometheus/client_golang"},
+	{"providers/...", "github.com/twmb/franz-go"},
+	{"providers/...", "github.com/redis/go-redis"},
+	{"providers/...", "github.com/prometheus/client_golang"},
+	{"ingest/...", "github.com/redis/go-redis"},
+	{"ingest/...", "github.com/twmb/franz-go"},
+	{"sink/...", "github.com/redis/go-redis"},
+}
+
+func TestArrows(t *testing.T) {
+	for _, problem := range checkArrows(listDeps(t)) {
+		t.Error(problem)
+	}
+}
+
+// checkArrows judges a dependency list: every package the module needs, its
+// own included, with the packages it imports directly.
+func checkArrows(deps map[string][]string) []string {
+	var problems []string
+	for _, pkg := range slices.Sorted(maps.Keys(deps)) {
+		short, ours := strings.CutPrefix(pkg, module)
+		if !ours {
+			continue
+		}
+		row, ok := roomOf(short)
+		if !ok {
+			problems = append(problems, short+": no row in the table of arrows (layout_test.go); add one")
+			continue
+		}
+		for _, imported := range deps[pkg] {
+			problems = append(problems, checkEdge(short, row, imported)...)
+		}
+		problems = append(problems, checkReach(short, pkg, deps)...)
+	}
+	return problems
+}
+
+func checkEdge(short string, row room, imported string) []string {
+	if target, ours := strings.CutPrefix(imported, module); ours {
+		if !matchesAny(row.mayIn, target) {
+			return []string{short + " must not import " + target + "; it may import: " + strings.Join(row.mayIn, ", ")}
+		}
+		return nil
+	}
+	for _, f := range fences {
+		if within(imported, f.library) && !matchesAny(f.rooms, short) {
+			return []string{short + " must not import " + imported + "; only these may: " + strings.Join(f.rooms, ", ")}
+		}
+	}
+	return nil
+}
+
+func checkReach(short, pkg string, deps map[string][]string) []string {
+	var problems []string
+	for _, r := range reaches {
+		if !matches(r.room, short) {
+			continue
+		}
+		if path := pathTo(deps, pkg, r.library); path != nil {
+			problems = append(problems, short+" must not reach "+r.library+": "+strings.Join(path, " -> "))
+		}
+	}
+	return problems
+}
+
+// pathTo returns a shortest chain of imports from pkg to library, nil if none.
+func pathTo(deps map[string][]string, pkg, library string) []string {
+	cameFrom := map[string]string{pkg: ""}
+	queue := []string{pkg}
+	for len(queue) > 0 {
+		at := queue[0]
+		queue = queue[1:]
+		if within(at, library) {
+			var path []string
+			for ; at != ""; at = cameFrom[at] {
+				path = append([]string{at}, path...)
+			}
+			return path
+		}
+		for _, next := range deps[at] {
+			if _, seen := cameFrom[next]; !seen {
+				cameFrom[next] = at
+				queue = append(queue, next)
+			}
+		}
+	}
+	return nil
+}
+
+func within(pkg, library string) bool {
+	return pkg == library || strings.HasPrefix(pkg, library+"/")
+}
+
+// roomOf finds the most specific row: an exact name, then a star, then the
+// longest "/...".
+func roomOf(short string) (room, bool) {
+	best, score := room{}, -1
+	for _, r := range house {
+		s := len(r.name)
+		switch {
+		case !matches(r.name, short):
+			continue
+		case r.name == short:
+			s += 1000
+		case strings.HasSuffix(r.name, "/*"):
+			s += 500
+		}
+		if s > score {
+			best, score = r, s
+		}
+	}
+	return best, score >= 0
+}
+
+func matchesAny(patterns []string, short string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, short) })
+}
+
+// matches knows three forms: "a/b" itself, "a/*" one level below, "a/..." a
+// and everything below.
+func matches(pattern, short string) bool {
+	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return within(short, base)
+	}
+	ok, err := filepath.Match(pattern, short)
+	return ok && err == nil
+}
+
+// listDeps asks the go command for every package the module needs.
+func listDeps(t *testing.T) map[string][]string {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-e", "-f", `{{.ImportPath}}{{range .Imports}} {{.}}{{end}}`, "./...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list -deps: %v", err)
+	}
+	deps := map[string][]string{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		deps[words[0]] = words[1:]
+	}
+	return deps
+}
+
+// TestArrowsCanFail feeds checkArrows edges that must not exist: a check that
+// never fails proves nothing.
+func TestArrowsCanFail(t *testing.T) {
+	for _, tc := range []struct {
+		from, to string
+		want     string
+	}{
+		{"ingest", module + "normalize", "ingest must not import normalize"},
+		{"normalize", module + "ingest", "normalize must not import ingest"},
+		{"normalize", module + "sink", "normalize must not import sink"},
+		{"ingest", module + "sink", "ingest must not import sink"},
+		{"sink", module + "normalize", "sink must not import normalize"},
+		{"embedded", module + "normalize", "embedded must not import normalize"},
+		{"embedded", module + "sink", "embedded must not import sink"},
+		{"providers/complycube", module + "providers/idenfy", "must not import providers/idenfy"},
+		{"providers/complycube", module + "providers/catalog", "must not import providers/catalog"},
+		{"providers", module + "providers/complycube", "must not import providers/complycube"},
+		{"providers/auth", module + "schemas", "providers/auth must not import schemas"},
+		{"normalize", module + "providers/complycube", "must not import providers/complycube"},
+		{"cmd/kycbridge", module + "providers/complycube", "must not import providers/complycube"},
+		{"sink", module + "cmd/kycbridge", "sink must not import cmd/kycbridge"},
+		{"schemas", module + "providers", "schemas must not import providers"},
+		{"ingest", "github.com/twmb/franz-go/pkg/kgo", "ingest must not import github.com/twmb"},
+		{"normalize/dedupe", "github.com/twmb/franz-go/pkg/kgo", "normalize/dedupe must not import"},
+		{"normalize", "github.com/redis/go-redis/v9", "normalize must not import github.com/redis"},
+		{"sink", "github.com/redis/go-redis/v9", "sink must not reach github.com/redis"},
+		{"cmd/kycbridge", "net/http/pprof", "cmd/kycbridge must not import net/http/pprof"},
+		{"basement", "fmt", "basement: no row in the table"},
+	} {
+		t.Run(tc.from+" to "+tc.to, func(t *testing.T) {
+			got := checkArrows(map[string][]string{module + tc.from: {tc.to}})
+			if !strings.Contains(strings.Join(got, "\n"), tc.want) {
+				t.Errorf("problems are %q, want one with %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestArrowsReach shows that a library two steps away is found as well, and
+// that lawful edges raise nothing.
+func TestArrowsReach(t *testing.T) {
+	deps := map[string][]string{
+		module + "schemas":   {"example.com/helper"},
+		"example.com/helper": {"github.com/twmb/franz-go/pkg/kgo"},
+	}
+	got := strings.Join(checkArrows(deps), "\n")
+	if !strings.Contains(got, "example.com/helper -> github.com/twmb/franz-go/pkg/kgo") {
+		t.Errorf("problems are %q, want the chain of imports", got)
+	}
+	lawful := map[string][]string{
+		module + "cmd/kycbridge":        {module + "ingest", module + "normalize", module + "sink", "github.com/twmb/franz-go/plugin/kprom"},
+		module + "ingest":               {module + "providers", module + "schemas/kyc/v1"},
+		module + "providers/catalog":    {module + "providers/complycube", module + "providers"},
+		module + "providers/complycube": {module + "providers", module + "providers/auth"},
+		module + "normalize":            {module + "normalize/dedupe", "github.com/twmb/franz-go/pkg/kgo"},
+		module + "normalize/dedupe":     {"github.com/redis/go-redis/v9"},
+	}
+	if got := checkArrows(lawful); len(got) != 0 {
+		t.Errorf("lawful edges are refused: %q", got)
+	}
+}
