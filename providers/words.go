@@ -124,3 +124,19 @@ func (m *Mapping) Time(kind string, v *Value) *timestamppb.Timestamp {
 	m.Note(kind, "")
 	return nil
 }
+
+// Fields are the names an object is known to have.
+type Fields map[string]bool
+
+// Unknown notes the names of v that are not known, as drift of kind "field".
+func (m *Mapping) Unknown(prefix string, v *Value, known ...Fields) {
+	for name := range v.Members() {
+		if slices.ContainsFunc(known, func(f Fields) bool { return f[name] }) {
+			continue
+		}
+		if !IsCode(name) {
+			name = "" // a name that is no name may be data
+		}
+		m.Note("field", prefix+name)
+	}
+}

@@ -1,0 +1,185 @@
+package complycube
+
+import (
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// matchConfirmed is an outcome that only screenings have.
+const matchConfirmed = "match_confirmed"
+
+// says is what the type of a check event says by itself.
+type says struct {
+	status, outcome string // vendor's words; "" where the type leaves it open
+	monitored       bool
+}
+
+var checkFields = providers.Fields{
+	"status": true, "outcome": true, "type": true, "result": true, "entityName": true, "enableMonitoring": true,
+	"documentId": true, "addressId": true, "livePhotoId": true, "liveVideoId": true, "options": true, "clientConsent": true,
+}
+
+var checkKinds = providers.Enum[kycv1.CheckKind]{
+	"standard_screening_check":  kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
+	"extensive_screening_check": kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
+	"document_check":            kycv1.CheckKind_CHECK_KIND_DOCUMENT,
+	"driving_license_check":     kycv1.CheckKind_CHECK_KIND_DOCUMENT,
+	"identity_check":            kycv1.CheckKind_CHECK_KIND_IDENTITY,
+	"enhanced_identity_check":   kycv1.CheckKind_CHECK_KIND_IDENTITY,
+	"face_authentication_check": kycv1.CheckKind_CHECK_KIND_FACE,
+	"age_estimation_check":      kycv1.CheckKind_CHECK_KIND_AGE,
+	"proof_of_address_check":    kycv1.CheckKind_CHECK_KIND_ADDRESS,
+	"multi_bureau_check":        kycv1.CheckKind_CHECK_KIND_REGISTRY,
+	"identity_fraud_check":      kycv1.CheckKind_CHECK_KIND_FRAUD,
+	"eid_check":                 kycv1.CheckKind_CHECK_KIND_EID,
+}
+
+// standing is where a check stands, for both of its events.
+type standing struct {
+	result kycv1.CheckResult
+	aml    kycv1.AmlStatus
+}
+
+// unknown is the standing behind a word that is new to us. Never a pass.
+var unknown = standing{}
+
+// unsaid is the standing of a check that is complete without an outcome.
+var unsaid = standing{aml: kycv1.AmlStatus_AML_STATUS_UNDETERMINED}
+
+// The status "complete" is decided by the outcome.
+var checkStatuses = providers.Enum[standing]{
+	"pending":  {kycv1.CheckResult_CHECK_RESULT_PENDING, kycv1.AmlStatus_AML_STATUS_PENDING},
+	"failed":   {kycv1.CheckResult_CHECK_RESULT_ERROR, kycv1.AmlStatus_AML_STATUS_ERROR},
+	"complete": unsaid,
+}
+
+// A screening has no outcome "rejected": its AmlEvent then shows only the word.
+var checkOutcomes = providers.Enum[standing]{
+	"clear":         {kycv1.CheckResult_CHECK_RESULT_PASSED, kycv1.AmlStatus_AML_STATUS_CLEAR},
+	"attention":     {kycv1.CheckResult_CHECK_RESULT_REVIEW, kycv1.AmlStatus_AML_STATUS_POTENTIAL_HIT},
+	"rejected":      {kycv1.CheckResult_CHECK_RESULT_FAILED, kycv1.AmlStatus_AML_STATUS_UNSPECIFIED},
+	matchConfirmed:  {kycv1.CheckResult_CHECK_RESULT_REVIEW, kycv1.AmlStatus_AML_STATUS_CONFIRMED_HIT},
+	"not_processed": {kycv1.CheckResult_CHECK_RESULT_NOT_PERFORMED, kycv1.AmlStatus_AML_STATUS_NOT_CHECKED},
+}
+
+// check maps the events that report how a check stands.
+func check(by says) providers.MapFunc {
+	return mapper(checkFields, func(r *reading) error { return r.check(by) })
+}
+
+// checkUpdated is a report where the update touches status or outcome, and a
+// resource change otherwise.
+var checkUpdated = mapper(checkFields, func(r *reading) error {
+	if wordOf(r.payload.At("status")).given || outcomeOf(r.payload).given {
+		return r.check(says{})
+	}
+	r.addResource(checkResource, kycv1.Change_CHANGE_UPDATED, nil)
+	return nil
+})
+
+func (r *reading) check(by says) error {
+	status, outcome := wordOf(r.payload.At("status")), outcomeOf(r.payload)
+	if err := r.agree(by, status, outcome); err != nil {
+		return err
+	}
+	if !status.given {
+		status.text = by.status
+	}
+	if !outcome.given {
+		outcome.text = by.outcome
+	}
+	at, vendorWord := r.standing(status, outcome)
+	screening := by.monitored || outcome.is(matchConfirmed)
+	kind, vendorKind := r.checkKind(screening)
+	screening = screening || kind == kycv1.CheckKind_CHECK_KIND_AML_SCREENING
+	r.Incomplete = kind == kycv1.CheckKind_CHECK_KIND_UNSPECIFIED && vendorKind == "" || at == unsaid
+	r.Add(&kycv1.CheckEvent{
+		Metadata: r.checkMetadata(status, outcome), Kind: kind, VendorKind: vendorKind,
+		Result: at.result, VendorResult: vendorWord, Monitored: by.monitored,
+	})
+	if screening {
+		r.Add(&kycv1.AmlEvent{
+			Metadata: r.checkMetadata(status, outcome), Source: amlSource(by.monitored),
+			Status: at.aml, VendorStatus: vendorWord,
+		})
+	}
+	return nil
+}
+
+// agree refuses a delivery that contradicts itself.
+func (r *reading) agree(by says, status, outcome word) error {
+	if _, known := checkStatuses.Of(status.text); known && by.status != "" && !status.is(by.status) {
+		return contradicts("payload.status", "the event type says "+by.status)
+	}
+	if outcome.given && by.outcome != "" && !outcome.is(by.outcome) {
+		return contradicts("payload.outcome", "the event type says "+by.outcome)
+	}
+	if full := wordOf(r.payload.At("result", "outcome")); full.given && !full.is(outcome.text) {
+		return contradicts("payload.result.outcome", "payload.outcome says something else")
+	}
+	if !status.given {
+		status.text = by.status
+	}
+	_, verdict := checkOutcomes.Of(outcome.text)
+	if verdict && !outcome.is("not_processed") && (status.is("pending") || status.is("failed")) {
+		return contradicts("payload.outcome", "a check has one only when it is complete")
+	}
+	return nil
+}
+
+// standing reads status and outcome together, with the word that decided.
+func (r *reading) standing(status, outcome word) (standing, string) {
+	at, known := checkStatuses.Of(status.text)
+	if !known && (status.text != "" || status.given) {
+		r.Note("status", status.text)
+		return unknown, providers.FirstWord(status.text, r.Type)
+	}
+	if known && !status.is("complete") {
+		return at, providers.FirstWord(status.text)
+	}
+	if outcome.text == "" && !outcome.given {
+		return unsaid, providers.FirstWord(status.text, r.Type)
+	}
+	at, known = checkOutcomes.Of(outcome.text)
+	if !known {
+		r.Note("outcome", outcome.text)
+	}
+	return at, providers.FirstWord(outcome.text, status.text, r.Type)
+}
+
+func (r *reading) checkKind(screening bool) (kycv1.CheckKind, string) {
+	t := wordOf(r.payload.At("type"))
+	kind, known := checkKinds.Of(t.text)
+	if t.given && !known {
+		r.Note("check_type", t.text)
+	}
+	if !t.given && screening {
+		kind = kycv1.CheckKind_CHECK_KIND_AML_SCREENING
+	}
+	return kind, providers.Word(t.text)
+}
+
+func (r *reading) checkMetadata(status, outcome word) *kycv1.EventMetadata {
+	md := r.metadata(&kycv1.Subject{
+		CheckId:    r.id,
+		DocumentId: r.payload.At("documentId").ID(),
+		AddressId:  r.payload.At("addressId").ID(),
+	})
+	md.VendorAttributes = attributes(
+		"status", strings.ToLower(status.text),
+		"outcome", strings.ToLower(outcome.text),
+		"enable_monitoring", r.payload.At("enableMonitoring").Scalar(),
+		"live_photo_id", r.payload.At("livePhotoId").ID(),
+		"live_video_id", r.payload.At("liveVideoId").ID(),
+	)
+	return md
+}
+
+func amlSource(monitored bool) kycv1.AmlSource {
+	if monitored {
+		return kycv1.AmlSource_AML_SOURCE_MONITORING
+	}
+	return kycv1.AmlSource_AML_SOURCE_SCREENING
+}

@@ -1,0 +1,105 @@
+package complycube
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// resourceKind is a kind of resource: its name, its fields and where its id belongs.
+type resourceKind struct {
+	name     string
+	resource kycv1.Resource
+	fields   providers.Fields
+	subject  func(id string) *kycv1.Subject
+}
+
+var client = resourceKind{
+	name: "client", resource: kycv1.Resource_RESOURCE_CLIENT,
+	fields: providers.Fields{
+		"type": true, "entityName": true, "email": true, "mobile": true, "telephone": true, "externalId": true,
+		"joinedDate": true, "personDetails": true, "companyDetails": true, "metadata": true, "lastActionBy": true,
+	},
+	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{ClientId: id} },
+}
+
+var document = resourceKind{
+	name: "document", resource: kycv1.Resource_RESOURCE_DOCUMENT,
+	fields: providers.Fields{
+		"type": true, "classification": true, "issuingCountry": true, "images": true, "lastActionBy": true,
+	},
+	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{DocumentId: id} },
+}
+
+var address = resourceKind{
+	name: "address", resource: kycv1.Resource_RESOURCE_ADDRESS,
+	fields: providers.Fields{
+		"type": true, "propertyNumber": true, "buildingName": true, "line": true, "city": true, "state": true,
+		"postalCode": true, "country": true, "fromDate": true, "toDate": true, "lastActionBy": true,
+	},
+	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{AddressId: id} },
+}
+
+// checkResource is a check whose fields changed, but not how it stands.
+var checkResource = resourceKind{
+	name: "check", resource: kycv1.Resource_RESOURCE_CHECK,
+	fields:  checkFields,
+	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{CheckId: id} },
+}
+
+// resource maps one event type; changed are fields that the type itself names.
+func resource(k resourceKind, change kycv1.Change, changed ...string) providers.MapFunc {
+	return mapper(k.fields, func(r *reading) error {
+		r.addResource(k, change, changed)
+		return nil
+	})
+}
+
+func (r *reading) addResource(k resourceKind, change kycv1.Change, changed []string) {
+	e := &kycv1.ResourceEvent{
+		Metadata: r.metadata(k.subject(r.id)), Resource: k.resource, Change: change,
+		VendorResource: providers.FirstWord(r.Doc.At("resourceType").Text(), k.name),
+		VendorStatus:   providers.Word(r.Type[strings.LastIndexByte(r.Type, '.')+1:]),
+	}
+	if change == kycv1.Change_CHANGE_UPDATED {
+		e.ChangedFields = r.changedFields(changed)
+	}
+	if k.resource == kycv1.Resource_RESOURCE_CLIENT {
+		e.Metadata.Subject.CustomerReference = r.reference()
+	}
+	r.Add(e)
+}
+
+// noChange are names that an update carries anyway: ids and time stamps.
+var noChange = providers.Fields{
+	"id": true, "clientId": true, "documentId": true, "addressId": true, "livePhotoId": true, "liveVideoId": true,
+	"createdAt": true, "updatedAt": true,
+}
+
+// changedFields are the names in the payload, which holds only what changed. A
+// name that is no code stays inside: it might be data.
+func (r *reading) changedFields(changed []string) []string {
+	out := slices.Clone(changed)
+	for name := range r.payload.Members() {
+		if !noChange[name] && providers.IsCode(name) && !slices.Contains(out, name) && len(out) < 1000 {
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// reference is the customer's own reference, externalId. Some put an e-mail
+// address or a name there: only what looks like an id leaves.
+func (r *reading) reference() string {
+	id := r.payload.At("externalId")
+	if s := id.ID(); providers.IsCode(s) {
+		return s
+	}
+	if id.Given() {
+		r.Note("external_id", "")
+	}
+	return ""
+}

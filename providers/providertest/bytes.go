@@ -1,0 +1,68 @@
+package providertest
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/kycbridge/kycbridge/providers"
+)
+
+// cuts is how many places each fixture is cut at.
+const cuts = 48
+
+// testCutShort reads the beginnings of every fixture: none may crash, leak, or
+// have a key where nothing can be parsed.
+func (s *suite) testCutShort(t *testing.T) {
+	for _, f := range s.fixtures {
+		step := max(1, len(f.Body)/cuts)
+		for at := 0; at < len(f.Body); at += step {
+			d := s.delivery(t, f, f.Body[:at])
+			r := s.read(d)
+			s.checkReading(t, d, r, r.format(t))
+		}
+	}
+}
+
+// testVary makes fresh deliveries out of the fixtures, as "kycbridge send" does.
+func (s *suite) testVary(t *testing.T) {
+	for _, f := range s.fixtures {
+		first := s.read(s.delivery(t, f, f.Body))
+		if first.err != nil || len(first.notice.Identity) == 0 {
+			continue
+		}
+		one, two := s.Vary(f.Body, 1), s.Vary(f.Body, 2)
+		if !bytes.Equal(one, s.Vary(f.Body, 1)) {
+			t.Errorf("%s: Vary gives two answers to one n", f.Name)
+		}
+		seen := map[string]bool{string(first.notice.Identity.Bytes()): true}
+		for _, body := range [][]byte{one, two} {
+			r := s.read(s.delivery(t, f, body))
+			if r.err != nil || len(r.Events) != len(first.Events) {
+				t.Errorf("%s: a varied delivery maps to %d events, %v; want %d events", f.Name, len(r.Events), r.err, len(first.Events))
+				continue
+			}
+			if id := string(r.notice.Identity.Bytes()); seen[id] {
+				t.Errorf("%s: a varied delivery has the identity of another", f.Name)
+			} else {
+				seen[id] = true
+			}
+		}
+	}
+}
+
+// Fuzz reads whatever the fuzzer invents out of the fixtures. Use it as
+//
+//	func FuzzProvider(f *testing.F) { providertest.Fuzz(f, Provider) }
+func Fuzz(f *testing.F, p providers.Provider, options ...Option) {
+	s := newSuite(f, p, options)
+	for _, fixture := range s.fixtures {
+		f.Add(bytes.ReplaceAll(fixture.Body, []byte(canary), []byte("name")))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		d := s.delivery(t, providers.Fixture{}, body)
+		r := s.read(d)
+		if !bytes.Contains(bytes.ToUpper(body), []byte(canary)) {
+			s.checkReading(t, d, r, r.format(t))
+		}
+	})
+}

@@ -1,0 +1,136 @@
+// Package providertest is the suite that every vendor passes. A vendor's test is
+// one line, providertest.Run(t, Provider), and its fixtures are the rest:
+//
+//	testdata/<case>/body.json    the delivery, exact bytes (or body.bin)
+//	testdata/<case>/headers.json headers beside it, one object (optional)
+//	testdata/<case>/want.json    what it becomes; go test -update writes it
+//
+// A case whose name begins with "bad_" must become a dead letter. Whatever could
+// identify a person is a text with CANARY in it, which must never leave.
+//
+// It does not test ingest or the normaliser, only what a vendor answers to them.
+package providertest
+
+import (
+	"flag"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"buf.build/go/protovalidate"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+var update = flag.Bool("update", false, "write what the fixtures become to their want.json")
+
+// suite is one vendor under test.
+type suite struct {
+	providers.Provider
+	fixtures  []providers.Fixture
+	validator protovalidate.Validator
+	secret    SecretMaker
+	now       time.Time
+}
+
+// SecretMaker makes the n-th secret of an endpoint, with its time limits. Equal n
+// gives equal values.
+type SecretMaker func(n int, notBefore, notAfter time.Time) (auth.Secret, error)
+
+// Option changes how the suite proves a sender.
+type Option func(*suite)
+
+// WithSecrets replaces the suite's own secrets, for a scheme that needs keys of a
+// certain form.
+func WithSecrets(m SecretMaker) Option { return func(s *suite) { s.secret = m } }
+
+// WithNow replaces the suite's time of arrival, for a scheme that signs a time.
+func WithNow(now time.Time) Option { return func(s *suite) { s.now = now } }
+
+// Run holds a vendor against the contract.
+func Run(t *testing.T, p providers.Provider, options ...Option) {
+	s := newSuite(t, p, options)
+	t.Run("value", s.testValue)
+	t.Run("auth", s.testAuth)
+	t.Run("fixtures", s.testFixtures)
+	t.Run("every type has a fixture", s.testCoverage)
+	t.Run("unknown words", s.testUnknownWords)
+	t.Run("cut short", s.testCutShort)
+	t.Run("vary", s.testVary)
+}
+
+func newSuite(t testing.TB, p providers.Provider, options []Option) *suite {
+	t.Helper()
+	s := &suite{Provider: p, secret: plainSecret, now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
+	for _, o := range options {
+		o(s)
+	}
+	var err error
+	if s.fixtures, err = p.Fixtures(); err != nil {
+		t.Fatal(err)
+	}
+	if s.validator, err = schemas.NewValidator(); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *suite) testValue(t *testing.T) {
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := filepath.Base(dir); got != s.Name {
+		t.Errorf("the folder is %q and the vendor's Name is %q; they must be equal", got, s.Name)
+	}
+	for what, missing := range map[string]bool{
+		"Title": s.Title == "", "MapperVersion": s.MapperVersion == "", "Scheme": s.Scheme == nil, "Key": s.Key == nil,
+		"Parse": s.Parse == nil, "Maps": len(s.Maps) == 0, "Verdicts": len(s.Verdicts) == 0, "Vary": s.Vary == nil,
+	} {
+		if missing {
+			t.Errorf("%s is not set", what)
+		}
+	}
+	if len(s.fixtures) == 0 {
+		t.Error("there is no fixture; add testdata/<case>/body.json")
+	}
+}
+
+// delivery is a fixture's body as it would arrive.
+func (s *suite) delivery(t testing.TB, f providers.Fixture, body []byte) *providers.Delivery {
+	t.Helper()
+	h := http.Header{}
+	maps.Copy(h, f.Headers)
+	body = auth.Deliver(s.Scheme, s.newSecret(t, 0), body, h)
+	return &providers.Delivery{
+		Endpoint: s.Name, Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
+		ContentType: "application/json", Headers: f.Headers, Body: body, ReceivedAt: s.now,
+	}
+}
+
+// reading is what a delivery becomes.
+type reading struct {
+	rawKey []byte
+	notice *providers.Notice
+	providers.Mapping
+	err error
+}
+
+// read takes the way that ingest and the normaliser take.
+func (s *suite) read(d *providers.Delivery) *reading {
+	r := &reading{rawKey: providers.RawKey(d.Endpoint, s.Key(d), d.Body)}
+	if r.notice, r.err = s.Parse(d); r.err != nil {
+		return r
+	}
+	if r.Mapping, r.err = s.Map(d, r.notice); r.err != nil {
+		return r
+	}
+	s.Complete(d, r.notice, r.rawKey, &kycv1.RawPosition{Topic: schemas.DefaultPrefix + schemas.Raw}, r.Mapping)
+	return r
+}
