@@ -1,0 +1,172 @@
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Mark is one claim under its key.
+type Mark struct {
+	Key   Key
+	Claim Claim
+	TTL   time.Duration // of a mark that is partly spent; 0 means the store's own
+}
+
+// Move is a compare-and-set of one sentinel. From "" means that there is none yet.
+type Move struct{ Sentinel, From, To string }
+
+// Round is one pipeline. Its order carries the meaning: marks of the previous batch, then the
+// sentinels that vouch for them, then the claims of this batch, and the sentinels read again at the
+// end, so that a server which lost data anywhere before is noticed.
+type Round struct {
+	Marks  []Mark // written whatever is there: they are true
+	Moves  []Move
+	Claims []Mark // written only where nothing is
+	Reads  []string
+}
+
+// Reply is what a Round found, each slice in the order of its question.
+type Reply struct {
+	Before []string // per Move, the value before it; "" none
+	Found  []*Claim // per Claim, the one that was there; nil none, so ours is now
+	Seen   []string // per Read; "" none
+}
+
+// EVAL with its text, not EVALSHA: scripts vanish when a replica takes over, and in a pipeline
+// nothing would load them again.
+const (
+	moveScript = `local v = redis.call('GET', KEYS[1]) or ''
+if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end
+return v`
+	lowerScript = `local v = redis.call('GET', KEYS[1])
+if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
+return v`
+)
+
+// Exchange runs a Round. On an error any part of it may have been applied; asking again is harmless.
+func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	pipe := s.client.Pipeline()
+	for _, m := range r.Marks {
+		pipe.Do(ctx, "set", redisKey(m.Key), m.Claim.Append(nil), "ex", seconds(or(m.TTL, s.ttl)))
+	}
+	moves := make([]*redis.Cmd, len(r.Moves))
+	for i, m := range r.Moves {
+		moves[i] = pipe.Eval(ctx, moveScript, []string{m.Sentinel}, m.From, m.To)
+	}
+	claims := make([]*redis.Cmd, len(r.Claims))
+	for i, m := range r.Claims {
+		claims[i] = pipe.Do(ctx, "set", redisKey(m.Key), m.Claim.Append(nil), "nx", "get", "ex", seconds(s.ttl))
+	}
+	reads := make([]*redis.StringCmd, len(r.Reads))
+	for i, key := range r.Reads {
+		reads[i] = pipe.Get(ctx, key)
+	}
+	if err := run(ctx, pipe); err != nil {
+		return Reply{}, err
+	}
+	return readReply(moves, claims, reads)
+}
+
+func readReply(moves, claims []*redis.Cmd, reads []*redis.StringCmd) (Reply, error) {
+	reply := Reply{Before: make([]string, len(moves)), Found: make([]*Claim, len(claims)), Seen: make([]string, len(reads))}
+	var err error
+	for i, cmd := range moves {
+		if reply.Before[i], err = cmd.Text(); err != nil {
+			return Reply{}, fmt.Errorf("redis: unexpected answer to a sentinel's move: %w", err)
+		}
+	}
+	for i, cmd := range claims {
+		if reply.Found[i], err = foundClaim(cmd.Text()); err != nil {
+			return Reply{}, err
+		}
+	}
+	for i, cmd := range reads {
+		reply.Seen[i] = cmd.Val()
+	}
+	return reply, nil
+}
+
+// Lower takes a claim over where it still is what we found. Each result is what was there: the
+// expected claim where the take-over happened, another one or nil where it did not.
+func (s *Store) Lower(ctx context.Context, expected, next []Mark) ([]*Claim, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	pipe := s.client.Pipeline()
+	cmds := make([]*redis.Cmd, len(next))
+	for i, m := range next {
+		cmds[i] = pipe.Eval(ctx, lowerScript, []string{redisKey(m.Key)}, expected[i].Claim.Append(nil), m.Claim.Append(nil), seconds(s.ttl))
+	}
+	if err := run(ctx, pipe); err != nil {
+		return nil, err
+	}
+	found := make([]*Claim, len(cmds))
+	for i, cmd := range cmds {
+		var err error
+		if found[i], err = foundClaim(cmd.Text()); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// Peek reads claims without touching them.
+func (s *Store) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	pipe := s.client.Pipeline()
+	cmds := make([]*redis.StringCmd, len(keys))
+	for i, key := range keys {
+		cmds[i] = pipe.Get(ctx, redisKey(key))
+	}
+	if err := run(ctx, pipe); err != nil {
+		return nil, err
+	}
+	found := make([]*Claim, len(cmds))
+	for i, cmd := range cmds {
+		var err error
+		if found[i], err = foundClaim(cmd.Result()); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// seconds rounds up: Redis refuses an expiry of nothing.
+func seconds(d time.Duration) int64 { return int64(max(d+time.Second-1, time.Second) / time.Second) }
+
+func redisKey(k Key) string { return keyPrefix + string(k[:]) }
+
+// run sends the pipeline and returns the first error that is not "no such key". One failed command
+// (OOM, READONLY, LOADING) is as bad as all: the batch then waits as a whole.
+func run(ctx context.Context, pipe redis.Pipeliner) error {
+	cmds, err := pipe.Exec(ctx)
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	for _, cmd := range cmds {
+		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return fmt.Errorf("%w: %w", ErrAway, err)
+		}
+	}
+	return nil
+}
+
+func foundClaim(text string, err error) (*Claim, error) {
+	if errors.Is(err, redis.Nil) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+	}
+	c, err := ParseClaim([]byte(text))
+	if err != nil {
+		return nil, fmt.Errorf("redis: a key under %q holds %d bytes that are %w; does another program use this prefix?", keyPrefix, len(text), err)
+	}
+	return &c, nil
+}

@@ -1,0 +1,54 @@
+package dedupe
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+)
+
+// StageNormalize is the name under which the normaliser claims. Each stage claims in its own name.
+const StageNormalize = "normalize"
+
+// KeySize is the length of a key in bytes.
+const KeySize = 16
+
+// Key is what Redis knows of a delivery: 128 bits of an HMAC, from which nothing can be read back.
+type Key [KeySize]byte
+
+// String returns the key in hex, as operators see it in redis-cli --hex and in dispositions.
+func (k Key) String() string { return hex.EncodeToString(k[:]) }
+
+// Subject is everything two deliveries must share to be copies of each other. The raw key is part
+// of it, so copies always lie in one raw partition.
+type Subject struct {
+	Stage    string
+	TopicID  [16]byte // of the topic the stage reads: a recreated topic starts afresh
+	Tenant   string
+	RawKey   []byte
+	Identity []byte // the vendor's rule, from signed material only
+}
+
+// Keyer makes keys. Its pepper must be the same in every process; another one forgets all claims.
+type Keyer struct{ pepper []byte }
+
+// NewKeyer returns a Keyer. An empty pepper is allowed.
+func NewKeyer(pepper []byte) Keyer { return Keyer{pepper: append([]byte(nil), pepper...)} }
+
+// Key returns the key of a delivery.
+func (k Keyer) Key(s Subject) Key {
+	mac := hmac.New(sha256.New, k.pepper)
+	var size [binary.MaxVarintLen64]byte
+	for _, part := range [][]byte{[]byte(s.Stage), s.TopicID[:], []byte(s.Tenant), s.RawKey, s.Identity} {
+		mac.Write(size[:binary.PutUvarint(size[:], uint64(len(part)))])
+		mac.Write(part)
+	}
+	return Key(mac.Sum(nil)[:KeySize])
+}
+
+// Variant is the key of another content that came under the key k: it gets a claim of its own.
+func (k Key) Variant(contentHash [32]byte) Key {
+	mac := hmac.New(sha256.New, k[:])
+	mac.Write(contentHash[:])
+	return Key(mac.Sum(nil)[:KeySize])
+}

@@ -1,0 +1,232 @@
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// backend is the part of Store that a Ledger uses. Every call may be repeated after an error.
+type backend interface {
+	Exchange(ctx context.Context, r Round) (Reply, error)
+	Lower(ctx context.Context, expected, next []Mark) ([]*Claim, error)
+	Peek(ctx context.Context, keys []Key) ([]*Claim, error)
+}
+
+// Position is where a History starts: at Offset, or at the first record not older than Since where
+// Since is set.
+type Position struct {
+	Offset int64
+	Since  time.Time
+}
+
+// History reads committed dispositions of one partition in order, from a position to the end offset
+// taken at its start, waiting for open transactions to end before it. It returns the offset after
+// the last one read. An error of fn ends it and comes back, with the offset of the record it failed on.
+type History func(ctx context.Context, partition int32, from Position, fn func(offset int64, value []byte) error) (next int64, err error)
+
+// LedgerOptions configures a Ledger. Group, the topic ids, TTL and History are required.
+type LedgerOptions struct {
+	Group         string
+	RawTopicID    [16]byte
+	DispositionID [16]byte // of the disposition topic
+	TTL           time.Duration
+	Wait          time.Duration // how long an owner in another partition is waited for; 1 s
+	Skew          time.Duration // how far clocks of producers may differ; 10 min
+	History       History
+	// Rule decides; nil means Decide. A test puts a faulty rule here to prove that it can see a loss.
+	Rule func(own Claim, found *Claim) Step
+	Now  func() time.Time
+}
+
+// Ledger decides the batches of one worker slot, and remembers for each of its partitions which
+// marks are still to be written and what the sentinel must say. It is not safe for concurrent use.
+type Ledger struct {
+	store backend
+	o     LedgerOptions
+	parts map[int32]*partition
+}
+
+// partition is one partition that was repaired since it came to us and not lost since.
+type partition struct {
+	stored  string   // the sentinel as Redis has it, if Redis lost nothing
+	state   sentinel // what it will say once the pending marks are written
+	pending []Mark
+	cursor  cursor
+}
+
+// DriftError says that Redis is not what we left it: marks may be missing. The batch must be given
+// back and the partitions repaired before anything is claimed in them.
+type DriftError struct{ Partitions []int32 }
+
+// Error names the partitions.
+func (e *DriftError) Error() string {
+	return fmt.Sprintf("redis: the sentinel of raw partition(s) %v is not what this worker wrote: data was lost, or another worker took over; marks must be written again", e.Partitions)
+}
+
+// ErrUnrepaired says that a batch holds a partition whose marks were not repaired since it came to
+// this worker. The batch must be given back, and Repair called.
+var ErrUnrepaired = errors.New("the marks of a partition are not repaired yet")
+
+// NewLedger returns a Ledger without partitions.
+func NewLedger(store backend, o LedgerOptions) *Ledger {
+	if o.Rule == nil {
+		o.Rule = Decide
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Wait = or(o.Wait, time.Second)
+	o.Skew = or(o.Skew, 10*time.Minute)
+	return &Ledger{store: store, o: o, parts: make(map[int32]*partition)}
+}
+
+// Repaired says whether the partition's marks are known to be complete.
+func (l *Ledger) Repaired(p int32) bool { return l.parts[p] != nil }
+
+// Forget drops what is known of a partition that was lost, or whose marks are in doubt. Pending
+// marks go with it: whoever repairs the partition next writes them.
+func (l *Ledger) Forget(p int32) { delete(l.parts, p) }
+
+// Pending says whether marks wait to be written.
+func (l *Ledger) Pending() bool {
+	for _, part := range l.parts {
+		if part.dirty() {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *partition) dirty() bool { return p.state.String() != p.stored }
+
+// Claim decides every record of a batch; each of its partitions must be repaired. The records of a
+// partition come in offset order. On an error nothing may be published; asking again is harmless.
+func (l *Ledger) Claim(ctx context.Context, items []Item) ([]Verdict, error) {
+	verdicts := make([]Verdict, len(items))
+	parts := partitionsOf(items)
+	if missing := l.missing(parts); len(missing) > 0 {
+		return nil, fmt.Errorf("raw partition(s) %v: %w", missing, ErrUnrepaired)
+	}
+	if err := l.known(ctx, items, verdicts); err != nil {
+		return nil, err
+	}
+	groups := groupItems(items, verdicts)
+	all := slices.Clone(groups)
+	if err := (&resolution{ledger: l, asking: groups}).run(ctx, parts); err != nil {
+		return nil, err
+	}
+	for _, g := range all {
+		for _, c := range g.classes {
+			c.spread(items, verdicts)
+		}
+	}
+	for i := range verdicts {
+		if verdicts[i].Action == 0 {
+			verdicts[i].Action = Publish
+		}
+	}
+	return verdicts, nil
+}
+
+// Unverified decides a batch without Redis. Its partitions need a repair before the next Claim.
+func (l *Ledger) Unverified(items []Item) []Verdict {
+	verdicts := make([]Verdict, len(items))
+	unverified(items, verdicts)
+	for _, p := range partitionsOf(items) {
+		l.Forget(p)
+	}
+	return verdicts
+}
+
+// Settle records that a batch is committed: dispositions[i] is the offset of the i-th record's
+// disposition, or -1 where there was none to write.
+func (l *Ledger) Settle(items []Item, verdicts []Verdict, dispositions []int64) {
+	for i, item := range items {
+		part := l.parts[item.Partition]
+		if part == nil || dispositions[i] < 0 {
+			continue
+		}
+		part.state.next = max(part.state.next, dispositions[i]+1)
+		part.state.highest = max(part.state.highest, item.Offset)
+		if v := verdicts[i]; v.Action == Publish && v.Keyed {
+			part.pending = append(part.pending, Mark{Key: v.Key, Claim: item.claim().Done()})
+		}
+	}
+}
+
+// Flush writes pending marks on their own, when no batch comes to carry them.
+func (l *Ledger) Flush(ctx context.Context) error {
+	if !l.Pending() {
+		return nil
+	}
+	_, err := l.exchange(ctx, nil, nil)
+	return err
+}
+
+// exchange runs one pipeline around the claims and checks every sentinel it touches.
+func (l *Ledger) exchange(ctx context.Context, claims []Mark, reads []int32) (Reply, error) {
+	round := Round{Claims: claims}
+	var moved []int32
+	for p, part := range l.parts {
+		if part.dirty() {
+			round.Marks = append(round.Marks, part.pending...)
+			round.Moves = append(round.Moves, Move{l.sentinelKey(p), part.stored, part.state.String()})
+			moved = append(moved, p)
+		}
+	}
+	for _, p := range reads {
+		round.Reads = append(round.Reads, l.sentinelKey(p))
+	}
+	reply, err := l.store.Exchange(ctx, round)
+	if err != nil {
+		return Reply{}, err
+	}
+	return reply, l.check(round, reply, moved, reads)
+}
+
+// check accepts a move only from the value we left, or from the very value we write (the pipeline
+// was repeated after a lost answer).
+func (l *Ledger) check(round Round, reply Reply, moved, reads []int32) error {
+	var drifted []int32
+	for i, p := range moved {
+		if was := reply.Before[i]; was != round.Moves[i].From && was != round.Moves[i].To {
+			drifted = append(drifted, p)
+			continue
+		}
+		l.parts[p].stored, l.parts[p].pending = round.Moves[i].To, nil
+	}
+	for i, p := range reads {
+		if !slices.Contains(drifted, p) && reply.Seen[i] != l.parts[p].stored {
+			drifted = append(drifted, p)
+		}
+	}
+	for _, p := range drifted {
+		l.Forget(p)
+	}
+	if len(drifted) > 0 {
+		slices.Sort(drifted)
+		return &DriftError{Partitions: drifted}
+	}
+	return nil
+}
+
+func (l *Ledger) sentinelKey(p int32) string {
+	return sentinelKey(l.o.Group, l.o.RawTopicID, l.o.DispositionID, p)
+}
+
+func (l *Ledger) missing(parts []int32) []int32 {
+	return slices.DeleteFunc(slices.Clone(parts), l.Repaired)
+}
+
+func partitionsOf(items []Item) []int32 {
+	var parts []int32
+	for _, item := range items {
+		if !slices.Contains(parts, item.Partition) {
+			parts = append(parts, item.Partition)
+		}
+	}
+	return parts
+}

@@ -1,0 +1,152 @@
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+const (
+	repairChunk    = 1000 // marks per pipeline
+	repairAttempts = 5
+)
+
+var errMoved = errors.New("redis: the sentinel changed during its repair")
+
+// Repair writes every mark of a partition that Redis may lack, out of the disposition topic, and
+// then takes the sentinel over. It is called for each partition that comes to this worker, and again
+// after a DriftError. It returns how many marks it wrote.
+//
+// It first puts its own word into the sentinel and moves it with every chunk of marks, in their
+// pipeline: a flush or a rollback during the repair then fails the next move, and the repair starts
+// again. A process that dies in the middle leaves a sentinel that is true.
+func (l *Ledger) Repair(ctx context.Context, p int32) (marks int, err error) {
+	l.Forget(p)
+	for range repairAttempts {
+		r := &repair{ledger: l, partition: p}
+		err = r.run(ctx)
+		marks += r.written
+		if !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	if err != nil {
+		return marks, fmt.Errorf("repairing the marks of raw partition %d: %w", p, err)
+	}
+	return marks, nil
+}
+
+// repair is one attempt at one partition.
+type repair struct {
+	ledger    *Ledger
+	partition int32
+	stored    string
+	state     sentinel
+	marks     []Mark
+	written   int
+}
+
+func (r *repair) run(ctx context.Context) error {
+	l := r.ledger
+	key := l.sentinelKey(r.partition)
+	reply, err := l.store.Exchange(ctx, Round{Reads: []string{key}})
+	if err != nil {
+		return err
+	}
+	r.stored = reply.Seen[0]
+	r.state = parseSentinel(r.stored)
+	r.state.owner = newOwner()
+	if err := r.move(ctx); err != nil {
+		return err
+	}
+	from := Position{Offset: r.state.next}
+	if r.state.next < 0 {
+		from = Position{Since: l.o.Now().Add(-l.o.TTL)}
+	}
+	next, err := l.o.History(ctx, r.partition, from, func(offset int64, value []byte) error {
+		return r.note(ctx, offset, value)
+	})
+	if err != nil {
+		return err
+	}
+	r.state.next = next
+	if err := r.move(ctx); err != nil {
+		return err
+	}
+	l.parts[r.partition] = &partition{stored: r.stored, state: r.state}
+	return nil
+}
+
+// note takes one disposition up, and writes a chunk when there is enough for one.
+func (r *repair) note(ctx context.Context, offset int64, value []byte) error {
+	r.state.next = offset + 1
+	d, ok := r.ledger.own(value)
+	if !ok {
+		return nil
+	}
+	if d.GetStage() == kycv1.Stage_STAGE_NORMALIZE {
+		r.state.highest = max(r.state.highest, d.GetRaw().GetOffset())
+	}
+	if mark, ok := r.ledger.mark(d); ok {
+		r.marks = append(r.marks, mark)
+	}
+	if len(r.marks) < repairChunk {
+		return nil
+	}
+	return r.move(ctx)
+}
+
+// move writes the collected marks and lets the sentinel vouch for them.
+func (r *repair) move(ctx context.Context) error {
+	move := Move{Sentinel: r.ledger.sentinelKey(r.partition), From: r.stored, To: r.state.String()}
+	reply, err := r.ledger.store.Exchange(ctx, Round{Marks: r.marks, Moves: []Move{move}})
+	if err != nil {
+		return err
+	}
+	if was := reply.Before[0]; was != move.From && was != move.To {
+		return errMoved
+	}
+	r.written += len(r.marks)
+	r.stored, r.marks = move.To, r.marks[:0]
+	return nil
+}
+
+// own reads a disposition and says whether it is about the raw topic we read, by a stage that claims
+// in our name. What cannot be read is no disposition of ours.
+func (l *Ledger) own(value []byte) (*kycv1.Disposition, bool) {
+	d := &kycv1.Disposition{}
+	if err := proto.Unmarshal(value, d); err != nil || [16]byte(pad(d.GetRawTopicId())) != l.o.RawTopicID {
+		return nil, false
+	}
+	stage := d.GetStage()
+	return d, stage == kycv1.Stage_STAGE_NORMALIZE || stage == kycv1.Stage_STAGE_REPLAY
+}
+
+// mark is the done mark a disposition stands for, for the rest of its life.
+func (l *Ledger) mark(d *kycv1.Disposition) (Mark, bool) {
+	left := l.o.TTL - l.o.Now().Sub(d.GetDecidedAt().AsTime())
+	if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE || len(d.GetDedupeKey()) != KeySize || left <= 0 {
+		return Mark{}, false
+	}
+	at := d.GetRaw()
+	if d.GetClaimed() != nil {
+		at = d.GetClaimed()
+	}
+	claim := Claim{
+		State: Done, Partition: at.GetPartition(), Offset: at.GetOffset(),
+		Hash: [HashSize]byte(pad(d.GetContentHash())),
+	}
+	return Mark{Key: Key(d.GetDedupeKey()), Claim: claim, TTL: min(left, l.o.TTL)}, true
+}
+
+// pad returns at least 16 bytes, so that a short field converts instead of panicking.
+func pad(b []byte) []byte {
+	if len(b) >= 16 {
+		return b[:16]
+	}
+	return append(make([]byte, 0, 16), append(b, make([]byte, 16-len(b))...)...)
+}

@@ -1,0 +1,224 @@
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxRounds bounds how often one batch asks again because claims moved under it.
+const maxRounds = 16
+
+// peekEvery is the pause between two looks at a claim of another partition.
+const peekEvery = 20 * time.Millisecond
+
+var errRestless = errors.New("redis: claims keep changing under this batch")
+
+// contender is the first record of one content under one key; the later ones follow its fate.
+type contender struct {
+	key      Key
+	own      Claim
+	hash     [32]byte
+	members  []int // indices into the batch, offsets ascending
+	branched bool  // it is at its variant's key already
+
+	step        Step
+	found       *Claim
+	unconfirmed bool
+}
+
+// group is all contents of a batch under one key in one partition, smallest offset first.
+type group struct{ classes []*contender }
+
+// groupItems sorts the records that have an identity into groups, in the order of the batch.
+func groupItems(items []Item, settled []Verdict) []*group {
+	type place struct {
+		key       Key
+		partition int32
+	}
+	at := make(map[place]*group)
+	var groups []*group
+	for i, item := range items {
+		if !item.Identified || settled[i].Action != 0 {
+			continue
+		}
+		p := place{item.Key, item.Partition}
+		g := at[p]
+		if g == nil {
+			g = &group{}
+			at[p] = g
+			groups = append(groups, g)
+		}
+		g.add(i, item)
+	}
+	return groups
+}
+
+func (g *group) add(i int, item Item) {
+	for _, c := range g.classes {
+		if c.hash == item.Hash {
+			c.members = append(c.members, i)
+			return
+		}
+	}
+	g.classes = append(g.classes, &contender{key: item.Key, own: item.claim(), hash: item.Hash, members: []int{i}})
+}
+
+// resolution carries one batch from its first pipeline to a final step for every contender.
+type resolution struct {
+	ledger   *Ledger
+	asking   []*group
+	lowering []*contender
+	waiting  []*contender
+	deadline time.Time
+}
+
+// run asks until every contender has its answer. The usual batch takes one pipeline; each further
+// one has a reason: a variant's key, a claim taken over, an owner in another partition.
+func (r *resolution) run(ctx context.Context, parts []int32) error {
+	for range maxRounds {
+		if err := r.ask(ctx, parts); err != nil {
+			return err
+		}
+		for len(r.lowering) > 0 || len(r.waiting) > 0 {
+			if err := r.lower(ctx); err != nil {
+				return err
+			}
+			if err := r.await(ctx); err != nil {
+				return err
+			}
+		}
+		if len(r.asking) == 0 {
+			return nil
+		}
+	}
+	return errRestless
+}
+
+// ask offers the first contender of each group and places all of them by what was found. The first
+// pipeline runs even without claims: it writes the marks of the last batch and reads the sentinels.
+func (r *resolution) ask(ctx context.Context, parts []int32) error {
+	groups := r.asking
+	r.asking = nil
+	claims := make([]Mark, len(groups))
+	for i, g := range groups {
+		claims[i] = Mark{Key: g.classes[0].key, Claim: g.classes[0].own}
+	}
+	reply, err := r.ledger.exchange(ctx, claims, parts)
+	if err != nil {
+		return err
+	}
+	for i, g := range groups {
+		found := reply.Found[i]
+		for _, c := range g.classes {
+			if err := r.place(c, found); err != nil {
+				return err
+			}
+			if found == nil {
+				// What the others of the group meet is the claim just made.
+				found = &g.classes[0].own
+			}
+		}
+	}
+	return nil
+}
+
+// place puts a contender where its next step is taken.
+func (r *resolution) place(c *contender, found *Claim) error {
+	c.found, c.step = found, r.ledger.o.Rule(c.own, found)
+	switch c.step {
+	case Branch:
+		if c.branched {
+			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
+		}
+		c.key, c.branched = c.key.Variant(c.hash), true
+		r.asking = append(r.asking, &group{classes: []*contender{c}})
+	case Lower:
+		r.lowering = append(r.lowering, c)
+	case Wait:
+		r.waiting = append(r.waiting, c)
+	}
+	return nil
+}
+
+// again lets a contender claim once more, because its key is free now.
+func (r *resolution) again(c *contender) {
+	r.asking = append(r.asking, &group{classes: []*contender{c}})
+}
+
+// lower takes over claims of later offsets. Where the claim changed meanwhile, the rule decides anew.
+func (r *resolution) lower(ctx context.Context) error {
+	all := r.lowering
+	r.lowering = nil
+	if len(all) == 0 {
+		return nil
+	}
+	expected, next := make([]Mark, len(all)), make([]Mark, len(all))
+	for i, c := range all {
+		expected[i], next[i] = Mark{Key: c.key, Claim: *c.found}, Mark{Key: c.key, Claim: c.own}
+	}
+	found, err := r.ledger.store.Lower(ctx, expected, next)
+	if err != nil {
+		return err
+	}
+	for i, c := range all {
+		switch {
+		case found[i] == nil:
+			r.again(c)
+		case *found[i] != *c.found:
+			if err := r.place(c, found[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// await gives owners in other partitions until the deadline to be committed.
+func (r *resolution) await(ctx context.Context) error {
+	all := r.waiting
+	r.waiting = nil
+	if len(all) == 0 {
+		return nil
+	}
+	if r.deadline.IsZero() {
+		r.deadline = time.Now().Add(r.ledger.o.Wait)
+	}
+	if !time.Now().Before(r.deadline) {
+		for _, c := range all {
+			c.unconfirmed = true
+		}
+		return nil
+	}
+	if err := sleep(ctx, peekEvery); err != nil {
+		return err
+	}
+	keys := make([]Key, len(all))
+	for i, c := range all {
+		keys[i] = c.key
+	}
+	found, err := r.ledger.store.Peek(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for i, c := range all {
+		if found[i] == nil {
+			r.again(c)
+		} else if err := r.place(c, found[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,57 @@
+package dedupe
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// sentinel is the one value per partition that tells whether Redis still is what we left it: it is
+// moved after every batch's marks, in their pipeline, so a flush, a rollback or a successor changes
+// it. "" is its absence.
+//
+// Its text is "<next>:<highest>:<owner>": the first disposition offset whose mark is not written
+// yet (-1: nothing is known to be written), the highest raw offset disposed of before it, and a
+// random word of the process that repaired the partition last, so that two owners never write
+// equal values.
+type sentinel struct {
+	next    int64
+	highest int64
+	owner   string
+}
+
+// blank is the state of a partition of which Redis knows nothing.
+func blank() sentinel { return sentinel{next: -1, highest: -1} }
+
+// String returns the stored form.
+func (s sentinel) String() string {
+	return strconv.FormatInt(s.next, 10) + ":" + strconv.FormatInt(s.highest, 10) + ":" + s.owner
+}
+
+// parseSentinel reads the stored form; anything unreadable is as good as none.
+func parseSentinel(text string) sentinel {
+	parts := strings.Split(text, ":")
+	if len(parts) != 3 {
+		return blank()
+	}
+	next, err1 := strconv.ParseInt(parts[0], 10, 64)
+	highest, err2 := strconv.ParseInt(parts[1], 10, 64)
+	if err1 != nil || err2 != nil || next < -1 || highest < -1 {
+		return blank()
+	}
+	return sentinel{next: next, highest: highest, owner: parts[2]}
+}
+
+// newOwner returns a fresh random word.
+func newOwner() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails: the runtime stops the program instead
+	return hex.EncodeToString(b[:])
+}
+
+// sentinelKey is the Redis key of a partition's sentinel. It is longer than any claim's key.
+func sentinelKey(group string, raw, dispositions [16]byte, partition int32) string {
+	return fmt.Sprintf("%ss:%s:%x:%x:%d", keyPrefix, group, raw, dispositions, partition)
+}

@@ -1,0 +1,155 @@
+package dedupe
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// keyPrefix stands in front of everything this package writes.
+const keyPrefix = "kyc:d:"
+
+// probeTTL is how long a trial write stays.
+const probeTTL = 10 * time.Second
+
+// callLimit bounds one pipeline with its retry, whatever state the server is in.
+const callLimit = 900 * time.Millisecond
+
+var (
+	// ErrAway marks a Redis that cannot be asked now: unreachable, too slow, out of memory, loading,
+	// a replica, or refusing the password. Nothing is decided without it; it is asked again later.
+	ErrAway = errors.New("redis is away")
+	// ErrUnsuitable marks a Redis that answers but must not be used as it is configured.
+	ErrUnsuitable = errors.New("redis is unsuitable")
+)
+
+// StoreOptions says where Redis is and how long to wait for it. Zero times mean the defaults.
+type StoreOptions struct {
+	Addresses          []string // host:port; several: a Cluster, or Sentinels when MasterName is set
+	MasterName         string
+	Username, Password string
+	DB                 int
+	TLS                *tls.Config
+	TTL                time.Duration // how long a claim is kept: at least the retention of the raw topic
+	EvictionChecked    bool          // the operator vouches for noeviction where INFO does not tell
+
+	DialTimeout  time.Duration // 500 ms
+	ReadTimeout  time.Duration // 250 ms
+	WriteTimeout time.Duration // 250 ms
+	CallLimit    time.Duration // 900 ms: one pipeline and its one retry
+	Dialer       func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// Validate checks the options without the network.
+func (o StoreOptions) Validate() error {
+	if len(o.Addresses) == 0 {
+		return errors.New("redis: no address given; expected host:port")
+	}
+	if o.TTL < time.Second {
+		return fmt.Errorf("redis: claims would be kept %s; expected at least 1s, and in production the raw topic's retention and 2 days more", o.TTL)
+	}
+	return nil
+}
+
+// Store keeps claims in Redis. It is safe for use by several goroutines.
+type Store struct {
+	client  redis.UniversalClient
+	ttl     time.Duration
+	limit   time.Duration
+	checked bool
+}
+
+// NewStore makes a Store without touching the network; Check does that.
+func NewStore(o StoreOptions) (*Store, error) {
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	client := redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs: o.Addresses, MasterName: o.MasterName, Username: o.Username, Password: o.Password, DB: o.DB,
+		TLSConfig: o.TLS, Dialer: o.Dialer,
+		// A frozen server must cost less than the transaction timeout, and every command is harmless
+		// to repeat for its owner, so one retry is allowed.
+		DialTimeout: or(o.DialTimeout, 500*time.Millisecond), DialerRetries: 1,
+		ReadTimeout:  or(o.ReadTimeout, 250*time.Millisecond),
+		WriteTimeout: or(o.WriteTimeout, 250*time.Millisecond),
+		MaxRetries:   1, ContextTimeoutEnabled: true,
+		// A replica answers with stale absence, which doubles events: the primary only.
+		ReadOnly: false, RouteByLatency: false, RouteRandomly: false,
+		DisableIdentity: true,
+	})
+	return &Store{client: client, ttl: o.TTL, limit: or(o.CallLimit, callLimit), checked: o.EvictionChecked}, nil
+}
+
+func or(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}
+
+// Close gives the connections back.
+func (s *Store) Close() error { return s.client.Close() }
+
+// Check asks whether Redis is there and fit for use: version 7.0 or newer, and no eviction. An
+// error that wraps ErrUnsuitable will not go away by waiting.
+func (s *Store) Check(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	// A write, since a replica and a full server answer PING as well.
+	if err := s.client.Set(ctx, keyPrefix+"probe", "", probeTTL).Err(); err != nil {
+		return fmt.Errorf("%w: a trial write failed: %w", ErrAway, err)
+	}
+	if info, err := s.client.Info(ctx, "server").Result(); err == nil {
+		if err := checkVersion(infoField(info, "redis_version")); err != nil {
+			return err
+		}
+	}
+	info, err := s.client.Info(ctx, "memory").Result()
+	if err != nil && ctx.Err() != nil {
+		return fmt.Errorf("%w: no answer to INFO memory: %w", ErrAway, err)
+	}
+	return checkEviction(infoField(info, "maxmemory_policy"), s.checked)
+}
+
+// checkVersion refuses servers without SET NX GET. A server that does not say is believed: the
+// first claim tells.
+func checkVersion(version string) error {
+	if version == "" {
+		return nil
+	}
+	major, _, _ := strings.Cut(version, ".")
+	if n, err := strconv.Atoi(major); err == nil && n < 7 {
+		return fmt.Errorf("%w: version %s, expected 7.0 or newer (SET with NX and GET together)", ErrUnsuitable, version)
+	}
+	return nil
+}
+
+// checkEviction refuses every policy that may remove a claim before its time: a claim that was
+// answered OK and is gone an instant later doubles an event.
+func checkEviction(policy string, vouched bool) error {
+	switch {
+	case policy == "noeviction", policy == "" && vouched:
+		return nil
+	case policy == "":
+		return fmt.Errorf("%w: INFO memory does not tell maxmemory_policy; make sure that it is noeviction, then set eviction_checked: true", ErrUnsuitable)
+	default:
+		return fmt.Errorf("%w: maxmemory-policy is %s, which drops claims when memory is short; set it to noeviction", ErrUnsuitable, policy)
+	}
+}
+
+// infoField finds one "name:value" line in the answer to INFO.
+func infoField(info, name string) string {
+	for line := range strings.Lines(info) {
+		if key, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}

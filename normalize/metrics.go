@@ -1,0 +1,153 @@
+package normalize
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+)
+
+const namespace = "kycbridge_normalize"
+
+// lagEvery is the pause between two looks at the ends of the raw partitions.
+const lagEvery = 10 * time.Second
+
+// metrics is what the normaliser counts. Every label's values are a closed set of ours, vendor names
+// included.
+type metrics struct {
+	records      *prometheus.CounterVec // outcome
+	deadLetters  *prometheus.CounterVec // provider, reason
+	claims       *prometheus.CounterVec // decision
+	flagged      *prometheus.CounterVec // flag
+	transactions *prometheus.CounterVec // outcome
+	duration     prometheus.Histogram
+	batch        prometheus.Histogram
+	redis        *prometheus.HistogramVec // outcome
+	repairs      *prometheus.CounterVec   // outcome
+	marks        prometheus.Counter
+	drift        *prometheus.CounterVec // provider, kind
+	reopened     prometheus.Counter
+	lag          prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer, workers []*worker) (*metrics, error) {
+	m := &metrics{
+		records:      counter("records_total", "Raw records disposed of, by outcome.", "outcome"),
+		deadLetters:  counter("dead_letters_total", "Dead letters written, by vendor and reason.", "provider", "reason"),
+		claims:       counter("claims_total", "Decisions about records with an identity.", "decision"),
+		flagged:      counter("flagged_total", "Events written with a flag, by flag.", "flag"),
+		transactions: counter("transactions_total", "Transactions, by outcome. Aborts while processes come and go are normal.", "outcome"),
+		duration:     histogram("transaction_duration_seconds", "From begin to end of a transaction.", prometheus.ExponentialBuckets(0.002, 2, 13)),
+		batch:        histogram("batch_records", "Raw records in one polled batch.", prometheus.ExponentialBuckets(1, 2, 11)),
+		redis: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "redis_duration_seconds", Help: "One pipeline to Redis and back, by outcome.",
+			Buckets: prometheus.ExponentialBuckets(0.0002, 2, 14),
+		}, []string{"outcome"}),
+		repairs: counter("repairs_total", "Repairs of a partition's marks in Redis, by outcome.", "outcome"),
+		marks:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "repaired_marks_total", Help: "Marks written by repairs."}),
+		drift:   counter("drift_total", "What vendors sent that the mapping does not know, left-out codes included.", "provider", "kind"),
+		reopened: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: namespace, Name: "sessions_reopened_total", Help: "Transactional sessions closed and opened anew after an error.",
+		}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "lag_records", Help: "Raw records not yet disposed of, in partitions this process has worked on."}),
+	}
+	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "oldest_unprocessed_age_seconds", Help: "Age of the oldest raw record in hand; 0 when there is none.",
+	}, func() float64 { return oldestAge(workers, time.Now()).Seconds() })
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		m.records, m.deadLetters, m.claims, m.flagged, m.transactions, m.duration, m.batch, m.redis,
+		m.repairs, m.marks, m.drift, m.reopened, m.lag, age,
+	} {
+		errs = append(errs, r.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func histogram(name, help string, buckets []float64) prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
+}
+
+func oldestAge(workers []*worker, now time.Time) (age time.Duration) {
+	for _, w := range workers {
+		if at := w.progress.oldest.Load(); at != 0 {
+			age = max(age, now.Sub(time.Unix(0, at)))
+		}
+	}
+	return age
+}
+
+// committed counts a batch after its transaction.
+func (m *metrics) committed(readings []*Reading, verdicts []dedupe.Verdict) {
+	for i, r := range readings {
+		v := verdicts[i]
+		m.records.WithLabelValues(outcome(r, v)).Inc()
+		if v.Keyed {
+			m.claims.WithLabelValues(v.Step.String()).Inc()
+		}
+		if v.Action != dedupe.Publish {
+			continue
+		}
+		if v.Flag != "" {
+			m.flagged.WithLabelValues(string(v.Flag)).Inc()
+		}
+		if r.Dead != nil {
+			m.deadLetters.WithLabelValues(r.Provider, r.Dead.GetReason().String()).Inc()
+		}
+		for _, d := range r.Drift {
+			m.drift.WithLabelValues(r.Provider, d.Kind).Inc()
+		}
+	}
+}
+
+func outcome(r *Reading, v dedupe.Verdict) string {
+	switch {
+	case v.Action == dedupe.Nothing:
+		return "skipped"
+	case v.Action == dedupe.Duplicate:
+		return "duplicate"
+	case r.Dead != nil:
+		return "dead_lettered"
+	default:
+		return "emitted"
+	}
+}
+
+// timed measures the round trips of a store of claims.
+type timed struct {
+	claims
+	redis *prometheus.HistogramVec
+}
+
+func (t timed) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error) {
+	start := time.Now()
+	reply, err := t.claims.Exchange(ctx, r)
+	label := "answered"
+	if err != nil {
+		label = "failed"
+	}
+	t.redis.WithLabelValues(label).Observe(time.Since(start).Seconds())
+	return reply, err
+}
+
+// watchLag keeps the lag gauge until ctx ends.
+func (n *Normalizer) watchLag(ctx context.Context) {
+	for sleep(ctx, lagEvery) == nil {
+		ends, err := n.o.Ends(ctx)
+		if err != nil {
+			continue // the slots say what is wrong with Kafka
+		}
+		var lag int64
+		for _, w := range n.workers {
+			lag += w.progress.lag(ends)
+		}
+		n.metrics.lag.Set(float64(lag))
+	}
+}

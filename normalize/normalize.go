@@ -1,0 +1,203 @@
+// Package normalize turns raw deliveries into domain events, each exactly once for readers at
+// read_committed: it reads the raw topic, interprets every record, lets package dedupe decide which
+// copy counts, and writes events, dead letters, dispositions and offsets in one transaction.
+//
+// It does not judge who sent a delivery (package ingest did), knows no vendor (package providers
+// does), asks no vendor's API, and opens no connection of its own: session, history and claims are
+// handed in.
+package normalize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// DefaultGroup is the consumer group of the normaliser.
+const DefaultGroup = "kycbridge-normalize"
+
+// session is one worker slot's transactional reader and writer. Its methods are never called at the
+// same time.
+type session interface {
+	// Poll returns up to max records, those of a partition in offset order; none when ctx ends. The
+	// batch must then be given to Commit or to Rewind.
+	Poll(ctx context.Context, max int) ([]*kgo.Record, error)
+	// Commit writes out and the batch's offsets in one transaction. (false, nil): aborted, the batch
+	// will be polled again. An error: the outcome is unknown, the session must be closed.
+	Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error)
+	// Rewind gives the batch back: it will be polled again.
+	Rewind(ctx context.Context) error
+}
+
+// claims is the store of claims; *dedupe.Store is one. Safe for concurrent use.
+type claims interface {
+	Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error)
+	Lower(ctx context.Context, expected, next []dedupe.Mark) ([]*dedupe.Claim, error)
+	Peek(ctx context.Context, keys []dedupe.Key) ([]*dedupe.Claim, error)
+}
+
+// Slot is an open session with what the worker must know about its topics.
+type Slot struct {
+	Session       session
+	RawTopicID    [16]byte
+	DispositionID [16]byte
+	Close         func() // leaves the group and closes the session
+}
+
+// Watch is what an open slot calls when its partitions change, from any goroutine.
+type Watch struct{ Assigned, Revoked func(partitions []int32) }
+
+// Trouble says what an error of a session means.
+type Trouble uint8
+
+const (
+	// Passing: worth a log line; the session goes on.
+	Passing Trouble = iota
+	// Reopen: the session is of no more use; a new one with the same transactional id is.
+	Reopen
+	// Fenced: the transactional id was taken over, or the broker ended our transaction for its age.
+	Fenced
+	// Stop: a new session would fail the same way.
+	Stop
+)
+
+// Options configures a Normalizer. Fields without a default are required.
+type Options struct {
+	Group    string // plain name; DefaultGroup when empty
+	Instance int    // of this process; part of the transactional ids, so no two may share one
+	Slots    int    // sessions working side by side; 1 when 0
+	Batch    int    // most records in one transaction; 500 when 0
+
+	// Open opens the session of a slot under the given transactional id.
+	Open func(ctx context.Context, transactionalID string, w Watch) (Slot, error)
+	// Judge classes the errors of Open and of sessions.
+	Judge func(error) Trouble
+	// History reads committed dispositions of one partition: from offset, or from the first record
+	// not older than since where since is set. See dedupe.History.
+	History func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error)
+	// Ends gives the end offset of each raw partition, for the lag. nil: no lag is reported.
+	Ends func(ctx context.Context) (map[int32]int64, error)
+
+	Claims     claims
+	CheckStore func(ctx context.Context) error // whether the store is there and fit; nil: it is
+	TTL        time.Duration                   // of claims; also the age from which an event is stale
+	Wait       time.Duration                   // for owners in other partitions; dedupe's default when 0
+	Pepper     []byte
+	// FailOpenAfter: after the store was away this long, publish without it, flagged "unverified".
+	// 0: never.
+	FailOpenAfter time.Duration
+	// Rule replaces the decision table; nil in production. See dedupe.LedgerOptions.
+	Rule func(own dedupe.Claim, found *dedupe.Claim) dedupe.Step
+
+	Providers          []providers.Provider
+	Validator          protovalidate.Validator
+	MaxRecordBytes     int           // size limit of one record; 0: none
+	TransactionTimeout time.Duration // the broker's limit for ours; 15 s when 0
+	Grace              time.Duration // for the batch in hand when ctx ends; 5 s when 0
+
+	Logger     *slog.Logger
+	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
+}
+
+func (o Options) withDefaults() Options {
+	if o.Group == "" {
+		o.Group = DefaultGroup
+	}
+	o.Slots = max(o.Slots, 1)
+	if o.Batch <= 0 {
+		o.Batch = 500
+	}
+	if o.TransactionTimeout <= 0 {
+		o.TransactionTimeout = 15 * time.Second
+	}
+	if o.Grace <= 0 {
+		o.Grace = 5 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.CheckStore == nil {
+		o.CheckStore = func(context.Context) error { return nil }
+	}
+	if o.Registerer == nil {
+		o.Registerer = prometheus.NewRegistry()
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	switch {
+	case o.Open == nil, o.Judge == nil, o.History == nil, o.Claims == nil, o.Validator == nil:
+		return errors.New("normalize: Open, Judge, History, Claims and Validator are required")
+	case o.TTL <= 0:
+		return errors.New("normalize: TTL is required; expected the raw topic's retention and 2 days more")
+	}
+	return nil
+}
+
+// TransactionalID is the stable id of a worker slot: a successor with the same id ends at once what
+// a killed process left open.
+func TransactionalID(group string, instance, slot int) string {
+	return group + "-" + strconv.Itoa(instance) + "-" + strconv.Itoa(slot)
+}
+
+// Normalizer is the worker slots of one process.
+type Normalizer struct {
+	o       Options
+	workers []*worker
+	metrics *metrics
+}
+
+// New makes a Normalizer without touching the network.
+func New(o Options) (*Normalizer, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	n := &Normalizer{o: o}
+	for slot := range o.Slots {
+		n.workers = append(n.workers, newWorker(o, slot))
+	}
+	var err error
+	if n.metrics, err = newMetrics(o.Registerer, n.workers); err != nil {
+		return nil, fmt.Errorf("normalize: metrics: %w", err)
+	}
+	for _, w := range n.workers {
+		w.metrics = n.metrics
+	}
+	return n, nil
+}
+
+// Run works until ctx ends, then finishes or gives back the batches in hand, writes the marks still
+// pending and leaves the group. It returns an error only for what waiting cannot cure.
+func (n *Normalizer) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, w := range n.workers {
+		group.Go(func() error { return w.run(ctx) })
+	}
+	if n.o.Ends != nil {
+		group.Go(func() error { n.watchLag(ctx); return nil })
+	}
+	return group.Wait()
+}
+
+// Ready says what is away or being repaired; nil when every slot can work.
+func (n *Normalizer) Ready() error {
+	var errs []error
+	for _, w := range n.workers {
+		errs = append(errs, w.state.get())
+	}
+	return errors.Join(errs...)
+}

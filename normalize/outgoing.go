@@ -1,0 +1,155 @@
+package normalize
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+type protoMessage = proto.Message
+
+const (
+	// recordOverhead is what a record needs beside its value: key, headers, framing.
+	recordOverhead = 4096
+	// idBytes is what one event id takes in a disposition.
+	idBytes = 40
+)
+
+// Record headers beside those of CloudEvents.
+const (
+	headerTrace  = "traceparent"
+	headerDedupe = "dedupe"
+	headerStale  = "stale"
+)
+
+// Outgoing is what must be written for the record under a verdict: its events or its dead letter,
+// and last its disposition; nothing for a record whose disposition is committed already.
+func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Outgoing {
+	var out []*schemas.Outgoing
+	switch {
+	case v.Action == dedupe.Nothing:
+		return nil
+	case v.Action == dedupe.Duplicate:
+	case r.Dead != nil:
+		out = append(out, &schemas.Outgoing{Message: r.Dead, Key: r.Raw.Key, Partition: -1, Headers: r.traced("dead letter")})
+	default:
+		for i, e := range r.Events {
+			out = append(out, r.event(i, e, v.Flag))
+		}
+	}
+	return append(out, &schemas.Outgoing{
+		Message: r.disposition(v, decidedAt), Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"),
+	})
+}
+
+// event dresses one event: the flags stand in headers and, for consumers that see none, in metadata.
+func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas.Outgoing {
+	var flags []schemas.Header
+	if flag != "" {
+		flags = append(flags, schemas.Header{Key: headerDedupe, Value: []byte(flag)})
+	}
+	if r.Stale[i] {
+		flags = append(flags, schemas.Header{Key: headerStale, Value: []byte("true")})
+	}
+	md := e.GetMetadata()
+	md.Flags = nil
+	for _, f := range flags {
+		md.Flags = append(md.Flags, f.Key+"="+string(f.Value))
+	}
+	headers := schemas.CloudEventHeaders(e, r.Raw.Key)
+	span := strings.ReplaceAll(md.GetEventId(), "-", "")[:16]
+	headers = append(headers, r.trace(span)...)
+	return &schemas.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
+}
+
+func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disposition {
+	d := &kycv1.Disposition{
+		Raw: r.position(), RawTopicId: r.Raw.TopicID[:],
+		Tenant: r.Envelope.GetTenant(), Provider: r.Envelope.GetProvider(), Endpoint: r.Envelope.GetEndpoint(),
+		Stage:         kycv1.Stage_STAGE_NORMALIZE,
+		VendorEventId: cut(r.VendorID, 128), VendorEventType: cut(r.VendorType, 128), MapperVersion: r.MapperVersion,
+		ReceivedAt: r.Envelope.GetReceivedAt(), DecidedAt: timestamppb.New(decidedAt),
+	}
+	if v.Keyed {
+		d.DedupeKey = v.Key[:]
+	}
+	if r.ContentHash != [32]byte{} {
+		d.ContentHash = r.ContentHash[:]
+	}
+	switch {
+	case v.Action == dedupe.Duplicate:
+		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE
+		d.DuplicateOf = &kycv1.RawPosition{Topic: r.Raw.Topic, Partition: v.Owner.Partition, Offset: v.Owner.Offset}
+	case r.Dead != nil:
+		d.Kind, d.Reason = kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED, r.Dead.GetReason()
+	default:
+		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED
+		for _, e := range r.Events {
+			d.EventIds = append(d.EventIds, e.GetMetadata().GetEventId())
+		}
+	}
+	return d
+}
+
+// item is the record as package dedupe sees it.
+func (r *Reading) item(keys dedupe.Keyer) dedupe.Item {
+	item := dedupe.Item{Partition: r.Raw.Partition, Offset: r.Raw.Offset, Time: r.Raw.Time, Hash: r.ContentHash}
+	if len(r.Identity) > 0 {
+		item.Identified = true
+		item.Key = keys.Key(dedupe.Subject{
+			Stage: dedupe.StageNormalize, TopicID: r.Raw.TopicID, Tenant: r.Envelope.GetTenant(),
+			RawKey: r.Raw.Key, Identity: r.Identity,
+		})
+	}
+	return item
+}
+
+// shrink leaves the body out of a dead letter that would not fit: the raw record still has it, and
+// a record that can never be written would hold its partition up for ever.
+func (r *Reading) shrink() {
+	if r.fits(proto.Size(r.Dead)) {
+		return
+	}
+	envelope := proto.CloneOf(r.Dead.GetEnvelope())
+	envelope.Body = nil
+	r.Dead.Envelope = envelope
+	if !r.fits(proto.Size(r.Dead)) {
+		envelope.Headers = nil
+	}
+	r.Dead.Detail = cut(r.Dead.GetDetail()+" (without its body, which did not fit; the raw record has it)", 4096)
+}
+
+func (r *Reading) fits(bytes int) bool {
+	return r.maxBytes <= 0 || bytes+len(r.Raw.Key)+recordOverhead <= r.maxBytes
+}
+
+// traced is the trace header of a record that is no event, with a span of its own.
+func (r *Reading) traced(what string) []schemas.Header {
+	sum := sha256.Sum256([]byte(what + r.Envelope.GetDeliveryId()))
+	return r.trace(hex.EncodeToString(sum[:8]))
+}
+
+// trace continues the trace that ingest began: the delivery's id is the trace's.
+func (r *Reading) trace(span string) []schemas.Header {
+	trace := strings.ToLower(strings.ReplaceAll(r.Envelope.GetDeliveryId(), "-", ""))
+	if len(trace) != 32 {
+		return nil
+	}
+	return []schemas.Header{{Key: headerTrace, Value: []byte("00-" + trace + "-" + span + "-01")}}
+}
+
+// cut shortens a string to at most n bytes of whole characters.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "")
+}

@@ -1,0 +1,109 @@
+package normalize
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var errStarting = errors.New("starting")
+
+// state is what readiness says of one slot. Set by the slot, read by anyone.
+type state struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (s *state) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err = err
+}
+
+func (s *state) get() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// ownership collects which partitions came and went; the group's goroutine tells it, the slot asks.
+type ownership struct {
+	mu      sync.Mutex
+	owned   map[int32]bool
+	changed map[int32]bool
+}
+
+func newOwnership() *ownership {
+	return &ownership{owned: make(map[int32]bool), changed: make(map[int32]bool)}
+}
+
+func (o *ownership) assigned(parts []int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range parts {
+		o.owned[p], o.changed[p] = true, true
+	}
+}
+
+func (o *ownership) revoked(parts []int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range parts {
+		delete(o.owned, p)
+		o.changed[p] = true
+	}
+}
+
+// drain returns what changed since it was last asked, and what is owned now.
+func (o *ownership) drain() (changed, owned []int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for p := range o.changed {
+		changed = append(changed, p)
+	}
+	clear(o.changed)
+	for p := range o.owned {
+		owned = append(owned, p)
+	}
+	return changed, owned
+}
+
+// progress is how far a slot has come, for the lag metrics.
+type progress struct {
+	oldest atomic.Int64 // unix nanoseconds of the oldest record in hand; 0: none
+
+	mu   sync.Mutex
+	next map[int32]int64 // the offset after the last committed record
+}
+
+// took notes that a batch is in hand.
+func (p *progress) took(oldest time.Time) { p.oldest.Store(max(oldest.UnixNano(), 1)) }
+
+// idle notes that nothing is in hand.
+func (p *progress) idle() { p.oldest.Store(0) }
+
+func (p *progress) reached(partition int32, next int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil {
+		p.next = make(map[int32]int64)
+	}
+	p.next[partition] = next
+}
+
+func (p *progress) forget(partition int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.next, partition)
+}
+
+// lag adds up how many records lie between what was reached and the ends.
+func (p *progress) lag(ends map[int32]int64) (records int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for partition, next := range p.next {
+		records += max(ends[partition]-next, 0)
+	}
+	return records
+}

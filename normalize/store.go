@@ -1,0 +1,149 @@
+package normalize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+)
+
+// openRetry is how often the store is asked while events go out without it.
+const openRetry = time.Second
+
+// repair makes the marks of every partition that is ours complete. Nothing is claimed in a partition
+// before.
+func (w *worker) repair(ctx context.Context) error {
+	changed, owned := w.owned.drain()
+	for _, p := range changed {
+		w.ledger.Forget(p)
+		w.progress.forget(p)
+	}
+	if w.bypassed() {
+		return nil
+	}
+	missing := slices.DeleteFunc(owned, w.ledger.Repaired)
+	slices.Sort(missing)
+	for i, p := range missing {
+		w.state.set(fmt.Errorf("repairing the marks of raw partition(s) %v", missing[i:]))
+		marks, err := w.ledger.Repair(ctx, p)
+		w.metrics.marks.Add(float64(marks))
+		if err != nil {
+			w.metrics.repairs.WithLabelValues("failed").Inc()
+			return w.unrepaired(ctx, err)
+		}
+		w.metrics.repairs.WithLabelValues("done").Inc()
+		w.log.Debug("marks are complete", "partition", p, "marks", marks)
+		w.answering()
+	}
+	return nil
+}
+
+func (w *worker) unrepaired(ctx context.Context, err error) error {
+	if errors.Is(err, dedupe.ErrAway) {
+		return w.storeAway(ctx, err)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// claim decides the batch, without the store where that is allowed.
+func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdict, error) {
+	if w.bypassed() {
+		return w.ledger.Unverified(items), nil
+	}
+	verdicts, err := w.ledger.Claim(ctx, items)
+	if err == nil {
+		w.answering()
+		w.pause = backoff{}
+		return verdicts, nil
+	}
+	if errors.Is(err, dedupe.ErrAway) && w.mayBypass() {
+		w.noteAway()
+		w.retry = time.Now().Add(openRetry)
+		w.log.Error("events go out unverified: redis is away for longer than fail_open_after", "error", err)
+		return w.ledger.Unverified(items), nil
+	}
+	return nil, err
+}
+
+// giveBack returns a batch that could not be decided, and waits where waiting helps.
+func (w *worker) giveBack(ctx, work context.Context, cause error) error {
+	if err := w.slot.Session.Rewind(work); err != nil {
+		return w.judge(err, time.Time{})
+	}
+	var drift *dedupe.DriftError
+	switch {
+	case errors.As(cause, &drift):
+		w.log.Warn("repairing marks", "error", cause)
+		return nil
+	case errors.Is(cause, dedupe.ErrUnrepaired):
+		return nil
+	case errors.Is(cause, dedupe.ErrAway):
+		return w.storeAway(ctx, cause)
+	case ctx.Err() != nil:
+		return nil
+	default:
+		return cause
+	}
+}
+
+// storeAway waits until the store answers, or may be done without.
+func (w *worker) storeAway(ctx context.Context, cause error) error {
+	w.noteAway()
+	w.state.set(cause)
+	if !w.mayBypass() {
+		w.log.Warn("waiting for redis; raw records stay in Kafka", "error", cause)
+		_ = sleep(ctx, w.pause.next())
+	}
+	return w.awaitStore(ctx)
+}
+
+// awaitStore returns when the store is there and fit, when it may be done without, or when ctx ends.
+func (w *worker) awaitStore(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := w.o.CheckStore(ctx)
+		switch {
+		case err == nil:
+			w.answering()
+			return nil
+		case errors.Is(err, dedupe.ErrUnsuitable):
+			return stopError{err}
+		case ctx.Err() != nil:
+			return nil
+		}
+		w.noteAway()
+		w.state.set(err)
+		if w.mayBypass() {
+			w.retry = time.Now().Add(openRetry)
+			return nil
+		}
+		_ = sleep(ctx, w.pause.next())
+	}
+	return nil
+}
+
+// answering ends an absence of the store.
+func (w *worker) answering() {
+	w.away, w.retry = time.Time{}, time.Time{}
+	w.state.set(nil)
+}
+
+func (w *worker) noteAway() {
+	if w.away.IsZero() {
+		w.away = time.Now()
+	}
+}
+
+// mayBypass says whether the operator's patience is over.
+func (w *worker) mayBypass() bool {
+	return w.o.FailOpenAfter > 0 && !w.away.IsZero() && time.Since(w.away) >= w.o.FailOpenAfter
+}
+
+// bypassed says whether the store is not to be asked now: it was away a moment ago, and batches must
+// not each wait for its time-outs.
+func (w *worker) bypassed() bool { return w.mayBypass() && time.Now().Before(w.retry) }

@@ -1,0 +1,171 @@
+package normalize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+)
+
+const (
+	pollLimit    = 500 * time.Millisecond // how long a poll may wait while nothing else is to be done
+	pollPending  = 25 * time.Millisecond  // the same while marks wait to be written
+	backoffFirst = 100 * time.Millisecond
+	backoffLast  = 5 * time.Second
+)
+
+// worker is one slot: a sequential loop over one session after the other. Nothing of it but state,
+// owned and progress is touched by another goroutine.
+type worker struct {
+	o        Options
+	id       string // its transactional id
+	log      *slog.Logger
+	reads    *Interpreter
+	keys     dedupe.Keyer
+	metrics  *metrics
+	state    state
+	owned    *ownership
+	progress progress
+
+	slot   Slot
+	ledger *dedupe.Ledger
+	away   time.Time // since when the store has not answered; zero: it answers
+	retry  time.Time // when it is asked again while events go out without it
+	pause  backoff   // between questions to the store
+}
+
+func newWorker(o Options, slot int) *worker {
+	w := &worker{
+		o: o, id: TransactionalID(o.Group, o.Instance, slot), owned: newOwnership(),
+		log:   o.Logger.With("slot", slot),
+		reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes}),
+		keys:  dedupe.NewKeyer(o.Pepper),
+	}
+	w.state.set(errStarting)
+	return w
+}
+
+// stopError is what a worker cannot cure by trying again.
+type stopError struct{ error }
+
+func (e stopError) Unwrap() error { return e.error }
+
+// run opens sessions until ctx ends, each time with the same transactional id.
+func (w *worker) run(ctx context.Context) error {
+	pause := backoff{}
+	for ctx.Err() == nil {
+		worked, err := w.live(ctx)
+		var stop stopError
+		switch {
+		case errors.As(err, &stop):
+			w.state.set(err)
+			return err
+		case ctx.Err() != nil || err == nil:
+			return nil
+		}
+		if worked {
+			pause = backoff{}
+		}
+		w.state.set(fmt.Errorf("kafka is away: %w", err))
+		w.log.Warn("session ended; opening a new one", "error", err)
+		w.metrics.reopened.Inc()
+		_ = sleep(ctx, pause.next())
+	}
+	return nil
+}
+
+// live is one session from open to close. It says whether it got as far as committing.
+func (w *worker) live(ctx context.Context) (worked bool, err error) {
+	if err := w.awaitStore(ctx); err != nil {
+		return false, err
+	}
+	w.owned = newOwnership()
+	watch := w.owned
+	w.slot, err = w.o.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked})
+	if err != nil {
+		return false, w.judge(err, time.Time{})
+	}
+	defer w.slot.Close()
+	w.ledger = w.newLedger()
+	w.state.set(nil)
+	work, cancel := outlive(ctx, w.o.Grace)
+	defer cancel()
+	for ctx.Err() == nil {
+		ok, err := w.step(ctx, work)
+		worked = worked || ok
+		if err != nil {
+			return worked, err
+		}
+	}
+	if err := w.ledger.Flush(work); err != nil {
+		w.log.Info("marks left for the next repair", "error", err)
+	}
+	return worked, nil
+}
+
+func (w *worker) newLedger() *dedupe.Ledger {
+	return dedupe.NewLedger(timed{w.o.Claims, w.metrics.redis}, dedupe.LedgerOptions{
+		Group: w.o.Group, RawTopicID: w.slot.RawTopicID, DispositionID: w.slot.DispositionID,
+		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
+		History: func(ctx context.Context, p int32, from dedupe.Position, fn func(int64, []byte) error) (int64, error) {
+			return w.o.History(ctx, p, from.Offset, from.Since, func(r *kgo.Record) error { return fn(r.Offset, r.Value) })
+		},
+	})
+}
+
+// judge decides what an error of the session means for the worker. since is when the transaction
+// began that it ended, if one did.
+//
+// A broker fences a producer in two cases that look alike: another process took over the id, or our
+// transaction outlived its limit because this process stood still (SIGSTOP, a paused machine). Only
+// the age of the transaction tells them apart.
+func (w *worker) judge(err error, since time.Time) error {
+	switch w.o.Judge(err) {
+	case Stop:
+		return stopError{err}
+	case Fenced:
+		if !since.IsZero() && age(since) < w.o.TransactionTimeout {
+			return stopError{fmt.Errorf("another process runs with --instance %d (transactional id %s): give each process its own number: %w", w.o.Instance, w.id, err)}
+		}
+	}
+	return err
+}
+
+// age is the longer of the monotonic and the wall clock's: one of them stops while a machine sleeps.
+func age(since time.Time) time.Duration {
+	return max(time.Since(since), time.Now().Round(0).Sub(since.Round(0)))
+}
+
+// outlive returns a context that ends grace after ctx, so that the batch in hand can be finished.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() { stop(); cancel() }
+}
+
+// backoff grows from backoffFirst to backoffLast.
+type backoff struct{ last time.Duration }
+
+func (b *backoff) next() time.Duration {
+	b.last = min(max(2*b.last, backoffFirst), backoffLast)
+	return b.last
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
