@@ -1,0 +1,57 @@
+# The contract: sources in proto/, generated Go in schemas/. Works without a network once
+# the tools are built: `buf.build/bufbuild/protovalidate` comes from its Go module.
+
+BIN ?= $(CURDIR)/.bin
+BUF := $(BIN)/buf-v1.73.0
+PROTOC_GEN_GO := $(BIN)/protoc-gen-go-v1.36.12/protoc-gen-go
+
+# Written anew by each run and never committed; tools/protodeps says why it is there.
+PROTO_DEPS := .buf-deps
+PROTO_RULES := buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
+BUF_FLAGS := --config $(PROTO_DEPS)/workspace.yaml --path proto/kyc --path proto/kycbridge
+
+# What has been released, as a file: a comparison with a tag or with main needs history that
+# a shallow or first clone lacks, and on main itself would compare the contract with itself.
+PROTO_RELEASED := proto/released.binpb
+
+# Generated first into a folder of its own, then put in place or compared.
+PROTO_TREE := $(PROTO_DEPS)/tree
+PROTO_IMAGE := $(PROTO_DEPS)/contract.binpb
+PROTO_GENERATED := schemas/kyc schemas/kycbridge docs/configuration.md
+
+.PHONY: proto proto-check proto-release proto-deps proto-lint proto-tree
+
+proto: proto-tree ## Check the contract and generate Go and the configuration reference from it
+	@rm -rf $(PROTO_GENERATED)
+	@cp -R $(PROTO_TREE)/. .
+
+proto-check: proto-tree ## Check the contract, and that what is generated from it is what is in the tree
+	@for path in $(PROTO_GENERATED); do diff -r $(PROTO_TREE)/$$path $$path || \
+	  { echo "$$path is not what proto/ gives: run make proto"; exit 1; }; done
+
+proto-release: proto-lint ## At a release: make the contract what later ones are compared with
+	$(BUF) build $(PROTO_IMAGE) --exclude-source-info -o $(PROTO_RELEASED)
+
+proto-lint: proto-deps
+	$(BUF) format $(BUF_FLAGS) --diff --exit-code
+	$(BUF) lint $(BUF_FLAGS)
+	$(BUF) build $(BUF_FLAGS) -o $(PROTO_IMAGE)
+	$(BUF) breaking $(PROTO_IMAGE) --config $(PROTO_DEPS)/workspace.yaml --against $(PROTO_RELEASED)
+
+proto-tree: proto-lint $(PROTOC_GEN_GO)
+	PATH="$(dir $(PROTOC_GEN_GO)):$$PATH" $(BUF) generate $(BUF_FLAGS) -o $(PROTO_TREE)
+	@mkdir -p $(PROTO_TREE)/docs
+	go run ./tools/configdoc < $(PROTO_IMAGE) > $(PROTO_TREE)/docs/configuration.md
+
+# Also empties the folder, the tree of the last run included.
+proto-deps: $(BUF)
+	@cd tools/protodeps && go run . -root $(CURDIR) -out $(PROTO_DEPS) \
+	  -want "$$(cd $(CURDIR) && go list -m -f '{{.Version}}' $(PROTO_RULES))"
+
+$(BUF):
+	@mkdir -p $(BIN)
+	GOBIN=$(BIN)/install go install github.com/bufbuild/buf/cmd/buf@v1.73.0
+	@mv $(BIN)/install/buf $@
+
+$(PROTOC_GEN_GO):
+	GOBIN=$(patsubst %/,%,$(dir $@)) go install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// document renders the whole reference.
+func document(root protoreflect.MessageDescriptor) string {
+	var b strings.Builder
+	file := root.ParentFile()
+	fmt.Fprintf(&b, "<!-- Written by `make proto` from proto/%s; change it there. -->\n\n# Configuration\n\n", file.Path())
+	fmt.Fprintf(&b, "%s\n", packageComment(file))
+	section(&b, root, "")
+	return b.String()
+}
+
+// section renders one message and, after it, the messages below it. path is
+// where its settings stand in the file.
+func section(b *strings.Builder, m protoreflect.MessageDescriptor, path string) {
+	if path != "" {
+		fmt.Fprintf(b, "\n## `%s`\n\n%s\n", path, sentence(m))
+	}
+	b.WriteString("\n| Key | Type | Default | Meaning |\n| --- | --- | --- | --- |\n")
+	for i := range m.Fields().Len() {
+		row(b, m.Fields().Get(i))
+	}
+	if rules := ruleTexts(m); len(rules) > 0 {
+		b.WriteString("\nChecked:\n\n")
+		for _, rule := range rules {
+			fmt.Fprintf(b, "* %s\n", rule)
+		}
+	}
+	for i := range m.Fields().Len() {
+		enumValues(b, m.Fields().Get(i))
+	}
+	for i := range m.Fields().Len() {
+		if f := m.Fields().Get(i); isSection(f) {
+			section(b, f.Message(), join(path, f))
+		}
+	}
+}
+
+func row(b *strings.Builder, f protoreflect.FieldDescriptor) {
+	meaning, standard := splitDefault(comment(f))
+	for _, rule := range fieldRuleTexts(f) {
+		meaning += " " + strings.ToUpper(rule[:1]) + rule[1:] + "."
+	}
+	fmt.Fprintf(b, "| `%s` | %s | %s | %s |\n", f.Name(), typeName(f), cell(standard), cell(meaning))
+}
+
+// cell keeps text inside a table cell.
+func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
+
+func enumValues(b *strings.Builder, f protoreflect.FieldDescriptor) {
+	if f.Kind() != protoreflect.EnumKind {
+		return
+	}
+	fmt.Fprintf(b, "\nValues of `%s`:\n\n", f.Name())
+	values := f.Enum().Values()
+	for i := range values.Len() {
+		if v := values.Get(i); v.Number() != 0 {
+			fmt.Fprintf(b, "* `%s`: %s\n", v.Name(), comment(v))
+		}
+	}
+}
+
+// isSection tells whether a field is a part of the file with settings of its
+// own, and not a duration or a time.
+func isSection(f protoreflect.FieldDescriptor) bool {
+	return f.Kind() == protoreflect.MessageKind && f.Message().ParentFile().Package() == f.ParentFile().Package()
+}
+
+func join(path string, f protoreflect.FieldDescriptor) string {
+	name := string(f.Name())
+	if f.IsList() {
+		name += "[]"
+	}
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func typeName(f protoreflect.FieldDescriptor) string {
+	name := f.Kind().String()
+	switch f.Kind() {
+	case protoreflect.MessageKind:
+		name = strings.ToLower(string(f.Message().Name()))
+		if isSection(f) {
+			name = "section"
+		}
+	case protoreflect.Int32Kind, protoreflect.Int64Kind:
+		name = "number"
+	case protoreflect.BoolKind:
+		name = "true or false"
+	}
+	if f.IsList() {
+		return "list of " + name
+	}
+	return name
+}
+
+// ruleTexts gives what is checked across the fields of a message.
+func ruleTexts(m protoreflect.MessageDescriptor) []string {
+	rules, _ := proto.GetExtension(m.Options(), validate.E_Message).(*validate.MessageRules)
+	return texts(rules.GetCel())
+}
+
+// fieldRuleTexts gives what is checked on a field, or on each item of a list.
+func fieldRuleTexts(f protoreflect.FieldDescriptor) []string {
+	rules, _ := proto.GetExtension(f.Options(), validate.E_Field).(*validate.FieldRules)
+	return append(texts(rules.GetCel()), texts(rules.GetRepeated().GetItems().GetCel())...)
+}
+
+func texts(rules []*validate.Rule) []string {
+	var texts []string
+	for _, rule := range rules {
+		texts = append(texts, rule.GetMessage())
+	}
+	return texts
+}
