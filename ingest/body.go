@@ -9,12 +9,13 @@ import (
 
 // How big the first buffer of a body is: as announced, which fits nearly every
 // webhook, but not on a stranger's word alone for a big one. A buffer that is
-// full doubles, so what is held is at most twice what was sent; and the request
-// limit is reached before the byte limit by those who send nothing
+// full grows by a fixed factor, so what is held follows what was really sent;
+// and those who send nothing reach the request limit before the byte limit
 // (DefaultMaxRequests * firstBuffer < DefaultMaxWaitingBytes).
 const (
 	firstBuffer        = 8 << 10
 	firstUnknownBuffer = 4 << 10
+	growth             = 4
 )
 
 // A body is the request's bytes as they came. held is what the gate counts for
@@ -55,7 +56,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, g *gate) (bod
 			continue
 		case int64(cap(b.bytes)) >= most: // more than announced; net/http does not let this through
 			return b, brokenBody
-		case !b.grow(min(2*int64(cap(b.bytes)), most), g):
+		case !b.grow(min(growth*int64(cap(b.bytes)), most), g):
 			return b, bodiesFull
 		}
 	}

@@ -6,9 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,44 +176,86 @@ func TestSlowloris(t *testing.T) {
 	}
 }
 
-// Two hundred big bodies at a time: each is taken or turned away, and what is
-// held stays under the limit.
+// Two hundred big bodies at a time, with a log that keeps silent: what is held
+// stays under the limit, and who finds no room is turned away at once.
 func TestParallelBodiesAreBounded(t *testing.T) {
-	const size, room = 512 << 10, 8 << 20
-	log := withhold()
-	o := testOptions(t, log)
-	o.MaxWaitingBytes = room
-	s := newServer(t, o)
-	body := strings.Repeat("a", size)
-	var wg sync.WaitGroup
-	var taken, away, other atomic.Int64
-	for range 200 {
-		wg.Go(func() {
-			switch w := serve(s, signed(t, "one", "old", body)); w.Code {
-			case 200:
-				taken.Add(1)
-			case 503:
-				away.Add(1)
-			default:
-				other.Add(1)
-			}
-		})
-	}
-	go func() { // answers only once the room is full or all are in
-		for record := range log.came {
-			if n := s.gate.bytes.Load(); n > room+200*2*size {
-				t.Errorf("%d bytes held", n)
-			}
-			record.done(nil)
+	synctest.Test(t, func(t *testing.T) {
+		const size, room, senders = 512 << 10, 8 << 20, 200
+		log := withhold()
+		o := testOptions(t, log)
+		o.MaxWaitingBytes = room
+		s := newServer(t, o)
+		body := strings.Repeat("a", size)
+		answers := make(chan int, senders)
+		for range senders {
+			r := signed(t, "one", "old", body)
+			go func() { answers <- serve(s, r).Code }()
 		}
-	}()
-	wg.Wait()
-	close(log.came)
-	if taken.Load() == 0 || other.Load() != 0 || taken.Load()+away.Load() != 200 {
-		t.Errorf("%d taken, %d turned away, %d answered otherwise", taken.Load(), away.Load(), other.Load())
+		synctest.Wait()
+		taken := len(log.all())
+		if held := s.gate.bytes.Load(); taken == 0 || taken*size > room || held > room {
+			t.Errorf("%d bodies taken, %d bytes counted, room for %d", taken, held, room)
+		}
+		if len(answers) != senders-taken {
+			t.Errorf("%d answered at once, want the %d that found no room", len(answers), senders-taken)
+		}
+		for range taken {
+			(<-log.came).done(nil)
+		}
+		counts := map[int]int{}
+		for range senders {
+			counts[<-answers]++
+		}
+		if counts[200] != taken || counts[503] != senders-taken {
+			t.Errorf("answers by status %v, want %d times 200 and else 503", counts, taken)
+		}
+		if n := s.gate.bytes.Load(); n != 0 {
+			t.Errorf("%d bytes still counted, want none", n)
+		}
+	})
+}
+
+// A second request hidden behind the end of a chunked one is never served.
+func TestNoSmuggling(t *testing.T) {
+	log := ackAll()
+	server := serveTCP(t, newServer(t, testOptions(t, log)))
+	chunked := wire(t, "one", "old", testBody, true)
+	both := bytes.Replace(chunked, []byte("Transfer-Encoding:"), []byte("Content-Length: 4\r\nTransfer-Encoding:"), 1)
+	for name, request := range map[string][]byte{"chunked": chunked, "with length": both} {
+		c, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := len(log.all())
+		if _, err := c.Write(append(slices.Clip(request), wire(t, "one", "old", testBody, false)...)); err != nil {
+			t.Fatal(err)
+		}
+		answer, _ := io.ReadAll(c) // a reset after the answer is as good as an end
+		_ = c.Close()
+		if n := bytes.Count(answer, []byte("HTTP/1.1 ")); n > 1 || len(log.all())-before > 1 {
+			t.Errorf("%s: %d answers and %d appends, want at most one", name, n, len(log.all())-before)
+		}
 	}
-	if n := s.gate.bytes.Load(); n != 0 {
-		t.Errorf("%d bytes still counted, want none", n)
+}
+
+// A header over its limit is refused before anything looks at it.
+func TestHeaderLimit(t *testing.T) {
+	server := serveTCP(t, newServer(t, testOptions(t, ackAll())))
+	for size, want := range map[int]int{DefaultMaxHeaderBytes / 2: 200, 2 * DefaultMaxHeaderBytes: 431} {
+		r, err := http.NewRequest(http.MethodPost, server.URL+"/hooks/one", strings.NewReader(testBody))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = signed(t, "one", "old", testBody).Header
+		r.Header.Set("X-Big", strings.Repeat("a", size))
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("a header of %d bytes is answered %d, want %d", size, response.StatusCode, want)
+		}
 	}
 }
 

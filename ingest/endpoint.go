@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
-	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -138,10 +137,7 @@ func (e *endpoint) takes(contentType string) bool {
 	if contentType == "" || len(e.Provider.ContentTypes) == 0 {
 		return true
 	}
-	sent, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		sent, _, _ = strings.Cut(contentType, ";")
-	}
+	sent, _, _ := strings.Cut(contentType, ";")
 	return slices.ContainsFunc(e.Provider.ContentTypes, func(known string) bool {
 		return strings.EqualFold(strings.TrimSpace(sent), known)
 	})

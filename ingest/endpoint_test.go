@@ -3,6 +3,7 @@ package ingest
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -176,6 +177,33 @@ func TestStandInLetsNobodyIn(t *testing.T) {
 	}
 }
 
+// The stand-in does what the endpoint would: the same scheme over the same
+// bytes with as many secrets, so that time tells no more than the answer does.
+func TestStandInDoesTheSameWork(t *testing.T) {
+	var calls []string
+	o := testOptions(t, ackAll())
+	o.Endpoints[0].Provider.Scheme = watched{testScheme, func(secrets []auth.Secret, r auth.Request) {
+		calls = append(calls, fmt.Sprint(len(secrets), len(r.Body)))
+	}}
+	s := newServer(t, o)
+	serve(s, signed(t, "one", "other", testBody))
+	serve(s, signed(t, "none", "other", testBody))
+	if len(calls) != 2 || calls[0] != calls[1] || calls[0] != fmt.Sprint(2, len(testBody)) {
+		t.Errorf("verified (secrets, bytes): %q, want twice the same", calls)
+	}
+}
+
+// watched is a scheme that tells the test what it was asked.
+type watched struct {
+	auth.HMAC
+	saw func([]auth.Secret, auth.Request)
+}
+
+func (w watched) Verify(secrets []auth.Secret, r auth.Request) (string, error) {
+	w.saw(secrets, r)
+	return w.HMAC.Verify(secrets, r)
+}
+
 // A broken key rule costs no delivery: it goes under the hash of its body.
 func TestKeyRulePanics(t *testing.T) {
 	sum := sha256.Sum256([]byte(testBody))
@@ -242,6 +270,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"no secret":       {func(o *Options) { o.Endpoints[0].Secrets = nil }, "no secret"},
 		"negative body":   {func(o *Options) { o.Endpoints[0].MaxBody = -1 }, "body limit -1"},
 		"negative limit":  {func(o *Options) { o.MaxWaitingBytes = -1 }, "limit is negative"},
+		"body over all":   {func(o *Options) { o.MaxWaitingBytes = DefaultMaxBody }, "more than half of the 1048576 bytes"},
 		"no scheme":       {func(o *Options) { o.Endpoints[0].Provider.Scheme = nil }, "no authentication scheme"},
 		"no key":          {func(o *Options) { o.Endpoints[0].Provider.Key = nil }, "no key rule"},
 		"redirect":        {func(o *Options) { o.Endpoints[0].Provider.Ack.Success = 302 }, "success code 302"},

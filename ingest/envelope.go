@@ -15,11 +15,12 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Limits of the envelope's text fields, in characters, as its schema has them.
+// Limits of the envelope's fields, texts in characters, as its schema has them.
 const (
 	maxContentType = 256
 	maxHeaderValue = 8192
 	maxHeaders     = 64
+	maxSecretID    = 128
 )
 
 // seal makes the envelope of an authenticated delivery and its record's key.
@@ -45,8 +46,8 @@ func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawE
 		ContentType: contentType,
 		Headers:     headers,
 		Body:        bytes,
-		SecretId:    d.secretID,
-		DeliveryId:  d.id.String(),
+		SecretId:    clip(d.secretID, maxSecretID),
+		DeliveryId:  d.idText,
 	}, key
 }
 
@@ -66,6 +67,9 @@ func (e *endpoint) kept(h http.Header) []*kycv1.HttpHeader {
 
 // headerMap gives the key rule what the normaliser will see, and no more.
 func headerMap(kept []*kycv1.HttpHeader) http.Header {
+	if len(kept) == 0 {
+		return nil
+	}
 	h := make(http.Header, len(kept))
 	for _, line := range kept {
 		h[line.GetName()] = append(h[line.GetName()], line.GetValue())
@@ -91,11 +95,11 @@ func clip(text string, characters int) string {
 
 // traceHeader starts the delivery's trace: the trace id is the delivery id, so
 // that one leads to the other in any log.
-func traceHeader(id uuid.UUID) schemas.Header {
-	sum := sha256.Sum256([]byte(id.String()))
+func traceHeader(d *delivery) schemas.Header {
+	sum := sha256.Sum256([]byte(d.idText))
 	value := make([]byte, 0, 55)
 	value = append(value, "00-"...)
-	value = hex.AppendEncode(value, id[:])
+	value = hex.AppendEncode(value, d.id[:])
 	value = append(value, '-')
 	value = hex.AppendEncode(value, sum[:8])
 	value = append(value, "-01"...)
@@ -104,7 +108,8 @@ func traceHeader(id uuid.UUID) schemas.Header {
 
 // A delivery is what is known about one request while it is served.
 type delivery struct {
-	id         uuid.UUID
+	id         uuid.UUID // version 7
+	idText     string
 	receivedAt time.Time
 	started    time.Time // monotonic; the answer is due a budget later
 	endpoint   *endpoint // nil for a path that can be none

@@ -28,9 +28,10 @@ const deliveryIDHeader = "Kycbridge-Delivery-Id"
 // log may have the delivery although the vendor was told nothing or 503; its
 // next attempt is then a duplicate, and dropped as one.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	d := delivery{id: newID(), receivedAt: s.options.Now(), started: time.Now()}
+	id := newID()
+	d := delivery{id: id, idText: id.String(), receivedAt: s.options.Now(), started: time.Now()}
 	h := w.Header()
-	h[deliveryIDHeader] = []string{d.id.String()}
+	h[deliveryIDHeader] = []string{d.idText}
 	// A chunked request may hide a second one behind its end, and a process
 	// about to go away wants no more requests on this connection.
 	if len(r.TransferEncoding) > 0 || s.phase.Load() >= draining {
@@ -92,7 +93,7 @@ func (s *Server) store(r *http.Request, d *delivery, b body) <-chan error {
 	envelope, key := d.endpoint.seal(r, d, b.bytes)
 	acked := make(chan error, 1)
 	var called atomic.Bool
-	s.options.Log.Append(envelope, key, []schemas.Header{traceHeader(d.id)}, func(err error) {
+	s.options.Log.Append(envelope, key, []schemas.Header{traceHeader(d)}, func(err error) {
 		if called.Swap(true) {
 			return
 		}

@@ -24,7 +24,7 @@ func (s *Server) note(d *delivery, o outcome, status int) {
 		}
 	}
 	attributes := []slog.Attr{
-		slog.String("delivery_id", d.id.String()),
+		slog.String("delivery_id", d.idText),
 		slog.String("endpoint", endpoint),
 		slog.String("provider", provider),
 		slog.String("outcome", o.String()),

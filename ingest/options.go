@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -152,6 +153,10 @@ func (o Options) validate() error {
 		seen[e.Name] = true
 		if err := e.validate(); err != nil {
 			problems = append(problems, fmt.Errorf("ingest: endpoint %q: %w", e.Name, err))
+		}
+		// A buffer that grows is there twice for a moment.
+		if limit := o.withDefaults().MaxWaitingBytes; cmp.Or(e.MaxBody, DefaultMaxBody) > limit/2 {
+			problems = append(problems, fmt.Errorf("ingest: endpoint %q: body limit %d is more than half of the %d bytes that may wait; lower it or raise those", e.Name, e.MaxBody, limit))
 		}
 	}
 	return errors.Join(problems...)
