@@ -3,15 +3,16 @@
 STATICCHECK := $(BIN)/staticcheck-v0.8.2
 GOVULNCHECK := $(BIN)/govulncheck-v1.8.0
 
-# compose-go is needed by one check only, so that check is a module of its own and the
-# program's go.mod stays without it.
-COMPOSECHECK := tools/composecheck
+# Tools with dependencies that the program must not get are modules of their own, which
+# ./... does not reach.
+TOOL_MODULES := $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
+in_tools = @set -e; for module in $(TOOL_MODULES); do (echo "$$module: $(1)"; cd $$module; $(1)); done
 
 # Where `make services` listens.
 KAFKA_PORT ?= 19092
 REDIS_PORT ?= 16379
 
-.PHONY: lint fmt-check vet staticcheck vulncheck e2e smoke e2e-real compose-check config-check ci
+.PHONY: lint fmt-check vet staticcheck vulncheck e2e smoke e2e-real test-tools compose-check config-check ci
 
 lint: fmt-check vet staticcheck vulncheck ## Formatting, vet, staticcheck, known vulnerabilities
 
@@ -19,13 +20,13 @@ fmt-check: ## Fail when gofmt would change a file
 	@files=$$(gofmt -l .) && if [ -n "$$files" ]; then \
 	  printf 'not formatted, run gofmt -w on:\n%s\n' "$$files"; exit 1; fi
 
-vet: ## go vet, the tools' module included
+vet: ## go vet, the tools' modules included
 	go vet ./...
-	cd $(COMPOSECHECK) && go vet ./...
+	$(call in_tools,go vet ./...)
 
-staticcheck: $(STATICCHECK) ## staticcheck, the tools' module included
+staticcheck: $(STATICCHECK) ## staticcheck, the tools' modules included
 	$(STATICCHECK) ./...
-	cd $(COMPOSECHECK) && $(STATICCHECK) ./...
+	$(call in_tools,$(STATICCHECK) ./...)
 
 vulncheck: $(GOVULNCHECK) ## Known vulnerabilities in what we call; needs vuln.go.dev or GOVULNDB
 	@./make/vulncheck.sh $(GOVULNCHECK)
@@ -41,8 +42,11 @@ e2e-real: ## The end-to-end tests on a real Kafka and Redis; start them with mak
 	KYCBRIDGE_TEST_REQUIRE=1 KYCBRIDGE_TEST_KAFKA=127.0.0.1:$(KAFKA_PORT) KYCBRIDGE_TEST_REDIS=127.0.0.1:$(REDIS_PORT) \
 	  go test -count=1 -run '^TestReal' ./e2e/...
 
+test-tools: ## The tests of tools/, where a tool is a module of its own
+	$(call in_tools,go test ./...)
+
 compose-check: ## Parse docker-compose.yml and Dockerfile and check what must hold
-	cd $(COMPOSECHECK) && go test ./... && go run . ../..
+	cd tools/composecheck && go run . ../..
 
 config-check: build ## Check the shipped configurations
 	@for file in deploy/local.yaml deploy/compose.yaml; do \

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # the variables are for the scripts that source it
 # Shared by start.sh and stop.sh: settings, and how a process is known to be ours.
 # Written for bash 3.2 and later; sourced, never run.
 

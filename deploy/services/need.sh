@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # variables come from lib.sh
 # What the servers need on the machine, installed where that is possible. Sourced by
 # start.sh after lib.sh.
 

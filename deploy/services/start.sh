@@ -10,7 +10,9 @@
 #
 # Another pair beside the first takes other ports and another folder.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR source=need.sh
 . "$(dirname "$0")/need.sh"
 
 # A folder has one set of servers; with other settings it would get a second one.

@@ -2,6 +2,7 @@
 # Stops the servers that start.sh started in this folder, by their pid files, never by
 # name. With --remove-data their data goes as well; the fetched jars stay.
 set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 # The last nodes of a quorum wait for one another in a controlled shutdown, so a server
