@@ -135,9 +135,9 @@ type Mapping struct {
 type Drift struct {
 	// Kind is ours and from a small set: "outcome", "status", "field" and so on.
 	// It may label a metric.
-	Kind string
+	Kind string `json:"kind"`
 	// Word is the vendor's, bounded and on one line. It never labels a metric.
-	Word string
+	Word string `json:"word,omitempty"`
 }
 
 // maxDrift bounds what one delivery can report.

@@ -77,7 +77,7 @@ func (m HMAC) Sign(s Secret, body []byte, h http.Header) {
 }
 
 func (m HMAC) sum(s Secret, body []byte) []byte {
-	h := hmac.New(m.Hash.New, s.key.value)
+	h := hmac.New(m.Hash.New, s.key().value)
 	h.Write(body)
 	return h.Sum(nil)
 }

@@ -15,10 +15,11 @@ const redacted = "[secret]"
 
 // Secret is one live secret of an endpoint. Its value leaves this package in no
 // form: printing, logging and encoding show only a mark. The value is behind a
-// pointer because fmt prints unexported fields without asking their methods.
+// function because fmt prints unexported fields without asking their methods, and
+// for a verb that does not fit even what pointers lead to.
 type Secret struct {
 	ID  string
-	key *key
+	key func() *key
 }
 
 type key struct {
@@ -38,13 +39,15 @@ func NewSecret(id string, value []byte, notBefore, notAfter time.Time) (Secret, 
 	case !notBefore.IsZero() && !notAfter.IsZero() && !notBefore.Before(notAfter):
 		return Secret{}, fmt.Errorf("auth: secret %q ends (%s) before it begins (%s)", id, notAfter.Format(time.RFC3339), notBefore.Format(time.RFC3339))
 	}
-	return Secret{ID: id, key: &key{value: append([]byte(nil), value...), notBefore: notBefore, notAfter: notAfter}}, nil
+	k := &key{value: append([]byte(nil), value...), notBefore: notBefore, notAfter: notAfter}
+	return Secret{ID: id, key: func() *key { return k }}, nil
 }
 
 // live reports whether the secret counts at now: from notBefore on, before
 // notAfter.
 func (s Secret) live(now time.Time) bool {
-	return !now.Before(s.key.notBefore) && (s.key.notAfter.IsZero() || now.Before(s.key.notAfter))
+	k := s.key()
+	return !now.Before(k.notBefore) && (k.notAfter.IsZero() || now.Before(k.notAfter))
 }
 
 // String, and the methods below, show the id and never the value.
