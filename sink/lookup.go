@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // TopicID tells one incarnation of a topic from another of the same name.
@@ -20,27 +20,36 @@ type located struct {
 	leaders map[int32]int32 // partition to node
 }
 
-// lookup asks for a topic and fails unless every partition has a leader.
+// lookup asks for a topic and fails unless every partition has a leader. It goes
+// past the client's metadata cache, which may be five seconds old.
 func lookup(ctx context.Context, client *kgo.Client, topic string) (located, error) {
-	meta, err := kadm.NewClient(client).Metadata(ctx, topic)
+	req := kmsg.NewPtrMetadataRequest()
+	req.AllowAutoTopicCreation = false
+	asked := kmsg.NewMetadataRequestTopic()
+	asked.Topic = kmsg.StringPtr(topic)
+	req.Topics = append(req.Topics, asked)
+	resp, err := req.RequestWith(ctx, client)
+	if err == nil && len(resp.Topics) != 1 {
+		err = fmt.Errorf("the answer holds %d topics, want 1", len(resp.Topics))
+	}
 	if err != nil {
 		return located{}, fmt.Errorf("topic %s cannot be looked up: %w", topic, err)
 	}
-	detail, ok := meta.Topics[topic]
-	if !ok || errors.Is(detail.Err, kerr.UnknownTopicOrPartition) {
+	found := resp.Topics[0]
+	switch err := kerr.ErrorForCode(found.ErrorCode); {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
 		return located{}, missing(topic)
+	case err != nil:
+		return located{}, fmt.Errorf("topic %s: %w", topic, err)
 	}
-	if detail.Err != nil {
-		return located{}, fmt.Errorf("topic %s: %w", topic, detail.Err)
-	}
-	found := located{name: topic, id: TopicID(detail.ID), leaders: map[int32]int32{}}
-	for _, p := range detail.Partitions {
-		if p.Err != nil && p.Leader < 0 {
-			return located{}, fmt.Errorf("topic %s partition %d has no leader: %w", topic, p.Partition, p.Err)
+	leaders := make(map[int32]int32, len(found.Partitions))
+	for _, p := range found.Partitions {
+		if p.Leader < 0 {
+			return located{}, fmt.Errorf("topic %s partition %d has no leader: %w", topic, p.Partition, kerr.LeaderNotAvailable)
 		}
-		found.leaders[p.Partition] = p.Leader
+		leaders[p.Partition] = p.Leader
 	}
-	return found, nil
+	return located{name: topic, id: found.TopicID, leaders: leaders}, nil
 }
 
 // missing words the absence of a topic.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -79,7 +80,14 @@ func (r *Reader) after(ctx context.Context, topic string, t time.Time) (map[int3
 // without a commit is not in the map. The group's name is scoped.
 func (r *Reader) Committed(ctx context.Context, group, base string) (map[int32]int64, error) {
 	topic := r.opts.Topic(base)
-	answer, err := r.admin.FetchOffsetsForTopics(ctx, r.opts.Scoped(group), topic)
+	var answer kadm.OffsetResponses
+	err := patiently(ctx, func() (err error) {
+		answer, err = r.admin.FetchOffsetsForTopics(ctx, r.opts.Scoped(group), topic)
+		return err
+	})
+	if errors.Is(err, kerr.GroupIDNotFound) {
+		return map[int32]int64{}, nil // a group that never was has committed nothing
+	}
 	if err != nil {
 		return nil, fmt.Errorf("committed offsets of group %s: %w", r.opts.Scoped(group), err)
 	}
@@ -103,10 +111,21 @@ func (r *Reader) Commit(ctx context.Context, group, base string, at map[int32]in
 	for partition, offset := range at {
 		set.AddOffset(topic, partition, offset, -1)
 	}
-	if err := r.admin.CommitAllOffsets(ctx, r.opts.Scoped(group), set); err != nil {
+	if err := patiently(ctx, func() error { return r.admin.CommitAllOffsets(ctx, r.opts.Scoped(group), set) }); err != nil {
 		return fmt.Errorf("committing offsets of group %s (it must have no active member): %w", r.opts.Scoped(group), err)
 	}
 	return nil
+}
+
+// patiently repeats what a coordinator refuses because it is moving, or being
+// set up as on a cluster that never had a group.
+func patiently(ctx context.Context, ask func() error) error {
+	for begin := time.Now(); ; {
+		err := ask()
+		if Classify(err) != ClassUnavailable || time.Since(begin) > scanPatience || !pause(ctx, 100*time.Millisecond) {
+			return err
+		}
+	}
 }
 
 // offsets flattens a listing of one topic.

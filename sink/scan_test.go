@@ -51,6 +51,21 @@ func scanValues(t *testing.T, r *Reader, from Start) ([]string, int64) {
 	return values, next
 }
 
+// waitForEnd waits until the markers of ended transactions are written: a real
+// broker does that after it has answered.
+func waitForEnd(t *testing.T, r *Reader, end int64) {
+	t.Helper()
+	for ctx := testContext(t); ; {
+		ends, err := r.Ends(ctx, schemas.DispositionTopic)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ends[0] == end {
+			return
+		}
+	}
+}
+
 var abort, commit = kgo.TryAbort, kgo.TryCommit
 
 func TestScanReachesTheEndPastAbortedTails(t *testing.T) {
@@ -61,6 +76,7 @@ func TestScanReachesTheEndPastAbortedTails(t *testing.T) {
 		}
 		transaction(t, o, "a", 2, &commit) // offsets 0 1, marker 2
 		transaction(t, o, "b", 3, &abort)  // 3 4 5, marker 6
+		waitForEnd(t, r, 7)
 		values, next := scanValues(t, r, Start{})
 		if want := []string{"a-0", "a-1"}; !slices.Equal(values, want) || next != 7 {
 			t.Errorf("got %v, next %d, want %v, next 7", values, next, want)
@@ -80,6 +96,7 @@ func TestScanWaitsForOpenTransactions(t *testing.T) {
 		transaction(t, o, "a", 1, &commit)
 		open := transaction(t, o, "b", 1, nil)
 		transaction(t, o, "c", 1, &commit)
+		waitForEnd(t, r, 5)
 		first := make(chan struct{})
 		go func() {
 			<-first

@@ -1,0 +1,68 @@
+package sink
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+func TestCreateTopicsThenCheck(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	o := Options{Brokers: cluster.ListenAddrs(), TopicPrefix: "x."}
+	ctx := testContext(t)
+
+	if _, err := CheckTopics(ctx, o, TopicSettings{}); !errors.Is(err, ErrTopics) || !strings.Contains(err.Error(), CreateCommand) {
+		t.Fatalf("no topics: %v, want ErrTopics and the command", err)
+	}
+	created, err := CreateTopics(ctx, o, TopicSettings{Partitions: 4})
+	if err != nil || len(created) != len(schemas.Topics()) {
+		t.Fatalf("created %v, %v", created, err)
+	}
+	if warnings, err := CheckTopics(ctx, o, TopicSettings{}); err != nil || len(warnings) != 0 {
+		t.Fatalf("after creating: %v, %v", warnings, err)
+	}
+	// One is gone: it comes back with the count the others have.
+	if err := cluster.DeleteTopic("x.hydrate.v1"); err != nil {
+		t.Fatal(err)
+	}
+	created, err = CreateTopics(ctx, o, TopicSettings{Partitions: 9})
+	if err != nil || len(created) != 1 || created[0] != "x.hydrate.v1" {
+		t.Fatalf("created %v, %v", created, err)
+	}
+	if _, err := CheckTopics(ctx, o, TopicSettings{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCheckTopicsSeesWhatIsWrong(t *testing.T) {
+	cluster, o := fake(t) // one broker: replication and sizes are the broker's defaults
+	if err := cluster.DeleteTopic(o.Topic(schemas.DispositionTopic)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.CreateTopic(o.Topic(schemas.DispositionTopic), 5, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := CheckTopics(testContext(t), o, TopicSettings{Safety: Warn})
+	for _, want := range []string{"kyc.disposition.v1 (5)", "max.message.bytes is below"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}
+
+func TestCreateAndCheckOnARealBroker(t *testing.T) {
+	o := real(t) // creates
+	warnings, err := CheckTopics(testContext(t), o, TopicSettings{Safety: Warn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("warnings: %q", warnings)
+}

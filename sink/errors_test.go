@@ -1,0 +1,89 @@
+package sink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+func TestClassify(t *testing.T) {
+	tests := []struct {
+		err  error
+		want string
+	}{
+		{nil, ClassNone},
+		{kerr.ProducerFenced, ClassFenced},
+		{kerr.InvalidProducerEpoch, ClassFenced},
+		{kerr.FencedInstanceID, ClassFenced},
+		{errors.Join(errors.New("end"), kerr.RequestTimedOut, kerr.ProducerFenced), ClassFenced},
+		{kerr.MessageTooLarge, ClassTooLarge},
+		{kgo.ErrMaxBuffered, ClassBufferFull},
+		{kgo.ErrClientClosed, ClassClosed},
+		{kgo.ErrRecordTimeout, ClassTimeout},
+		{context.DeadlineExceeded, ClassTimeout},
+		{context.Canceled, ClassCanceled},
+		{kerr.SaslAuthenticationFailed, ClassAuthentication},
+		{kerr.TransactionalIDAuthorizationFailed, ClassAuthorization},
+		{kerr.UnknownTopicOrPartition, ClassUnknownTopic},
+		{kerr.UnknownTopicID, ClassTopicChanged},
+		{kerr.NotEnoughReplicas, ClassReplicas},
+		{kerr.RebalanceInProgress, ClassRebalance},
+		{kerr.ConcurrentTransactions, ClassTransaction},
+		{kerr.CoordinatorNotAvailable, ClassUnavailable},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, ClassUnavailable},
+		{fmt.Errorf("poll: %w", &kgo.ErrDataLoss{}), ClassDataLoss},
+		{fmt.Errorf("poll: %w", &kgo.ErrDecompressTooLarge{}), ClassDecompress},
+		{&kgo.ErrFirstReadEOF{}, ClassHandshake},
+		{errors.New("anything else"), ClassOther},
+	}
+	for _, test := range tests {
+		if got := Classify(test.err); got != test.want {
+			t.Errorf("%v is %s, want %s", test.err, got, test.want)
+		}
+	}
+}
+
+func TestEveryClassHasAdvice(t *testing.T) {
+	labels := map[string]bool{}
+	for _, c := range classes() {
+		if c.advice == "" || len(c.is) == 0 || labels[c.label] {
+			t.Errorf("class %q: advice %q, %d errors, or listed twice", c.label, c.advice, len(c.is))
+		}
+		labels[c.label] = true
+		for _, err := range c.is {
+			if got := Classify(err); got != c.label {
+				t.Errorf("%v is %s, want %s", err, got, c.label)
+			}
+			if Advice(err) != c.advice {
+				t.Errorf("%v: advice %q", err, Advice(err))
+			}
+		}
+	}
+	if Advice(nil) != "" || Advice(errors.New("x")) != "" {
+		t.Error("advice without a known class")
+	}
+}
+
+func TestProduceErrorKeepsTheCause(t *testing.T) {
+	tests := []struct{ err, is error }{
+		{kerr.MessageTooLarge, ErrTooLarge},
+		{kgo.ErrMaxBuffered, ErrBufferFull},
+		{kgo.ErrClientClosed, ErrClosed},
+		{kerr.InvalidProducerEpoch, ErrFenced},
+		{kerr.InvalidProducerEpoch, kerr.InvalidProducerEpoch},
+		{kerr.NotEnoughReplicas, kerr.NotEnoughReplicas},
+	}
+	for _, test := range tests {
+		if got := produceError(test.err); !errors.Is(got, test.is) {
+			t.Errorf("%v became %v, want it to wrap %v", test.err, got, test.is)
+		}
+	}
+	if produceError(nil) != nil {
+		t.Error("nil became an error")
+	}
+}
