@@ -21,10 +21,6 @@ func packageComment(file protoreflect.FileDescriptor) string {
 	return strings.ReplaceAll(strings.TrimSpace(text), "\n ", "\n")
 }
 
-// sentence is a message's comment without its name in front: "Kafka says where
-// …" names the message for readers of the .proto; the heading does it here.
-func sentence(m protoreflect.MessageDescriptor) string { return comment(m) }
-
 // defaultSentence is a sentence that begins with "Default" or "Required"; it
 // ends at a full stop before white space or the end.
 var defaultSentence = regexp.MustCompile(`(?:^|\. )(Default:? .*?|Required.*?)\.(?: |$)`)

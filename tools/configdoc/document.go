@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -23,7 +24,7 @@ func document(root protoreflect.MessageDescriptor) string {
 // where its settings stand in the file.
 func section(b *strings.Builder, m protoreflect.MessageDescriptor, path string) {
 	if path != "" {
-		fmt.Fprintf(b, "\n## `%s`\n\n%s\n", path, sentence(m))
+		fmt.Fprintf(b, "\n## `%s`\n\n%s\n", path, comment(m))
 	}
 	b.WriteString("\n| Key | Type | Default | Meaning |\n| --- | --- | --- | --- |\n")
 	for i := range m.Fields().Len() {
@@ -35,8 +36,8 @@ func section(b *strings.Builder, m protoreflect.MessageDescriptor, path string) 
 			fmt.Fprintf(b, "* %s\n", rule)
 		}
 	}
-	for i := range m.Fields().Len() {
-		enumValues(b, m.Fields().Get(i))
+	for _, enum := range enums(m) {
+		enumValues(b, enum)
 	}
 	for i := range m.Fields().Len() {
 		if f := m.Fields().Get(i); isSection(f) {
@@ -56,14 +57,21 @@ func row(b *strings.Builder, f protoreflect.FieldDescriptor) {
 // cell keeps text inside a table cell.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 
-func enumValues(b *strings.Builder, f protoreflect.FieldDescriptor) {
-	if f.Kind() != protoreflect.EnumKind {
-		return
+// enums gives the enums of a message's fields, each once.
+func enums(m protoreflect.MessageDescriptor) []protoreflect.EnumDescriptor {
+	var found []protoreflect.EnumDescriptor
+	for i := range m.Fields().Len() {
+		if e := m.Fields().Get(i).Enum(); e != nil && !slices.Contains(found, e) {
+			found = append(found, e)
+		}
 	}
-	fmt.Fprintf(b, "\nValues of `%s`:\n\n", f.Name())
-	values := f.Enum().Values()
-	for i := range values.Len() {
-		if v := values.Get(i); v.Number() != 0 {
+	return found
+}
+
+func enumValues(b *strings.Builder, e protoreflect.EnumDescriptor) {
+	fmt.Fprintf(b, "\n%s\n\n", strings.TrimSuffix(comment(e), ".")+":")
+	for i := range e.Values().Len() {
+		if v := e.Values().Get(i); v.Number() != 0 {
 			fmt.Fprintf(b, "* `%s`: %s\n", v.Name(), comment(v))
 		}
 	}
@@ -100,7 +108,7 @@ func typeName(f protoreflect.FieldDescriptor) string {
 		name = "true or false"
 	}
 	if f.IsList() {
-		return "list of " + name
+		return "list of " + name + "s"
 	}
 	return name
 }

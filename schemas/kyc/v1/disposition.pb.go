@@ -169,10 +169,10 @@ type Disposition struct {
 	Stage Stage `protobuf:"varint,6,opt,name=stage,proto3,enum=kyc.v1.Stage" json:"stage,omitempty"`
 	// What became of the record.
 	Kind DispositionKind `protobuf:"varint,7,opt,name=kind,proto3,enum=kyc.v1.DispositionKind" json:"kind,omitempty"`
-	// The dedupe key really claimed, 16 bytes, also that of a conflict variant; a
-	// keyed hash that tells nothing without the pepper. Also set where Redis could
-	// not be asked and the event went out unverified. Empty where there is nothing
-	// to claim, such as a delivery without an identity.
+	// The dedupe key really claimed, 16 bytes, also that of a conflict variant: a
+	// keyed hash that names nobody. On a DUPLICATE the key that was found claimed.
+	// Also set where Redis could not be asked and the event went out unverified.
+	// Empty where there is nothing to claim, such as a delivery without identity.
 	DedupeKey []byte `protobuf:"bytes,8,opt,name=dedupe_key,json=dedupeKey,proto3" json:"dedupe_key,omitempty"`
 	// SHA-256 of the canonical form of what the delivery says, 32 bytes: equal
 	// where two deliveries say the same in other bytes. Empty where nothing could

@@ -42,8 +42,8 @@ type RawEnvelope struct {
 	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
 	// The Content-Type header as sent; empty where there was none.
 	ContentType string `protobuf:"bytes,7,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	// The headers on the vendor's list of headers to keep, in the order of their
-	// names, one entry for each value. Credentials are never among them.
+	// The headers on the vendor's list of headers to keep, one entry for each
+	// value, at most 64. Credentials are never among them.
 	Headers []*HttpHeader `protobuf:"bytes,8,rep,name=headers,proto3" json:"headers,omitempty"`
 	// The body, byte for byte what arrived. May be empty or no JSON at all.
 	Body []byte `protobuf:"bytes,9,opt,name=body,proto3" json:"body,omitempty"`
@@ -169,7 +169,8 @@ type HttpHeader struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in canonical form, for example "Idenfy-Event-Type".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Value as sent. Bytes that are not UTF-8 were replaced by U+FFFD.
+	// Value as sent, up to 8192 characters. Bytes that are not UTF-8 were replaced
+	// by U+FFFD.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

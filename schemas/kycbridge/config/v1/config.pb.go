@@ -4,12 +4,11 @@
 // 	protoc        (unknown)
 // source: kycbridge/config/v1/config.proto
 
-// The configuration file of kycbridge. It is YAML; keys are the field names
-// here, in snake_case or camelCase. Every string may hold ${VAR} or
-// ${VAR:-default}, replaced from the environment before anything is checked.
-// Durations are written "15s", "2.5s" or "1209600s"; times as RFC 3339; enum
-// values by their full name. What is left out takes the default named in its
-// comment. An unknown key is an error.
+// The configuration file of kycbridge is YAML. Keys are the names below, in
+// snake_case or camelCase; an unknown key is an error. Every string may hold
+// `${VAR}` or `${VAR:-default}`, replaced from the environment before anything
+// is checked. Durations are written `15s`, `2.5s` or `1209600s`, times as RFC
+// 3339, enum values by their full name. What is left out takes its default.
 
 package configv1
 
@@ -38,9 +37,9 @@ type Compression int32
 const (
 	// The default of the setting.
 	Compression_COMPRESSION_UNSPECIFIED Compression = 0
-	// None.
+	// No compression.
 	Compression_COMPRESSION_NONE Compression = 1
-	// gzip: read by every client.
+	// Gzip, which every client reads.
 	Compression_COMPRESSION_GZIP Compression = 2
 	// Snappy.
 	Compression_COMPRESSION_SNAPPY Compression = 3
@@ -155,7 +154,7 @@ type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where Kafka is. Required.
 	Kafka *Kafka `protobuf:"bytes,1,opt,name=kafka,proto3" json:"kafka,omitempty"`
-	// Where Redis is. Needed by `normalize` and `all`.
+	// Where Redis is.
 	Redis *Redis `protobuf:"bytes,2,opt,name=redis,proto3" json:"redis,omitempty"`
 	// How topics are created and checked.
 	Topics *Topics `protobuf:"bytes,3,opt,name=topics,proto3" json:"topics,omitempty"`
@@ -272,11 +271,11 @@ type Kafka struct {
 	// Name under which the process shows in broker logs and quotas. Default
 	// "kycbridge".
 	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// Compression of the domain topics. Default COMPRESSION_NONE: plain clients in
-	// some languages read nothing beyond gzip.
+	// Compression of every topic but raw. Plain clients in some languages read
+	// nothing beyond gzip. Default COMPRESSION_NONE.
 	Compression Compression `protobuf:"varint,4,opt,name=compression,proto3,enum=kycbridge.config.v1.Compression" json:"compression,omitempty"`
-	// Compression of the raw topic and the other topics that kycbridge itself
-	// reads. Default COMPRESSION_LZ4.
+	// Compression of the raw topic, which only kycbridge reads. Default
+	// COMPRESSION_LZ4.
 	RawCompression Compression `protobuf:"varint,5,opt,name=raw_compression,json=rawCompression,proto3,enum=kycbridge.config.v1.Compression" json:"raw_compression,omitempty"`
 	// Largest record in bytes, before compression; topics are created with the
 	// same limit. Must hold a body at its cap, its envelope and the dead letter
@@ -362,11 +361,11 @@ func (x *Kafka) GetMaxMessageBytes() int32 {
 // maxmemory-policy noeviction.
 type Redis struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// "host:port".
+	// Where it listens, "host:port". Needed by `normalize` and `all`.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// User name, for servers with access lists. Default: none.
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	// Password; take it from the environment with ${VAR}. Default: none.
+	// Password; take it from the environment with `${VAR}`. Default: none.
 	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
 	// File that holds the password, instead of password. A line break at its end
 	// is dropped.
@@ -456,11 +455,12 @@ func (x *Redis) GetEvictionChecked() bool {
 // Topics says how topics are created, and what is checked on existing ones.
 type Topics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Create topics that are missing when a process starts. Default false:
-	// refuse to start and name the command that creates them.
+	// Create topics that are missing when a process starts. Otherwise it refuses
+	// to start and names the command that creates them. Default false.
 	CreateMissing bool `protobuf:"varint,1,opt,name=create_missing,json=createMissing,proto3" json:"create_missing,omitempty"`
-	// Partitions of new topics. Default 12. raw, hydrate and disposition topics
-	// must keep equal counts; see the operations guide before raising it.
+	// Partitions of new topics. Choose with room to grow: another count later
+	// moves subjects to other partitions, and the raw, hydrate and disposition
+	// topics must always have equal counts. Default 12.
 	Partitions int32 `protobuf:"varint,2,opt,name=partitions,proto3" json:"partitions,omitempty"`
 	// Copies of each partition. Default: the number of brokers, at most 3.
 	Replication int32 `protobuf:"varint,3,opt,name=replication,proto3" json:"replication,omitempty"`
@@ -593,8 +593,9 @@ type Ingest struct {
 	DrainDelay *durationpb.Duration `protobuf:"bytes,8,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
 	// Retry-After of an answer 503, in whole seconds. Default 5s.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,9,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// Report unready while Kafka is away. Default false: stay in rotation and
-	// answer 503, since an empty rotation answers what kycbridge does not control.
+	// Report unready while Kafka is away. Otherwise ingest stays in rotation and
+	// answers 503, since an empty rotation answers what kycbridge does not
+	// control. Default false.
 	UnreadyWhileKafkaAway bool `protobuf:"varint,10,opt,name=unready_while_kafka_away,json=unreadyWhileKafkaAway,proto3" json:"unready_while_kafka_away,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
@@ -799,7 +800,7 @@ type Dedupe struct {
 	// retention and 2 days.
 	Ttl *durationpb.Duration `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// Key of the hashes in Redis, the same in every process; changing it forgets
-	// all marks. Optional; take it from the environment with ${VAR}. Default:
+	// all marks. Optional; take it from the environment with `${VAR}`. Default:
 	// none.
 	Pepper string `protobuf:"bytes,2,opt,name=pepper,proto3" json:"pepper,omitempty"`
 	// File that holds the pepper, instead of pepper. A line break at its end is
@@ -809,7 +810,7 @@ type Dedupe struct {
 	// event goes out with the header dedupe=unconfirmed. Default 2s.
 	ConfirmWait *durationpb.Duration `protobuf:"bytes,4,opt,name=confirm_wait,json=confirmWait,proto3" json:"confirm_wait,omitempty"`
 	// After Redis was away for so long, go on without it: events carry the header
-	// dedupe=unverified and may be repeated. Unset: never; deliveries wait in
+	// dedupe=unverified and may be repeated. Default: never; deliveries wait in
 	// Kafka until Redis is back.
 	FailOpenAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=fail_open_after,json=failOpenAfter,proto3" json:"fail_open_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -927,7 +928,7 @@ func (x *Admin) GetListen() string {
 	return ""
 }
 
-// Endpoint is one address that a vendor posts to: POST /hooks/<name>.
+// Endpoint is one address that a vendor posts to: `POST /hooks/NAME`.
 type Endpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in the address. Part of every key and event id: renaming it starts a
@@ -1027,7 +1028,7 @@ type Secret struct {
 	// Name of the secret in logs, metrics and envelopes; says nothing about its
 	// value. Required.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The secret, at least 16 bytes; take it from the environment with ${VAR}.
+	// The secret, at least 16 bytes; take it from the environment with `${VAR}`.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// File that holds the secret, at least 16 bytes. A line break at its end is
 	// dropped.
