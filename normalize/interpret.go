@@ -80,8 +80,8 @@ type Reading struct {
 }
 
 // Interpret reads one record. It never panics and always answers with events, a dead letter, or Err.
-func (i *Interpreter) Interpret(raw RawRecord) *Reading {
-	r := &Reading{Raw: raw, maxBytes: i.o.MaxRecordBytes}
+func (i *Interpreter) Interpret(raw RawRecord) (r *Reading) {
+	r = &Reading{Raw: raw, maxBytes: i.o.MaxRecordBytes} // named: it is returned after a panic too
 	stage := stageDecode
 	defer func() {
 		if p := recover(); p != nil {
