@@ -25,9 +25,11 @@ proto: proto-tree ## Check the contract and generate Go and the configuration re
 	@rm -rf $(PROTO_GENERATED)
 	@cp -R $(PROTO_TREE)/. .
 
+# protodeps is a module of its own, so `go test ./...` does not reach it.
 proto-check: proto-tree ## Check the contract, and that what is generated from it is what is in the tree
 	@for path in $(PROTO_GENERATED); do diff -r $(PROTO_TREE)/$$path $$path || \
 	  { echo "$$path is not what proto/ gives: run make proto"; exit 1; }; done
+	cd tools/protodeps && go vet ./... && go test ./...
 
 proto-release: proto-lint ## At a release: make the contract what later ones are compared with
 	$(BUF) build $(PROTO_IMAGE) --exclude-source-info -o $(PROTO_RELEASED)
