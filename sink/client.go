@@ -3,7 +3,6 @@ package sink
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -82,7 +81,7 @@ func (o Options) base() []kgo.Opt {
 		kgo.SeedBrokers(o.addresses()...),
 		kgo.ClientID(id),
 		kgo.SoftwareNameAndVersion("kycbridge", "1"),
-		kgo.WithLogger(kafkaLog{o.logger()}),
+		kgo.WithLogger(newKafkaLog(o.logger())),
 		kgo.RetryBackoffFn(backoff),
 		kgo.ProducerBatchMaxBytes(o.maxMessageBytes()),
 		kgo.RecordPartitioner(partitioner{}),
@@ -97,26 +96,4 @@ func backoff(tries int) time.Duration {
 		return maxBackoff
 	}
 	return min(maxBackoff, 50*time.Millisecond<<max(tries-1, 0))
-}
-
-// kafkaLog hands the library's log lines on. Its informational lines come once
-// a transaction, so they are ours at debug level only.
-type kafkaLog struct{ log *slog.Logger }
-
-func (l kafkaLog) Level() kgo.LogLevel {
-	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		return kgo.LogLevelInfo
-	}
-	return kgo.LogLevelWarn
-}
-
-func (l kafkaLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
-	at := slog.LevelDebug
-	switch level {
-	case kgo.LogLevelError, kgo.LogLevelWarn:
-		// A broker that restarts makes dozens of these; what matters comes
-		// back to the caller as an error and is logged there.
-		at = slog.LevelWarn
-	}
-	l.log.Log(context.Background(), at, "kafka: "+msg, keyvals...)
 }

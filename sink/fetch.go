@@ -27,7 +27,7 @@ func (s *scan) fetch(ctx context.Context) ([]*kgo.Record, error) {
 		return nil, ctx.Err()
 	case errors.Is(err, kerr.OffsetOutOfRange):
 		return nil, s.outOfRange(ctx)
-	case errors.Is(err, kerr.UnknownTopicID) || time.Since(s.answered) > scanPatience || !mayPass(err):
+	case time.Since(s.answered) > scanPatience || !mayPass(err):
 		return nil, fmt.Errorf("reading %s partition %d at offset %d: %w", s.topic.name, s.partition, s.position, err)
 	}
 	if !pause(ctx, 100*time.Millisecond) {
@@ -39,13 +39,15 @@ func (s *scan) fetch(ctx context.Context) ([]*kgo.Record, error) {
 	return nil, nil
 }
 
-// mayPass tells errors that a moved leader or a restarted broker explains.
+// mayPass tells what a moved leader or a restarted broker may explain from what
+// waiting cannot mend.
 func mayPass(err error) bool {
-	if kerr.IsRetriable(err) || kgo.IsRetryableBrokerErr(err) || errors.Is(err, errNoAnswer) {
-		return true
+	switch Classify(err) {
+	case ClassTopicChanged, ClassClosed, ClassHandshake, ClassAuthentication, ClassAuthorization:
+		return false
 	}
-	class := Classify(err)
-	return class == ClassUnavailable || class == ClassReplicas || class == ClassTimeout
+	var answer *kerr.Error
+	return !errors.As(err, &answer) || answer.Retriable
 }
 
 // errNoAnswer: the broker answered the request but not the partition, as it does

@@ -95,9 +95,11 @@ func unequal(o Options, found map[string]topicState) []string {
 	return list
 }
 
-// where lists the found topics for which test holds, with the value it gives.
+// where lists the found topics for which test holds, with the value it gives;
+// one value on all of them is said once.
 func where(o Options, found map[string]topicState, test func(topicState) (int, bool)) []string {
 	var list []string
+	values := map[int]bool{}
 	for _, topic := range schemas.Topics() {
 		name := o.Topic(topic.Base)
 		t, ok := found[name]
@@ -106,7 +108,12 @@ func where(o Options, found map[string]topicState, test func(topicState) (int, b
 		}
 		if value, hit := test(t); hit {
 			list = append(list, fmt.Sprintf("%s (%d)", name, value))
+			values[value] = true
 		}
+	}
+	if len(list) > 1 && len(list) == len(found) && len(values) == 1 {
+		_, last, _ := strings.Cut(list[0], " ")
+		return []string{"all topics " + last}
 	}
 	return list
 }

@@ -3,11 +3,16 @@ package sink
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kycbridge/kycbridge/schemas"
 )
@@ -98,12 +103,14 @@ func TestScanWaitsForOpenTransactions(t *testing.T) {
 		transaction(t, o, "c", 1, &commit)
 		waitForEnd(t, r, 5)
 		first := make(chan struct{})
-		go func() {
+		var ending sync.WaitGroup
+		defer ending.Wait()
+		ending.Go(func() {
 			<-first
 			if err := open.EndTransaction(testContext(t), kgo.TryCommit); err != nil {
 				t.Error(err)
 			}
-		}()
+		})
 		var values []string
 		next, err := r.Scan(testContext(t), schemas.DispositionTopic, 0, Start{}, func(rec *kgo.Record) error {
 			if values = append(values, string(rec.Value)); len(values) == 1 {
@@ -175,6 +182,41 @@ func TestScanEndsWithTheCallersError(t *testing.T) {
 	})
 	if !errors.Is(err, stop) || next != 2 {
 		t.Errorf("next %d, %v, want 2 and the caller's error", next, err)
+	}
+}
+
+// A kill of the embedded broker leaves an open transaction without any marker;
+// after its restart nothing will ever be written behind it.
+func TestScanReachesTheEndWithoutAMarker(t *testing.T) {
+	dir := t.TempDir()
+	_, o := fake(t, kfake.DataDir(dir), kfake.SyncWrites())
+	transaction(t, o, "a", 2, &commit)
+	transaction(t, o, "b", 2, nil)
+	killed := t.TempDir()
+	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil { // what a kill -9 leaves
+		t.Fatal(err)
+	}
+	_, again := fake(t, kfake.DataDir(killed), kfake.SyncWrites())
+	values, next := scanValues(t, openReader(t, again), Start{})
+	if want := []string{"a-0", "a-1"}; !slices.Equal(values, want) || next != 5 {
+		t.Errorf("got %v, next %d, want %v, next 5", values, next, want)
+	}
+}
+
+func TestScanRidesThroughRefusals(t *testing.T) {
+	cluster, o := fake(t)
+	transaction(t, o, "a", 2, &commit)
+	fault := cluster.Fault(
+		kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 2},
+		kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.OffsetNotAvailable},
+	)
+	if values, _ := scanValues(t, openReader(t, o), Start{}); len(values) != 2 || fault.Hits() != 3 {
+		t.Errorf("%v after %d refusals", values, fault.Hits())
+	}
+	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.TopicAuthorizationFailed})
+	_, err := openReader(t, o).Scan(testContext(t), schemas.DispositionTopic, 0, Start{}, func(*kgo.Record) error { return nil })
+	if Classify(err) != ClassAuthorization {
+		t.Errorf("not allowed: %v", err)
 	}
 }
 

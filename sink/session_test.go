@@ -1,10 +1,14 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -236,7 +240,9 @@ func TestSecondSessionFencesTheFirst(t *testing.T) {
 func TestSuccessorFreesReaders(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
 		appendRaw(t, o, 1)
-		dead := openSession(t, o, slot())
+		so := slot()
+		so.TransactionTimeout = 5 * time.Minute // the time limit must not be what frees them
+		dead := openSession(t, o, so)
 		records, err := o.encode(outputs(pollSome(t, dead)))
 		if err != nil {
 			t.Fatal(err)
@@ -275,6 +281,122 @@ func TestCommitMayExceedTheBuffer(t *testing.T) {
 	}
 	if ok, err := s.Commit(testContext(t), out); err != nil || !ok {
 		t.Fatalf("Commit: %t, %v", ok, err)
+	}
+}
+
+// A broker that stops answering in the middle of a transaction: the outcome is
+// unknown, so the session ends with an error, and its successor does the work.
+func TestSilentBrokerEndsTheSession(t *testing.T) {
+	cluster, o := fake(t)
+	appendRaw(t, o, 1)
+	so := slot()
+	so.TransactionTimeout = 300 * time.Millisecond
+	s := openSession(t, o, so)
+	batch := pollSome(t, s)
+	silent := true
+	cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		return nil, nil, silent
+	})
+	committed, err := s.Commit(testContext(t), outputs(batch))
+	if committed || err == nil {
+		t.Fatalf("Commit: %t, %v, want an error", committed, err)
+	}
+	if err := s.Rewind(testContext(t)); !errors.Is(err, ErrBroken) {
+		t.Errorf("Rewind: %v, want ErrBroken", err)
+	}
+	s.Close()
+	cluster.Control(func(kmsg.Request) (kmsg.Response, error, bool) { // on the broker's goroutine
+		silent = false
+		return nil, nil, false
+	})
+	next := openSession(t, o, slot())
+	drain(t, next, 1)
+	if n := len(readAll(t, o, schemas.Session)); n != 1 {
+		t.Errorf("%d events, want 1", n)
+	}
+}
+
+// Sessions come and go while others work: every raw record gets one disposition.
+func TestRebalancesKeepEachRecordOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, o Options) {
+		const total = 300
+		appendRaw(t, o, total)
+		var done atomic.Int32
+		finished := make(chan struct{})
+		work := func(id string, limit int32) {
+			so := slot()
+			so.TransactionalID, so.Heartbeat = id, 50*time.Millisecond
+			s := openSession(t, o, so)
+			defer s.Close()
+			ctx := testContext(t)
+			for n := int32(0); n < limit && ctx.Err() == nil && done.Load() < total; {
+				short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+				batch, err := s.Poll(short, 7)
+				cancel()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				ok, err := s.Commit(ctx, outputs(batch))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if ok {
+					n += int32(len(batch))
+					if done.Add(int32(len(batch))) >= total {
+						close(finished)
+					}
+				}
+			}
+		}
+		var all sync.WaitGroup
+		all.Go(func() { work("stays", total) })
+		all.Go(func() {
+			for i := range 5 {
+				work(fmt.Sprintf("comes-%d", i), 14)
+			}
+		})
+		all.Wait()
+		select {
+		case <-finished:
+		default:
+			t.Fatalf("%d of %d records done", done.Load(), total)
+		}
+		seen := map[string]int{}
+		for _, r := range readAll(t, o, schemas.DispositionTopic) {
+			raw := decode(t, r, &kycv1.Disposition{}).Raw
+			seen[fmt.Sprint(raw.Partition, raw.Offset)]++
+		}
+		for at, n := range seen {
+			if n != 1 {
+				t.Errorf("raw record %s has %d dispositions", at, n)
+			}
+		}
+		if len(seen) != total {
+			t.Errorf("%d raw records have a disposition, want %d", len(seen), total)
+		}
+	})
+}
+
+// Records that come together with an error are not dropped: the error follows.
+func TestPollErrorsNameTheirPlace(t *testing.T) {
+	s := &Session{input: located{name: "kyc.raw.v1", id: TopicID{1}}}
+	fetch := func(id TopicID, err error) kgo.Fetches {
+		return kgo.Fetches{{Topics: []kgo.FetchTopic{{Topic: "kyc.raw.v1", TopicID: id, Partitions: []kgo.FetchPartition{{Partition: 3, Err: err}}}}}}
+	}
+	err := s.fetchError(t.Context(), fetch(TopicID{1}, &kgo.ErrDataLoss{Topic: "kyc.raw.v1"}))
+	if Classify(err) != ClassDataLoss || !strings.Contains(err.Error(), "kyc.raw.v1 partition 3") || s.broken != nil {
+		t.Errorf("data loss: %v, broken %v", err, s.broken)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.fetchError(ended, kgo.NewErrFetch(ended.Err())); err != nil {
+		t.Errorf("ended context: %v", err)
+	}
+	if err := s.fetchError(t.Context(), fetch(TopicID{2}, nil)); !errors.Is(err, ErrTopicChanged) {
+		t.Errorf("another topic id: %v, want ErrTopicChanged", err)
 	}
 }
 

@@ -87,6 +87,11 @@ func TestJudge(t *testing.T) {
 		{"records too large", change("kyc.raw.v1", func(s *topicState) { s.maxMessageBytes = 1_000_012 }), true, "kyc.raw.v1 (1000012)"},
 		{"settings unread", change("kyc.raw.v1", func(s *topicState) { s.maxMessageBytes, s.minISR = 0, 0 }), false, ""},
 		{"replication", change("kyc.raw.v1", func(s *topicState) { s.replication = 2 }), false, "replication factor below 3: kyc.raw.v1 (2)"},
+		{"replication everywhere", func(f map[string]topicState) {
+			for name := range f {
+				change(name, func(s *topicState) { s.replication = 1 })(f)
+			}
+		}, false, "replication factor below 3: all topics (1)"},
 		{"in-sync replicas", change("kyc.raw.v1", func(s *topicState) { s.minISR = 1 }), false, "min.insync.replicas below 2: kyc.raw.v1 (1)"},
 		{"unclean election", change("kyc.raw.v1", func(s *topicState) { s.unclean = true }), false, "unclean.leader.election.enable is on: kyc.raw.v1"},
 	}
