@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// printBanner says where `dev` listens and what to try next. Every command in
+// it works as printed.
+func printBanner(w *world, a addresses, f devFlags) {
+	out := &bytes.Buffer{}
+	self := program()
+	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
+	for _, v := range catalog.All() {
+		_, own, _ := vendorSecret(w, v.Name)
+		secret := "secret " + devSecret(v.Name)
+		if own {
+			secret = "secret from " + secretVariable(v.Name)
+		}
+		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a.Hooks, v.Name), secret)
+	}
+	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
+	fmt.Fprintf(out, "  health     http://%s/readyz   metrics http://%s/metrics\n", dialable(a.Admin), dialable(a.Admin))
+	fmt.Fprintf(out, "  data       %s   (delete it to start afresh)\n", f.dir)
+	first := catalog.All()[0].Name
+	brokers, to := "", ""
+	if a.Kafka != defaultKafka {
+		brokers = " --brokers " + a.Kafka
+	}
+	if url := hookURL(a.Hooks, first); url != "http://127.0.0.1:8080/hooks/"+first {
+		to = " --to " + url
+	}
+	fmt.Fprintf(out, "\nTry next, in a second terminal:\n\n")
+	fmt.Fprintf(out, "  %s tail%s\n", self, brokers)
+	fmt.Fprintf(out, "  %s send %s%s --duplicate 10\n", self, first, to)
+	fmt.Fprintf(out, "  kcat -b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", a.Kafka, schemas.DefaultPrefix, schemas.Session)
+	printCurl(out, w, a, first)
+	fmt.Fprintln(out)
+	_, _ = w.stdout.Write(out.Bytes())
+}
+
+// printCurl prints one signed delivery as a command.
+func printCurl(out io.Writer, w *world, a addresses, vendor string) {
+	v, err := findVendor(vendor)
+	if err != nil {
+		return
+	}
+	secret, err := signer(w, vendor)
+	if err != nil {
+		return
+	}
+	fixtures, err := goodFixtures(v)
+	if err != nil {
+		return
+	}
+	s := newSender(v, secret, hookURL(a.Hooks, vendor), 1)
+	f := typical(v, fixtures)
+	var body bytes.Buffer
+	if json.Compact(&body, s.sign(f, rand.Uint64()).body) != nil {
+		return
+	}
+	d := s.seal(body.Bytes(), f.Headers) // signed again: these are other bytes
+	d.header.Del("User-Agent")
+	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", s.url)
+	for _, name := range slices.Sorted(maps.Keys(d.header)) {
+		fmt.Fprintf(out, " \\\n    -H %s", quote(name+": "+d.header.Get(name)))
+	}
+	fmt.Fprintf(out, " \\\n    --data-binary %s\n", quote(string(d.body)))
+}
+
+// quote makes one word of text for a POSIX shell.
+func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+func hookURL(addr, endpoint string) string { return "http://" + dialable(addr) + "/hooks/" + endpoint }
+
+// dialable turns "every address of this machine" into one that can be dialled.
+func dialable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return addr
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// program is how this program was called, as far as it can be called again.
+func program() string {
+	if len(os.Args) == 0 || strings.Contains(os.Args[0], "go-build") {
+		return "go run ./cmd/kycbridge"
+	}
+	return os.Args[0]
+}

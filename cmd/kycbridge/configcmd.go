@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+)
+
+// usualGrace is what orchestrators give a process by default before they kill
+// it, Kubernetes for one.
+const usualGrace = 30 * time.Second
+
+// loadConfig reads a configuration with the process's environment.
+func loadConfig(w *world, file string, needs config.Needs) (*config.Config, error) {
+	if file == "" {
+		return nil, usagef("--config FILE is missing; deploy/local.yaml is an example")
+	}
+	needs.Vendors = catalog.All()
+	return config.Load(file, w.lookup, needs)
+}
+
+func bindConfig(c *cobra.Command, file *string) {
+	c.Flags().StringVarP(file, "config", "c", "", "configuration file (YAML)")
+	_ = c.MarkFlagFilename("config", "yaml", "yml")
+}
+
+func newConfig(w *world) *cobra.Command {
+	parent := &cobra.Command{
+		Use:     "config",
+		Short:   "Check a configuration file",
+		Example: "  kycbridge config check kycbridge.yaml",
+		Args:    noArgs,
+		RunE:    func(c *cobra.Command, _ []string) error { return usagef("say check; see `%s --help`", c.CommandPath()) },
+	}
+	check := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check a file as `all` would read it, without connecting to anything",
+		Long: `Check a file as ` + "`all`" + ` would read it: names, values, variables, secrets, and
+what spans several settings. Every problem is one line with file, line and
+field. Nothing is connected to.`,
+		Example: "  kycbridge config check deploy/local.yaml",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s takes one file; see `%s --help`", c.CommandPath(), c.CommandPath())
+			}
+			return checkConfig(w, args[0])
+		},
+	}
+	parent.AddCommand(check)
+	return parent
+}
+
+func checkConfig(w *world, file string) error {
+	c, err := loadConfig(w, file, config.Needs{Ingest: true, Normalize: true})
+	var faults *config.Error
+	if errors.As(err, &faults) {
+		lines := faults.Lines()
+		for _, line := range lines[:len(lines)-1] {
+			fmt.Fprintln(w.stderr, "kycbridge: "+line)
+		}
+		return errors.New(lines[len(lines)-1])
+	}
+	if err != nil {
+		return err
+	}
+	for _, text := range c.Warnings {
+		fmt.Fprintln(w.stdout, "warning:", text)
+	}
+	printGrace(w.stdout, c)
+	fmt.Fprintf(w.stdout, "%s is valid: %d endpoints, topics %s*, Kafka at %v\n", file, len(c.Endpoints), c.File.Kafka.TopicPrefix, c.File.Kafka.Brokers)
+	return nil
+}
+
+// printGrace says how long each command may take to stop: whoever kills it
+// earlier cuts answers off.
+func printGrace(out io.Writer, c *config.Config) {
+	ingests := ingestOptions(c).Grace()
+	normalizes := c.File.Normalize.ShutdownGrace.AsDuration()
+	all := ingests + normalizes // one after the other
+	fmt.Fprintf(out, "grace period: ingest %s, normalize %s, all %s\n", ingests, normalizes, all)
+	if all > usualGrace {
+		fmt.Fprintf(out, "warning: %s is the usual limit before a process is killed; `all` needs %s here: raise terminationGracePeriodSeconds, or lower ingest.drain_delay or normalize.shutdown_grace\n", usualGrace, all)
+	}
+}

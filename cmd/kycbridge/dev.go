@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"strconv"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
+	"github.com/kycbridge/kycbridge/embedded"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
+)
+
+// devPartitions is the partition count of every topic of `dev`.
+const devPartitions = 4
+
+// simulateRate is --simulate without a number: posts per second.
+const simulateRate = 4
+
+type devFlags struct {
+	log                       logFlags
+	listen, kafka, admin, dir string
+	simulate                  float64
+}
+
+func newDev(w *world) *cobra.Command {
+	var f devFlags
+	c := &cobra.Command{
+		Use:   "dev",
+		Short: "Everything in one process: Kafka, Redis, ingest, normalize",
+		Long: `Run the whole path in one process, for trying out and for tests: an embedded
+Kafka on a real port, which any Kafka client can read, an embedded Redis, ingest
+and normalize. What was accepted survives a restart and a kill -9. Not for
+production: there is one broker and no replication.
+
+There is one endpoint for each vendor, /hooks/<vendor>, with the secret
+dev-secret-<vendor>; KYCBRIDGE_SECRET_<VENDOR> replaces it, for those who point
+a vendor's sandbox at it.`,
+		Example: `  kycbridge dev --simulate          with sample traffic; events scroll by
+  kycbridge dev --simulate=50       fifty deliveries a second
+  kycbridge dev --data /tmp/kyc     keep the data elsewhere`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := f.rateArgument(c, args); err != nil {
+				return err
+			}
+			return runDev(c.Context(), w, f)
+		},
+	}
+	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address for webhooks")
+	c.Flags().StringVar(&f.kafka, "kafka", defaultKafka, "address of the embedded Kafka")
+	c.Flags().StringVar(&f.admin, "admin", "127.0.0.1:9090", "address for health and metrics")
+	c.Flags().StringVar(&f.dir, "data", "./.kycbridge", "data directory; delete it to start afresh")
+	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send signed sample deliveries, so many a second, and print the events")
+	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
+	f.log.bind(c.Flags())
+	return c
+}
+
+// rateArgument allows `--simulate 20` beside `--simulate=20`: a flag that may
+// stand alone does not take the next word by itself.
+func (f *devFlags) rateArgument(c *cobra.Command, args []string) error {
+	if len(args) == 1 && c.Flags().Changed("simulate") {
+		rate, err := strconv.ParseFloat(args[0], 64)
+		if err == nil {
+			f.simulate = rate
+			args = nil
+		}
+	}
+	if f.simulate < 0 || f.simulate > 10_000 || math.IsNaN(f.simulate) {
+		return usagef("--simulate is %g; it is a number of deliveries a second, up to 10000", f.simulate)
+	}
+	return noArgs(c, args)
+}
+
+func runDev(ctx context.Context, w *world, f devFlags) (err error) {
+	log, err := f.log.logger(w)
+	if err != nil {
+		return err
+	}
+	cfg, err := devConfig(w, f)
+	if err != nil {
+		return err
+	}
+	s := &service{world: w, role: roleAll, config: cfg, log: log, embedded: true, health: &health{}, registry: newRegistry()}
+	if err := s.listen("--listen", "--admin"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	services, err := startEmbedded(ctx, f, cfg, log)
+	if err != nil {
+		return err
+	}
+	s.later(services.Close)
+	cfg.File.Kafka.Brokers = services.Brokers()
+	cfg.File.Redis.Address = services.RedisAddr()
+	s.life = services.LifeID()
+	return runWithTraffic(ctx, s, f)
+}
+
+func startEmbedded(ctx context.Context, f devFlags, cfg *config.Config, log *slog.Logger) (*embedded.Services, error) {
+	o := embedded.Options{DataDir: f.dir, KafkaAddr: f.kafka, MaxMessageBytes: cfg.File.Kafka.MaxMessageBytes, Logger: log}
+	for _, t := range schemas.Topics() {
+		o.Topics = append(o.Topics, embedded.Topic{Name: t.Name(cfg.File.Kafka.TopicPrefix), Partitions: devPartitions})
+	}
+	return embedded.Start(ctx, o)
+}
+
+// runWithTraffic serves, and beside it sends and prints where that was asked
+// for. Neither of the two can fail the process.
+func runWithTraffic(ctx context.Context, s *service, f devFlags) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	serving := make(chan addresses, 1)
+	told := s.world.started
+	w := *s.world
+	w.started = func(a addresses) {
+		printBanner(s.world, a, f)
+		serving <- a
+		if told != nil {
+			told(a)
+		}
+	}
+	s.world = &w
+	var beside errgroup.Group
+	if f.simulate > 0 {
+		beside.Go(func() error {
+			select {
+			case <-ctx.Done():
+			case a := <-serving:
+				watchAndSimulate(ctx, s, a, f.simulate)
+			}
+			return nil
+		})
+	}
+	err := s.run(ctx)
+	cancel()
+	_ = beside.Wait()
+	return err
+}
+
+// devConfig is the configuration of `dev`: one endpoint for each vendor. The
+// addresses of Kafka and Redis are replaced once the two have started.
+func devConfig(w *world, f devFlags) (*config.Config, error) {
+	for flag, addr := range map[string]string{"--listen": f.listen, "--kafka": f.kafka, "--admin": f.admin} {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			return nil, usagef("%s is %q; it is an address such as 127.0.0.1:8080", flag, addr)
+		}
+	}
+	m := &configv1.Config{
+		Kafka:     &configv1.Kafka{Brokers: []string{f.kafka}, ClientId: "kycbridge-dev"},
+		Redis:     &configv1.Redis{Address: "127.0.0.1:0"},
+		Topics:    &configv1.Topics{Partitions: devPartitions, Replication: 1},
+		Ingest:    &configv1.Ingest{Listen: f.listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
+		Normalize: &configv1.Normalize{Slots: 2},
+		Admin:     &configv1.Admin{Listen: f.admin},
+	}
+	needs := config.Needs{Ingest: true, Normalize: true, Vendors: catalog.All()}
+	for _, v := range needs.Vendors {
+		value, _, err := vendorSecret(w, v.Name)
+		if err != nil {
+			return nil, err
+		}
+		m.Endpoints = append(m.Endpoints, &configv1.Endpoint{
+			Name: v.Name, Provider: v.Name, Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
+			Secrets: []*configv1.Secret{{Id: "dev", Value: value}},
+		})
+	}
+	return config.Build("dev", m, needs)
+}

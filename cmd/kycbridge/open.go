@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// The waits at start are bounded: a process that cannot reach what it needs
+// ends with an error instead of looking alive.
+const (
+	topicsLimit = time.Minute     // creating and checking topics, once Kafka answers
+	redisLimit  = 5 * time.Second // until Redis answers
+)
+
+var errNotYet = errors.New("not asked yet")
+
+// open brings up what the role needs, the shared part first.
+func (s *service) open(ctx context.Context) error {
+	s.health.watch("config", func() error { return nil }) // or the process would not be here
+	topics := s.health.pend("topics", errNotYet)
+	kafka := s.health.pend("kafka", errNotYet)
+	s.kafka = kafkaOptions(s.config, s.log, newKafkaMetrics(s.registry))
+	if s.role.ingest {
+		if err := s.checkIngest(); err != nil {
+			return err
+		}
+	}
+	if err := s.openTopics(ctx); err != nil {
+		return err
+	}
+	topics.set(nil)
+	kafka.set(nil)
+	if s.role.normalize {
+		if err := s.openNormalizer(ctx); err != nil {
+			return err
+		}
+	}
+	if s.role.ingest {
+		return s.openIngest(ctx)
+	}
+	return nil
+}
+
+// openTopics creates missing topics where that is configured, and checks them.
+func (s *service) openTopics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
+	defer cancel()
+	settings := topicSettings(s.config)
+	if s.config.File.Topics.CreateMissing {
+		created, err := sink.CreateTopics(ctx, s.kafka, settings)
+		if err != nil {
+			return err
+		}
+		if len(created) > 0 {
+			s.log.Info("created topics", "topics", created)
+		}
+	}
+	warnings, err := sink.CheckTopics(ctx, s.kafka, settings)
+	for _, text := range warnings {
+		if !s.embedded {
+			s.log.Warn(text)
+		}
+	}
+	return err
+}
+
+// checkIngest finds what is wrong with the endpoints before Kafka is asked for
+// anything; its log is a stand-in that is never used.
+func (s *service) checkIngest() error {
+	o := ingestOptions(s.config)
+	o.Log = (*sink.RawLog)(nil)
+	_, err := ingest.New(o)
+	return err
+}
+
+func (s *service) openIngest(ctx context.Context) error {
+	var budget time.Duration
+	for _, e := range s.config.Endpoints {
+		budget = max(budget, e.Vendor.Ack.Budget())
+	}
+	log, err := sink.OpenRawLog(ctx, s.kafka, sink.RawLogOptions{
+		DeliveryTimeout:  budget + time.Second,
+		MaxBufferedBytes: s.config.File.Ingest.MaxWaitingBodyBytes,
+	})
+	if err != nil {
+		return err
+	}
+	o := ingestOptions(s.config)
+	o.Log, o.Logger, o.Registerer = log, s.log, s.registry
+	if s.ingest, err = ingest.New(o); err != nil {
+		return errors.Join(err, log.Close(ctx))
+	}
+	s.health.watch("ingest", s.ingest.Ready)
+	return nil
+}
+
+func (s *service) openNormalizer(ctx context.Context) error {
+	redis := s.health.pend("redis", errNotYet)
+	repair := s.health.pend("repair", errNotYet)
+	store, err := s.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	redis.set(nil)
+	reader, err := sink.OpenReader(ctx, s.kafka)
+	if err != nil {
+		return err
+	}
+	s.later(func() error { reader.Close(); return nil })
+	validator, err := schemas.NewValidator()
+	if err != nil {
+		return fmt.Errorf("the rules of the contract do not compile: %w", err)
+	}
+	o := normalizeOptions(s.config)
+	o.Instance = s.instance
+	o.Open = s.openSlot(reader)
+	o.Judge = judgeSession
+	o.History = func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
+		return reader.Scan(ctx, schemas.DispositionTopic, partition, sink.Start{Offset: offset, Time: since}, fn)
+	}
+	o.Ends = func(ctx context.Context) (map[int32]int64, error) { return reader.Ends(ctx, schemas.Raw) }
+	o.Claims, o.CheckStore = store, store.Check
+	o.Providers, o.Validator = catalog.All(), validator
+	o.Logger, o.Registerer = s.log, s.registry
+	if s.normalizer, err = normalize.New(o); err != nil {
+		return err
+	}
+	repair.set(nil)
+	s.health.watch("normalize", s.normalizer.Ready)
+	return nil
+}
+
+// openStore connects to Redis and refuses one that is not fit. One that is
+// away at start is an error after a while; later outages are waited out.
+func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
+	store, err := dedupe.NewStore(storeOptions(s.config))
+	if err != nil {
+		return nil, err
+	}
+	s.later(store.Close)
+	ctx, cancel := context.WithTimeout(ctx, redisLimit)
+	defer cancel()
+	for {
+		err := store.Check(ctx)
+		switch {
+		case err == nil:
+			return store, nil
+		case errors.Is(err, dedupe.ErrUnsuitable):
+			return nil, fmt.Errorf("Redis at %s: %w", s.config.File.Redis.Address, err)
+		}
+		s.log.Debug("waiting for Redis", "error", err)
+		if !pause(ctx, time.Second) {
+			return nil, fmt.Errorf("Redis does not answer at %s (%w): start it (make services) or correct redis.address", s.config.File.Redis.Address, err)
+		}
+	}
+}
+
+// openSlot opens the session of one worker slot.
+func (s *service) openSlot(reader *sink.Reader) func(context.Context, string, normalize.Watch) (normalize.Slot, error) {
+	n := s.config.File.Normalize
+	return func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+		if s.life != "" {
+			id += "-" + s.life
+		}
+		_, disposition, err := reader.Partitions(ctx, schemas.DispositionTopic)
+		if err != nil {
+			return normalize.Slot{}, err
+		}
+		session, err := sink.OpenSession(ctx, s.kafka, sink.SessionOptions{
+			Group:              normalize.DefaultGroup,
+			TransactionalID:    id,
+			Input:              schemas.Raw,
+			SessionTimeout:     n.SessionTimeout.AsDuration(),
+			Heartbeat:          n.HeartbeatInterval.AsDuration(),
+			TransactionTimeout: n.TransactionTimeout.AsDuration(),
+			OnAssigned:         watch.Assigned,
+			OnRevoked:          watch.Revoked,
+		})
+		if err != nil {
+			return normalize.Slot{}, err
+		}
+		return normalize.Slot{Session: session, RawTopicID: session.TopicID(), DispositionID: disposition, Close: session.Close}, nil
+	}
+}
+
+// judgeSession tells the normalizer what an error of a session means. What it
+// does not know passes: the session then goes on, or ends by itself.
+func judgeSession(err error) normalize.Trouble {
+	switch {
+	case errors.Is(err, sink.ErrFenced):
+		return normalize.Fenced
+	case errors.Is(err, sink.ErrTopicChanged):
+		return normalize.Stop
+	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
+		return normalize.Reopen
+	}
+	return normalize.Passing
+}
+
+// pause waits, and says whether ctx still lives.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit codes: 1 says that something failed, 2 that the command line is wrong.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the whole program but for the process around it: it returns the exit
+// code, and prints one line on failure.
+func run(ctx context.Context, args []string, w world) int {
+	root := newRoot(&w)
+	root.SetArgs(args)
+	root.SetOut(w.stdout)
+	root.SetErr(w.stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(w.stderr, "kycbridge: "+oneLine(err))
+	if usage := (*usageError)(nil); errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func newRoot(w *world) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "kycbridge",
+		Short: "Identity-verification webhooks into Kafka, exactly once",
+		Long: `kycbridge takes identity-verification webhooks in over HTTP, keeps each as it
+came in a raw Kafka topic, and turns it into typed protobuf events, exactly once.`,
+		Example: `  kycbridge dev --simulate                  everything in one process, with sample traffic
+  kycbridge tail session check              decoded events, as they come
+  kycbridge send complycube --duplicate 10  one delivery, ten times: one event
+  kycbridge all --config deploy/local.yaml  against your own Kafka and Redis`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+	})
+	root.AddCommand(
+		newDev(w),
+		newServer(w, roleAll), newServer(w, roleIngest), newServer(w, roleNormalize),
+		newTail(w), newSend(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
+	)
+	return root
+}
+
+// usageError marks a command line that cannot be understood.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Errorf(format, args...)}
+}
+
+// oneLine flattens an error: a message that breaks over lines is lost in logs.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// noArgs refuses arguments with a usage error that names the command's help.
+func noArgs(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("%s takes no argument, got %q; see `%s --help`", c.CommandPath(), args[0], c.CommandPath())
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+func newSchema(w *world) *cobra.Command {
+	parent := &cobra.Command{
+		Use:     "schema",
+		Short:   "The contract, for tools such as Kafka consoles",
+		Example: "  kycbridge schema export -o kyc.binpb",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return usagef("say export; see `%s --help`", c.CommandPath())
+		},
+	}
+	parent.AddCommand(newSchemaExport(w))
+	return parent
+}
+
+func newSchemaExport(w *world) *cobra.Command {
+	var out string
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Write the contract as one FileDescriptorSet, imports included",
+		Example: `  kycbridge schema export -o kyc.binpb
+  kycbridge schema export | protoc --decode=google.protobuf.FileDescriptorSet google/protobuf/descriptor.proto`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			data, err := proto.MarshalOptions{Deterministic: true}.Marshal(schemas.DescriptorSet())
+			if err != nil {
+				return err
+			}
+			if out == "" || out == "-" {
+				_, err = w.stdout.Write(data)
+				return err
+			}
+			if err := os.WriteFile(out, data, 0o644); err != nil {
+				return fmt.Errorf("cannot write the contract: %w", err)
+			}
+			_, err = fmt.Fprintf(w.stderr, "wrote %d bytes to %s\n", len(data), out)
+			return err
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "", "file to write; standard output without it")
+	return c
+}

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/kycbridge/kycbridge/providers"
+)
+
+// sendConnections is how many deliveries `send` has under way at once.
+const sendConnections = 32
+
+type sendFlags struct {
+	fixture   string
+	to        string
+	count     int
+	duplicate int
+	rate      float64
+	list      bool
+	corrupt   bool
+}
+
+func newSend(w *world) *cobra.Command {
+	var f sendFlags
+	c := &cobra.Command{
+		Use:   "send VENDOR",
+		Short: "Sign and post sample deliveries, as the vendor would",
+		Long: `Post sample deliveries of a vendor, signed as the vendor signs them. Every run
+and every delivery has fresh ids; --duplicate posts the very same bytes again.
+The fixtures are synthetic: no real person is in them.
+
+The signature is made with $KYCBRIDGE_SECRET_<VENDOR>, else with the built-in
+secret of ` + "`dev`" + `, dev-secret-<vendor>. The exit code is 0 only when every answer was
+the vendor's success code (with --corrupt: 401).`,
+		Example: `  kycbridge send complycube                  one delivery, one event
+  kycbridge send complycube --duplicate 10   ten posts of one delivery: still one event
+  kycbridge send complycube --corrupt        a body changed after signing: 401
+  kycbridge send complycube --list           the cases there are
+  kycbridge send complycube --count 10000 --rate 500`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return vendorNames(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("%s takes one vendor: %s; see `%s --help`", c.CommandPath(), strings.Join(vendorNames(), ", "), c.CommandPath())
+			}
+			return send(c.Context(), w, args[0], f)
+		},
+	}
+	c.Flags().StringVar(&f.fixture, "case", "", "fixture to send (default: with --count above 1 all good ones in turn, else one that makes one event)")
+	c.Flags().StringVar(&f.to, "to", "", "address to post to (default \"http://127.0.0.1:8080/hooks/VENDOR\")")
+	c.Flags().IntVar(&f.count, "count", 1, "number of different deliveries")
+	c.Flags().IntVar(&f.duplicate, "duplicate", 1, "how often each delivery is posted")
+	c.Flags().Float64Var(&f.rate, "rate", 0, "posts per second; 0 means as fast as they are answered")
+	c.Flags().BoolVar(&f.list, "list", false, "print the names of the fixtures and stop")
+	c.Flags().BoolVar(&f.corrupt, "corrupt", false, "change the body after signing; every answer should be 401")
+	return c
+}
+
+func (f *sendFlags) check(vendor string) error {
+	switch {
+	case f.count < 1:
+		return usagef("--count is %d; it is 1 or more", f.count)
+	case f.duplicate < 1:
+		return usagef("--duplicate is %d; it is 1 or more", f.duplicate)
+	case f.rate < 0 || math.IsNaN(f.rate) || math.IsInf(f.rate, 0):
+		return usagef("--rate is %g; it is a number of posts per second, or 0 for no limit", f.rate)
+	}
+	if f.to == "" {
+		f.to = "http://127.0.0.1:8080/hooks/" + vendor
+	}
+	if u, err := url.Parse(f.to); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return usagef("--to is %q; it is an address such as http://127.0.0.1:8080/hooks/%s", f.to, vendor)
+	}
+	return nil
+}
+
+func send(ctx context.Context, w *world, name string, f sendFlags) error {
+	vendor, err := findVendor(name)
+	if err != nil {
+		return err
+	}
+	if err := f.check(name); err != nil {
+		return err
+	}
+	if f.list {
+		return listFixtures(w.stdout, vendor)
+	}
+	fixtures, err := pickFixtures(vendor, f)
+	if err != nil {
+		return err
+	}
+	secret, err := signer(w, name)
+	if err != nil {
+		return err
+	}
+	s := newSender(vendor, secret, f.to, sendConnections)
+	defer s.close()
+	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt, seed: rand.Uint64()}
+	bar := progress(w, f)
+	b.posted = func() { _ = bar.Add(1) }
+	start := time.Now()
+	t := b.run(ctx)
+	_ = bar.Exit()
+	t.print(w.stdout, f.to, time.Since(start))
+	return t.verdict(f, vendor.Ack.Code())
+}
+
+func listFixtures(out io.Writer, vendor providers.Provider) error {
+	all, err := vendor.Fixtures()
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		fmt.Fprintln(out, f.Name)
+	}
+	return nil
+}
+
+func pickFixtures(vendor providers.Provider, f sendFlags) ([]providers.Fixture, error) {
+	if f.fixture == "" {
+		good, err := goodFixtures(vendor)
+		if err == nil && f.count == 1 {
+			good = []providers.Fixture{typical(vendor, good)}
+		}
+		return good, err
+	}
+	all, err := vendor.Fixtures()
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		if one.Name == f.fixture {
+			return []providers.Fixture{one}, nil
+		}
+	}
+	return nil, usagef("%s has no case %q; `kycbridge send %s --list` prints them", vendor.Name, f.fixture, vendor.Name)
+}
+
+// progress is a bar on a terminal for runs that take a while, and nothing
+// elsewhere.
+func progress(w *world, f sendFlags) *progressbar.ProgressBar {
+	total := f.count * f.duplicate
+	slow := f.rate > 0 && float64(total)/f.rate > 2
+	if !w.terminal || total < 500 && !slow {
+		return progressbar.DefaultSilent(int64(total))
+	}
+	return progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(w.stderr), progressbar.OptionSetDescription("sending"),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(),
+		progressbar.OptionThrottle(100*time.Millisecond))
+}
+
+// verdict is nil when every answer was as it should be.
+func (t *tally) verdict(f sendFlags, success int) error {
+	want := success
+	if f.corrupt {
+		want = 401
+	}
+	total := f.count * f.duplicate
+	good := t.statuses[want]
+	switch {
+	case good == total:
+		return nil
+	case good == 0 && t.err != nil && len(t.statuses) == 0:
+		return fmt.Errorf("nothing answers at %s (%w): start `kycbridge dev`, or pass --to URL", f.to, t.err)
+	case t.err != nil:
+		return fmt.Errorf("%d of %d posts were answered %d; the last one without an answer: %w", good, total, want, t.err)
+	case t.statuses[401] > 0 && !f.corrupt:
+		return fmt.Errorf("%d of %d posts were answered %d; 401 means another secret: set the variable KYCBRIDGE_SECRET_<VENDOR> to that of the endpoint", good, total, want)
+	case t.statuses[404] > 0:
+		return fmt.Errorf("%d of %d posts were answered %d; 404 means there is no such endpoint: pass --to http://HOST:PORT/hooks/ENDPOINT", good, total, want)
+	}
+	return fmt.Errorf("%d of %d posts were answered %d", good, total, want)
+}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// answerLimit is longer than any vendor waits, so that a slow answer is seen.
+const answerLimit = 30 * time.Second
+
+// sender plays a vendor: it signs fixtures and posts them.
+type sender struct {
+	vendor providers.Provider
+	secret auth.Secret
+	url    string
+	client *http.Client
+}
+
+func newSender(vendor providers.Provider, secret auth.Secret, url string, connections int) *sender {
+	return &sender{vendor: vendor, secret: secret, url: url, client: &http.Client{
+		Timeout:       answerLimit,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+func (s *sender) close() { s.client.CloseIdleConnections() }
+
+// signed is a delivery ready to be posted, any number of times.
+type signed struct {
+	body   []byte
+	header http.Header
+}
+
+// sign makes the n-th delivery of a fixture: fresh ids, then the vendor's
+// signature over exactly these bytes.
+func (s *sender) sign(f providers.Fixture, n uint64) signed {
+	body := slices.Clone(f.Body)
+	if s.vendor.Vary != nil {
+		body = s.vendor.Vary(f.Body, n)
+	}
+	return s.seal(body, f.Headers)
+}
+
+func (s *sender) seal(body []byte, headers http.Header) signed {
+	d := signed{header: headers.Clone()}
+	if d.header == nil {
+		d.header = http.Header{}
+	}
+	if d.header.Get("Content-Type") == "" {
+		d.header.Set("Content-Type", "application/json")
+	}
+	d.header.Set("User-Agent", "kycbridge-send")
+	d.body = auth.Deliver(s.vendor.Scheme, s.secret, body, d.header)
+	return d
+}
+
+// corrupt flips one bit in the middle of the body, after it was signed.
+func (d signed) corrupt() signed {
+	d.body = slices.Clone(d.body)
+	if len(d.body) > 0 {
+		d.body[len(d.body)/2] ^= 1
+	}
+	return d
+}
+
+// post sends a delivery once and returns the status.
+func (s *sender) post(ctx context.Context, d signed) (int, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(d.body))
+	if err != nil {
+		return 0, err
+	}
+	r.Header = d.header
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+	return resp.StatusCode, nil
+}
+
+// goodFixtures are those that become events.
+func goodFixtures(p providers.Provider) ([]providers.Fixture, error) {
+	all, err := p.Fixtures()
+	if err != nil {
+		return nil, err
+	}
+	good := slices.DeleteFunc(all, providers.Fixture.Bad)
+	if len(good) == 0 {
+		return nil, fmt.Errorf("%s has no fixture to send", p.Name)
+	}
+	return good, nil
+}
+
+// typical picks the fixture to show first: one that makes a single event, an
+// approved session where the vendor has that; else the first there is.
+func typical(p providers.Provider, fixtures []providers.Fixture) providers.Fixture {
+	for _, f := range fixtures {
+		d := &providers.Delivery{Endpoint: p.Name, Body: f.Body, Headers: f.Headers}
+		n, err := p.Parse(d)
+		if err != nil {
+			continue
+		}
+		m, err := p.Map(d, n)
+		if err != nil || len(m.Events) != 1 {
+			continue
+		}
+		if s, ok := m.Events[0].(*kycv1.SessionEvent); ok && s.GetDecision() == kycv1.Decision_DECISION_APPROVED {
+			return f
+		}
+	}
+	return fixtures[0]
+}

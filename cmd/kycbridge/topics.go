@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
+	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+func newTopics(w *world) *cobra.Command {
+	parent := &cobra.Command{
+		Use:     "topics",
+		Short:   "Create or check the Kafka topics",
+		Example: "  kycbridge topics create --config kycbridge.yaml\n  kycbridge topics check --config kycbridge.yaml",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return usagef("say create or check; see `%s --help`", c.CommandPath())
+		},
+	}
+	parent.AddCommand(
+		newTopicsCommand(w, "create", "Create the topics that are missing", createTopics),
+		newTopicsCommand(w, "check", "Check that the topics are there and safe", checkTopics),
+	)
+	return parent
+}
+
+type topicsWork func(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error
+
+func newTopicsCommand(w *world, name, short string, work topicsWork) *cobra.Command {
+	var file string
+	c := &cobra.Command{
+		Use:     name,
+		Short:   short,
+		Example: "  kycbridge topics " + name + " --config kycbridge.yaml",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(w, file, config.Needs{})
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(c.Context(), topicsLimit)
+			defer cancel()
+			return work(ctx, w, kafkaOptions(cfg, slog.New(slog.DiscardHandler)), topicSettings(cfg))
+		},
+	}
+	bindConfig(c, &file)
+	return c
+}
+
+func createTopics(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error {
+	created, err := sink.CreateTopics(ctx, o, s)
+	for _, name := range created {
+		fmt.Fprintln(w.stdout, "created", name)
+	}
+	if err != nil {
+		return err
+	}
+	if len(created) == 0 {
+		fmt.Fprintln(w.stdout, "all topics are there already")
+	}
+	return checkTopics(ctx, w, o, s)
+}
+
+func checkTopics(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error {
+	warnings, err := sink.CheckTopics(ctx, o, s)
+	for _, text := range warnings {
+		fmt.Fprintln(w.stdout, "warning:", text)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w.stdout, "%d topics are as they must be\n", len(schemas.Topics()))
+	return nil
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+)
+
+// secretVariable is the variable that replaces a vendor's built-in secret.
+func secretVariable(vendor string) string {
+	return "KYCBRIDGE_SECRET_" + strings.ToUpper(strings.ReplaceAll(vendor, "-", "_"))
+}
+
+// devSecret is the built-in secret of a vendor's endpoint of `dev`. It is
+// public, and good for nothing else.
+func devSecret(vendor string) string { return "dev-secret-" + vendor }
+
+// vendorSecret is the secret that `dev` expects and `send` signs with: the
+// variable's, else the built-in one. own says that it is the variable's.
+func vendorSecret(w *world, vendor string) (value string, own bool, err error) {
+	value = w.env(secretVariable(vendor), "")
+	if value == "" {
+		return devSecret(vendor), false, nil
+	}
+	if len(value) < auth.MinSecret {
+		return "", true, fmt.Errorf("%s has %d bytes; a secret has at least %d: set it to the vendor's, or unset it for the built-in one", secretVariable(vendor), len(value), auth.MinSecret)
+	}
+	return value, true, nil
+}
+
+// signer is vendorSecret as a value that signs.
+func signer(w *world, vendor string) (auth.Secret, error) {
+	value, _, err := vendorSecret(w, vendor)
+	if err != nil {
+		return auth.Secret{}, err
+	}
+	return auth.NewSecret("send", []byte(value), time.Time{}, time.Time{})
+}
+
+func vendorNames() []string {
+	var names []string
+	for _, p := range catalog.All() {
+		names = append(names, p.Name)
+	}
+	return names
+}
+
+func findVendor(name string) (providers.Provider, error) {
+	p, ok := catalog.Find(name)
+	if !ok {
+		return p, usagef("there is no vendor %q; there are: %s", name, strings.Join(vendorNames(), ", "))
+	}
+	return p, nil
+}
