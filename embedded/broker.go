@@ -1,0 +1,115 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// broker is the embedded Kafka: kfake, its repairs, and the commit log.
+type broker struct {
+	addr    string
+	cluster *kfake.Cluster
+	commits *commitLog
+}
+
+func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broker, error) {
+	ln, err := listen(ctx, o.KafkaAddr)
+	if err != nil {
+		return nil, err
+	}
+	commits, err := openCommitLog(commitPath, dir)
+	if err != nil {
+		ln.Close()
+		return nil, err
+	}
+	if err := recoverBroker(dir, commits, o.Logger); err != nil {
+		return nil, errors.Join(fmt.Errorf("recover the embedded broker in %s: %w", dir, err), ln.Close(), commits.close())
+	}
+	guarded := newGuard(ln, o.Logger)
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.ClusterID("kycbridge-dev"),
+		kfake.DataDir(dir),
+		kfake.SyncWrites(),
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return guarded, nil }),
+		kfake.WithLogger(brokerLog{o.Logger}),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": strconv.Itoa(int(o.MaxMessageBytes))}),
+	)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the embedded broker in %s: %w", dir, err), guarded.Close(), commits.close())
+	}
+	b := &broker{addr: ln.Addr().String(), cluster: cluster, commits: commits}
+	if err := b.makeTopics(o.Topics); err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	commits.watch(cluster)
+	repairAdmin(cluster, dir)
+	guarded.open()
+	return b, nil
+}
+
+// close writes kfake's state down. The commit log is emptied after it: from
+// then on nothing is unfinished.
+func (b *broker) close() error {
+	b.cluster.Close()
+	return errors.Join(b.commits.clear(), b.commits.close())
+}
+
+func (b *broker) makeTopics(topics []Topic) error {
+	for _, t := range topics {
+		if b.cluster.TopicInfo(t.Name) != nil {
+			if n := len(b.cluster.PartitionInfos(t.Name)); n != int(t.Partitions) {
+				return fmt.Errorf("topic %s of the data directory has %d partitions, expected %d: pass --data DIR with a new directory", t.Name, n, t.Partitions)
+			}
+			continue
+		}
+		if err := b.cluster.CreateTopic(t.Name, t.Partitions, nil); err != nil {
+			return fmt.Errorf("make topic %s: %w", t.Name, err)
+		}
+	}
+	return nil
+}
+
+// listen opens the port before anything is touched on disk. The address is also
+// what clients are told, so it has to be one that they can dial.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, fmt.Errorf("--kafka %s: %w; expected HOST:PORT such as 127.0.0.1:9092", addr, err)
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		return nil, fmt.Errorf("--kafka %s: clients are told this address, so it has to be one they can dial; expected HOST:PORT such as 127.0.0.1:9092", addr)
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("the port of --kafka %s is taken by another program: stop it or pass --kafka HOST:PORT with a free port", addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--kafka %s: %w", addr, err)
+	}
+	return ln, nil
+}
+
+// brokerLog passes on what kfake complains about.
+type brokerLog struct{ logger *slog.Logger }
+
+func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	to := slog.LevelDebug
+	switch {
+	case level == kfake.LogLevelError:
+		to = slog.LevelError
+	case level == kfake.LogLevelWarn && !strings.HasPrefix(format, "txn: EndTxn slow"): // every commit waits for the disk
+		to = slog.LevelWarn
+	}
+	if ctx := context.Background(); l.logger.Enabled(ctx, to) {
+		l.logger.Log(ctx, to, "embedded broker: "+fmt.Sprintf(format, args...))
+	}
+}
