@@ -36,8 +36,10 @@ func (s *service) open(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := s.openTopics(ctx); err != nil {
-		return err
+	if !s.embedded { // the embedded broker made its topics itself
+		if err := s.openTopics(ctx); err != nil {
+			return err
+		}
 	}
 	topics.set(nil)
 	kafka.set(nil)
@@ -68,9 +70,7 @@ func (s *service) openTopics(ctx context.Context) error {
 	}
 	warnings, err := sink.CheckTopics(ctx, s.kafka, settings)
 	for _, text := range warnings {
-		if !s.embedded {
-			s.log.Warn(text)
-		}
+		s.log.Warn(text)
 	}
 	return err
 }

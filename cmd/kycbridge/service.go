@@ -22,7 +22,7 @@ type service struct {
 	role     role
 	config   *config.Config
 	instance int
-	embedded bool   // Kafka and Redis are in this process: what is unsafe about them is known
+	embedded bool   // Kafka and Redis are in this process
 	life     string // goes into transactional ids where each life needs fresh ones; "" elsewhere
 	log      *slog.Logger
 	health   *health

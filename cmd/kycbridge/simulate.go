@@ -68,6 +68,7 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 	tick := newPace(rate)
 	defer tick.stop()
 	seed := rand.Uint64()
+	rand.Shuffle(len(fixtures), func(i, j int) { fixtures[i], fixtures[j] = fixtures[j], fixtures[i] }) // by name, all of one kind would come first
 	for i := 0; tick.wait(ctx); i++ {
 		d := sender.sign(fixtures[i%len(fixtures)], seed+uint64(i/len(fixtures)))
 		posts := 1
