@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -20,22 +23,44 @@ const (
 // UTF-8 and lone surrogates become U+FFFD, repeated names are allowed.
 type reader struct {
 	dec   *jsontext.Decoder
+	text  string   // the body
+	last  int64    // where the token before the current one ended
+	open  []member // members of the objects and arrays that are not closed yet
 	depth int
 	items int
 }
+
+// readers are kept for reuse: a decoder costs more to make than to run.
+var readers = sync.Pool{New: func() any { return &reader{dec: jsontext.NewDecoder(strings.NewReader(""))} }}
+
+// maxKept is the room for open members that a kept reader may hold.
+const maxKept = 256
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func newReader(body []byte) *reader {
 	body = bytes.TrimPrefix(body, byteOrderMark)
-	return &reader{dec: jsontext.NewDecoder(bytes.NewBuffer(body),
-		jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))}
+	r := readers.Get().(*reader)
+	r.dec.Reset(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	r.text, r.depth, r.items = string(body), 0, 0
+	return r
+}
+
+// done gives a reader back, without anything of the body in it.
+func (r *reader) done() {
+	r.dec.Reset(strings.NewReader(""))
+	clear(r.open[:cap(r.open)])
+	r.text, r.open = "", r.open[:0]
+	if cap(r.open) <= maxKept {
+		readers.Put(r)
+	}
 }
 
 // ReadObject parses a body whose top level must be one object. The error is a
 // *Problem, ErrMalformed or ErrRejectedContent.
 func ReadObject(body []byte) (*Value, error) {
 	r := newReader(body)
+	defer r.done()
 	first, err := r.next()
 	if err != nil {
 		return nil, err
@@ -52,6 +77,7 @@ func ReadObject(body []byte) (*Value, error) {
 
 // next reads one token and keeps count of the depth.
 func (r *reader) next() (jsontext.Token, error) {
+	r.last = r.dec.InputOffset()
 	tok, err := r.dec.ReadToken()
 	if err != nil {
 		return tok, r.syntax(err)
@@ -105,9 +131,9 @@ func (r *reader) value(tok jsontext.Token) (Value, error) {
 	case '[':
 		return r.array()
 	case '"':
-		return Value{kind: String, text: repair(tok.String())}, nil
+		return Value{kind: String, text: r.string(tok)}, nil
 	case '0':
-		return Value{kind: Number, text: tok.String()}, nil
+		return Value{kind: Number, text: r.source()}, nil
 	case 't':
 		return Value{kind: Bool, text: "true"}, nil
 	case 'f':
@@ -117,37 +143,47 @@ func (r *reader) value(tok jsontext.Token) (Value, error) {
 }
 
 func (r *reader) object() (Value, error) {
-	members := make([]member, 0, 8)
+	from := len(r.open)
 	for {
 		tok, err := r.next()
 		if err != nil {
 			return Value{}, err
 		}
 		if tok.Kind() == '}' {
-			return Value{kind: Object, children: lastOfEach(members)}, nil
+			return r.closed(Object, from), nil
 		}
-		name := repair(tok.String())
+		name := r.string(tok)
 		v, err := r.child()
 		if err != nil {
 			return Value{}, err
 		}
-		members = append(members, member{name, v})
+		r.open = append(r.open, member{name, v})
 	}
 }
 
 func (r *reader) array() (Value, error) {
-	var members []member
+	from := len(r.open)
 	for {
 		if r.dec.PeekKind() == ']' {
 			_, err := r.next()
-			return Value{kind: Array, children: members}, err
+			return r.closed(Array, from), err
 		}
 		v, err := r.child()
 		if err != nil {
 			return Value{}, err
 		}
-		members = append(members, member{value: v})
+		r.open = append(r.open, member{value: v})
 	}
+}
+
+// closed moves the members from there on into a value of their own.
+func (r *reader) closed(kind Kind, from int) Value {
+	members := r.open[from:]
+	if kind == Object {
+		members = lastOfEach(members)
+	}
+	r.open = r.open[:from]
+	return Value{kind: kind, children: slices.Clone(members)}
 }
 
 // child reads the value of a name, or an array element.
@@ -160,6 +196,30 @@ func (r *reader) child() (Value, error) {
 		return Value{}, err
 	}
 	return r.value(tok)
+}
+
+// string is the content of a string token. Most are a part of the body as it is
+// and cost nothing; the others are unescaped and repaired.
+func (r *reader) string(tok jsontext.Token) string {
+	src := r.source()
+	if src = src[1 : len(src)-1]; strings.IndexByte(src, '\\') < 0 && utf8.ValidString(src) {
+		return src
+	}
+	return repair(tok.String())
+}
+
+// source is the current token as written, without the white space and the comma
+// or colon in front of it.
+func (r *reader) source() string {
+	src := r.text[r.last:r.dec.InputOffset()]
+	for i := range len(src) {
+		switch src[i] {
+		case ' ', '\t', '\r', '\n', ',', ':':
+		default:
+			return src[i:]
+		}
+	}
+	return ""
 }
 
 // repair takes NUL out; the decoder has replaced what is no UTF-8.

@@ -1,8 +1,11 @@
 package providers
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -120,6 +123,7 @@ func FuzzReaders(f *testing.F) {
 		if err != nil {
 			return
 		}
+		checkAgainstStandard(t, body, v)
 		canonical := Canonical(v, nil)
 		again, err := ReadObject(canonical)
 		if err != nil {
@@ -129,6 +133,45 @@ func FuzzReaders(f *testing.F) {
 			t.Errorf("the canonical form of the canonical form differs:\n%q\n%q", canonical, twice)
 		}
 	})
+}
+
+// checkAgainstStandard compares with encoding/json, which reads names, strings
+// and numbers alike, except that it leaves NUL in.
+func checkAgainstStandard(t *testing.T, body []byte, v *Value) {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, byteOrderMark)))
+	dec.UseNumber()
+	var std any
+	if err := dec.Decode(&std); err != nil {
+		t.Fatalf("encoding/json refuses what ReadObject reads: %v", err)
+	}
+	if got := plain(v); !bytes.Contains(body, []byte(`\u0000`)) && !reflect.DeepEqual(got, std) {
+		t.Errorf("ReadObject gives\n%#v, encoding/json\n%#v", got, std)
+	}
+}
+
+func plain(v *Value) any {
+	switch v.Kind() {
+	case Object:
+		m := map[string]any{}
+		for name, child := range v.Members() {
+			m[name] = plain(child)
+		}
+		return m
+	case Array:
+		list := []any{}
+		for child := range v.Items() {
+			list = append(list, plain(child))
+		}
+		return list
+	case Number:
+		return json.Number(v.Scalar())
+	case Bool:
+		return v.True()
+	case Null:
+		return nil
+	}
+	return v.Text()
 }
 
 // The limits hold at the same byte in both readers, however deep the path.
@@ -201,5 +244,27 @@ func TestValue(t *testing.T) {
 	}
 	if names != "ab" || items != "1x" {
 		t.Errorf("names %q, items %q", names, items)
+	}
+}
+
+// An object of any size finds its names, whichever way it looks.
+func TestManyMembers(t *testing.T) {
+	for _, n := range []int{1, fewMembers, fewMembers + 1, 300} {
+		body := `{"first":0`
+		for i := range n - 1 {
+			body += fmt.Sprintf(`,"n%d":%d`, i*7919%n, i*7919%n)
+		}
+		v, err := ReadObject([]byte(body + "}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, child := range v.Members() {
+			if v.At(name) != child {
+				t.Errorf("%d members: At(%q) is another value", n, name)
+			}
+		}
+		if v.At("nn") != nil || v.At("first").Scalar() != "0" {
+			t.Errorf("%d members: a wrong answer", n)
+		}
 	}
 }

@@ -7,6 +7,7 @@ import "github.com/go-json-experiment/json/jsontext"
 // reads to the end, because a later repeated name replaces an earlier one.
 func ScanID(body []byte, path ...string) string {
 	r := newReader(body)
+	defer r.done()
 	first, err := r.next()
 	if err != nil || first.Kind() != '{' {
 		return ""
@@ -22,7 +23,7 @@ func ScanID(body []byte, path ...string) string {
 func (r *reader) find(tok jsontext.Token, path []string) (string, error) {
 	switch {
 	case len(path) == 0 && (tok.Kind() == '"' || tok.Kind() == '0'):
-		return usableID(repair(tok.String())), nil
+		return usableID(r.scalar(tok)), nil
 	case len(path) == 0 || tok.Kind() != '{':
 		return "", r.skip(tok)
 	}
@@ -32,7 +33,7 @@ func (r *reader) find(tok jsontext.Token, path []string) (string, error) {
 		if err != nil || tok.Kind() == '}' {
 			return id, err
 		}
-		hit := repair(tok.String()) == path[0]
+		hit := r.string(tok) == path[0]
 		if err := r.item(); err != nil {
 			return "", err
 		}
@@ -48,6 +49,13 @@ func (r *reader) find(tok jsontext.Token, path []string) (string, error) {
 			return "", err
 		}
 	}
+}
+
+func (r *reader) scalar(tok jsontext.Token) string {
+	if tok.Kind() == '"' {
+		return r.string(tok)
+	}
+	return r.source()
 }
 
 // skip consumes the rest of the value that begins with tok, counting as value

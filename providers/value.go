@@ -55,8 +55,19 @@ func (v *Value) At(names ...string) *Value {
 	return v
 }
 
+// fewMembers is the number up to which looking through is faster than searching.
+const fewMembers = 24
+
 func (v *Value) get(name string) *Value {
 	if v.Kind() != Object {
+		return nil
+	}
+	if len(v.children) <= fewMembers {
+		for i := range v.children {
+			if m := &v.children[i]; m.name == name {
+				return &m.value
+			}
+		}
 		return nil
 	}
 	i, ok := slices.BinarySearchFunc(v.children, name, func(m member, name string) int {
