@@ -1,0 +1,177 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// position names one Kafka record.
+type position struct {
+	topic     string
+	partition int32
+	offset    int64
+}
+
+// reader is an ordinary read_committed consumer of every topic. One runs during
+// a test, as a downstream team's would; another reads everything afterwards.
+type reader struct {
+	prefix string
+	client *kgo.Client
+	cancel context.CancelFunc
+	done   chan struct{}
+
+	mu      sync.Mutex
+	records map[position]*kgo.Record
+	newest  time.Time
+}
+
+func topics(prefix string) []string {
+	var names []string
+	for _, topic := range schemas.Topics() {
+		names = append(names, topic.Name(prefix))
+	}
+	return names
+}
+
+// topicOf finds a topic of the catalogue whatever the prefix of the deployment.
+func topicOf(name string) schemas.Topic {
+	for _, topic := range schemas.Topics() {
+		if strings.HasSuffix(name, topic.Base) {
+			return topic
+		}
+	}
+	return schemas.Topic{}
+}
+
+// read starts a consumer from the start of every topic.
+func read(t testing.TB, kafka, prefix string) *reader {
+	t.Helper()
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(kafka),
+		kgo.ConsumeTopics(topics(prefix)...),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchMaxWait(100*time.Millisecond),
+		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &reader{prefix: prefix, client: client, cancel: cancel, done: make(chan struct{}), records: map[position]*kgo.Record{}, newest: time.Now()}
+	go r.run(ctx)
+	t.Cleanup(r.stop)
+	return r
+}
+
+func (r *reader) run(ctx context.Context) {
+	defer close(r.done)
+	for ctx.Err() == nil {
+		fetches := r.client.PollFetches(ctx)
+		r.mu.Lock()
+		fetches.EachRecord(func(record *kgo.Record) {
+			r.records[position{record.Topic, record.Partition, record.Offset}] = record
+			r.newest = time.Now()
+		})
+		r.mu.Unlock()
+	}
+}
+
+func (r *reader) stop() {
+	r.cancel()
+	<-r.done
+	r.client.Close()
+}
+
+// quiet waits until every raw record has a disposition and nothing new has
+// come for a while, so that what is read afterwards is all there will be.
+func (r *reader) quiet(t testing.TB) {
+	t.Helper()
+	const silence = 700 * time.Millisecond
+	var missing string
+	if !eventually(patience, func() bool {
+		missing = r.missing(t)
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		return missing == "" && time.Since(r.newest) > silence
+	}) {
+		t.Fatalf("after %s there is still something to come: %s", patience, missing)
+	}
+}
+
+// missing says which raw records are not yet read or have no disposition yet.
+func (r *reader) missing(t testing.TB) string {
+	ends, err := kadm.NewClient(r.client).ListEndOffsets(context.Background(), r.prefix+schemas.Raw)
+	if err != nil {
+		return err.Error()
+	}
+	disposed := map[position]bool{}
+	read := map[int32]int64{}
+	for at, record := range r.snapshot() {
+		switch topicOf(at.topic).Base {
+		case schemas.Raw:
+			read[at.partition] = max(read[at.partition], at.offset+1)
+		case schemas.DispositionTopic:
+			disposed[rawOf(decode[*kycv1.Disposition](t, record).GetRaw())] = true
+		}
+	}
+	var out string
+	ends.Each(func(end kadm.ListedOffset) {
+		if read[end.Partition] < end.Offset {
+			out += fmt.Sprintf(" raw partition %d read to %d of %d;", end.Partition, read[end.Partition], end.Offset)
+		}
+	})
+	undisposed := 0
+	for at := range r.snapshot() {
+		if topicOf(at.topic).Base == schemas.Raw && !disposed[at] {
+			undisposed++
+		}
+	}
+	if undisposed > 0 {
+		out += fmt.Sprintf(" %d raw records without a disposition;", undisposed)
+	}
+	return out
+}
+
+func (r *reader) snapshot() map[position]*kgo.Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make(map[position]*kgo.Record, len(r.records))
+	for at, record := range r.records {
+		out[at] = record
+	}
+	return out
+}
+
+func rawOf(p *kycv1.RawPosition) position {
+	return position{p.GetTopic(), p.GetPartition(), p.GetOffset()}
+}
+
+// decode reads the value of a record as the message its topic promises.
+func decode[M proto.Message](t testing.TB, record *kgo.Record) M {
+	topic := topicOf(record.Topic)
+	if topic.Message == nil {
+		t.Fatalf("record from %s, a topic the catalogue does not know", record.Topic)
+	}
+	message := topic.Message.ProtoReflect().New().Interface()
+	if err := proto.Unmarshal(record.Value, message); err != nil {
+		t.Fatalf("%s/%d@%d: %v", record.Topic, record.Partition, record.Offset, err)
+	}
+	typed, ok := message.(M)
+	if !ok {
+		t.Fatalf("%s carries %T", record.Topic, message)
+	}
+	return typed
+}
