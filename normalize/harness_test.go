@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"sync"
@@ -105,45 +104,6 @@ func (w *world) store(addr string) *dedupe.Store {
 	return s
 }
 
-// line is a process's connections: cut, it is as good as killed.
-type line struct {
-	mu    sync.Mutex
-	dead  bool
-	conns []net.Conn
-}
-
-var errKilled = errors.New("killed")
-
-func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.dead {
-		_ = conn.Close()
-		return nil, errKilled
-	}
-	l.conns = append(l.conns, conn)
-	return conn, nil
-}
-
-func (l *line) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dead = true
-	for _, c := range l.conns {
-		_ = c.Close()
-	}
-}
-
-func (l *line) isDead() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.dead
-}
-
 // options is a normaliser of this world with one slot.
 func (w *world) options(instance int, l *line) normalize.Options {
 	v := must(validator())(w.t)
@@ -201,7 +161,7 @@ type process struct {
 // start runs a normaliser with the options as changed.
 func (w *world) start(instance int, change ...func(*normalize.Options)) *process {
 	w.t.Helper()
-	l := &line{}
+	l := newLine()
 	o := w.options(instance, l)
 	for _, f := range change {
 		f(&o)

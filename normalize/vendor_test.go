@@ -66,10 +66,14 @@ func vendor() providers.Provider {
 		},
 		Maps: map[string]providers.MapFunc{
 			"": plain, "invalid": invalid, "none": none,
-			"panic":  func(*providers.Delivery, *providers.Notice) (providers.Mapping, error) { panic("secret of the body") },
-			"index":  func(d *providers.Delivery, _ *providers.Notice) (providers.Mapping, error) { return providers.Mapping{}, fmt.Errorf("%d", d.Body[1<<30]) },
-			"broken": func(*providers.Delivery, *providers.Notice) (providers.Mapping, error) { return providers.Mapping{}, fmt.Errorf("secret of the body") },
-			"utf8":   utf8,
+			"panic": func(*providers.Delivery, *providers.Notice) (providers.Mapping, error) { panic("secret of the body") },
+			"index": func(d *providers.Delivery, _ *providers.Notice) (providers.Mapping, error) {
+				return providers.Mapping{}, fmt.Errorf("%d", d.Body[1<<30])
+			},
+			"broken": func(*providers.Delivery, *providers.Notice) (providers.Mapping, error) {
+				return providers.Mapping{}, fmt.Errorf("secret of the body")
+			},
+			"utf8": utf8,
 		},
 	}
 }

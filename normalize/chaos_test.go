@@ -1,0 +1,252 @@
+package normalize_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+const (
+	chaosPartitions = 4
+	chaosProcesses  = 3
+)
+
+// chaosTime is how long faults rain. KYCBRIDGE_TEST_CHAOS=5m makes a soak of it.
+func chaosTime(t *testing.T) time.Duration {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("a chaos run takes a while")
+	}
+	if text := os.Getenv("KYCBRIDGE_TEST_CHAOS"); text != "" {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	return 12 * time.Second
+}
+
+// booleanSetnx is the usual rule, "somebody has it, so drop". It loses events, and the harness must
+// see that: a test that cannot fail proves nothing.
+func booleanSetnx(_ dedupe.Claim, found *dedupe.Claim) dedupe.Step {
+	if found == nil {
+		return dedupe.Emit
+	}
+	return dedupe.Drop
+}
+
+func TestChaosLosesAndDoublesNothing(t *testing.T) {
+	keys, count := chaos(t, nil)
+	lost, doubled := tally(keys, count)
+	t.Logf("%d keys, each sent three times: %d lost, %d doubled", keys, len(lost), len(doubled))
+	if len(lost) > 0 || len(doubled) > 0 {
+		t.Errorf("lost %s, doubled %s", brief(lost), brief(doubled))
+	}
+}
+
+func TestChaosSeesThatBooleanSetnxLoses(t *testing.T) {
+	keys, count := chaos(t, booleanSetnx)
+	lost, doubled := tally(keys, count)
+	t.Logf("%d keys, each sent three times: %d lost, %d doubled", keys, len(lost), len(doubled))
+	if len(lost) == 0 {
+		t.Error("nothing was lost, so this harness could not see a loss")
+	}
+}
+
+func tally(keys int, count map[string]int) (lost, doubled []string) {
+	for n := range keys {
+		switch name := fmt.Sprintf("e%d/x", n); {
+		case count[name] == 0:
+			lost = append(lost, name)
+		case count[name] > 1:
+			doubled = append(doubled, name)
+		}
+	}
+	return lost, doubled
+}
+
+// chaos runs three processes under faults while every key is sent three times, lets them finish, and
+// counts the events of each key.
+func chaos(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step) (int, map[string]int) {
+	span := chaosTime(t)
+	w := newWorld(t, chaosPartitions, kfake.NumBrokers(3))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), span+30*time.Second)
+	t.Cleanup(cancel)
+	w.ctx = ctx
+	steadyEpochs(w.cluster)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	c := &storm{world: w, rule: rule, rng: rand.New(rand.NewPCG(seed, 1)), slots: make([]*process, chaosProcesses)}
+	for i := range c.slots {
+		c.slots[i] = c.launch(i)
+	}
+	raining, stop := context.WithTimeout(ctx, span)
+	defer stop()
+	var sending sync.WaitGroup
+	keys := 0
+	sending.Go(func() { keys = w.pour(raining, rand.New(rand.NewPCG(seed, 2))) })
+	c.rain(raining)
+	sending.Wait()
+	c.calm()
+	w.settle()
+	for _, p := range c.slots {
+		if err := p.stop(); err != nil {
+			t.Errorf("a process ended with %v", err)
+		}
+	}
+	w.audit()
+	count := map[string]int{}
+	for _, text := range w.events() {
+		count[text]++
+	}
+	return keys, count
+}
+
+// pour sends keys until ctx ends, each three times at some distance, and returns how many.
+func (w *world) pour(ctx context.Context, rng *rand.Rand) (keys int) {
+	var open []int // keys with copies still to send, one entry per copy
+	send := func(n int) {
+		w.send(int32(n%chaosPartitions), said{Subject: fmt.Sprintf("s%d", n%200), ID: fmt.Sprintf("e%d", n), Text: "x"})
+	}
+	for ctx.Err() == nil {
+		for range 20 {
+			send(keys)
+			open = append(open, keys, keys)
+			keys++
+		}
+		for len(open) > 400 || (len(open) > 0 && rng.IntN(3) > 0) {
+			at := rng.IntN(len(open))
+			send(open[at])
+			open = append(open[:at], open[at+1:]...)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	for _, n := range open {
+		send(n)
+	}
+	return keys
+}
+
+// storm makes faults.
+type storm struct {
+	*world
+	rule  func(dedupe.Claim, *dedupe.Claim) dedupe.Step
+	rng   *rand.Rand
+	slots []*process
+	ice   sync.WaitGroup
+}
+
+// moody aborts some transactions of its own will.
+type moody struct {
+	*sink.Session
+	mu  *sync.Mutex
+	rng *rand.Rand
+}
+
+func (m moody) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+	m.mu.Lock()
+	abort := m.rng.IntN(20) == 0
+	m.mu.Unlock()
+	if abort {
+		return false, m.Rewind(ctx)
+	}
+	return m.Session.Commit(ctx, out)
+}
+
+func (c *storm) launch(instance int) *process {
+	rng := rand.New(rand.NewPCG(c.rng.Uint64(), 3))
+	return c.start(instance, func(o *normalize.Options) {
+		o.Rule, o.Batch = c.rule, 50
+		open := o.Open
+		o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+			slot, err := open(ctx, id, watch)
+			if s, ok := slot.Session.(*sink.Session); ok {
+				slot.Session = moody{Session: s, mu: &sync.Mutex{}, rng: rng}
+			}
+			return slot, err
+		}
+	})
+}
+
+func (c *storm) rain(ctx context.Context) {
+	for ctx.Err() == nil {
+		switch i := c.rng.IntN(len(c.slots)); c.rng.IntN(8) {
+		case 0:
+			c.slots[i].kill()
+			c.slots[i] = c.launch(i)
+		case 1:
+			_ = c.slots[i].stop()
+			c.slots[i] = c.launch(i)
+		case 2:
+			c.chill(c.slots[i])
+		case 3:
+			c.cluster.ShufflePartitionLeaders()
+		case 4:
+			c.cluster.RehashCoordinators()
+		case 5:
+			c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError})
+		case 6:
+			c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "kyc." + schemas.Session, Err: kerr.RequestTimedOut})
+		case 7:
+			c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.RequestTimedOut})
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Duration(c.rng.IntN(400)) * time.Millisecond):
+		}
+	}
+}
+
+// chill pauses a process for longer than its session lasts; it wakes up as a zombie.
+func (c *storm) chill(p *process) {
+	p.line.freeze(true)
+	c.ice.Go(func() {
+		time.Sleep(2 * time.Second)
+		p.line.freeze(false)
+	})
+}
+
+// calm ends the faults and gives every slot a living process.
+func (c *storm) calm() {
+	c.ice.Wait()
+	for i, p := range c.slots {
+		p.kill()
+		c.slots[i] = c.launch(i)
+	}
+}
+
+// steadyEpochs answers a question that this build of the fake broker gets wrong: after a leader
+// change without a new batch it says "undefined" where Kafka names the end of the log, and the
+// client then starts from the beginning.
+func steadyEpochs(cluster *kfake.Cluster) {
+	cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		req := r.(*kmsg.OffsetForLeaderEpochRequest)
+		resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+		for _, t := range req.Topics {
+			topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+			topic.Topic = t.Topic
+			for _, p := range t.Partitions {
+				part := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+				part.Partition, part.LeaderEpoch, part.EndOffset = p.Partition, p.LeaderEpoch, 1<<40
+				topic.Partitions = append(topic.Partitions, part)
+			}
+			resp.Topics = append(resp.Topics, topic)
+		}
+		return resp, nil, true
+	})
+}

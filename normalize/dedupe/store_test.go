@@ -1,0 +1,296 @@
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+func TestExchangeClaimsOnlyWhatIsFree(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		s, ctx := patient(t, addr), testContext(t)
+		claim := func(offset int64) *Claim {
+			reply, err := s.Exchange(ctx, Round{Claims: []Mark{{Key: key(1), Claim: pending(offset)}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return reply.Found[0]
+		}
+		if found := claim(5); found != nil {
+			t.Errorf("a free key held %+v", found)
+		}
+		if found := claim(3); found == nil || *found != pending(5) {
+			t.Errorf("the second claim found %+v, expected the first", found)
+		}
+		if found := claim(5); found == nil || *found != pending(5) {
+			t.Errorf("the owner found %+v, expected itself", found)
+		}
+	})
+}
+
+func TestExchangeWritesMarksBeforeClaims(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		s, ctx := patient(t, addr), testContext(t)
+		reply, err := s.Exchange(ctx, Round{
+			Marks:  []Mark{{Key: key(1), Claim: pending(5).Done()}},
+			Moves:  []Move{{"kyc:d:s:x", "", "1"}, {"kyc:d:s:y", "0", "1"}},
+			Claims: []Mark{{Key: key(1), Claim: pending(6)}},
+			Reads:  []string{"kyc:d:s:x", "kyc:d:s:y"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := reply.Found[0]; f == nil || *f != pending(5).Done() {
+			t.Errorf("the claim found %+v, expected the mark of the same round", f)
+		}
+		if got := fmt.Sprintf("%q %q", reply.Before, reply.Seen); got != `["" ""] ["1" ""]` {
+			t.Errorf("moves found and reads saw %s; the first sentinel moves, the second was expected to be 0 and is not", got)
+		}
+	})
+}
+
+func TestLowerTakesOverOnlyTheExpectedClaim(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		s, ctx := patient(t, addr), testContext(t)
+		if _, err := s.Exchange(ctx, Round{Marks: []Mark{{Key: key(1), Claim: pending(9)}, {Key: key(2), Claim: pending(9).Done()}}}); err != nil {
+			t.Fatal(err)
+		}
+		var expected, next []Mark
+		for n := range byte(3) {
+			expected = append(expected, Mark{Key: key(n + 1), Claim: pending(9)})
+			next = append(next, Mark{Key: key(n + 1), Claim: pending(4)})
+		}
+		found, err := s.Lower(ctx, expected, next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *found[0] != pending(9) || *found[1] != pending(9).Done() || found[2] != nil {
+			t.Errorf("found %v, expected the claim, the mark that came meanwhile, and nothing", found)
+		}
+		now, err := s.Peek(ctx, []Key{key(1), key(2), key(3)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *now[0] != pending(4) || *now[1] != pending(9).Done() || now[2] != nil {
+			t.Errorf("now there is %v, expected only the first to be taken over", now)
+		}
+	})
+}
+
+func TestForeignValueIsAnErrorAndNoAbsence(t *testing.T) {
+	m := miniredis.RunT(t)
+	m.Set(redisKey(key(1)), "true")
+	s := patient(t, m.Addr())
+	if _, err := s.Exchange(testContext(t), Round{Claims: []Mark{{Key: key(1), Claim: pending(1)}}}); err == nil {
+		t.Error("a foreign value was taken for something else, expected an error")
+	}
+}
+
+// cutter is a proxy that, when armed, delivers a request to the server, waits for its answer, and
+// cuts the connection instead of passing it on.
+type cutter struct {
+	net.Listener
+	armed atomic.Bool
+	cuts  atomic.Int32
+}
+
+func startCutter(t *testing.T, to string) *cutter {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{Listener: l}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go c.serve(conn, to)
+		}
+	}()
+	return c
+}
+
+func (c *cutter) serve(client net.Conn, to string) {
+	backend, err := net.Dial("tcp", to)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	go pipe(backend, client, func() bool { return true })
+	pipe(client, backend, func() bool {
+		if c.armed.CompareAndSwap(true, false) {
+			c.cuts.Add(1)
+			return false
+		}
+		return true
+	})
+}
+
+func pipe(to, from net.Conn, pass func() bool) {
+	defer func() { _ = to.Close(); _ = from.Close() }()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(b)
+		if err != nil || !pass() {
+			return
+		}
+		if _, err := to.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// The trap of a boolean SETNX: applied, answer lost, repeated by the client, "somebody has it".
+func TestLostAnswerIsRecognisedAsOwn(t *testing.T) {
+	onEach(t, func(t *testing.T, addr string) {
+		proxy := startCutter(t, addr)
+		s, ctx := patient(t, proxy.Addr().String()), testContext(t)
+		if err := s.Check(ctx); err != nil {
+			t.Fatal(err)
+		}
+		proxy.armed.Store(true)
+		round := Round{
+			Moves:  []Move{{"kyc:d:s:x", "", "1"}},
+			Claims: []Mark{{Key: key(1), Claim: pending(5)}},
+			Reads:  []string{"kyc:d:s:x"},
+		}
+		reply, err := s.Exchange(ctx, round)
+		if err != nil {
+			t.Fatalf("the one retry did not help: %v", err)
+		}
+		if proxy.cuts.Load() != 1 {
+			t.Fatalf("%d answers were cut, expected 1: the test tests nothing", proxy.cuts.Load())
+		}
+		if got := Decide(pending(5), reply.Found[0]); got != Retry && got != Emit {
+			t.Errorf("decided %v, expected that the record is emitted", got)
+		}
+		if reply.Before[0] != "1" && reply.Before[0] != "" || reply.Seen[0] != "1" {
+			t.Errorf("sentinel before %q, after %q", reply.Before[0], reply.Seen[0])
+		}
+	})
+}
+
+func TestFrozenRedisIsAwayAndComesBack(t *testing.T) {
+	r := startRedis(t)
+	s, err := NewStore(StoreOptions{Addresses: []string{r.addr}, TTL: 1 << 40, CallLimit: callLimit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	ctx := testContext(t)
+	if err := r.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	// Every limit is the production one; a client that ignores them ends the test by its deadline.
+	if _, err := s.Exchange(ctx, Round{Claims: []Mark{{Key: key(1), Claim: pending(1)}}}); !errors.Is(err, ErrAway) {
+		t.Errorf("a frozen server: %v, expected ErrAway", err)
+	}
+	if err := s.Check(ctx); !errors.Is(err, ErrAway) {
+		t.Errorf("a frozen server: %v, expected ErrAway", err)
+	}
+	if err := r.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for s.Check(ctx) != nil && ctx.Err() == nil {
+	}
+	if ctx.Err() != nil {
+		t.Error("the server is back and was not found again")
+	}
+}
+
+func TestFullRedisIsAway(t *testing.T) {
+	r := startRedis(t, "--maxmemory", "2mb", "--maxmemory-policy", "noeviction")
+	s, ctx := patient(t, r.addr, func(o *StoreOptions) { o.EvictionChecked = false }), testContext(t)
+	if err := s.Check(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for n := 0; err == nil && n < 1000; n++ {
+		round := Round{}
+		for i := range 500 {
+			round.Claims = append(round.Claims, Mark{Key: Key{byte(n), byte(n >> 8), byte(i), byte(i >> 8)}, Claim: pending(1)})
+		}
+		_, err = s.Exchange(ctx, round)
+	}
+	if !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "OOM") {
+		t.Errorf("claims into a full server: %v, expected ErrAway with OOM", err)
+	}
+	if err := s.Check(ctx); !errors.Is(err, ErrAway) {
+		t.Errorf("Check of a full server: %v, expected ErrAway: a PING alone would say all is well", err)
+	}
+}
+
+func TestEvictingRedisIsRefused(t *testing.T) {
+	for _, policy := range []string{"allkeys-lru", "volatile-ttl"} {
+		r := startRedis(t, "--maxmemory", "100mb", "--maxmemory-policy", policy)
+		for _, vouched := range []bool{false, true} {
+			s := patient(t, r.addr, func(o *StoreOptions) { o.EvictionChecked = vouched })
+			if err := s.Check(testContext(t)); !errors.Is(err, ErrUnsuitable) || !strings.Contains(err.Error(), policy) {
+				t.Errorf("policy %s, vouched for %t: %v, expected ErrUnsuitable that names it", policy, vouched, err)
+			}
+		}
+	}
+}
+
+func TestUnreadablePolicyNeedsTheOperatorsWord(t *testing.T) {
+	m := miniredis.RunT(t) // its INFO knows no memory section
+	s := patient(t, m.Addr(), func(o *StoreOptions) { o.EvictionChecked = false })
+	if err := s.Check(testContext(t)); !errors.Is(err, ErrUnsuitable) || !strings.Contains(err.Error(), "eviction_checked") {
+		t.Errorf("%v, expected ErrUnsuitable that names the setting", err)
+	}
+	if err := patient(t, m.Addr()).Check(testContext(t)); err != nil {
+		t.Errorf("vouched for: %v", err)
+	}
+}
+
+func TestOldRedisIsRefused(t *testing.T) {
+	for version, bad := range map[string]bool{"6.2.14": true, "7.0.0": false, "8.2.1": false, "10.0": false, "": false, "unknown": false} {
+		if err := checkVersion(version); (err != nil) != bad {
+			t.Errorf("version %q: %v", version, err)
+		}
+	}
+}
+
+func TestWrongPasswordIsAwayAndTellsNothing(t *testing.T) {
+	m := miniredis.RunT(t)
+	m.RequireAuth("right-password")
+	s := patient(t, m.Addr(), func(o *StoreOptions) { o.Password = "wrong-password" })
+	err := s.Check(testContext(t))
+	if !errors.Is(err, ErrAway) {
+		t.Errorf("%v, expected ErrAway", err)
+	}
+	if strings.Contains(fmt.Sprint(err), "wrong-password") {
+		t.Errorf("the error quotes the password: %v", err)
+	}
+}
+
+func TestNobodyListening(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	_ = l.Close()
+	if err := patient(t, addr).Check(testContext(t)); !errors.Is(err, ErrAway) {
+		t.Errorf("%v, expected ErrAway", err)
+	}
+}
+
+func TestCancelledCallIsNoDecision(t *testing.T) {
+	ctx, cancel := context.WithCancel(testContext(t))
+	cancel()
+	if _, err := patient(t, miniredis.RunT(t).Addr()).Peek(ctx, []Key{key(1)}); err == nil {
+		t.Error("a cancelled call gave an answer")
+	}
+}
