@@ -176,9 +176,7 @@ func (t *tally) verdict(f sendFlags, success int) error {
 	case t.err != nil:
 		return fmt.Errorf("%d of %d posts were answered %d; the last one without an answer: %w", good, total, want, t.err)
 	case t.statuses[401] > 0 && !f.corrupt:
-		return fmt.Errorf("%d of %d posts were answered %d; 401 means another secret: set the variable KYCBRIDGE_SECRET_<VENDOR> to that of the endpoint", good, total, want)
-	case t.statuses[404] > 0:
-		return fmt.Errorf("%d of %d posts were answered %d; 404 means there is no such endpoint: pass --to http://HOST:PORT/hooks/ENDPOINT", good, total, want)
+		return fmt.Errorf("%d of %d posts were answered %d; 401 means another secret, or no endpoint of that name: set KYCBRIDGE_SECRET_<VENDOR> to the endpoint's, check --to", good, total, want)
 	}
 	return fmt.Errorf("%d of %d posts were answered %d", good, total, want)
 }

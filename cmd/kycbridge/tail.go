@@ -79,8 +79,11 @@ func tail(ctx context.Context, w *world, f tailFlags, names []string) error {
 	} else {
 		err = follow(ctx, o, bases, f.fromStart, p)
 	}
-	if errors.Is(err, errEnough) || ctx.Err() != nil {
+	switch {
+	case errors.Is(err, errEnough) || ctx.Err() != nil:
 		return nil
+	case errors.Is(err, sink.ErrUnavailable):
+		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(o.Brokers, ", "))
 	}
 	return err
 }
