@@ -84,24 +84,21 @@ func (r *reading) check(by says) error {
 	if err := r.agree(by, status, outcome); err != nil {
 		return err
 	}
-	if !status.given {
-		status.text = by.status
-	}
 	if !outcome.given {
 		outcome.text = by.outcome
 	}
-	at, vendorWord := r.standing(status, outcome)
+	at, vendorWord := r.standing(by, status, outcome)
 	screening := by.monitored || outcome.is(matchConfirmed)
 	kind, vendorKind := r.checkKind(screening)
 	screening = screening || kind == kycv1.CheckKind_CHECK_KIND_AML_SCREENING
 	r.Incomplete = kind == kycv1.CheckKind_CHECK_KIND_UNSPECIFIED && vendorKind == "" || at == unsaid
 	r.Add(&kycv1.CheckEvent{
-		Metadata: r.checkMetadata(status, outcome), Kind: kind, VendorKind: vendorKind,
+		Metadata: r.checkMetadata(), Kind: kind, VendorKind: vendorKind,
 		Result: at.result, VendorResult: vendorWord, Monitored: by.monitored,
 	})
 	if screening {
 		r.Add(&kycv1.AmlEvent{
-			Metadata: r.checkMetadata(status, outcome), Source: amlSource(by.monitored),
+			Metadata: r.checkMetadata(), Source: amlSource(by.monitored),
 			Status: at.aml, VendorStatus: vendorWord,
 		})
 	}
@@ -129,17 +126,20 @@ func (r *reading) agree(by says, status, outcome word) error {
 	return nil
 }
 
-// standing reads status and outcome together, with the word that decided.
-func (r *reading) standing(status, outcome word) (standing, string) {
-	at, known := checkStatuses.Of(status.text)
-	if !known && (status.text != "" || status.given) {
+// standing reads status and outcome together, with the vendor's word that
+// decided: else its status, else the event type.
+func (r *reading) standing(by says, status, outcome word) (standing, string) {
+	at, known := checkStatuses[by.status], true
+	if status.given {
+		at, known = checkStatuses.Of(status.text)
+	}
+	switch {
+	case !known:
 		r.Note("status", status.text)
 		return unknown, providers.FirstWord(status.text, r.Type)
-	}
-	if known && !status.is("complete") {
-		return at, providers.FirstWord(status.text)
-	}
-	if outcome.text == "" && !outcome.given {
+	case at.result != kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED: // pending or failed
+		return at, providers.FirstWord(status.text, r.Type)
+	case outcome.text == "" && !outcome.given:
 		return unsaid, providers.FirstWord(status.text, r.Type)
 	}
 	at, known = checkOutcomes.Of(outcome.text)
@@ -161,15 +161,15 @@ func (r *reading) checkKind(screening bool) (kycv1.CheckKind, string) {
 	return kind, providers.Word(t.text)
 }
 
-func (r *reading) checkMetadata(status, outcome word) *kycv1.EventMetadata {
+func (r *reading) checkMetadata() *kycv1.EventMetadata {
 	md := r.metadata(&kycv1.Subject{
 		CheckId:    r.id,
 		DocumentId: r.payload.At("documentId").ID(),
 		AddressId:  r.payload.At("addressId").ID(),
 	})
 	md.VendorAttributes = attributes(
-		"status", strings.ToLower(status.text),
-		"outcome", strings.ToLower(outcome.text),
+		"status", strings.ToLower(wordOf(r.payload.At("status")).text),
+		"outcome", strings.ToLower(outcomeOf(r.payload).text),
 		"enable_monitoring", r.payload.At("enableMonitoring").Scalar(),
 		"live_photo_id", r.payload.At("livePhotoId").ID(),
 		"live_video_id", r.payload.At("liveVideoId").ID(),
