@@ -32,7 +32,7 @@ func (o Options) open(ctx context.Context, opts ...kgo.Opt) (*kgo.Client, error)
 	}
 	client, err := kgo.NewClient(o.client(opts...)...)
 	if err != nil {
-		return nil, fmt.Errorf("Kafka client options: %w", err)
+		return nil, fmt.Errorf("options of the Kafka client: %w", err)
 	}
 	return client, nil
 }
@@ -44,7 +44,7 @@ func (o Options) probe(ctx context.Context) error {
 	}
 	client, err := kgo.NewClient(append(o.base(), o.Extra...)...)
 	if err != nil {
-		return fmt.Errorf("Kafka client options: %w", err)
+		return fmt.Errorf("options of the Kafka client: %w", err)
 	}
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, pingLimit)

@@ -20,7 +20,7 @@ var (
 	// ErrTooLarge: a record exceeds the size limit; it can never be written.
 	ErrTooLarge = errors.New("the record is larger than max_message_bytes allows")
 	// ErrUnavailable: no broker could be reached or asked.
-	ErrUnavailable = errors.New("Kafka is not reachable")
+	ErrUnavailable = errors.New("no Kafka broker answers")
 	// ErrBufferFull: as many records wait for an acknowledgement as may wait.
 	ErrBufferFull = errors.New("the producer's buffer is full")
 	// ErrClosed: the client was closed; what was in flight may be written.

@@ -39,7 +39,7 @@ func OpenFollower(ctx context.Context, o Options, bases []string, fromStart bool
 	client, err := kgo.NewClient(o.client(kgo.ConsumePartitions(at),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.FetchMaxBytes(fetchBytes))...)
 	if err != nil {
-		return nil, fmt.Errorf("Kafka client options: %w", err)
+		return nil, fmt.Errorf("options of the Kafka client: %w", err)
 	}
 	return &Follower{client: client}, nil
 }

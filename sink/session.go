@@ -71,7 +71,7 @@ func OpenSession(ctx context.Context, o Options, so SessionOptions) (*Session, e
 	s := &Session{opts: o, session: so, log: o.logger()}
 	opts := append(s.consumer(), s.producer(codec)...)
 	if s.txn, err = kgo.NewGroupTransactSession(o.client(opts...)...); err != nil {
-		return nil, fmt.Errorf("Kafka client options: %w", err)
+		return nil, fmt.Errorf("options of the Kafka client: %w", err)
 	}
 	if err := s.takeOver(ctx); err != nil {
 		s.Close()

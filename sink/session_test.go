@@ -298,9 +298,10 @@ func TestSilentBrokerEndsTheSession(t *testing.T) {
 		cluster.KeepControl()
 		return nil, nil, silent
 	})
-	committed, err := s.Commit(testContext(t), outputs(batch))
-	if committed || err == nil {
-		t.Fatalf("Commit: %t, %v, want an error", committed, err)
+	ctx := testContext(t)
+	committed, err := s.Commit(ctx, outputs(batch))
+	if committed || err == nil || ctx.Err() != nil {
+		t.Fatalf("Commit: %t, %v, want an error while the caller still waits (%v)", committed, err, ctx.Err())
 	}
 	if err := s.Rewind(testContext(t)); !errors.Is(err, ErrBroken) {
 		t.Errorf("Rewind: %v, want ErrBroken", err)
@@ -314,6 +315,20 @@ func TestSilentBrokerEndsTheSession(t *testing.T) {
 	drain(t, next, 1)
 	if n := len(readAll(t, o, schemas.Session)); n != 1 {
 		t.Errorf("%d events, want 1", n)
+	}
+}
+
+// Aborted records of the input, such as those of a replay that was cut off, are
+// never processed.
+func TestPollGivesCommittedRecordsOnly(t *testing.T) {
+	_, o := fake(t)
+	transaction(t, o, "a", 2, &abort)
+	transaction(t, o, "b", 1, &commit)
+	so := slot()
+	so.Input = schemas.DispositionTopic
+	batch := pollSome(t, openSession(t, o, so))
+	if len(batch) != 1 || string(batch[0].Value) != "b-0" {
+		t.Errorf("%d records, the first %q, want b-0 alone", len(batch), batch[0].Value)
 	}
 }
 
