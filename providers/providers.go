@@ -28,6 +28,7 @@ type Delivery struct {
 	Headers     http.Header // the kept ones, canonical names
 	Body        []byte      // byte for byte what arrived
 	ReceivedAt  time.Time
+	Fetched     *Fetched // how asking the vendor's API ended; nil while it was not asked
 }
 
 // Provider is one vendor. Everything about it is data, except for the few pure
@@ -58,6 +59,9 @@ type Provider struct {
 	Parse func(d *Delivery) (*Notice, error)
 	// Maps holds one function for each event type, by Notice.MapAs.
 	Maps map[string]MapFunc
+	// Hydration says which object of the vendor's API a delivery needs and how it
+	// is asked for. nil: the webhook carries all there is.
+	Hydration *Hydration
 	// Verdicts are the paths of the words a verdict is read from, such as
 	// "payload.outcome". The conformance suite puts unknown words there.
 	Verdicts []string

@@ -1,0 +1,84 @@
+package providers
+
+import (
+	"regexp"
+	"strings"
+	"time"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Hydration is a vendor whose webhooks say less than its API. It is data: who
+// asks, when, and what becomes of failures is the hydrate stage's business.
+type Hydration struct {
+	// Required: without the object there is no event at all, and an endpoint of
+	// this vendor must be configured for its API.
+	Required bool
+	// BaseURL is the vendor's own API, for live; a configuration may name another.
+	BaseURL string
+	// SandboxURL is the same for sandbox; "" where it is BaseURL.
+	SandboxURL string
+	// Auth is how credentials are presented.
+	Auth APIAuth
+	// Objects are the kinds of object that can be asked for.
+	Objects map[string]APIObject
+	// Needs names the object that a delivery needs; false: it needs none.
+	Needs func(d *Delivery, n *Notice) (Target, bool)
+	// Interval is the least time between two requests to one account; 0: none.
+	Interval time.Duration
+	// AskAgain: a 404, or a state that was emitted before, is asked for once more
+	// before it is believed, since the API may lag behind the webhook.
+	AskAgain bool
+}
+
+// Target names one object of a vendor's API.
+type Target struct {
+	Kind string // a key of Hydration.Objects
+	ID   string // from the delivery, so from outside; see ValidObjectID
+}
+
+// APIObject is where objects of one kind are.
+type APIObject struct {
+	// Path is appended to the base address; "{id}" stands for the escaped id and
+	// "{environment}" for the vendor's word for the endpoint's environment.
+	Path string
+	// OrElse is the kind under which an id that is unknown here is asked for next.
+	OrElse string
+}
+
+// APIAuth is a way to present credentials to an API.
+type APIAuth struct {
+	// Scheme is one of the constants below.
+	Scheme APIScheme
+	// TokenURL is where client credentials are exchanged for a token; the same for
+	// sandbox in SandboxTokenURL.
+	TokenURL, SandboxTokenURL string
+}
+
+// APIScheme names a way to present credentials.
+type APIScheme uint8
+
+const (
+	// APIKey: the key alone in the header Authorization.
+	APIKey APIScheme = iota
+	// APIBearer: "Bearer" and the key.
+	APIBearer
+	// APIBasic: HTTP Basic of a user and a password.
+	APIBasic
+	// APIClientCredentials: OAuth 2 client credentials, then a bearer token.
+	APIClientCredentials
+)
+
+// Fetched is how asking the vendor's API for an object ended.
+type Fetched struct {
+	Result kycv1.FetchResult // FETCHED, NOT_FOUND, GONE or GAVE_UP
+	Kind   string            // of the object, as in Hydration.Objects
+	Body   []byte            // the vendor's answer, byte for byte; set on FETCHED
+	At     time.Time         // when the API gave its last answer
+}
+
+var objectID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+
+// ValidObjectID says whether an id from outside may go into a URL: escaping
+// alone does not stop "..".
+func ValidObjectID(id string) bool { return objectID.MatchString(id) && !strings.Contains(id, "..") }
