@@ -32,9 +32,9 @@ func (s *suite) timedSecret(t testing.TB, n int, notBefore, notAfter time.Time) 
 	return secret
 }
 
-// testAuth tries the vendor's scheme on one delivery in every way that must and
+// checkAuth tries the vendor's scheme on one delivery in every way that must and
 // must not be believed.
-func (s *suite) testAuth(t *testing.T) {
+func (s *suite) checkAuth(t testing.TB) {
 	first, second := s.newSecret(t, 0), s.newSecret(t, 1)
 	body := []byte(`{"synthetic":"body of a delivery"}`)
 	for _, f := range s.fixtures {
@@ -87,7 +87,7 @@ func (s *suite) testAuth(t *testing.T) {
 	}
 }
 
-func checkRefusal(t *testing.T, what string, h http.Header, id string, err error) {
+func checkRefusal(t testing.TB, what string, h http.Header, id string, err error) {
 	t.Helper()
 	known := errors.Is(err, auth.ErrUnsigned) || errors.Is(err, auth.ErrMismatch) || errors.Is(err, auth.ErrStale)
 	if id != "" || !known {

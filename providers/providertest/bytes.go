@@ -10,9 +10,9 @@ import (
 // cuts is how many places each fixture is cut at.
 const cuts = 48
 
-// testCutShort reads the beginnings of every fixture: none may crash, leak, or
+// checkCutShort reads the beginnings of every fixture: none may crash, leak, or
 // have a key where nothing can be parsed.
-func (s *suite) testCutShort(t *testing.T) {
+func (s *suite) checkCutShort(t testing.TB) {
 	for _, f := range s.fixtures {
 		step := max(1, len(f.Body)/cuts)
 		for at := 0; at < len(f.Body); at += step {
@@ -23,8 +23,8 @@ func (s *suite) testCutShort(t *testing.T) {
 	}
 }
 
-// testVary makes fresh deliveries out of the fixtures, as "kycbridge send" does.
-func (s *suite) testVary(t *testing.T) {
+// checkVary makes fresh deliveries out of the fixtures, as "kycbridge send" does.
+func (s *suite) checkVary(t testing.TB) {
 	for _, f := range s.fixtures {
 		first := s.read(s.delivery(t, f, f.Body))
 		if first.err != nil || len(first.notice.Identity) == 0 {

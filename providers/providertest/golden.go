@@ -102,7 +102,7 @@ func formatEvent(t testing.TB, e schemas.DomainEvent) json.RawMessage {
 }
 
 // checkGolden compares with want.json, or writes it.
-func checkGolden(t *testing.T, f providers.Fixture, got []byte) {
+func checkGolden(t testing.TB, f providers.Fixture, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", f.Name, "want.json")
 	if *update {

@@ -56,13 +56,25 @@ func WithNow(now time.Time) Option { return func(s *suite) { s.now = now } }
 // Run holds a vendor against the contract.
 func Run(t *testing.T, p providers.Provider, options ...Option) {
 	s := newSuite(t, p, options)
-	t.Run("value", s.testValue)
-	t.Run("auth", s.testAuth)
-	t.Run("fixtures", s.testFixtures)
-	t.Run("every type has a fixture", s.testCoverage)
-	t.Run("unknown words", s.testUnknownWords)
-	t.Run("cut short", s.testCutShort)
-	t.Run("vary", s.testVary)
+	for _, f := range s.fixtures {
+		t.Run(f.Name, func(t *testing.T) { s.checkFixture(t, f) })
+	}
+	for _, c := range checks {
+		t.Run(c.name, func(t *testing.T) { c.check(s, t) })
+	}
+}
+
+// checks are those about the vendor as a whole.
+var checks = []struct {
+	name  string
+	check func(*suite, testing.TB)
+}{
+	{"value", (*suite).checkValue},
+	{"auth", (*suite).checkAuth},
+	{"coverage", (*suite).checkCoverage},
+	{"unknown words", (*suite).checkUnknownWords},
+	{"cut short", (*suite).checkCutShort},
+	{"vary", (*suite).checkVary},
 }
 
 func newSuite(t testing.TB, p providers.Provider, options []Option) *suite {
@@ -81,7 +93,7 @@ func newSuite(t testing.TB, p providers.Provider, options []Option) *suite {
 	return s
 }
 
-func (s *suite) testValue(t *testing.T) {
+func (s *suite) checkValue(t testing.TB) {
 	dir, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
