@@ -54,6 +54,9 @@ func jsonLine(r *kgo.Record, prefix string) []byte {
 }
 
 func jsonValue(r *kgo.Record, prefix string) (json.RawMessage, error) {
+	if r.Value == nil {
+		return json.RawMessage("null"), nil
+	}
 	m, err := decodeRecord(r, prefix)
 	if err != nil {
 		return nil, err

@@ -84,6 +84,8 @@ func tail(ctx context.Context, w *world, f tailFlags, names []string) error {
 		return nil
 	case errors.Is(err, sink.ErrUnavailable):
 		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(o.Brokers, ", "))
+	case sink.Classify(err) == sink.ClassUnknownTopic:
+		return fmt.Errorf("%w: %s; or pass --topic-prefix", err, sink.Advice(err))
 	}
 	return err
 }
