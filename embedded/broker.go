@@ -13,6 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
+// sizeLimit is the topic's setting for its largest record batch, in bytes.
+const sizeLimit = "max.message.bytes"
+
 // broker is the embedded Kafka: kfake, its repairs, and the commit log.
 type broker struct {
 	addr    string
@@ -34,6 +37,7 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 		return nil, errors.Join(fmt.Errorf("recover the embedded broker in %s: %w", dir, err), ln.Close(), commits.close())
 	}
 	guarded := newGuard(ln, o.Logger)
+	limit := strconv.Itoa(int(o.MaxMessageBytes))
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.ClusterID("kycbridge-dev"),
@@ -41,13 +45,14 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 		kfake.SyncWrites(),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guarded, nil }),
 		kfake.WithLogger(brokerLog{o.Logger}),
-		kfake.BrokerConfigs(map[string]string{"message.max.bytes": strconv.Itoa(int(o.MaxMessageBytes))}),
+		kfake.BrokerConfigs(map[string]string{"message.max.bytes": limit}),
 	)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the embedded broker in %s: %w", dir, err), guarded.Close(), commits.close())
+		guarded.Close()
+		return nil, errors.Join(fmt.Errorf("start the embedded broker in %s: %w", dir, err), commits.close())
 	}
 	b := &broker{addr: ln.Addr().String(), cluster: cluster, commits: commits}
-	if err := b.makeTopics(o.Topics); err != nil {
+	if err := b.makeTopics(o.Topics, limit); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
 	commits.watch(cluster)
@@ -63,16 +68,23 @@ func (b *broker) close() error {
 	return errors.Join(b.commits.clear(), b.commits.close())
 }
 
-func (b *broker) makeTopics(topics []Topic) error {
+// makeTopics makes what is missing and refuses what is otherwise than asked for.
+// The size limit is said of each topic too: kfake enforces the broker's, but
+// tells clients that the topic has Kafka's default.
+func (b *broker) makeTopics(topics []Topic, limit string) error {
 	for _, t := range topics {
-		if b.cluster.TopicInfo(t.Name) != nil {
-			if n := len(b.cluster.PartitionInfos(t.Name)); n != int(t.Partitions) {
-				return fmt.Errorf("topic %s of the data directory has %d partitions, expected %d: pass --data DIR with a new directory", t.Name, n, t.Partitions)
+		info := b.cluster.TopicInfo(t.Name)
+		if info == nil {
+			if err := b.cluster.CreateTopic(t.Name, t.Partitions, map[string]string{sizeLimit: limit}); err != nil {
+				return fmt.Errorf("make topic %s: %w", t.Name, err)
 			}
 			continue
 		}
-		if err := b.cluster.CreateTopic(t.Name, t.Partitions, nil); err != nil {
-			return fmt.Errorf("make topic %s: %w", t.Name, err)
+		if n := len(b.cluster.PartitionInfos(t.Name)); n != int(t.Partitions) {
+			return fmt.Errorf("topic %s of the data directory has %d partitions, expected %d: pass --data DIR with a new directory", t.Name, n, t.Partitions)
+		}
+		if has := info.Configs[sizeLimit]; has == nil || *has != limit {
+			return fmt.Errorf("topic %s of the data directory has another %s than %s: pass --data DIR with a new directory", t.Name, sizeLimit, limit)
 		}
 	}
 	return nil

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func wantError(t testing.TB, err error, parts ...string) {
@@ -81,7 +83,7 @@ func TestDirectoryBelongsToOneLife(t *testing.T) {
 	}
 }
 
-func TestPartitionCountIsFixed(t *testing.T) {
+func TestTopicsStayAsMade(t *testing.T) {
 	dir := t.TempDir()
 	if err := start(t, dir).Close(); err != nil {
 		t.Fatal(err)
@@ -90,6 +92,10 @@ func TestPartitionCountIsFixed(t *testing.T) {
 	o.Topics[0].Partitions = 2
 	_, err := Start(context.Background(), o)
 	wantError(t, err, "topic in", "has 1 partitions, expected 2", "--data DIR")
+	o = testOptions(dir, "127.0.0.1:0")
+	o.MaxMessageBytes = 8 << 20
+	_, err = Start(context.Background(), o)
+	wantError(t, err, "topic in", "max.message.bytes", "8388608", "--data DIR")
 }
 
 // TestAcknowledgedRecordsSurvive a kill, which a copy of the files stands for,
@@ -113,6 +119,26 @@ func TestAcknowledgedRecordsSurvive(t *testing.T) {
 			t.Errorf("%s: %d records are there, expected the %d written", name, len(got), len(want))
 		}
 	}
+}
+
+// TestTopicsTellTheirLimit: what a client reads from the topic's configuration
+// is what the broker enforces.
+func TestTopicsTellTheirLimit(t *testing.T) {
+	client := newClient(t, start(t, t.TempDir()).Brokers()[0])
+	req := kmsg.NewPtrDescribeConfigsRequest()
+	res := kmsg.NewDescribeConfigsRequestResource()
+	res.ResourceType, res.ResourceName, res.ConfigNames = kmsg.ConfigResourceTypeTopic, "in", []string{"max.message.bytes"}
+	req.Resources = append(req.Resources, res)
+	resp, err := req.RequestWith(testContext(t), client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range resp.Resources[0].Configs {
+		if c.Name == "max.message.bytes" && c.Value != nil && *c.Value == strconv.Itoa(DefaultMaxMessageBytes) {
+			return
+		}
+	}
+	t.Errorf("configuration is %+v, expected max.message.bytes %d", resp.Resources[0].Configs, DefaultMaxMessageBytes)
 }
 
 func write(t testing.TB, path, text string) {
