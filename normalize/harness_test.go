@@ -120,9 +120,8 @@ func (w *world) options(instance int, l *line) normalize.Options {
 		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", instance)
 	}
 	kafka := w.sink
-	if l != nil {
-		kafka.Extra = []kgo.Opt{kgo.Dialer(l.dial)}
-	}
+	// The fake broker waits this long for a killed member before it lets the others on.
+	kafka.Extra = []kgo.Opt{kgo.Dialer(l.dial), kgo.RebalanceTimeout(2 * time.Second)}
 	o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
 		s, err := sink.OpenSession(ctx, kafka, sink.SessionOptions{
 			Group: normalize.DefaultGroup, TransactionalID: id, Input: schemas.Raw,

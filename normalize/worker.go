@@ -90,7 +90,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	if err != nil {
 		return false, w.judge(err, time.Time{})
 	}
-	defer w.slot.Close()
+	defer w.close(w.slot)
 	w.ledger = w.newLedger()
 	w.state.set(nil)
 	work, cancel := outlive(ctx, w.o.Grace)
@@ -106,6 +106,23 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 		w.log.Info("marks left for the next repair", "error", err)
 	}
 	return worked, nil
+}
+
+// close leaves the group, but does not wait for ever for a group that does not answer: opening the
+// next session under the same transactional id fences whatever this one still wants to say.
+func (w *worker) close(slot Slot) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		slot.Close()
+	}()
+	timer := time.NewTimer(w.o.Grace)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+		w.log.Warn("the consumer group does not answer; leaving without it")
+	}
 }
 
 func (w *worker) newLedger() *dedupe.Ledger {

@@ -60,7 +60,7 @@ func (c *contender) spread(items []Item, verdicts []Verdict) {
 	for n, i := range c.members {
 		v := Verdict{Action: Duplicate, Step: c.step, Keyed: true, Key: c.key, Owner: owner}
 		switch {
-		case c.step == Drop && owner.owns(items[i].claim()):
+		case c.step == Drop && owner.State == Done && owner.owns(items[i].claim()):
 			v.Action = Nothing // the mark is this later member's own
 		case n > 0 || c.step == Drop:
 		case c.step == Skip:
