@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -88,13 +90,21 @@ func shortLine(r *kgo.Record, prefix string) []byte {
 	when := r.Timestamp.Local().Format(time.TimeOnly)
 	m, err := decodeRecord(r, prefix)
 	if err != nil {
-		return fmt.Appendf(nil, "%s  %-18s %s  (%v)\n", when, r.Topic, r.Key, err)
+		return fmt.Appendf(nil, "%s  %-18s %s  (%v)\n", when, r.Topic, shown(string(r.Key)), err)
 	}
 	what := words(m.ProtoReflect())
 	if e, ok := m.(schemas.DomainEvent); ok {
-		what = append(what, "("+e.GetMetadata().GetVendorEventType()+")")
+		what = append(what, "("+shown(e.GetMetadata().GetVendorEventType())+")")
 	}
-	return fmt.Appendf(nil, "%s  %-18s %s  %s\n", when, r.Topic, r.Key, strings.Join(what, " "))
+	return fmt.Appendf(nil, "%s  %-18s %s  %s\n", when, r.Topic, shown(string(r.Key)), strings.Join(what, " "))
+}
+
+// shown quotes text from outside that could move a terminal's cursor.
+func shown(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 // words lists a message's own enum values and vendor words, in field order.

@@ -37,6 +37,7 @@ func newServer(w *world, r role) *cobra.Command {
 	f.log.bind(c.Flags())
 	if r.normalize {
 		c.Flags().IntVar(&f.instance, "instance", instanceUnset, "number of this process among those that normalize, the same at every start\n(default: the digits after the last - of the host name)")
+		c.Flags().Lookup("instance").DefValue = "0" // a zero is not printed, and -1 would be misleading
 	}
 	return c
 }

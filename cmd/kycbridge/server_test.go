@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -205,4 +207,37 @@ func TestDefaultsAgree(t *testing.T) {
 			t.Errorf("%s: the configuration and package ingest disagree: %+v", name, got)
 		}
 	}
+}
+
+// TestDrain: from the signal on the process is unready, but still takes
+// deliveries for drain_delay, and still turns them into events.
+func TestDrain(t *testing.T) {
+	t.Parallel() // it waits for the delay to end
+	p := startPair(t, true)
+	text, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slow := writeFile(t, "slow.yaml", strings.Replace(string(text), "drain_delay: 0s", "drain_delay: 5s", 1))
+	all := start(t, withSecret, "all", "--config", slow)
+	all.ready(t)
+	all.cancel()
+	for {
+		if status, body := get(t, "http://"+all.Admin+"/readyz"); status == http.StatusServiceUnavailable {
+			if !strings.Contains(body, "draining") {
+				t.Errorf("/readyz does not say that the process drains: %s", body)
+			}
+			break
+		}
+	}
+	if status, _ := get(t, "http://"+all.Admin+"/livez"); status != http.StatusOK {
+		t.Errorf("/livez is %d while draining, want 200", status)
+	}
+	if _, errs, code := call(t, forSend, "send", "complycube", "--to", "http://"+all.Hooks+"/hooks/shop"); code != 0 {
+		t.Errorf("a delivery while draining: code %d: %s", code, errs)
+	}
+	if out, errs, code := call(t, nil, "tail", "session", "--config", slow, "--from-start", "--count", "1"); code != 0 || out == "" {
+		t.Errorf("its event: code %d: %s", code, errs)
+	}
+	all.stop(t)
 }
