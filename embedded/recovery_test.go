@@ -42,10 +42,20 @@ func TestKilledCommitIsWhole(t *testing.T) {
 // marker of a commit: the widest gap there is to close.
 func killedCommit(t *testing.T) (dir string, c commit) {
 	t.Helper()
+	live, _, c := openTransaction(t)
+	killed := image(t, live)
+	writeCommit(t, killed, c)
+	return killed, c
+}
+
+// openTransaction leaves a transaction open in three partitions of a running
+// broker, and returns the commit that would end it.
+func openTransaction(t *testing.T) (dir, addr string, c commit) {
+	t.Helper()
 	dir = t.TempDir()
-	s := start(t, dir)
+	addr = start(t, dir).Brokers()[0]
 	ctx := testContext(t)
-	client := newClient(t, s.Brokers()[0], kgo.TransactionalID("id"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client := newClient(t, addr, kgo.TransactionalID("id"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := client.BeginTransaction(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,10 +68,7 @@ func killedCommit(t *testing.T) (dir string, c commit) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c = commit{ProducerID: id, Epoch: epoch, Offsets: []groupOffset{{Group: "g", Topic: "in", Offset: 7}}}
-	killed := image(t, dir)
-	writeCommit(t, killed, c)
-	return killed, c
+	return dir, addr, commit{ProducerID: id, Epoch: epoch, Offsets: []groupOffset{{Group: "g", Topic: "in", Offset: 7}}}
 }
 
 func writeCommit(t testing.TB, dir string, c commit) {
@@ -166,6 +173,32 @@ func TestRefusedCommitStaysAborted(t *testing.T) {
 				t.Errorf("committed offset is %d, expected none", got)
 			}
 		})
+	}
+}
+
+// TestHalfAbortedStaysAborted: one abort marker is enough to know that the
+// transaction was not committed.
+func TestHalfAbortedStaysAborted(t *testing.T) {
+	dir, addr, c := openTransaction(t)
+	killed := image(t, dir)
+	if _, _, err := newClient(t, addr, kgo.TransactionalID("id")).ProducerID(testContext(t)); err != nil { // aborts it
+		t.Fatal(err)
+	}
+	for _, name := range []string{"0.dat", "0.idx"} {
+		path := filepath.Join("kafka", "partitions", "wide-2", name)
+		data, err := os.ReadFile(filepath.Join(dir, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(killed, path), string(data))
+	}
+	writeCommit(t, killed, c)
+	client := newClient(t, start(t, killed).Brokers()[0])
+	if got := len(readAll(t, client, "wide")); got != 0 {
+		t.Errorf("%d records are visible, expected none", got)
+	}
+	if got := committedOffset(t, client, "g", "in", 0); got != -1 {
+		t.Errorf("committed offset is %d, expected none", got)
 	}
 }
 
