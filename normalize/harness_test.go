@@ -154,7 +154,8 @@ func judge(err error) normalize.Trouble {
 type process struct {
 	n    *normalize.Normalizer
 	line *line
-	stop func() error
+	stop func() error // asks it to end, and waits
+	wait func() error // until it ends of itself
 }
 
 // start runs a normaliser with the options as changed.
@@ -167,10 +168,12 @@ func (w *world) start(instance int, change ...func(*normalize.Options)) *process
 	}
 	n := must(normalize.New(o))(w.t)
 	ctx, cancel := context.WithCancel(w.ctx)
-	done := make(chan error, 1)
-	go func() { done <- n.Run(ctx) }()
 	p := &process{n: n, line: l}
-	p.stop = sync.OnceValue(func() error { cancel(); return <-done })
+	ended := make(chan struct{})
+	var end error
+	go func() { defer close(ended); end = n.Run(ctx) }()
+	p.wait = func() error { <-ended; return end }
+	p.stop = func() error { cancel(); return p.wait() }
 	w.t.Cleanup(func() { _ = p.stop() })
 	return p
 }

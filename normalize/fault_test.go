@@ -1,0 +1,337 @@
+package normalize_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// trap kills its process at one step of the loop, once.
+type trap struct {
+	at      string
+	sprung  atomic.Bool
+	process *process
+	ready   chan struct{} // process is set
+	down    chan struct{} // closed when it is dead
+}
+
+func (t *trap) spring(at string) error {
+	if at != t.at || !t.sprung.CompareAndSwap(false, true) {
+		return nil
+	}
+	<-t.ready
+	t.process.line.cut()
+	close(t.down)
+	return errKilled
+}
+
+// trapped is a session and a store that die at the steps named here.
+type trapped struct {
+	*sink.Session
+	trap *trap
+}
+
+func (s trapped) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+	if err := s.trap.spring("after the claims, before the transaction"); err != nil {
+		return false, err
+	}
+	ok, err := s.Session.Commit(ctx, out)
+	if ok {
+		if err := s.trap.spring("after the commit, before anybody knows"); err != nil {
+			return false, err
+		}
+	}
+	return ok, err
+}
+
+type trappedStore struct {
+	*dedupe.Store
+	trap *trap
+}
+
+func (s trappedStore) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error) {
+	if len(r.Claims) > 0 {
+		if err := s.trap.spring("before the claims"); err != nil {
+			return dedupe.Reply{}, err
+		}
+	}
+	if len(r.Marks) > 0 {
+		if err := s.trap.spring("after the commit, before the marks"); err != nil {
+			return dedupe.Reply{}, err
+		}
+	}
+	if len(r.Moves) > 0 && r.Moves[0].From == "" {
+		if err := s.trap.spring("before the repair"); err != nil {
+			return dedupe.Reply{}, err
+		}
+	}
+	reply, err := s.Store.Exchange(ctx, r)
+	if len(r.Moves) > 0 && r.Moves[0].From == "" {
+		if err := s.trap.spring("in the repair"); err != nil {
+			return dedupe.Reply{}, err
+		}
+	}
+	if len(r.Marks) > 0 {
+		if err := s.trap.spring("after the marks"); err != nil {
+			return dedupe.Reply{}, err
+		}
+	}
+	return reply, err
+}
+
+func TestCrashAtEveryStepLosesAndDoublesNothing(t *testing.T) {
+	for _, at := range []string{
+		"before the repair", "in the repair", "before the claims", "after the claims, before the transaction",
+		"after the commit, before anybody knows", "after the commit, before the marks", "after the marks",
+	} {
+		t.Run(at, func(t *testing.T) {
+			w := newWorld(t, 2)
+			trap := &trap{at: at, ready: make(chan struct{}), down: make(chan struct{})}
+			trap.process = w.start(0, func(o *normalize.Options) {
+				open, store := o.Open, o.Claims.(*dedupe.Store)
+				o.Claims, o.Batch = trappedStore{store, trap}, 3
+				o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+					slot, err := open(ctx, id, watch)
+					if err == nil {
+						slot.Session = trapped{slot.Session.(*sink.Session), trap}
+					}
+					return slot, err
+				}
+			})
+			close(trap.ready)
+			var want []string
+			for n := range 10 {
+				s := said{Subject: fmt.Sprint(n % 3), ID: fmt.Sprint(n), Text: "x"}
+				w.send(int32(n%2), s, s)
+				want = append(want, fmt.Sprintf("%d/x", n))
+			}
+			select {
+			case <-trap.down:
+			case <-w.ctx.Done():
+				t.Fatal("the step was never reached")
+			}
+			for n := range 10 { // a third copy arrives while nobody is there
+				w.send(int32(n%2), said{Subject: fmt.Sprint(n % 3), ID: fmt.Sprint(n), Text: "x"})
+			}
+			w.start(1)
+			w.settle()
+			w.expectEvents(want...)
+			w.audit()
+			trap.process.kill()
+		})
+	}
+}
+
+func TestFlushedRedisIsRepairedBeforeAnythingIsClaimed(t *testing.T) {
+	w := newWorld(t, 2)
+	var all []said
+	var want []string
+	for n := range 40 {
+		all = append(all, said{Subject: "s", ID: fmt.Sprint(n), Text: "x"})
+		want = append(want, fmt.Sprintf("%d/x", n))
+	}
+	w.send(0, all...)
+	p := w.start(0, func(o *normalize.Options) { o.Batch = 7 })
+	w.settle()
+	w.redis.FlushAll()
+	w.send(0, all...)
+	w.settle()
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	w.redis.FlushAll()
+	w.send(0, all[:5]...)
+	w.start(0)
+	w.settle()
+	w.expectEvents(want...)
+	w.audit()
+}
+
+func TestOffsetsResetToStartChangeNothing(t *testing.T) {
+	w := newWorld(t, 2)
+	for n := range 30 {
+		s := said{Subject: "s", ID: fmt.Sprint(n / 2), Text: fmt.Sprint(n % 3)} // copies and conflicts
+		if n%7 == 0 {
+			s.ID = "" // a record that claims nothing must not be published again either
+		}
+		w.send(0, s, said{Subject: "s", ID: fmt.Sprint(n), Do: "panic"})
+	}
+	w.sendBytes(0, []byte("shop/x"), []byte("\xff"))
+	p := w.start(0, func(o *normalize.Options) { o.Batch = 4 })
+	w.settle()
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	before, events := len(w.dispositions()), w.events()
+	for _, redis := range []string{"with its marks", "without any"} {
+		if redis == "without any" {
+			w.redis.FlushAll()
+		}
+		if err := w.reader.Commit(w.ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 0, 1: 0}); err != nil {
+			t.Fatal(err)
+		}
+		p := w.start(0, func(o *normalize.Options) { o.Batch = 4 })
+		w.settle()
+		if err := p.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(w.dispositions()); n != before {
+			t.Errorf("redis %s: %d dispositions after the reset, %d before", redis, n, before)
+		}
+		if got := w.events(); !slices.Equal(got, events) {
+			t.Errorf("redis %s: events changed from %s to %s", redis, brief(events), brief(got))
+		}
+	}
+	w.audit()
+}
+
+func TestRedisAwayHoldsRecordsBackAndSaysSo(t *testing.T) {
+	w := newWorld(t, 1)
+	p := w.start(0, func(o *normalize.Options) { o.CheckStore = o.Claims.(*dedupe.Store).Check })
+	w.send(0, said{Subject: "s", ID: "1", Text: "x"})
+	w.settle()
+	w.redis.SetError("LOADING the data set")
+	w.send(0, said{Subject: "s", ID: "2", Text: "x"})
+	w.await("the normaliser is not ready", func() bool { return p.n.Ready() != nil })
+	if err := p.n.Ready(); !strings.Contains(err.Error(), "redis is away") {
+		t.Errorf("not ready because of %q, expected that it names redis", err)
+	}
+	w.expectEvents("1/x")
+	w.redis.SetError("")
+	w.settle()
+	w.await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
+	w.expectEvents("1/x", "2/x")
+	w.audit()
+}
+
+func TestFailOpenFlagsEventsAndFillsMarksInLater(t *testing.T) {
+	w := newWorld(t, 1)
+	p := w.start(0, func(o *normalize.Options) {
+		o.CheckStore, o.FailOpenAfter = o.Claims.(*dedupe.Store).Check, time.Millisecond
+	})
+	a := said{Subject: "s", ID: "1", Text: "x"}
+	w.send(0, a)
+	w.settle()
+	w.redis.SetError("LOADING the data set")
+	b := said{Subject: "s", ID: "2", Text: "x"}
+	w.send(0, b, b)
+	w.settle()
+	w.expectEvents("1/x", "2/x")
+	for _, e := range decode(t, w.read(schemas.Session), func() *kycv1.SessionEvent { return &kycv1.SessionEvent{} }) {
+		if flagged := slices.Contains(e.GetMetadata().GetFlags(), "dedupe=unverified"); flagged != (e.GetVendorStatus() == "2/x") {
+			t.Errorf("event %s has flags %v; only what was published without redis is unverified", e.GetVendorStatus(), e.GetMetadata().GetFlags())
+		}
+	}
+	w.redis.SetError("")
+	w.await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
+	w.send(0, a, b)
+	w.settle()
+	w.expectEvents("1/x", "2/x")
+	w.audit()
+}
+
+// brokenRules fails for one message as a rule that cannot be evaluated does.
+type brokenRules struct{ protovalidate.Validator }
+
+func (b brokenRules) Validate(m proto.Message, o ...protovalidate.ValidationOption) error {
+	if _, ok := m.(*kycv1.SessionEvent); ok {
+		return &protovalidate.RuntimeError{}
+	}
+	return b.Validator.Validate(m, o...)
+}
+
+func TestBrokenRuleStopsInsteadOfBuryingEverything(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "1"}, said{Subject: "s", ID: "2"})
+	o := w.options(0, newLine())
+	o.Validator = brokenRules{o.Validator}
+	n := must(normalize.New(o))(t)
+	err := n.Run(w.ctx)
+	var rule *protovalidate.RuntimeError
+	if !errors.As(err, &rule) || !strings.Contains(err.Error(), "kyc.v1.SessionEvent") {
+		t.Errorf("Run ended with %v, expected the broken rule and its message", err)
+	}
+	if n := len(w.dispositions()); n != 0 {
+		t.Errorf("%d dispositions were written, expected none", n)
+	}
+}
+
+func TestSecondProcessWithTheSameInstanceStopsTheFirst(t *testing.T) {
+	w := newWorld(t, 2)
+	first := w.start(7)
+	w.send(0, said{Subject: "s", ID: "0", Text: "x"})
+	w.settle()
+	second := w.start(7)
+	w.await("the second is ready", func() bool { return second.n.Ready() == nil })
+	ended := make(chan error, 1)
+	go func() { ended <- first.wait() }()
+	want := []string{"0/x"}
+	for n := 1; ; n++ {
+		w.send(int32(n%2), said{Subject: "s", ID: fmt.Sprint(n), Text: "x"})
+		want = append(want, fmt.Sprintf("%d/x", n))
+		select {
+		case err := <-ended:
+			if err == nil || !strings.Contains(err.Error(), "--instance 7") || !strings.Contains(err.Error(), "kycbridge-normalize-7-0") {
+				t.Errorf("the first ended with %v, expected that it names the instance and the transactional id", err)
+			}
+			w.settle()
+			w.expectEvents(want...)
+			w.audit()
+			return
+		case <-time.After(20 * time.Millisecond):
+		}
+		if w.ctx.Err() != nil {
+			t.Fatal("the first process was never fenced")
+		}
+	}
+}
+
+// A process that stood still (SIGSTOP, a paused machine) is fenced too; it must come back.
+func TestOwnStallReopensTheSession(t *testing.T) {
+	w := newWorld(t, 1)
+	fence := &atomic.Bool{}
+	fence.Store(true)
+	p := w.start(0, func(o *normalize.Options) {
+		o.TransactionTimeout = time.Nanosecond // every transaction is older
+		open := o.Open
+		o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+			slot, err := open(ctx, id, watch)
+			if err == nil {
+				slot.Session = fenced{slot.Session.(*sink.Session), fence}
+			}
+			return slot, err
+		}
+	})
+	w.send(0, said{Subject: "s", ID: "1", Text: "x"})
+	w.settle()
+	w.expectEvents("1/x")
+	if err := p.stop(); err != nil {
+		t.Errorf("the process ended with %v, expected that it went on", err)
+	}
+}
+
+type fenced struct {
+	*sink.Session
+	once *atomic.Bool
+}
+
+func (f fenced) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+	if f.once.CompareAndSwap(true, false) {
+		return false, fmt.Errorf("end: %w", sink.ErrFenced)
+	}
+	return f.Session.Commit(ctx, out)
+}
