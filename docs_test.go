@@ -1,0 +1,95 @@
+package kycbridge_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// documents are the pages whose claims are held against the tree.
+var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md"}
+
+var (
+	linkTarget = regexp.MustCompile(`\]\(([^)#:\s]+)\)`)
+	codeSpan   = regexp.MustCompile("`([^`\n]+)`")
+	goPath     = regexp.MustCompile(`^[\w./-]+\.(go|proto|md|yaml|yml|binpb)$`)
+	testName   = regexp.MustCompile(`^Test[A-Z]\w+$`)
+	metricName = regexp.MustCompile(`^kycbridge_[a-z]+_([a-z_]+)`)
+)
+
+// TestDocuments holds what the documents name against what is there: links,
+// files, tests and metrics.
+func TestDocuments(t *testing.T) {
+	source := goSource(t)
+	for _, document := range documents {
+		text, err := os.ReadFile(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, problem := range missingNames(string(text), source, exists) {
+			t.Errorf("%s names %s", document, problem)
+		}
+	}
+}
+
+// TestDocumentsCheckCanFail shows that the check sees each kind of stale name.
+func TestDocumentsCheckCanFail(t *testing.T) {
+	text := "[a](gone.md) `gone/file.go` `TestGone` `kycbridge_ingest_gone_total`"
+	nothing := func(string) bool { return false }
+	if problems := missingNames(text, "func TestHere(", nothing); len(problems) != 4 {
+		t.Errorf("found %q, want four problems", problems)
+	}
+}
+
+func missingNames(text, source string, exists func(string) bool) []string {
+	var problems []string
+	for _, match := range linkTarget.FindAllStringSubmatch(text, -1) {
+		if !exists(match[1]) {
+			problems = append(problems, "the link "+match[1]+", which leads nowhere")
+		}
+	}
+	for _, match := range codeSpan.FindAllStringSubmatch(text, -1) {
+		name := match[1]
+		switch {
+		case goPath.MatchString(name) && strings.Contains(name, "/") && !exists(name):
+			problems = append(problems, "the file "+name+", which is not there")
+		case testName.MatchString(name) && !strings.Contains(source, "func "+name+"("):
+			problems = append(problems, "the test "+name+", which is not there")
+		case metricName.MatchString(name) && !strings.Contains(source, `"`+metricName.FindStringSubmatch(name)[1]+`"`):
+			problems = append(problems, "the metric "+name+", which nothing registers")
+		}
+	}
+	return problems
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(filepath.FromSlash(path))
+	return err == nil
+}
+
+// goSource is all Go code of the module in one string.
+func goSource(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	err := filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && strings.HasPrefix(entry.Name(), ".") && path != "." {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) != ".go" {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		all.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all.String()
+}
