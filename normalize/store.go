@@ -10,6 +10,9 @@ import (
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
+// forgotten is after how long without a failure a new one counts as a new absence.
+const forgotten = time.Minute
+
 // openRetry is how often the store is asked while events go out without it.
 const openRetry = time.Second
 
@@ -109,7 +112,9 @@ func (w *worker) awaitStore(ctx context.Context) error {
 		err := w.o.CheckStore(ctx)
 		switch {
 		case err == nil:
-			w.answering()
+			// Only a claim that went through ends the absence: a server short of memory may take the
+			// trial write and refuse the next batch.
+			w.state.set(nil)
 			return nil
 		case errors.Is(err, dedupe.ErrUnsuitable):
 			return stopError{err}
@@ -134,9 +139,11 @@ func (w *worker) answering() {
 }
 
 func (w *worker) noteAway() {
-	if w.away.IsZero() {
-		w.away = time.Now()
+	now := time.Now()
+	if w.away.IsZero() || now.Sub(w.missed) > forgotten {
+		w.away = now
 	}
+	w.missed = now
 }
 
 // mayBypass says whether the operator's patience is over.

@@ -35,6 +35,7 @@ type worker struct {
 	slot   Slot
 	ledger *dedupe.Ledger
 	away   time.Time // since when the store has not answered; zero: it answers
+	missed time.Time // when it last did not
 	retry  time.Time // when it is asked again while events go out without it
 	pause  backoff   // between questions to the store
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -152,4 +153,15 @@ func infoField(info, name string) string {
 		}
 	}
 	return ""
+}
+
+// LogTo sends what the Redis client itself has to say to a logger, at level debug: every failure
+// also comes back as an error. The client has one logger for the whole process; call it once, at
+// start. Without it the client writes to standard error.
+func LogTo(logger *slog.Logger) { redis.SetLogger(clientLog{logger}) }
+
+type clientLog struct{ *slog.Logger }
+
+func (l clientLog) Printf(ctx context.Context, format string, v ...any) {
+	l.DebugContext(ctx, "redis client", "message", fmt.Sprintf(format, v...))
 }

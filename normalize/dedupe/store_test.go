@@ -210,7 +210,7 @@ func TestFrozenRedisIsAwayAndComesBack(t *testing.T) {
 }
 
 func TestFullRedisIsAway(t *testing.T) {
-	r := startRedis(t, "--maxmemory", "2mb", "--maxmemory-policy", "noeviction")
+	r := startRedis(t, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction")
 	s, ctx := patient(t, r.addr, func(o *StoreOptions) { o.EvictionChecked = false }), testContext(t)
 	if err := s.Check(ctx); err != nil {
 		t.Fatal(err)
@@ -226,7 +226,8 @@ func TestFullRedisIsAway(t *testing.T) {
 	if !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "OOM") {
 		t.Errorf("claims into a full server: %v, expected ErrAway with OOM", err)
 	}
-	if err := s.Check(ctx); !errors.Is(err, ErrAway) {
+	small := startRedis(t, "--maxmemory", "100kb", "--maxmemory-policy", "noeviction") // full from the start
+	if err := patient(t, small.addr).Check(ctx); !errors.Is(err, ErrAway) {
 		t.Errorf("Check of a full server: %v, expected ErrAway: a PING alone would say all is well", err)
 	}
 }
