@@ -17,15 +17,21 @@ import (
 
 // kills is how often the embedded program is killed under load. The full proof
 // is KYCBRIDGE_TEST_KILLS=200.
-func kills(t testing.TB) int {
+func kills(t testing.TB) int { return numberFrom(t, "KYCBRIDGE_TEST_KILLS", 6) }
+
+// realKills is the same on the real pair, where the consumer group takes a
+// session timeout to notice each kill.
+func realKills(t testing.TB) int { return numberFrom(t, "KYCBRIDGE_TEST_REAL_KILLS", 3) }
+
+func numberFrom(t testing.TB, variable string, otherwise int) int {
 	t.Helper()
-	value := os.Getenv("KYCBRIDGE_TEST_KILLS")
+	value := os.Getenv(variable)
 	if value == "" {
-		return 6
+		return otherwise
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 {
-		t.Fatalf("KYCBRIDGE_TEST_KILLS=%q, want a number of kills such as 200", value)
+		t.Fatalf("%s=%q, want a number of kills such as 200", variable, value)
 	}
 	return n
 }

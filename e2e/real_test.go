@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -74,8 +75,12 @@ endpoints:
 
 func (d *deployment) run(t testing.TB, args ...string) *stage {
 	t.Helper()
-	s := &stage{listen: freePort(t)}
-	admin := freePort(t)
+	return d.runAt(t, freePort(t), freePort(t), args...)
+}
+
+func (d *deployment) runAt(t testing.TB, listen, admin string, args ...string) *stage {
+	t.Helper()
+	s := &stage{listen: listen}
 	env := []string{"KYCBRIDGE_LISTEN=" + s.listen, "KYCBRIDGE_ADMIN=" + admin, "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret}
 	s.process = start(t, admin, env, append(args, "--config", d.config)...)
 	s.ready(t)
@@ -125,6 +130,43 @@ func TestRealPair(t *testing.T) {
 	first.stop(t)
 	second.stop(t)
 	in.stop(t)
+}
+
+// TestRealSurvivesKills: the whole program on Apache Kafka and Redis, killed
+// under load again and again, as TestEmbeddedSurvivesKills does with `dev`.
+func TestRealSurvivesKills(t *testing.T) {
+	d := deploy(t)
+	listen, admin := freePort(t), freePort(t)
+	begin := func() *stage { return d.runAt(t, listen, admin, "all", "--instance", "0") }
+	p := begin()
+	l := newLoad("realkill")
+	during := read(t, d.kafka, d.prefix)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		l.drive(ctx, func() string { return "http://" + listen + "/hooks/complycube" }, 8)
+	}()
+	random := rand.New(rand.NewPCG(11, 11))
+	for n := range realKills(t) {
+		before, enough := l.accepted(), 1+random.IntN(600)
+		if !eventually(patience, func() bool { return l.accepted() >= before+enough }) {
+			t.Fatalf("life %d: only %d deliveries accepted in %s", n, l.accepted()-before, patience)
+		}
+		p.kill()
+		p = begin()
+	}
+	cancel()
+	<-sent
+	during.quiet(t)
+	l.onlyExpected(t)
+	judge(t, l, during.snapshot())
+	after := read(t, d.kafka, d.prefix)
+	after.quiet(t)
+	f := judge(t, l, after.snapshot())
+	t.Logf("%d accepted deliveries, %d raw records, %d events, %d dead letters", l.accepted(), len(f.raw), len(f.events), len(f.dead))
+	p.stop(t)
 }
 
 // TestRealLocalConfig: the shipped deploy/local.yaml, unchanged, as the README says.
