@@ -157,11 +157,11 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 		case err == nil:
 			return store, nil
 		case errors.Is(err, dedupe.ErrUnsuitable):
-			return nil, fmt.Errorf("Redis at %s: %w", s.config.File.Redis.Address, err)
+			return nil, fmt.Errorf("redis at %s: %w", s.config.File.Redis.Address, err)
 		}
 		s.log.Debug("waiting for Redis", "error", err)
 		if !pause(ctx, time.Second) {
-			return nil, fmt.Errorf("Redis does not answer at %s (%w): start it (make services) or correct redis.address", s.config.File.Redis.Address, err)
+			return nil, fmt.Errorf("redis does not answer at %s (%w): start it (make services) or correct redis.address", s.config.File.Redis.Address, err)
 		}
 	}
 }
