@@ -2,16 +2,18 @@
 // and the secrets they are checked against.
 //
 // It reads no clock (the time is an argument), does no I/O, and knows no vendor.
-// It does not find secrets: the configuration does, and hands them in.
+// It does not find secrets or keys: the configuration does, and hands them in.
 package auth
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
-// Why a delivery is not believed. All three are answered alike.
+// Why a delivery is not believed. The first three are answered alike.
 var (
 	// ErrUnsigned: there is no proof.
 	ErrUnsigned = errors.New("auth: no proof of the sender")
@@ -19,38 +21,61 @@ var (
 	ErrMismatch = errors.New("auth: the proof does not fit")
 	// ErrStale: the proof fits, but outside its time.
 	ErrStale = errors.New("auth: the proof is outside its time")
+	// ErrForbidden: the sender's address is not one of those allowed.
+	ErrForbidden = errors.New("auth: the sender's address is not allowed")
+	// ErrUndecided: what it takes to judge is not there at the moment. The sender
+	// may be right, so it must be asked to come again.
+	ErrUndecided = errors.New("auth: cannot be decided now")
 )
 
 // Request is what a scheme looks at.
 type Request struct {
-	Header http.Header
-	Body   []byte // the exact bytes that arrived
-	Now    time.Time
+	Header    http.Header
+	Body      []byte // the exact bytes that arrived
+	Now       time.Time
+	PathToken string     // what follows the endpoint's name in the path; "" where nothing does
+	Client    netip.Addr // who sent it, see ClientAddr
 }
 
 // Scheme is one way to prove a sender.
 type Scheme interface {
 	// Verify returns the id of the secret that proves the request, or an error
-	// that wraps ErrUnsigned, ErrMismatch or ErrStale and quotes neither header
-	// nor secret. It tries every secret, whichever fits, and keeps nothing. It may
-	// be called concurrently.
+	// that wraps one of the errors above and quotes neither header nor secret. It
+	// tries every secret, whichever fits, and keeps nothing. It may be called
+	// concurrently.
 	Verify(secrets []Secret, r Request) (secretID string, err error)
 	// Sign puts the proof for body into h, as the vendor would.
 	Sign(s Secret, body []byte, h http.Header)
 }
 
-// wrapper is a scheme whose proof is around the body, not beside it.
-type wrapper interface {
-	Wrap(s Secret, body []byte) []byte
-}
+// Kinds of schemes, as Kind tells them. A configuration names them alike, except
+// that the secrets of a vendor's HMAC are just its "secrets".
+const (
+	KindHMAC      = "hmac"
+	KindBasic     = "basic"
+	KindBearer    = "bearer"
+	KindHeader    = "headers"
+	KindPathToken = "path_tokens"
+	KindJWT       = "jwt"
+	KindNetworks  = "allow_from"
+)
 
-// loose is a scheme that may not bind the body: a password or token.
-type loose interface {
-	BindsBody() bool
-}
+// What a scheme may be beyond a Scheme. One that has none of these methods binds
+// the body, leaves it as it is, needs a secret and takes any.
+type (
+	wrapper interface {
+		Wrap(s Secret, body []byte) []byte
+	}
+	loose    interface{ BindsBody() bool }
+	pathed   interface{ Path(s Secret) string }
+	keyless  interface{ Keyless() bool }
+	choosy   interface{ Check(s Secret) error }
+	kindness interface{ Kind() string }
+)
 
 // Deliver signs body as the vendor would and returns the bytes to post: body
 // itself, or what a scheme with a method Wrap(Secret, []byte) []byte makes of it.
+// Path says what else belongs to the request.
 func Deliver(scheme Scheme, s Secret, body []byte, h http.Header) []byte {
 	if w, ok := scheme.(wrapper); ok {
 		body = w.Wrap(s, body)
@@ -59,9 +84,83 @@ func Deliver(scheme Scheme, s Secret, body []byte, h http.Header) []byte {
 	return body
 }
 
+// Path is what a sender appends to the endpoint's address: "/" and the token for
+// PathToken, "" for every other scheme.
+func Path(scheme Scheme, s Secret) string {
+	if p, ok := scheme.(pathed); ok {
+		return p.Path(s)
+	}
+	return ""
+}
+
 // BindsBody reports whether a changed body breaks the proof. True unless the
 // scheme has a method BindsBody() bool that says no.
 func BindsBody(scheme Scheme) bool {
 	l, ok := scheme.(loose)
 	return !ok || l.BindsBody()
+}
+
+// Keyless reports whether a scheme proves by other means than an endpoint's
+// secrets. False unless it has a method Keyless() bool that says yes.
+func Keyless(scheme Scheme) bool {
+	k, ok := scheme.(keyless)
+	return ok && k.Keyless()
+}
+
+// Kind names the scheme's family, one of the constants above; "signature" for a
+// scheme with no method Kind() string.
+func Kind(scheme Scheme) string {
+	if k, ok := scheme.(kindness); ok {
+		return k.Kind()
+	}
+	return "signature"
+}
+
+// Check says what is wrong with a secret for this scheme, without quoting it.
+func Check(scheme Scheme, s Secret) error {
+	if s.key == nil {
+		return errors.New("auth: an empty secret")
+	}
+	if c, ok := scheme.(choosy); ok {
+		return c.Check(s)
+	}
+	return nil
+}
+
+// one reads a header that must be there once. Two are refused: which of them a
+// proxy or a library would look at is anybody's guess.
+func one(h http.Header, name string) (string, error) {
+	values := h.Values(name)
+	switch {
+	case len(values) == 0 || len(values) == 1 && values[0] == "":
+		return "", fmt.Errorf("%w: header %s is missing or empty", ErrUnsigned, name)
+	case len(values) > 1:
+		return "", fmt.Errorf("%w: header %s is there %d times, want once", ErrMismatch, name, len(values))
+	}
+	return values[0], nil
+}
+
+// try asks fits about every secret, live or not, so that its duration tells
+// nothing about which one it was.
+func try(secrets []Secret, now time.Time, what string, fits func(*key) bool) (string, error) {
+	id, stale := "", ""
+	for _, s := range secrets {
+		if s.key == nil {
+			continue // a zero Secret: an empty key would prove anybody
+		}
+		ok, live := fits(s.key()), s.live(now)
+		if ok && live && id == "" {
+			id = s.ID
+		}
+		if ok && !live {
+			stale = s.ID
+		}
+	}
+	switch {
+	case id != "":
+		return id, nil
+	case stale != "":
+		return "", fmt.Errorf("%w: secret %q is not yet or no longer valid", ErrStale, stale)
+	}
+	return "", fmt.Errorf("%w: %s fits none of %d secrets", ErrMismatch, what, len(secrets))
 }

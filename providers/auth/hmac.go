@@ -40,35 +40,20 @@ func (m HMAC) Verify(secrets []Secret, r Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id, stale := "", ""
-	for _, s := range secrets {
-		if s.key == nil {
-			continue // a zero Secret: an empty key would sign for anybody
-		}
-		ok := hmac.Equal(m.sum(s, r.Body), given)
-		live := s.live(r.Now)
-		if ok && live && id == "" {
-			id = s.ID
-		}
-		if ok && !live {
-			stale = s.ID
-		}
-	}
-	switch {
-	case id != "":
-		return id, nil
-	case stale != "":
-		return "", fmt.Errorf("%w: secret %q is not yet or no longer valid", ErrStale, stale)
-	}
-	return "", fmt.Errorf("%w: header %s fits none of %d secrets", ErrMismatch, m.Header, len(secrets))
+	return try(secrets, r.Now, "header "+m.Header, func(k *key) bool {
+		return hmac.Equal(m.sum(k, r.Body), given)
+	})
 }
+
+// Kind is KindHMAC.
+func (m HMAC) Kind() string { return KindHMAC }
 
 // Sign sets the header. A zero Secret signs nothing.
 func (m HMAC) Sign(s Secret, body []byte, h http.Header) {
 	if s.key == nil {
 		return
 	}
-	sum := m.sum(s, body)
+	sum := m.sum(s.key(), body)
 	text := hex.EncodeToString(sum)
 	if m.Encoding == Base64 {
 		text = base64.StdEncoding.EncodeToString(sum)
@@ -76,23 +61,19 @@ func (m HMAC) Sign(s Secret, body []byte, h http.Header) {
 	h.Set(m.Header, m.Prefix+text)
 }
 
-func (m HMAC) sum(s Secret, body []byte) []byte {
-	h := hmac.New(m.Hash.New, s.key().value)
+func (m HMAC) sum(k *key, body []byte) []byte {
+	h := hmac.New(m.Hash.New, k.value)
 	h.Write(body)
 	return h.Sum(nil)
 }
 
-// signature reads the one signature. Two headers are refused: which of them a
-// proxy or a library would look at is anybody's guess.
+// signature reads the one signature.
 func (m HMAC) signature(h http.Header) ([]byte, error) {
-	values := h.Values(m.Header)
-	switch {
-	case len(values) == 0 || len(values) == 1 && values[0] == "":
-		return nil, fmt.Errorf("%w: header %s is missing or empty", ErrUnsigned, m.Header)
-	case len(values) > 1:
-		return nil, fmt.Errorf("%w: header %s is there %d times, want once", ErrMismatch, m.Header, len(values))
+	value, err := one(h, m.Header)
+	if err != nil {
+		return nil, err
 	}
-	text, ok := strings.CutPrefix(values[0], m.Prefix)
+	text, ok := strings.CutPrefix(value, m.Prefix)
 	if !ok {
 		return nil, fmt.Errorf("%w: header %s does not begin with %q", ErrMismatch, m.Header, m.Prefix)
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,6 +25,7 @@ type Secret struct {
 
 type key struct {
 	value     []byte
+	sum       [sha256.Size]byte // of value
 	notBefore time.Time
 	notAfter  time.Time
 }
@@ -39,7 +41,7 @@ func NewSecret(id string, value []byte, notBefore, notAfter time.Time) (Secret, 
 	case !notBefore.IsZero() && !notAfter.IsZero() && !notBefore.Before(notAfter):
 		return Secret{}, fmt.Errorf("auth: secret %q ends (%s) before it begins (%s)", id, notAfter.Format(time.RFC3339), notBefore.Format(time.RFC3339))
 	}
-	k := &key{value: append([]byte(nil), value...), notBefore: notBefore, notAfter: notAfter}
+	k := &key{value: append([]byte(nil), value...), sum: sha256.Sum256(value), notBefore: notBefore, notAfter: notAfter}
 	return Secret{ID: id, key: func() *key { return k }}, nil
 }
 

@@ -1,0 +1,114 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Proof is one configured check: a scheme and the secrets that satisfy it.
+type Proof struct {
+	Scheme  Scheme
+	Secrets []Secret // any one of them; none for a scheme that is Keyless
+}
+
+// NewProof makes a check after making sure that each secret can satisfy it.
+func NewProof(scheme Scheme, secrets ...Secret) (Proof, error) {
+	if len(secrets) == 0 && !Keyless(scheme) {
+		return Proof{}, fmt.Errorf("auth: %s without a secret", Kind(scheme))
+	}
+	for _, s := range secrets {
+		if err := Check(scheme, s); err != nil {
+			return Proof{}, err
+		}
+	}
+	return Proof{Scheme: scheme, Secrets: secrets}, nil
+}
+
+// verify is the scheme's word, unless there is no live secret: then a proof that
+// does not fit says nothing about its sender.
+func (p Proof) verify(r Request) (string, error) {
+	id, err := p.Scheme.Verify(p.Secrets, r)
+	if (errors.Is(err, ErrMismatch) || errors.Is(err, ErrStale)) && !p.Live(r.Now) {
+		return "", fmt.Errorf("%w: no secret for %s is valid at this time", ErrUndecided, Kind(p.Scheme))
+	}
+	return id, err
+}
+
+// Live reports whether the check can be satisfied at now.
+func (p Proof) Live(now time.Time) bool {
+	return Keyless(p.Scheme) || slices.ContainsFunc(p.Secrets, func(s Secret) bool { return s.key != nil && s.live(now) })
+}
+
+// ids are the names that Verify may return.
+func (p Proof) ids() []string {
+	if Kind(p.Scheme) == KindJWT {
+		return []string{JWTSecretID}
+	}
+	var ids []string
+	for _, s := range p.Secrets {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// Proofs are all checks of an endpoint. Every one must pass.
+type Proofs []Proof
+
+// Verify runs every check, whatever the others say, and returns the ids of the
+// secrets that proved the request, in the order of the checks. The error is that
+// of the gravest failure: ErrForbidden, then ErrUndecided, then any other; among
+// equals the first. So an answer made of it does not tell which secret was right.
+func (ps Proofs) Verify(r Request) (ids []string, err error) {
+	if len(ps) == 0 {
+		return nil, fmt.Errorf("%w: no check is configured", ErrUndecided)
+	}
+	for _, p := range ps {
+		id, failed := p.verify(r)
+		switch {
+		case failed != nil && gravity(failed) > gravity(err):
+			err = failed
+		case failed == nil && !secondFactor(p.Scheme):
+			ids = append(ids, id)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+func gravity(err error) int {
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, ErrUnsigned), errors.Is(err, ErrMismatch), errors.Is(err, ErrStale):
+		return 1
+	case errors.Is(err, ErrForbidden):
+		return 3
+	}
+	return 2 // ErrUndecided, and what nobody foresaw
+}
+
+// Prove reports whether the checks prove a sender at all: an address alone does
+// not.
+func (ps Proofs) Prove() bool {
+	return slices.ContainsFunc(ps, func(p Proof) bool { return !secondFactor(p.Scheme) })
+}
+
+// TakesPathToken reports whether one of the checks looks at Request.PathToken.
+func (ps Proofs) TakesPathToken() bool {
+	return slices.ContainsFunc(ps, func(p Proof) bool { return Kind(p.Scheme) == KindPathToken })
+}
+
+// SecretIDs are all names that Verify may return.
+func (ps Proofs) SecretIDs() []string {
+	var ids []string
+	for _, p := range ps {
+		ids = append(ids, p.ids()...)
+	}
+	return ids
+}
+
+func secondFactor(s Scheme) bool { return Kind(s) == KindNetworks }
