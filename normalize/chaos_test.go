@@ -37,7 +37,7 @@ func chaosTime(t *testing.T) time.Duration {
 		}
 		return d
 	}
-	return 12 * time.Second
+	return 8 * time.Second
 }
 
 // booleanSetnx is the usual rule, "somebody has it, so drop". It loses events, and the harness must

@@ -99,6 +99,7 @@ func TestCrashAtEveryStepLosesAndDoublesNothing(t *testing.T) {
 		"after the commit, before anybody knows", "after the commit, before the marks", "after the marks",
 	} {
 		t.Run(at, func(t *testing.T) {
+			t.Parallel()
 			w := newWorld(t, 2)
 			trap := &trap{at: at, ready: make(chan struct{}), down: make(chan struct{})}
 			trap.process = w.start(0, func(o *normalize.Options) {

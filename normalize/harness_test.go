@@ -247,22 +247,24 @@ func (w *world) await(what string, ok func() bool) {
 // settle waits until the group has committed all of raw.
 func (w *world) settle() {
 	w.t.Helper()
-	w.await("all of raw is committed", func() bool {
-		ends, err := w.reader.Ends(w.ctx, schemas.Raw)
-		if err != nil {
+	w.await("all of raw is committed", w.settled)
+}
+
+func (w *world) settled() bool {
+	ends, err := w.reader.Ends(w.ctx, schemas.Raw)
+	if err != nil {
+		return false
+	}
+	committed, err := w.reader.Committed(w.ctx, normalize.DefaultGroup, schemas.Raw)
+	if err != nil {
+		return false
+	}
+	for p, end := range ends {
+		if end > 0 && committed[p] < end {
 			return false
 		}
-		committed, err := w.reader.Committed(w.ctx, normalize.DefaultGroup, schemas.Raw)
-		if err != nil {
-			return false
-		}
-		for p, end := range ends {
-			if end > 0 && committed[p] < end {
-				return false
-			}
-		}
-		return true
-	})
+	}
+	return true
 }
 
 // audit checks conservation: one disposition for each raw record, and every rule of the contract

@@ -91,6 +91,7 @@ type Options struct {
 	Ends func(ctx context.Context) (map[int32]int64, error)
 
 	Claims     claims
+	Attempts   attempts                        // finds records that kill the process; nil: none are looked for
 	CheckStore func(ctx context.Context) error // whether the store is there and fit; nil: it is
 	TTL        time.Duration                   // of claims; also the age from which an event is stale
 	Wait       time.Duration                   // for owners in other partitions; dedupe's default when 0

@@ -35,7 +35,15 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	}
 	w.progress.took(records[0].Timestamp)
 	w.metrics.batch.Observe(float64(len(records)))
-	readings, err := w.interpret(records)
+	suspect := harmless
+	if !w.bypassed() {
+		suspect = w.guard.enter(work, w.ledger, records)
+	}
+	if suspect == oneByOne {
+		w.log.Warn("processes died over this batch; reading it record by record", "partition", records[0].Partition, "offset", records[0].Offset)
+		return false, w.giveBack(ctx, work, dedupe.ErrUnrepaired)
+	}
+	readings, err := w.interpret(records, suspect == crasher)
 	if err != nil {
 		return false, err
 	}
@@ -59,7 +67,7 @@ func (w *worker) poll(ctx context.Context) ([]*kgo.Record, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	records, err := w.slot.Session.Poll(ctx, w.o.Batch)
+	records, err := w.slot.Session.Poll(ctx, w.guard.limit(w.o.Batch))
 	if err == nil {
 		return records, nil
 	}
@@ -71,11 +79,16 @@ func (w *worker) poll(ctx context.Context) ([]*kgo.Record, error) {
 	return nil, w.judge(err, time.Time{})
 }
 
-// interpret reads the batch. Only a fault in our own rules fails it.
-func (w *worker) interpret(records []*kgo.Record) ([]*Reading, error) {
+// interpret reads the batch, or buries it unread where processes died over it. Only a fault in our
+// own rules fails it.
+func (w *worker) interpret(records []*kgo.Record, bury bool) ([]*Reading, error) {
+	read := w.reads.Interpret
+	if bury {
+		read = w.reads.giveUp
+	}
 	readings := make([]*Reading, len(records))
 	for i, r := range records {
-		readings[i] = w.reads.Interpret(RawRecord{
+		readings[i] = read(RawRecord{
 			Topic: r.Topic, TopicID: w.slot.RawTopicID, Partition: r.Partition, Offset: r.Offset,
 			Time: r.Timestamp, Key: r.Key, Value: r.Value,
 		})
@@ -126,6 +139,7 @@ func (w *worker) commit(ctx context.Context, readings []*Reading, items []dedupe
 // flush writes pending marks when no batch came to carry them.
 func (w *worker) flush(ctx context.Context) error {
 	w.progress.idle()
+	w.guard.rest(ctx)
 	if !w.ledger.Pending() {
 		return nil
 	}

@@ -23,6 +23,7 @@ func (w *worker) repair(ctx context.Context) error {
 	for _, p := range changed {
 		w.ledger.Forget(p)
 		w.progress.forget(p)
+		delete(w.guard.alone, p)
 	}
 	if w.bypassed() {
 		return nil

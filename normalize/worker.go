@@ -38,6 +38,7 @@ type worker struct {
 	missed time.Time // when it last did not
 	retry  time.Time // when it is asked again while events go out without it
 	pause  backoff   // between questions to the store
+	guard  guard
 }
 
 func newWorker(o Options, slot int) *worker {
@@ -47,6 +48,7 @@ func newWorker(o Options, slot int) *worker {
 		reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes}),
 		keys:  dedupe.NewKeyer(o.Pepper),
 	}
+	w.guard.store = o.Attempts
 	w.state.set(errStarting)
 	return w
 }
