@@ -33,7 +33,7 @@ var (
 
 // StoreOptions says where Redis is and how long to wait for it. Zero times mean the defaults.
 type StoreOptions struct {
-	Addresses          []string // host:port; several: a Cluster, or Sentinels when MasterName is set
+	Addresses          []string // host:port; several only for Sentinels, with MasterName set
 	MasterName         string
 	Username, Password string
 	DB                 int
@@ -52,6 +52,10 @@ type StoreOptions struct {
 func (o StoreOptions) Validate() error {
 	if len(o.Addresses) == 0 {
 		return errors.New("redis: no address given; expected host:port")
+	}
+	if len(o.Addresses) > 1 && o.MasterName == "" {
+		// Its pipelines have no common order, on which the sentinels rely.
+		return errors.New("redis: several addresses without a master name would be a Cluster, which is not supported; give one address, or the Sentinels and their master's name")
 	}
 	if o.TTL < time.Second {
 		return fmt.Errorf("redis: claims would be kept %s; expected at least 1s, and in production the raw topic's retention and 2 days more", o.TTL)

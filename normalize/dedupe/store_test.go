@@ -295,3 +295,15 @@ func TestCancelledCallIsNoDecision(t *testing.T) {
 		t.Error("a cancelled call gave an answer")
 	}
 }
+
+func TestStoreOptionsThatAreRefused(t *testing.T) {
+	for name, o := range map[string]StoreOptions{
+		"no address": {TTL: 1 << 40},
+		"a cluster":  {Addresses: []string{"a:1", "b:1"}, TTL: 1 << 40},
+		"no ttl":     {Addresses: []string{"a:1"}},
+	} {
+		if _, err := NewStore(o); err == nil {
+			t.Errorf("%s was accepted", name)
+		}
+	}
+}
