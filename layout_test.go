@@ -25,14 +25,15 @@ type room struct {
 // house is the whole table of arrows. Vendors never import each other because
 // no row allows it, and nobody imports cmd for the same reason.
 var house = []room{
-	{"cmd/kycbridge", []string{"cmd/kycbridge/config", "ingest", "normalize/...", "sink", "embedded", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
-	{"cmd/kycbridge/config", []string{"sink", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
+	{"cmd/kycbridge", []string{"cmd/kycbridge/config", "ingest", "normalize/...", "sink", "embedded", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
+	{"cmd/kycbridge/config", []string{"sink", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"embedded/...", []string{"embedded/...", "schemas/..."}},
 	{"ingest/...", []string{"ingest/...", "providers", "providers/auth", "schemas/..."}},
 	{"normalize/...", []string{"normalize/...", "providers", "schemas/..."}},
 	{"sink/...", []string{"sink/...", "schemas/..."}},
 	{"providers", []string{"providers/auth", "schemas/..."}},
 	{"providers/auth", nil},
+	{"providers/auth/jwks", []string{"providers/auth"}},
 	{"providers/catalog", []string{"providers", "providers/*"}},
 	{"providers/providertest", []string{"providers", "providers/auth", "schemas/..."}},
 	{"providers/*", []string{"providers", "providers/auth", "schemas/..."}},
@@ -55,6 +56,7 @@ var fences = []fence{
 	{"github.com/spf13/cobra", []string{"cmd/kycbridge"}},
 	{"go.yaml.in/yaml", []string{"cmd/kycbridge/config"}},
 	{"buf.build/go/protoyaml", []string{"cmd/kycbridge/config"}},
+	{"github.com/golang-jwt/jwt", []string{"providers/auth"}},
 	{"net/http/pprof", nil},
 }
 

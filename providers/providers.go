@@ -12,6 +12,7 @@ package providers
 import (
 	"io/fs"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers/auth"
@@ -41,8 +42,13 @@ type Provider struct {
 	Title string
 	// MapperVersion is "<name>/<n>"; n grows when equal deliveries give other events.
 	MapperVersion string
-	// Scheme is how the sender proves itself.
+	// Scheme is the vendor's own signature, what the secrets of an endpoint are for;
+	// nil where the vendor has none.
 	Scheme auth.Scheme
+	// Proofs are the other ways in which an endpoint may have its sender proved. They
+	// are patterns: a configuration fills in what is the customer's choice, such as
+	// the name of a Header or the keys of a JWT.
+	Proofs []auth.Scheme
 	// Ack is what the vendor wants to hear, and how soon.
 	Ack Ack
 	// ContentTypes are the media types accepted, without parameters. Empty: any.
@@ -72,12 +78,36 @@ type Provider struct {
 	Testdata fs.FS
 }
 
+// Ways are all in which a sender can be proved, the vendor's own first.
+func (p *Provider) Ways() []auth.Scheme {
+	if p.Scheme == nil {
+		return p.Proofs
+	}
+	return append([]auth.Scheme{p.Scheme}, p.Proofs...)
+}
+
 // Ack is a vendor's rule for the answer.
 type Ack struct {
 	// Success is the status code that stops retries; 0 means 200.
 	Success int
 	// Limit is how long the vendor waits for it; 0 where it does not say.
 	Limit time.Duration
+	// RetryFor is how long after the first attempt the vendor still tries again, by
+	// the shortest it says; 0 where it does not say. An outage beyond it loses
+	// deliveries.
+	RetryFor time.Duration
+	// FinalStatuses are those after which the vendor does not try again.
+	FinalStatuses []StatusRange
+}
+
+// StatusRange is a range of HTTP status codes, both ends included.
+type StatusRange struct{ From, To int }
+
+// Final reports whether the vendor gives up after an answer with this status.
+func (a Ack) Final(status int) bool {
+	return slices.ContainsFunc(a.FinalStatuses, func(r StatusRange) bool {
+		return r.From <= status && status <= r.To
+	})
 }
 
 // The vendor's limit counts from its side, so some of it is lost on the way.

@@ -128,6 +128,12 @@ func TestAckBudget(t *testing.T) {
 			t.Errorf("limit %s gives a budget of %s, want %s", limit, got, want)
 		}
 	}
+	final := Ack{FinalStatuses: []StatusRange{{400, 428}, {430, 499}}}
+	for status, want := range map[int]bool{399: false, 400: true, 401: true, 428: true, 429: false, 430: true, 499: true, 503: false} {
+		if final.Final(status) != want {
+			t.Errorf("status %d is final: %v, want %v", status, !want, want)
+		}
+	}
 	if (Ack{}).Code() != 200 || (Ack{Success: 202}).Code() != 202 {
 		t.Error("Code is wrong")
 	}
