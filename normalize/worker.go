@@ -15,6 +15,7 @@ import (
 const (
 	pollLimit    = 500 * time.Millisecond // how long a poll may wait while nothing else is to be done
 	pollPending  = 25 * time.Millisecond  // the same while marks wait to be written
+	closeLimit   = 5 * time.Second        // how long the group may take to let us go
 	backoffFirst = 100 * time.Millisecond
 	backoffLast  = 5 * time.Second
 )
@@ -119,7 +120,7 @@ func (w *worker) close(slot Slot) {
 		defer close(closed)
 		slot.Close()
 	}()
-	timer := time.NewTimer(w.o.Grace)
+	timer := time.NewTimer(closeLimit)
 	defer timer.Stop()
 	select {
 	case <-closed:
