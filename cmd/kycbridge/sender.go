@@ -41,14 +41,14 @@ type signed struct {
 	header http.Header
 }
 
-// sign makes the n-th delivery of a fixture: fresh ids, then the vendor's
-// signature over exactly these bytes.
+// sign makes the n-th delivery of a fixture: fresh ids and times, then the
+// vendor's signature over exactly these bytes.
 func (s *sender) sign(f providers.Fixture, n uint64) signed {
 	body := slices.Clone(f.Body)
 	if s.vendor.Vary != nil {
 		body = s.vendor.Vary(f.Body, n)
 	}
-	return s.seal(body, f.Headers)
+	return s.seal(freshen(body, time.Now()), f.Headers)
 }
 
 func (s *sender) seal(body []byte, headers http.Header) signed {
