@@ -7,7 +7,10 @@ import (
 	"time"
 )
 
-var errStarting = errors.New("starting")
+var (
+	errStarting = errors.New("starting")
+	errJoining  = errors.New("joining the consumer group")
+)
 
 // state is what readiness says of one slot. Set by the slot, read by anyone.
 type state struct {
@@ -27,9 +30,19 @@ func (s *state) get() error {
 	return s.err
 }
 
+// end takes a reason back, unless another one has taken its place.
+func (s *state) end(reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.Is(s.err, reason) {
+		s.err = nil
+	}
+}
+
 // ownership collects which partitions came and went; the group's goroutine tells it, the slot asks.
 type ownership struct {
 	mu      sync.Mutex
+	member  bool // the group was joined, perhaps without a partition for us
 	owned   map[int32]bool
 	changed map[int32]bool
 }
@@ -41,9 +54,17 @@ func newOwnership() *ownership {
 func (o *ownership) assigned(parts []int32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.member = true
 	for _, p := range parts {
 		o.owned[p], o.changed[p] = true, true
 	}
+}
+
+// joined says whether the group has told us which partitions are ours.
+func (o *ownership) joined() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.member
 }
 
 func (o *ownership) revoked(parts []int32) {

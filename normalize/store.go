@@ -19,6 +19,7 @@ const openRetry = time.Second
 // repair makes the marks of every partition that is ours complete. Nothing is claimed in a partition
 // before.
 func (w *worker) repair(ctx context.Context) error {
+	joined := w.owned.joined() // asked first: what came with joining is drained below
 	changed, owned := w.owned.drain()
 	for _, p := range changed {
 		w.ledger.Forget(p)
@@ -40,7 +41,12 @@ func (w *worker) repair(ctx context.Context) error {
 		}
 		w.metrics.repairs.WithLabelValues("done").Inc()
 		w.log.Debug("marks are complete", "partition", p, "marks", marks)
+	}
+	if len(missing) > 0 {
 		w.answering()
+	}
+	if joined {
+		w.state.end(errJoining)
 	}
 	return nil
 }

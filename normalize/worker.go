@@ -88,6 +88,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	if err := w.awaitStore(ctx); err != nil {
 		return false, err
 	}
+	w.state.set(errJoining)
 	w.owned = newOwnership()
 	watch := w.owned
 	w.slot, err = w.o.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked})
@@ -96,7 +97,6 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	}
 	defer w.close(w.slot)
 	w.ledger = w.newLedger()
-	w.state.set(nil)
 	work, cancel := outlive(ctx, w.o.Grace)
 	defer cancel()
 	for ctx.Err() == nil {

@@ -46,9 +46,7 @@ func (w *ownership) assigned(_ context.Context, _ *kgo.Client, added map[string]
 	if len(stale) > 0 {
 		w.went(stale)
 	}
-	if len(came) > 0 {
-		w.came(came)
-	}
+	w.came(came) // also when nothing came: the group has been joined
 }
 
 func (w *ownership) gone(_ context.Context, _ *kgo.Client, removed map[string][]int32) {

@@ -106,6 +106,9 @@ func (s *Session) consumer() []kgo.Opt {
 		kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.SessionTimeout(s.session.SessionTimeout),
+		// A member is asked to rejoin at most in the middle of a transaction;
+		// waiting longer than that only waits for members that are gone.
+		kgo.RebalanceTimeout(s.session.TransactionTimeout),
 		kgo.HeartbeatInterval(s.session.Heartbeat),
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.OnPartitionsAssigned(watch.assigned),

@@ -130,7 +130,7 @@ func (s *service) openNormalizer(ctx context.Context) error {
 		return reader.Scan(ctx, schemas.DispositionTopic, partition, sink.Start{Offset: offset, Time: since}, fn)
 	}
 	o.Ends = func(ctx context.Context) (map[int32]int64, error) { return reader.Ends(ctx, schemas.Raw) }
-	o.Claims, o.CheckStore = store, store.Check
+	o.Claims, o.Attempts, o.CheckStore = store, store, store.Check
 	o.Providers, o.Validator = catalog.All(), validator
 	o.Logger, o.Registerer = s.log, s.registry
 	if s.normalizer, err = normalize.New(o); err != nil {
@@ -144,6 +144,7 @@ func (s *service) openNormalizer(ctx context.Context) error {
 // openStore connects to Redis and refuses one that is not fit. One that is
 // away at start is an error after a while; later outages are waited out.
 func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
+	dedupe.LogTo(s.log)
 	store, err := dedupe.NewStore(storeOptions(s.config))
 	if err != nil {
 		return nil, err
