@@ -195,7 +195,7 @@ func TestStatuses(t *testing.T) {
 				if got := e.Decision == kycv1.Decision_DECISION_APPROVED; got != good {
 					t.Errorf("%q is approved: %v, want %v", spelled, got, good)
 				}
-				if e.VendorStatus != word && !strings.EqualFold(e.VendorStatus, word) {
+				if e.VendorStatus != strings.TrimSpace(spelled) {
 					t.Errorf("%q is kept as %q", spelled, e.VendorStatus)
 				}
 				if _, known := statuses.Of(word); known == (len(s.Drift) > 0) {
