@@ -29,7 +29,7 @@ func freshen(body []byte, now time.Time) []byte {
 			return text
 		}
 		const date = len("2006-01-02")
-		moved := at.Add(days * 24 * time.Hour).AppendFormat(nil, "2006-01-02")
+		moved := at.Add(days*24*time.Hour).AppendFormat(nil, "2006-01-02")
 		return append(moved, text[date:]...)
 	})
 }

@@ -1,0 +1,38 @@
+package normalize
+
+import (
+	"errors"
+	"testing"
+)
+
+// A slot is a member once the group says so, even if it gives it no partition:
+// more slots than partitions must not keep a process unready for ever.
+func TestJoinedWithoutAPartition(t *testing.T) {
+	o := newOwnership()
+	if o.joined() {
+		t.Error("joined before the group said anything")
+	}
+	o.assigned(nil)
+	if !o.joined() {
+		t.Error("not joined after an assignment of nothing")
+	}
+	if changed, owned := o.drain(); len(changed)+len(owned) != 0 {
+		t.Errorf("changed %v and owned %v, want nothing", changed, owned)
+	}
+}
+
+// The end of joining takes back that reason alone: Redis may be away meanwhile.
+func TestStateEndsOnlyItsReason(t *testing.T) {
+	var s state
+	s.set(errJoining)
+	s.end(errJoining)
+	if err := s.get(); err != nil {
+		t.Errorf("after joining: %v, want ready", err)
+	}
+	away := errors.New("redis is away")
+	s.set(away)
+	s.end(errJoining)
+	if err := s.get(); !errors.Is(err, away) {
+		t.Errorf("joining ended while Redis is away: %v", err)
+	}
+}
