@@ -36,7 +36,7 @@ func BenchmarkHandler(b *testing.B) {
 	for _, size := range []int{500, 2_000, 64_000, 1 << 20} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			o := testOptions(b, instantLog{})
-			o.Endpoints[0].Secrets = o.Endpoints[0].Secrets[:1]
+			o.Endpoints[0].Proofs = proofs(testScheme, testSecret(b, "old"))
 			o.Registerer = prometheus.NewRegistry()
 			h := newServer(b, o).Handler()
 			body := bytes.Repeat([]byte("a"), size)

@@ -23,12 +23,16 @@ const hooksPrefix = "/hooks/"
 // An endpoint is an Endpoint made ready to serve.
 type endpoint struct {
 	Endpoint
-	success int
-	budget  time.Duration
-	keep    []string // header names, canonical and sorted
-	standIn bool
-	metrics *endpointMetrics
+	success   int
+	budget    time.Duration
+	keep      []string // header names, canonical and sorted
+	pathToken bool     // the path goes on after the name
+	standIn   *endpoint
+	metrics   *endpointMetrics
 }
+
+// isStandIn says whether nobody configured this one.
+func (e *endpoint) isStandIn() bool { return e.standIn == nil }
 
 // A directory finds the endpoint of a path. For a name that nobody configured
 // it gives a stand-in for one of the real ones, which does the same work with
@@ -43,14 +47,14 @@ type directory struct {
 func newDirectory(endpoints []Endpoint, m *metrics) (*directory, error) {
 	d := &directory{byName: map[string]*endpoint{}, seed: maphash.MakeSeed()}
 	for _, e := range endpoints {
-		d.byName[e.Name] = prepare(e, m)
+		ready := prepare(e, m)
+		d.byName[e.Name] = ready
 		standIn, err := standInFor(e)
 		if err != nil {
 			return nil, err
 		}
-		ready := prepare(standIn, m)
-		ready.standIn = true
-		d.standIns = append(d.standIns, ready)
+		ready.standIn = prepare(standIn, m)
+		d.standIns = append(d.standIns, ready.standIn)
 	}
 	return d, nil
 }
@@ -62,58 +66,74 @@ func prepare(e Endpoint, m *metrics) *endpoint {
 	}
 	slices.Sort(keep)
 	return &endpoint{
-		Endpoint: e,
-		success:  e.Provider.Ack.Code(),
-		budget:   e.Provider.Ack.Budget(),
-		keep:     slices.Compact(keep),
-		metrics:  m.forEndpoint(e),
+		Endpoint:  e,
+		success:   e.Provider.Ack.Code(),
+		budget:    e.Provider.Ack.Budget(),
+		keep:      slices.Compact(keep),
+		pathToken: e.Proofs.TakesPathToken(),
+		metrics:   m.forEndpoint(e),
 	}
 }
 
 func standInFor(e Endpoint) (Endpoint, error) {
-	secrets := make([]auth.Secret, len(e.Secrets))
-	for i := range secrets {
-		value := make([]byte, 32)
-		_, _ = rand.Read(value) // never fails: crypto/rand ends the process instead
-		secret, err := auth.NewSecret("stand-in", value, time.Time{}, time.Time{})
-		if err != nil {
-			return Endpoint{}, fmt.Errorf("ingest: stand-in for endpoint %q: %w", e.Name, err)
+	proofs := make(auth.Proofs, len(e.Proofs))
+	for i, p := range e.Proofs {
+		proofs[i] = auth.Proof{Scheme: p.Scheme}
+		for range p.Secrets {
+			value := make([]byte, 32)
+			_, _ = rand.Read(value) // never fails: crypto/rand ends the process instead
+			secret, err := auth.NewSecret("stand-in", value, time.Time{}, time.Time{})
+			if err != nil {
+				return Endpoint{}, fmt.Errorf("ingest: stand-in for endpoint %q: %w", e.Name, err)
+			}
+			proofs[i].Secrets = append(proofs[i].Secrets, secret)
 		}
-		secrets[i] = secret
 	}
-	e.Name, e.Secrets = strangers, secrets
+	e.Name, e.Proofs = strangers, proofs
 	return e, nil
 }
 
-// find returns the endpoint of a path, or false for a path that can never be
-// one. There is no cleaning and no redirect: a sender that follows none would
-// lose its delivery.
-func (d *directory) find(path string) (*endpoint, bool) {
-	name, ok := strings.CutPrefix(path, hooksPrefix)
+// find returns the endpoint of a path and what follows its name, or false for a
+// path that can never be one. There is no cleaning and no redirect: a sender that
+// follows none would lose its delivery. More path than a real endpoint takes
+// leads to its own stand-in, which answers as the endpoint does to a stranger.
+func (d *directory) find(path string) (e *endpoint, pathToken string, ok bool) {
+	rest, ok := strings.CutPrefix(path, hooksPrefix)
 	if !ok {
-		return nil, false
+		return nil, "", false
 	}
-	if e, ok := d.byName[name]; ok {
-		return e, true
+	name, pathToken, more := strings.Cut(rest, "/")
+	e, known := d.byName[name]
+	switch {
+	case known && more && !e.pathToken:
+		e = e.standIn
+	case !known:
+		e = d.standIns[maphash.String(d.seed, name)%uint64(len(d.standIns))]
 	}
-	return d.standIns[maphash.String(d.seed, name)%uint64(len(d.standIns))], true
+	return e, pathToken, true
 }
 
-// verify says whether any live secret proves the sender of these bytes. A
-// scheme that panics has proved nothing.
-func (e *endpoint) verify(h http.Header, body []byte, now time.Time) (secretID string, o outcome) {
+// verify says whether the sender of these bytes is proved by every check of the
+// endpoint. A scheme that panics has proved nothing.
+func (e *endpoint) verify(r auth.Request) (secretIDs []string, o outcome) {
 	defer func() {
 		if v := recover(); v != nil {
 			e.metrics.panicked("verify", v)
-			secretID, o = "", undecided
+			secretIDs, o = nil, undecided
 		}
 	}()
-	secretID, err := e.Provider.Scheme.Verify(e.Secrets, auth.Request{Header: h, Body: body, Now: now})
-	o = verdict(err)
-	if e.standIn && o != undecided {
-		return "", unknownEndpoint
+	if len(e.Proofs) > 0 {
+		var err error
+		secretIDs, err = e.Proofs.Verify(r)
+		o = verdict(err)
 	}
-	return secretID, o
+	switch {
+	case e.isStandIn() && o != undecided && o != forbidden:
+		return nil, unknownEndpoint
+	case o == accepted && len(secretIDs) == 0 && !e.AllowUnauthenticated:
+		return nil, undecided // no check was a proof; the options rule this out
+	}
+	return secretIDs, o
 }
 
 func verdict(err error) outcome {
@@ -126,6 +146,8 @@ func verdict(err error) outcome {
 		return mismatch
 	case errors.Is(err, auth.ErrStale):
 		return stale
+	case errors.Is(err, auth.ErrForbidden):
+		return forbidden
 	default:
 		return undecided
 	}

@@ -81,7 +81,7 @@ func TestEndpointsDoNotShareSecrets(t *testing.T) {
 	log := ackAll()
 	o := testOptions(t, log)
 	second := o.Endpoints[0]
-	second.Name, second.Tenant, second.Secrets = "two", "other", []auth.Secret{testSecret(t, "second")}
+	second.Name, second.Tenant, second.Proofs = "two", "other", proofs(testScheme, testSecret(t, "second"))
 	o.Endpoints = append(o.Endpoints, second)
 	s := newServer(t, o)
 	for _, tc := range []struct {
@@ -156,7 +156,7 @@ func TestSchemeThatCannotDecide(t *testing.T) {
 	} {
 		log := ackAll()
 		o := testOptions(t, log)
-		o.Endpoints[0].Provider.Scheme = scheme{testScheme, verify}
+		o.Endpoints[0].Proofs[0].Scheme = scheme{testScheme, verify}
 		s := newServer(t, o)
 		for _, endpoint := range []string{"one", "none"} {
 			if w := serve(s, signed(t, endpoint, "old", testBody)); w.Code != 503 || len(log.all()) != 0 {
@@ -170,7 +170,7 @@ func TestSchemeThatCannotDecide(t *testing.T) {
 func TestStandInLetsNobodyIn(t *testing.T) {
 	log := ackAll()
 	o := testOptions(t, log)
-	o.Endpoints[0].Provider.Scheme = scheme{testScheme, func() (string, error) { return "", nil }}
+	o.Endpoints[0].Proofs[0].Scheme = scheme{testScheme, func() (string, error) { return "", nil }}
 	if w := serve(newServer(t, o), signed(t, "none", "old", testBody)); w.Code != 401 || len(log.all()) != 0 {
 		t.Errorf("answered %d with %d appends, want 401 and none", w.Code, len(log.all()))
 	}
@@ -181,7 +181,7 @@ func TestStandInLetsNobodyIn(t *testing.T) {
 func TestStandInDoesTheSameWork(t *testing.T) {
 	var calls []string
 	o := testOptions(t, ackAll())
-	o.Endpoints[0].Provider.Scheme = watched{testScheme, func(secrets []auth.Secret, r auth.Request) {
+	o.Endpoints[0].Proofs[0].Scheme = watched{testScheme, func(secrets []auth.Secret, r auth.Request) {
 		calls = append(calls, fmt.Sprint(len(secrets), len(r.Body)))
 	}}
 	s := newServer(t, o)
@@ -237,10 +237,10 @@ func TestStandIns(t *testing.T) {
 	d := newServer(t, o).directory
 	seen := map[int64]int{}
 	for _, c := range "abcdefghijklmnopqrstuvwxyz0123456789" {
-		first, _ := d.find(hooksPrefix + string(c))
-		again, _ := d.find(hooksPrefix + string(c))
-		if first != again || !first.standIn {
-			t.Fatalf("%c meets %p (stand-in %t), then %p", c, first, first.standIn, again)
+		first, _, _ := d.find(hooksPrefix + string(c))
+		again, _, _ := d.find(hooksPrefix + string(c) + "/token")
+		if first != again || !first.isStandIn() {
+			t.Fatalf("%c meets %p (stand-in %t), then %p", c, first, first.isStandIn(), again)
 		}
 		seen[first.MaxBody]++
 	}
@@ -249,7 +249,7 @@ func TestStandIns(t *testing.T) {
 	}
 	proved := signed(t, "one", "old", testBody).Header
 	for _, standIn := range d.standIns {
-		if _, err := testScheme.Verify(standIn.Secrets, auth.Request{Header: proved, Body: []byte(testBody)}); err == nil {
+		if _, err := standIn.Proofs.Verify(auth.Request{Header: proved, Body: []byte(testBody)}); err == nil {
 			t.Error("a stand-in has a real secret")
 		}
 	}
@@ -260,16 +260,21 @@ func TestOptionsAreChecked(t *testing.T) {
 		change func(*Options)
 		want   string
 	}{
-		"no log":          {func(o *Options) { o.Log = nil }, "no raw log"},
-		"no endpoint":     {func(o *Options) { o.Endpoints = nil }, "no endpoint"},
-		"twice":           {func(o *Options) { o.Endpoints = append(o.Endpoints, o.Endpoints[0]) }, `"one" is there twice`},
-		"name":            {func(o *Options) { o.Endpoints[0].Name = "One/" }, "a-z, 0-9 and -"},
-		"long name":       {func(o *Options) { o.Endpoints[0].Name = strings.Repeat("a", 64) }, "1 to 63"},
-		"no secret":       {func(o *Options) { o.Endpoints[0].Secrets = nil }, "no secret"},
-		"negative body":   {func(o *Options) { o.Endpoints[0].MaxBody = -1 }, "body limit -1"},
-		"negative limit":  {func(o *Options) { o.MaxWaitingBytes = -1 }, "limit is negative"},
-		"body over all":   {func(o *Options) { o.MaxWaitingBytes = DefaultMaxBody }, "more than half of the 1048576 bytes"},
-		"no scheme":       {func(o *Options) { o.Endpoints[0].Provider.Scheme = nil }, "no authentication scheme"},
+		"no log":         {func(o *Options) { o.Log = nil }, "no raw log"},
+		"no endpoint":    {func(o *Options) { o.Endpoints = nil }, "no endpoint"},
+		"twice":          {func(o *Options) { o.Endpoints = append(o.Endpoints, o.Endpoints[0]) }, `"one" is there twice`},
+		"name":           {func(o *Options) { o.Endpoints[0].Name = "One/" }, "a-z, 0-9 and -"},
+		"long name":      {func(o *Options) { o.Endpoints[0].Name = strings.Repeat("a", 64) }, "1 to 63"},
+		"no proof":       {func(o *Options) { o.Endpoints[0].Proofs = nil }, "nothing proves its sender"},
+		"address alone":  {func(o *Options) { o.Endpoints[0].Proofs = proofs(auth.Networks{}) }, "nothing proves its sender"},
+		"proof and open": {func(o *Options) { o.Endpoints[0].AllowUnauthenticated = true }, "cannot be open to anybody"},
+		"negative body":  {func(o *Options) { o.Endpoints[0].MaxBody = -1 }, "body limit -1"},
+		"negative limit": {func(o *Options) { o.MaxWaitingBytes = -1 }, "limit is negative"},
+		"body over all":  {func(o *Options) { o.MaxWaitingBytes = DefaultMaxBody }, "more than half of the 1048576 bytes"},
+		"gives up on 503": {func(o *Options) {
+			o.Endpoints[0].Provider.Ack.FinalStatuses = []providers.StatusRange{{From: 400, To: 599}}
+		}, "gives up after 503"},
+		"no certificate":  {func(o *Options) { o.TLS = &TLS{CertificateFile: "nowhere", KeyFile: "nowhere"} }, "nowhere"},
 		"no key":          {func(o *Options) { o.Endpoints[0].Provider.Key = nil }, "no key rule"},
 		"redirect":        {func(o *Options) { o.Endpoints[0].Provider.Ack.Success = 302 }, "success code 302"},
 		"keeps a secret":  {func(o *Options) { o.Endpoints[0].Provider.KeepHeaders = []string{"authorization"} }, "keeps the header authorization"},

@@ -46,7 +46,7 @@ func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawE
 		ContentType: contentType,
 		Headers:     headers,
 		Body:        bytes,
-		SecretId:    clip(d.secretID, maxSecretID),
+		SecretId:    clip(strings.Join(d.secretIDs, ","), maxSecretID),
 		DeliveryId:  d.idText,
 	}, key
 }
@@ -113,7 +113,7 @@ type delivery struct {
 	receivedAt time.Time
 	started    time.Time // monotonic; the answer is due a budget later
 	endpoint   *endpoint // nil for a path that can be none
-	secretID   string
+	secretIDs  []string  // of what proved the sender, one for each check
 	size       int
 	failure    error // what the raw log said, if it said no
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -18,7 +19,7 @@ const deliveryIDHeader = "Kycbridge-Delivery-Id"
 //	route, endpoint    a name nobody configured goes on with a stand-in
 //	admission          503 at once when there are too many requests or bytes
 //	read               the whole body, once, up to the endpoint's limit
-//	verify             over those bytes, with every live secret
+//	verify             over those bytes, every check, with every live secret
 //	seal               those bytes into an envelope, the vendor's id into its key
 //	append             to the raw log, which calls back when it is durable
 //	answer             the success code if it called back in time, else 503
@@ -42,7 +43,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		defer s.gate.leave()
 		o = s.take(w, r, &d)
 	} else {
-		d.endpoint, _ = s.directory.find(r.URL.Path)
+		d.endpoint, _, _ = s.directory.find(r.URL.Path)
 		o = overloaded
 	}
 	success := http.StatusOK
@@ -56,7 +57,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 
 // take does the steps up to the answer.
 func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery) outcome {
-	e, ok := s.directory.find(r.URL.Path)
+	e, token, ok := s.directory.find(r.URL.Path)
 	if !ok {
 		return notFound
 	}
@@ -74,7 +75,10 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery) outco
 	b, o := readBody(w, r, e.MaxBody, &s.gate)
 	d.size = len(b.bytes)
 	if o == accepted {
-		d.secretID, o = e.verify(r.Header, b.bytes, d.receivedAt)
+		d.secretIDs, o = e.verify(auth.Request{
+			Header: r.Header, Body: b.bytes, Now: d.receivedAt, PathToken: token,
+			Client: auth.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], s.options.TrustedProxies),
+		})
 	}
 	if o == accepted && !e.takes(r.Header.Get("Content-Type")) {
 		o = wrongType

@@ -112,6 +112,11 @@ func testSecret(t testing.TB, id string) auth.Secret {
 	return s
 }
 
+// proofs is one check.
+func proofs(scheme auth.Scheme, secrets ...auth.Secret) auth.Proofs {
+	return auth.Proofs{{Scheme: scheme, Secrets: secrets}}
+}
+
 func testProvider() providers.Provider {
 	return providers.Provider{
 		Name:         "testvendor",
@@ -128,7 +133,7 @@ func testOptions(t testing.TB, log rawLog) Options {
 		Log: log,
 		Endpoints: []Endpoint{{
 			Name: "one", Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
-			Provider: testProvider(), Secrets: []auth.Secret{testSecret(t, "old"), testSecret(t, "new")},
+			Provider: testProvider(), Proofs: proofs(testScheme, testSecret(t, "old"), testSecret(t, "new")),
 		}},
 	}
 }

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func (s *Server) note(d *delivery, o outcome, status int) {
 	endpoint, provider := strangers, ""
 	if d.endpoint != nil {
 		endpoint = d.endpoint.Name
-		if !d.endpoint.standIn {
+		if !d.endpoint.isStandIn() {
 			provider = d.endpoint.Provider.Name
 		}
 	}
@@ -31,7 +32,7 @@ func (s *Server) note(d *delivery, o outcome, status int) {
 		slog.Int("status", status),
 		slog.Int("bytes", d.size),
 		slog.Duration("took", time.Since(d.started)),
-		slog.String("secret_id", d.secretID),
+		slog.String("secret_id", strings.Join(d.secretIDs, ",")),
 	}
 	if d.failure != nil {
 		attributes = append(attributes, slog.String("error", clip(d.failure.Error(), maxLoggedError)))

@@ -15,6 +15,7 @@ type metrics struct {
 	started    time.Time
 	deliveries *prometheus.CounterVec
 	verified   *prometheus.CounterVec
+	open       *prometheus.CounterVec
 	oversize   *prometheus.CounterVec
 	panics     *prometheus.CounterVec
 	ack        *prometheus.HistogramVec
@@ -31,7 +32,9 @@ type endpointMetrics struct {
 	oversize     prometheus.Counter
 	ack, bodies  prometheus.Observer
 	verified     map[string]prometheus.Counter // by secret id
+	open         prometheus.Counter            // nil where a proof is wanted
 	lastAccepted atomic.Int64                  // since metrics.started; 0 before the first
+	outage       outage
 	panicked     func(where string, v any)
 }
 
@@ -48,6 +51,7 @@ func newMetrics(logPanic func(endpoint, where string, v any)) *metrics {
 		logPanic:   logPanic,
 		deliveries: counter("deliveries_total", "Requests answered, by what became of them.", "endpoint", "provider", "outcome"),
 		verified:   counter("verified_total", "Deliveries whose sender a secret proved, by its id. A secret that stays at zero can be retired.", "endpoint", "secret_id"),
+		open:       counter("unauthenticated_total", "Deliveries taken without any proof of who sent them. The series is there for endpoints that allow it.", "endpoint"),
 		oversize:   counter("oversize_total", "Bodies over the endpoint's limit. More than none means that deliveries are being refused.", "endpoint"),
 		panics:     counter("panics_total", "Panics of a provider's code, caught.", "endpoint", "where"),
 		ack: histogram("ack_seconds", "From the end of the request's header to the success code.",
@@ -76,12 +80,16 @@ func (m *metrics) forEndpoint(e Endpoint) *endpointMetrics {
 		bodies:   m.bodies.WithLabelValues(e.Name),
 		verified: map[string]prometheus.Counter{},
 	}
+	em.outage.horizon = e.Provider.Ack.RetryFor
 	for o := range outcomes {
 		em.outcomes[o] = m.deliveries.WithLabelValues(e.Name, provider, o.String())
 	}
 	if e.Name != strangers {
-		for _, secret := range e.Secrets {
-			em.verified[secret.ID] = m.verified.WithLabelValues(e.Name, secret.ID)
+		for _, id := range e.Proofs.SecretIDs() {
+			em.verified[id] = m.verified.WithLabelValues(e.Name, id)
+		}
+		if e.AllowUnauthenticated {
+			em.open = m.open.WithLabelValues(e.Name)
 		}
 	}
 	var lastLogged atomic.Int64
@@ -119,17 +127,23 @@ func (m *metrics) count(d *delivery, o outcome) {
 	if d.size > 0 {
 		em.bodies.Observe(float64(d.size))
 	}
-	if verified, ok := em.verified[d.secretID]; ok && d.secretID != "" {
-		verified.Inc()
+	for _, id := range d.secretIDs {
+		if verified, ok := em.verified[id]; ok {
+			verified.Inc()
+		}
 	}
 	if o == accepted {
 		em.ack.Observe(time.Since(d.started).Seconds())
 		em.lastAccepted.Store(m.uptime())
+		if em.open != nil {
+			em.open.Inc()
+		}
 	}
+	em.outage.saw(o, m.uptime())
 }
 
 // register gives everything to r; nil means that nobody wants it.
-func (m *metrics) register(r prometheus.Registerer, g *gate) error {
+func (m *metrics) register(r prometheus.Registerer, g *gate, p *pair) error {
 	if r == nil {
 		return nil
 	}
@@ -137,7 +151,7 @@ func (m *metrics) register(r prometheus.Registerer, g *gate) error {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kycbridge_ingest_" + name, Help: help, ConstLabels: labels}, value)
 	}
 	all := []prometheus.Collector{
-		m.deliveries, m.verified, m.oversize, m.panics, m.ack, m.bodies,
+		m.deliveries, m.verified, m.open, m.oversize, m.panics, m.ack, m.bodies,
 		gauge("requests", "Requests being served.", nil, func() float64 { return float64(g.requests.Load()) }),
 		gauge("waiting_bytes", "Bytes of bodies held, up to the raw log's word on them.", nil, func() float64 { return float64(g.bytes.Load()) }),
 	}
@@ -146,7 +160,12 @@ func (m *metrics) register(r prometheus.Registerer, g *gate) error {
 			continue
 		}
 		all = append(all, gauge("seconds_since_accepted", "Since the last accepted delivery; before the first, since start.",
-			prometheus.Labels{"endpoint": name}, func() float64 { return m.sinceAccepted(em).Seconds() }))
+			prometheus.Labels{"endpoint": name}, func() float64 { return m.sinceAccepted(em).Seconds() }),
+			gauge("outage_over_horizon", "1 while deliveries have been turned away for longer than the vendor tries again: some are lost.",
+				prometheus.Labels{"endpoint": name}, func() float64 { return number(em.outage.over(m.uptime())) }))
+	}
+	if p != nil {
+		all = append(all, gauge("certificate_expires_timestamp_seconds", "When the certificate in use ends.", nil, p.expires))
 	}
 	var problems []error
 	for _, c := range all {
@@ -157,4 +176,11 @@ func (m *metrics) register(r prometheus.Registerer, g *gate) error {
 
 func (m *metrics) sinceAccepted(em *endpointMetrics) time.Duration {
 	return time.Since(m.started) - time.Duration(em.lastAccepted.Load())
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"net/textproto"
 	"regexp"
 	"slices"
@@ -52,8 +54,12 @@ type Endpoint struct {
 	Tenant      string
 	Environment kycv1.Environment
 	Provider    providers.Provider
-	Secrets     []auth.Secret // at least one; any of them proves the sender
-	MaxBody     int64         // bytes; 0 means DefaultMaxBody
+	Proofs      auth.Proofs // every one must pass
+	MaxBody     int64       // bytes; 0 means DefaultMaxBody
+
+	// AllowUnauthenticated takes deliveries without any proof of who sent them.
+	// Without it Proofs must hold one.
+	AllowUnauthenticated bool
 }
 
 // Options is what New needs. Endpoints and Log are required; every number at
@@ -61,6 +67,9 @@ type Endpoint struct {
 type Options struct {
 	Endpoints []Endpoint
 	Log       rawLog
+
+	TLS            *TLS           // nil: plain HTTP
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 
 	MaxRequests     int   // more at a time are answered 503 at once
 	MaxWaitingBytes int64 // bytes of bodies held at a time; beyond, 503 at once
@@ -166,12 +175,16 @@ func (e Endpoint) validate() error {
 	switch p := e.Provider; {
 	case !endpointName.MatchString(e.Name):
 		return errors.New("the name must be 1 to 63 of a-z, 0-9 and -")
-	case len(e.Secrets) == 0:
-		return errors.New("it has no secret; without one anybody could post to it")
+	case !e.Proofs.Prove() && !e.AllowUnauthenticated:
+		return errors.New("nothing proves its sender, so anybody could post to it; configure a proof, or allow_unauthenticated: true")
+	case e.Proofs.Prove() && e.AllowUnauthenticated:
+		return errors.New("its sender is proved, so it cannot be open to anybody as well")
 	case e.MaxBody < 0:
 		return fmt.Errorf("body limit %d is negative; leave it out for %d bytes", e.MaxBody, int64(DefaultMaxBody))
-	case p.Scheme == nil || p.Key == nil:
-		return fmt.Errorf("provider %q has no authentication scheme or no key rule", p.Name)
+	case p.Key == nil:
+		return fmt.Errorf("provider %q has no key rule", p.Name)
+	case p.Ack.Final(http.StatusServiceUnavailable):
+		return fmt.Errorf("provider %q gives up after 503, which is what it is answered when something is away", p.Name)
 	case p.Ack.Code() < 200 || p.Ack.Code() > 299:
 		return fmt.Errorf("provider %q has success code %d; it must be 200 to 299", p.Name, p.Ack.Code())
 	}

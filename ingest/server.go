@@ -8,9 +8,11 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -34,12 +36,13 @@ type Server struct {
 	directory *directory
 	gate      gate
 	metrics   *metrics
+	pair      *pair // nil: plain HTTP
 	phase     atomic.Int32
 	logSeen   atomic.Bool // the raw log has been there once
 }
 
-// New checks the options and makes a server; it opens nothing. Errors name the
-// endpoint and what is wrong with it.
+// New checks the options and makes a server. It opens nothing but the files of
+// TLS. Errors name the endpoint and what is wrong with it.
 func New(o Options) (*Server, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -52,13 +55,19 @@ func New(o Options) (*Server, error) {
 	if s.directory, err = newDirectory(o.Endpoints, s.metrics); err != nil {
 		return nil, err
 	}
-	if err := s.metrics.register(o.Registerer, &s.gate); err != nil {
+	if o.TLS != nil {
+		if s.pair, err = openPair(*o.TLS, o.Now, o.Logger); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.metrics.register(o.Registerer, &s.gate, s.pair); err != nil {
 		return nil, fmt.Errorf("ingest: register metrics: %w", err)
 	}
 	return s, nil
 }
 
-// Handler serves POST /hooks/{endpoint} and nothing else.
+// Handler serves POST /hooks/{endpoint}, with a token after it for an endpoint
+// that wants one, and nothing else.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
 // Ready is nil when deliveries can be taken, or says what is away. Once the raw
@@ -91,7 +100,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	server := s.httpServer()
 	failed := make(chan error, 1)
 	s.phase.Store(serving)
-	go func() { failed <- server.Serve(l) }()
+	go func() { failed <- s.serve(server, l) }()
+	watched, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	go s.watchOutages(watched)
 	var problem error
 	select {
 	case err := <-failed:
@@ -103,6 +115,19 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	s.phase.Store(closed)
 	ctx = context.WithoutCancel(ctx)
 	return errors.Join(problem, s.finishRequests(ctx, server), s.closeLog(ctx))
+}
+
+func (s *Server) serve(server *http.Server, l net.Listener) error {
+	for _, e := range s.options.Endpoints {
+		if e.AllowUnauthenticated {
+			s.options.Logger.Warn("an endpoint takes deliveries without any proof of who sent them: whoever knows its address can make up events", "endpoint", e.Name)
+		}
+	}
+	if s.pair == nil {
+		return server.Serve(l)
+	}
+	server.TLSConfig = s.pair.config()
+	return server.ServeTLS(l, "", "")
 }
 
 func (s *Server) waitForRotation(l net.Listener, failed <-chan error) error {
@@ -139,8 +164,8 @@ func (s *Server) closeLog(ctx context.Context) error {
 	return nil
 }
 
-// httpServer speaks HTTP/1.1 only: senders reach it through a proxy, and
-// HTTP/2 in the clear would add its own ways to be flooded.
+// httpServer speaks HTTP/1.1 only, with TLS or without: no sender needs more for
+// a few small requests, and HTTP/2 would add its own ways to be flooded.
 func (s *Server) httpServer() *http.Server {
 	o := s.options
 	var protocols http.Protocols
@@ -154,8 +179,21 @@ func (s *Server) httpServer() *http.Server {
 		WriteTimeout:                 o.ReadTimeout + o.largestBudget() + 2*time.Second,
 		IdleTimeout:                  o.IdleTimeout,
 		MaxHeaderBytes:               o.MaxHeaderBytes,
-		ErrorLog:                     slog.NewLogLogger(o.Logger.Handler(), slog.LevelWarn),
+		ErrorLog:                     log.New(noise{o.Logger}, "", 0),
 	}
+}
+
+// noise is what net/http has to say. Failed handshakes are every scanner's doing
+// and worth a line at debug only.
+type noise struct{ log *slog.Logger }
+
+func (n noise) Write(line []byte) (int, error) {
+	level := slog.LevelWarn
+	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
+		level = slog.LevelDebug
+	}
+	n.log.Log(context.Background(), level, clip(string(bytes.TrimSpace(line)), maxLoggedError))
+	return len(line), nil
 }
 
 // notePanic logs where a provider's code broke, and what Go's runtime says of

@@ -15,6 +15,7 @@ const (
 	unsigned                       // nothing there to verify
 	mismatch                       // verified with no secret
 	stale                          // the signed time is out of the window
+	forbidden                      // the sender's address is not allowed
 	undecided                      // we could not verify, which is our fault
 	wrongMethod                    // not POST
 	wrongType                      // a media type that the vendor does not send
@@ -49,8 +50,9 @@ var (
 
 // answers is the one table of status codes. Three rules stand behind it: a
 // fault of ours is 503, because some senders never retry a 4xx; all that a
-// stranger may learn about an endpoint is 401, whether it exists or not; and
-// never 3xx or 410, which make senders go away for good.
+// stranger may learn about an endpoint is 401, whether it exists or not, or 403
+// about its own address; and never 3xx or 410, which make senders go away for
+// good.
 //
 // What an authenticated sender says is no outcome here: a body that nobody can
 // parse is accepted like any other, and becomes a dead letter later.
@@ -61,6 +63,7 @@ var answers = [outcomes]answer{
 	unsigned:        {"unsigned", http.StatusUnauthorized, "unauthorized\n", prove},
 	mismatch:        {"mismatch", http.StatusUnauthorized, "unauthorized\n", prove},
 	stale:           {"stale", http.StatusUnauthorized, "unauthorized\n", prove},
+	forbidden:       {"forbidden", http.StatusForbidden, "forbidden\n", [2]string{}},
 	undecided:       {"undecided", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	wrongMethod:     {"wrong_method", http.StatusMethodNotAllowed, "method not allowed\n", onlyPost},
 	wrongType:       {"wrong_type", http.StatusUnsupportedMediaType, "unsupported media type\n", [2]string{}},

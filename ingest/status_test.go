@@ -19,7 +19,7 @@ func TestAnswersTable(t *testing.T) {
 		}
 		seen[a.label] = true
 		switch a.status {
-		case 200, 400, 401, 404, 405, 413, 415, 503:
+		case 200, 400, 401, 403, 404, 405, 413, 415, 503:
 		default:
 			t.Errorf("%s: status %d is not one a sender may see", a.label, a.status)
 		}

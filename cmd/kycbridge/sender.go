@@ -60,7 +60,7 @@ func (s *sender) seal(body []byte, headers http.Header) signed {
 		d.header.Set("Content-Type", "application/json")
 	}
 	d.header.Set("User-Agent", "kycbridge-send")
-	d.body = auth.Deliver(s.vendor.Scheme, s.secret, body, d.header)
+	d.body = auth.Deliver(s.vendor.Ways()[0], s.secret, body, d.header)
 	return d
 }
 

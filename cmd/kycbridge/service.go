@@ -89,6 +89,9 @@ func (s *service) serve(ctx context.Context) error {
 			defer stopWork()
 			return s.ingest.Run(ctx, s.hooks)
 		})
+		for _, keys := range s.config.KeySets {
+			group.Go(func() error { keys.Run(ctx, s.log); return nil })
+		}
 	} else {
 		context.AfterFunc(ctx, stopWork)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"strings"
 	"time"
@@ -72,6 +73,13 @@ func ingestOptions(c *config.Config) ingest.Options {
 		IdleTimeout:         i.IdleTimeout.AsDuration(),
 		DrainDelay:          delay,
 		UnreadyWhileLogAway: i.UnreadyWhileKafkaAway,
+		TrustedProxies:      c.Trusted,
+	}
+	if t := i.Tls; t != nil {
+		o.TLS = &ingest.TLS{CertificateFile: t.CertificateFile, KeyFile: t.KeyFile, MinVersion: tls.VersionTLS12}
+		if t.MinVersion == configv1.TlsVersion_TLS_VERSION_1_3 {
+			o.TLS.MinVersion = tls.VersionTLS13
+		}
 	}
 	for _, e := range c.Endpoints {
 		o.Endpoints = append(o.Endpoints, ingest.Endpoint{
@@ -79,8 +87,10 @@ func ingestOptions(c *config.Config) ingest.Options {
 			Tenant:      e.Tenant,
 			Environment: e.Environment,
 			Provider:    e.Vendor,
-			Secrets:     e.Proofs,
+			Proofs:      e.Proofs,
 			MaxBody:     int64(e.MaxBodyBytes),
+
+			AllowUnauthenticated: e.AllowUnauthenticated,
 		})
 	}
 	return o

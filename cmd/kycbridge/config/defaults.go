@@ -42,6 +42,7 @@ const (
 	defaultConfirmWait = 2 * time.Second
 
 	defaultTenant = "default"
+	defaultLeeway = 30 * time.Second
 )
 
 // applyDefaults fills in what the file leaves out. It is the one place that
@@ -59,6 +60,9 @@ func applyDefaults(m *configv1.Config) {
 	for _, e := range m.Endpoints {
 		orValue(&e.Tenant, defaultTenant)
 		orValue(&e.MaxBodyBytes, m.Ingest.MaxBodyBytes)
+		if e.Jwt != nil {
+			or(&e.Jwt.Leeway, defaultLeeway)
+		}
 	}
 }
 
@@ -88,6 +92,9 @@ func ingestDefaults(i *configv1.Ingest) {
 	or(&i.IdleTimeout, defaultIdleTimeout)
 	or(&i.DrainDelay, defaultDrainDelay)
 	or(&i.RetryAfter, defaultRetryAfter)
+	if i.Tls != nil {
+		orValue(&i.Tls.MinVersion, configv1.TlsVersion_TLS_VERSION_1_2)
+	}
 }
 
 func normalizeDefaults(n *configv1.Normalize) {

@@ -40,6 +40,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		{"shutdown_grace", "Default 10s", defaultShutdownGrace == 10*time.Second},
 		{"ttl", "retention and 2 days", dedupeMargin == 48*time.Hour},
 		{"confirm_wait", "Default 2s", defaultConfirmWait == 2*time.Second},
+		{"leeway", "Default 30s", defaultLeeway == 30*time.Second},
 		{"tenant", `Default "default"`, defaultTenant == "default"},
 		{"client_id", `"kycbridge"`, defaultClientID == "kycbridge"},
 	} {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -19,9 +21,15 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // secretValue must appear in no output of this package.
 const secretValue = "hunter2hunter2hunter2"
 
-// everything is what `all` needs, with one vendor to name.
+// everything is what `all` needs, with vendors to name that differ in what they
+// can be proved with.
 func everything() Needs {
-	return Needs{Ingest: true, Normalize: true, Vendors: []providers.Provider{{Name: "vendor"}, {Name: "other"}}}
+	return Needs{Ingest: true, Normalize: true, Vendors: []providers.Provider{
+		{Name: "vendor", Title: "Vendor", Scheme: auth.HMAC{Header: "X-Signature", Hash: crypto.SHA256}},
+		{Name: "other", Title: "Other", Proofs: []auth.Scheme{
+			auth.Basic{}, auth.Bearer{}, auth.Header{}, auth.PathToken{}, auth.JWT{}, auth.JWT{Header: "X-Token"}}},
+		{Name: "strict", Title: "Strict", Proofs: []auth.Scheme{auth.PathToken{}, auth.JWT{Header: "X-Token"}}},
+	}}
 }
 
 // environment makes a folder of secret files and variables that name it.
@@ -106,7 +114,7 @@ func compare(t *testing.T, golden, got string) {
 
 // TestGood compares what the good files resolve to, defaults included.
 func TestGood(t *testing.T) {
-	for _, name := range []string{"smallest", "everything"} {
+	for _, name := range []string{"smallest", "everything", "proofs"} {
 		t.Run(name, func(t *testing.T) {
 			lookup := environment(t)
 			c, err := Load("testdata/good/"+name+".yaml", lookup, everything())
@@ -120,8 +128,8 @@ func TestGood(t *testing.T) {
 			}
 			compare(t, "testdata/good/"+name+".json", text)
 			for _, e := range c.Endpoints {
-				if len(e.Proofs) != len(e.Endpoint.Secrets) || e.Vendor.Name != e.Provider {
-					t.Errorf("endpoint %s has %d secrets and vendor %q, want %d and %q", e.Name, len(e.Proofs), e.Vendor.Name, len(e.Endpoint.Secrets), e.Provider)
+				if e.Vendor.Name != e.Provider || !e.Proofs.Prove() {
+					t.Errorf("endpoint %s has vendor %q and checks %v, want %q and some", e.Name, e.Vendor.Name, e.Proofs, e.Provider)
 				}
 			}
 		})

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -53,7 +54,11 @@ func child(n *yaml.Node, fd protoreflect.FieldDescriptor) *yaml.Node {
 	return nil
 }
 
+// secretLists are the fields of an endpoint that are lists of secrets.
+var secretLists = []string{".secrets[", ".basic[", ".bearer[", ".path_tokens["}
+
 // holdsSecret says whether a field's content must never be shown.
 func holdsSecret(path string) bool {
-	return strings.Contains(path, ".secrets[") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "pepper")
+	return strings.HasSuffix(path, "password") || strings.HasSuffix(path, "pepper") ||
+		slices.ContainsFunc(secretLists, func(list string) bool { return strings.Contains(path, list) })
 }

@@ -2,8 +2,8 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/providers/auth/jwks"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -24,14 +25,16 @@ type Config struct {
 	Endpoints     []Endpoint
 	RedisPassword Hidden
 	Pepper        Hidden
-	Warnings      []string // what works but should not stay; one line each
+	KeySets       []*jwks.KeySet // behind the tokens of the endpoints; whoever serves must Run them
+	Trusted       []netip.Prefix // ingest.trusted_proxies
+	Warnings      []string       // what works but should not stay; one line each
 }
 
 // Endpoint is a configured endpoint with what its names stand for.
 type Endpoint struct {
 	*configv1.Endpoint
 	Vendor providers.Provider
-	Proofs []auth.Secret // one for each entry of secrets, in their order
+	Proofs auth.Proofs // every configured check; none only with allow_unauthenticated
 }
 
 // Hidden is a secret that is not an endpoint's. It prints as a mark; Reveal
@@ -54,6 +57,7 @@ func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 	for i, e := range m.Endpoints {
 		c.Endpoints = append(c.Endpoints, f.endpoint(i, e, needs.Vendors, c))
 	}
+	c.Trusted = f.networks(m.Ingest.TrustedProxies, "ingest", "trusted_proxies")
 	c.RedisPassword = f.hidden(&m.Redis.Password, m.Redis.PasswordFile, fieldPath("redis", "password_file"), c)
 	c.Pepper = f.hidden(&m.Dedupe.Pepper, m.Dedupe.PepperFile, fieldPath("dedupe", "pepper_file"), c)
 	if n := len(c.Pepper.value); n > 0 && n < auth.MinSecret {
@@ -72,7 +76,7 @@ func (f *file) required(m *configv1.Config, needs Needs) {
 		f.add(fieldPath("ingest", "listen"), "is not set; `ingest` and `all` need an address to listen on, such as 127.0.0.1:8080")
 	}
 	if needs.Ingest && len(m.Endpoints) == 0 {
-		f.add(fieldPath("endpoints"), "there is none; `ingest` and `all` need at least one, with name, provider, environment and secrets")
+		f.add(fieldPath("endpoints"), "there is none; `ingest` and `all` need at least one, with name, provider, environment and what proves its sender")
 	}
 }
 
@@ -87,30 +91,8 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, vendors []providers.Provide
 	if err := sink.CheckSizes(int64(e.MaxBodyBytes), c.File.Kafka.MaxMessageBytes); err != nil {
 		f.add(fieldPath("endpoints", i, "max_body_bytes"), err.Error())
 	}
-	for j, s := range e.Secrets {
-		at := fieldPath("endpoints", i, "secrets", j, "value")
-		if s.File != "" {
-			at = fieldPath("endpoints", i, "secrets", j, "file")
-		}
-		if proof, ok := f.secret(s, at, c); ok {
-			out.Proofs = append(out.Proofs, proof)
-		}
-	}
+	out.Proofs = f.proofs(i, e, out.Vendor, c)
 	return out
-}
-
-func (f *file) secret(s *configv1.Secret, at []*validate.FieldPathElement, c *Config) (auth.Secret, bool) {
-	before := len(f.problems)
-	value := f.hidden(&s.Value, s.File, at, c)
-	if len(f.problems) > before {
-		return auth.Secret{}, false
-	}
-	proof, err := auth.NewSecret(s.Id, value.value, instant(s.NotBefore), instant(s.NotAfter))
-	if err != nil {
-		f.add(at, strings.TrimPrefix(err.Error(), "auth: "))
-		return auth.Secret{}, false
-	}
-	return proof, true
 }
 
 // hidden takes a secret out of the message, or reads its file.

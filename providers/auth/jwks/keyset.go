@@ -37,7 +37,6 @@ type Options struct {
 	URL             string
 	Every, MaxStale time.Duration
 	Wait            time.Duration // negative: nobody waits
-	Logger          *slog.Logger  // nil: nothing is logged
 	Client          *http.Client  // nil: one of its own; tests hand in theirs
 }
 
@@ -65,9 +64,6 @@ func New(o Options) (*KeySet, error) {
 	orDefault(&o.Every, DefaultEvery)
 	orDefault(&o.MaxStale, DefaultMaxStale)
 	orDefault(&o.Wait, DefaultWait)
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
 	if o.Client == nil {
 		o.Client = newClient()
 	}
@@ -150,10 +146,10 @@ func (k *KeySet) judge(id string) (key auth.Key, final bool, err error) {
 }
 
 // Run fetches at once, then as often as Options say, and when a key is missed,
-// until ctx ends.
-func (k *KeySet) Run(ctx context.Context) {
+// until ctx ends. It may be called once.
+func (k *KeySet) Run(ctx context.Context, log *slog.Logger) {
 	for {
-		k.refresh(ctx)
+		k.refresh(ctx, log)
 		timer := time.NewTimer(k.pause())
 		select {
 		case <-ctx.Done():
@@ -180,7 +176,7 @@ func (k *KeySet) pause() time.Duration {
 	return min(RefreshWindow, k.options.Every)
 }
 
-func (k *KeySet) refresh(ctx context.Context) {
+func (k *KeySet) refresh(ctx context.Context, log *slog.Logger) {
 	k.mu.Lock()
 	k.fetching = true
 	k.mu.Unlock()
@@ -190,7 +186,7 @@ func (k *KeySet) refresh(ctx context.Context) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.note(err)
+	k.note(err, log)
 	if err == nil {
 		k.keys, k.fetched = keys, time.Now()
 	}
@@ -205,13 +201,13 @@ func (k *KeySet) refresh(ctx context.Context) {
 }
 
 // note logs when fetching begins to fail and when it works again.
-func (k *KeySet) note(err error) {
+func (k *KeySet) note(err error, log *slog.Logger) {
 	switch {
 	case err != nil && (k.failure == nil || k.attempted == 0):
-		k.options.Logger.Warn("a key set cannot be fetched; its last state is used as long as it may be, tokens with other keys are answered 503",
+		log.Warn("a key set cannot be fetched; its last state is used as long as it may be, tokens with other keys are answered 503",
 			"url", k.options.URL, "error", err, "keys", len(k.keys))
 	case err == nil && k.failure != nil:
-		k.options.Logger.Info("a key set can be fetched again", "url", k.options.URL)
+		log.Info("a key set can be fetched again", "url", k.options.URL)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -64,7 +65,7 @@ func set(t testing.TB, ids ...string) []byte {
 }
 
 // start runs a set in the bubble of the test, which must be one of synctest.
-func start(t *testing.T, v *vendor, o Options) *KeySet {
+func start(t *testing.T, v *vendor, o Options, log io.Writer) *KeySet {
 	t.Helper()
 	o.URL, o.Client = "https://vendor.invalid/jwks.json", &http.Client{Transport: v}
 	k, err := New(o)
@@ -73,7 +74,7 @@ func start(t *testing.T, v *vendor, o Options) *KeySet {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { k.Run(ctx); close(ended) }()
+	go func() { k.Run(ctx, slog.New(slog.NewTextHandler(log, nil))); close(ended) }()
 	t.Cleanup(func() { cancel(); <-ended })
 	synctest.Wait()
 	return k
@@ -91,7 +92,7 @@ var bubbleStart = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 func TestUnknownKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{set: set(t, "one"), status: 200}
-		k := start(t, v, Options{})
+		k := start(t, v, Options{}, io.Discard)
 		expect(t, k, "one", nil)
 		expect(t, k, "two", auth.ErrMismatch) // the set is fresh: there is no such key
 		if n := v.count(); n != 1 {
@@ -111,7 +112,7 @@ func TestUnknownKey(t *testing.T) {
 func TestRotation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{set: set(t, "one"), status: 200}
-		k := start(t, v, Options{})
+		k := start(t, v, Options{}, io.Discard)
 		v.now(func(v *vendor) { v.set = set(t, "two") })
 		time.Sleep(RefreshWindow)
 		expect(t, k, "two", nil)
@@ -131,7 +132,7 @@ func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{set: set(t, "one"), status: 200}
 		var log bytes.Buffer
-		k := start(t, v, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		k := start(t, v, Options{}, &log)
 		for name, bad := range map[string]func(*vendor){
 			"error":    func(v *vendor) { v.status = 500 },
 			"redirect": func(v *vendor) { v.status = 302 },
@@ -170,7 +171,7 @@ func TestOutage(t *testing.T) {
 func TestFirstFetchFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{set: set(t, "one"), status: 500}
-		k := start(t, v, Options{})
+		k := start(t, v, Options{}, io.Discard)
 		expect(t, k, "one", auth.ErrUndecided)
 		v.now(func(v *vendor) { v.status = 200 })
 		time.Sleep(3 * time.Second)
@@ -188,7 +189,7 @@ func TestFlood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				v := &vendor{set: set(t, "one"), status: 200}
-				k := start(t, v, Options{Every: time.Hour})
+				k := start(t, v, Options{Every: time.Hour}, io.Discard)
 				v.now(change)
 				for second := range 120 {
 					for i := range 100 {
@@ -199,12 +200,15 @@ func TestFlood(t *testing.T) {
 					expect(t, k, "one", nil)
 					time.Sleep(time.Second)
 				}
-				for i := 1; i < len(v.fetches); i++ {
-					if apart := v.fetches[i].Sub(v.fetches[i-1]); apart < RefreshWindow {
+				v.mu.Lock()
+				fetches := slices.Clone(v.fetches)
+				v.mu.Unlock()
+				for i := 1; i < len(fetches); i++ {
+					if apart := fetches[i].Sub(fetches[i-1]); apart < RefreshWindow {
 						t.Errorf("two fetches are %s apart", apart)
 					}
 				}
-				if n := v.count(); n < 4 || n > 5 {
+				if n := len(fetches); n < 4 || n > 5 {
 					t.Errorf("%d fetches in 120 s, want 4 or 5", n)
 				}
 			})
@@ -216,7 +220,7 @@ func TestFlood(t *testing.T) {
 func TestWaitingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{set: set(t, "one"), status: 200}
-		k := start(t, v, Options{})
+		k := start(t, v, Options{}, io.Discard)
 		time.Sleep(RefreshWindow)
 		v.now(func(v *vendor) { v.hang = true })
 		began := time.Now()

@@ -149,6 +149,59 @@ func (Safety) EnumDescriptor() ([]byte, []int) {
 	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
+// TlsVersion is a version of TLS.
+type TlsVersion int32
+
+const (
+	// The default, TLS_VERSION_1_2.
+	TlsVersion_TLS_VERSION_UNSPECIFIED TlsVersion = 0
+	// TLS 1.2.
+	TlsVersion_TLS_VERSION_1_2 TlsVersion = 1
+	// TLS 1.3.
+	TlsVersion_TLS_VERSION_1_3 TlsVersion = 2
+)
+
+// Enum value maps for TlsVersion.
+var (
+	TlsVersion_name = map[int32]string{
+		0: "TLS_VERSION_UNSPECIFIED",
+		1: "TLS_VERSION_1_2",
+		2: "TLS_VERSION_1_3",
+	}
+	TlsVersion_value = map[string]int32{
+		"TLS_VERSION_UNSPECIFIED": 0,
+		"TLS_VERSION_1_2":         1,
+		"TLS_VERSION_1_3":         2,
+	}
+)
+
+func (x TlsVersion) Enum() *TlsVersion {
+	p := new(TlsVersion)
+	*p = x
+	return p
+}
+
+func (x TlsVersion) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TlsVersion) Descriptor() protoreflect.EnumDescriptor {
+	return file_kycbridge_config_v1_config_proto_enumTypes[2].Descriptor()
+}
+
+func (TlsVersion) Type() protoreflect.EnumType {
+	return &file_kycbridge_config_v1_config_proto_enumTypes[2]
+}
+
+func (x TlsVersion) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TlsVersion.Descriptor instead.
+func (TlsVersion) EnumDescriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
 // Config is the whole file.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -597,8 +650,15 @@ type Ingest struct {
 	// answers 503, since an empty rotation answers what kycbridge does not
 	// control. Default false.
 	UnreadyWhileKafkaAway bool `protobuf:"varint,10,opt,name=unready_while_kafka_away,json=unreadyWhileKafkaAway,proto3" json:"unready_while_kafka_away,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	// HTTPS. Default: plain HTTP, for a proxy in front that speaks HTTPS to
+	// vendors.
+	Tls *Tls `protobuf:"bytes,20,opt,name=tls,proto3" json:"tls,omitempty"`
+	// Proxies in front, as networks such as "10.0.0.0/8". From them, and only from
+	// them, X-Forwarded-For says where a request came from; allow_from of an
+	// endpoint is about that address. Default: none.
+	TrustedProxies []string `protobuf:"bytes,21,rep,name=trusted_proxies,json=trustedProxies,proto3" json:"trusted_proxies,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Ingest) Reset() {
@@ -701,6 +761,86 @@ func (x *Ingest) GetUnreadyWhileKafkaAway() bool {
 	return false
 }
 
+func (x *Ingest) GetTls() *Tls {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Ingest) GetTrustedProxies() []string {
+	if x != nil {
+		return x.TrustedProxies
+	}
+	return nil
+}
+
+// Tls is HTTPS for the address that vendors post to. Files are read again when
+// they change; a pair that cannot be used then is reported, and the one before
+// stays.
+type Tls struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// File with the certificate and those above it, in PEM. Required.
+	CertificateFile string `protobuf:"bytes,1,opt,name=certificate_file,json=certificateFile,proto3" json:"certificate_file,omitempty"`
+	// File with the private key, in PEM. Required.
+	KeyFile string `protobuf:"bytes,2,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
+	// Lowest version spoken. Default TLS_VERSION_1_2.
+	MinVersion    TlsVersion `protobuf:"varint,3,opt,name=min_version,json=minVersion,proto3,enum=kycbridge.config.v1.TlsVersion" json:"min_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Tls) Reset() {
+	*x = Tls{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tls) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tls) ProtoMessage() {}
+
+func (x *Tls) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Tls.ProtoReflect.Descriptor instead.
+func (*Tls) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Tls) GetCertificateFile() string {
+	if x != nil {
+		return x.CertificateFile
+	}
+	return ""
+}
+
+func (x *Tls) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *Tls) GetMinVersion() TlsVersion {
+	if x != nil {
+		return x.MinVersion
+	}
+	return TlsVersion_TLS_VERSION_UNSPECIFIED
+}
+
 // Normalize is the set of workers that turn deliveries into events.
 type Normalize struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -723,7 +863,7 @@ type Normalize struct {
 
 func (x *Normalize) Reset() {
 	*x = Normalize{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +875,7 @@ func (x *Normalize) String() string {
 func (*Normalize) ProtoMessage() {}
 
 func (x *Normalize) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +888,7 @@ func (x *Normalize) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Normalize.ProtoReflect.Descriptor instead.
 func (*Normalize) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Normalize) GetSlots() int32 {
@@ -819,7 +959,7 @@ type Dedupe struct {
 
 func (x *Dedupe) Reset() {
 	*x = Dedupe{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +971,7 @@ func (x *Dedupe) String() string {
 func (*Dedupe) ProtoMessage() {}
 
 func (x *Dedupe) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +984,7 @@ func (x *Dedupe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dedupe.ProtoReflect.Descriptor instead.
 func (*Dedupe) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Dedupe) GetTtl() *durationpb.Duration {
@@ -893,7 +1033,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -905,7 +1045,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -918,7 +1058,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Admin) GetListen() string {
@@ -928,7 +1068,10 @@ func (x *Admin) GetListen() string {
 	return ""
 }
 
-// Endpoint is one address that a vendor posts to: `POST /hooks/NAME`.
+// Endpoint is one address that a vendor posts to: `POST /hooks/NAME`. Its sender
+// is proved by everything that is configured here, each of it: secrets, basic,
+// bearer, headers, path_tokens, jwt and allow_from. Which of them a vendor can
+// do is the vendor's; an endpoint needs at least one beside allow_from.
 type Endpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in the address. Part of every key and event id: renaming it starts a
@@ -941,18 +1084,39 @@ type Endpoint struct {
 	// ENVIRONMENT_LIVE or ENVIRONMENT_SANDBOX: whether real customers are behind
 	// it. Required.
 	Environment v1.Environment `protobuf:"varint,4,opt,name=environment,proto3,enum=kyc.v1.Environment" json:"environment,omitempty"`
-	// What the vendor proves itself with. Several are valid side by side while a
-	// secret is replaced. Required, 1 to 8.
+	// Secrets of the vendor's own signature, for vendors that sign with a shared
+	// secret. Several are valid side by side while one is replaced, here as in
+	// every list of secrets below. At most 8.
 	Secrets []*Secret `protobuf:"bytes,5,rep,name=secrets,proto3" json:"secrets,omitempty"`
 	// Largest request body in bytes. Default: ingest.max_body_bytes.
-	MaxBodyBytes  int32 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MaxBodyBytes int32 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
+	// HTTP Basic. A secret's value is "user:password", the password at least 8
+	// bytes.
+	Basic []*Secret `protobuf:"bytes,10,rep,name=basic,proto3" json:"basic,omitempty"`
+	// A bearer token in the header Authorization.
+	Bearer []*Secret `protobuf:"bytes,11,rep,name=bearer,proto3" json:"bearer,omitempty"`
+	// Headers that the vendor was told to send. All of them must be there.
+	Headers []*HeaderProof `protobuf:"bytes,12,rep,name=headers,proto3" json:"headers,omitempty"`
+	// The last part of the address, which then is `POST /hooks/NAME/TOKEN`, as
+	// long and random as a password. Letters, digits, '-', '.', '_' and '~'.
+	PathTokens []*Secret `protobuf:"bytes,13,rep,name=path_tokens,json=pathTokens,proto3" json:"path_tokens,omitempty"`
+	// A token that the vendor signs with a key of its own.
+	Jwt *Jwt `protobuf:"bytes,14,opt,name=jwt,proto3" json:"jwt,omitempty"`
+	// Networks that the vendor sends from, such as "192.0.2.0/24"; others are
+	// answered 403. Only beside one of the above: an address proves nobody.
+	// Default: any.
+	AllowFrom []string `protobuf:"bytes,15,rep,name=allow_from,json=allowFrom,proto3" json:"allow_from,omitempty"`
+	// Take deliveries from anybody who knows the address, without any proof. Said
+	// at every start and in metrics. Only where nothing else is configured.
+	// Default false.
+	AllowUnauthenticated bool `protobuf:"varint,16,opt,name=allow_unauthenticated,json=allowUnauthenticated,proto3" json:"allow_unauthenticated,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -964,7 +1128,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -977,7 +1141,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Endpoint) GetName() string {
@@ -1022,6 +1186,211 @@ func (x *Endpoint) GetMaxBodyBytes() int32 {
 	return 0
 }
 
+func (x *Endpoint) GetBasic() []*Secret {
+	if x != nil {
+		return x.Basic
+	}
+	return nil
+}
+
+func (x *Endpoint) GetBearer() []*Secret {
+	if x != nil {
+		return x.Bearer
+	}
+	return nil
+}
+
+func (x *Endpoint) GetHeaders() []*HeaderProof {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *Endpoint) GetPathTokens() []*Secret {
+	if x != nil {
+		return x.PathTokens
+	}
+	return nil
+}
+
+func (x *Endpoint) GetJwt() *Jwt {
+	if x != nil {
+		return x.Jwt
+	}
+	return nil
+}
+
+func (x *Endpoint) GetAllowFrom() []string {
+	if x != nil {
+		return x.AllowFrom
+	}
+	return nil
+}
+
+func (x *Endpoint) GetAllowUnauthenticated() bool {
+	if x != nil {
+		return x.AllowUnauthenticated
+	}
+	return false
+}
+
+// HeaderProof is a header with a secret as its whole value.
+type HeaderProof struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the header. Required.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its values. Required, 1 to 8.
+	Secrets       []*Secret `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeaderProof) Reset() {
+	*x = HeaderProof{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeaderProof) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeaderProof) ProtoMessage() {}
+
+func (x *HeaderProof) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeaderProof.ProtoReflect.Descriptor instead.
+func (*HeaderProof) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *HeaderProof) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HeaderProof) GetSecrets() []*Secret {
+	if x != nil {
+		return x.Secrets
+	}
+	return nil
+}
+
+// Jwt is a token that the vendor signs: jwks_url or jwks_file, exactly one.
+type Jwt struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the vendor publishes its keys; https, or http on this machine. Fetched
+	// in the background.
+	JwksUrl string `protobuf:"bytes,1,opt,name=jwks_url,json=jwksUrl,proto3" json:"jwks_url,omitempty"`
+	// File with the keys (a JWK Set), instead of jwks_url. Read at start.
+	JwksFile string `protobuf:"bytes,2,opt,name=jwks_file,json=jwksFile,proto3" json:"jwks_file,omitempty"`
+	// The claim iss, exactly. Required.
+	Issuer string `protobuf:"bytes,3,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The claim aud, exactly, or one of its items. Required.
+	Audience string `protobuf:"bytes,4,opt,name=audience,proto3" json:"audience,omitempty"`
+	// Header that holds the token. Default: the body is the token.
+	Header string `protobuf:"bytes,5,opt,name=header,proto3" json:"header,omitempty"`
+	// RS256, PS256 or ES256. Default: RS256 alone.
+	Algorithms []string `protobuf:"bytes,6,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
+	// How far the clocks may be apart. Default 30s.
+	Leeway        *durationpb.Duration `protobuf:"bytes,7,opt,name=leeway,proto3" json:"leeway,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Jwt) Reset() {
+	*x = Jwt{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Jwt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Jwt) ProtoMessage() {}
+
+func (x *Jwt) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Jwt.ProtoReflect.Descriptor instead.
+func (*Jwt) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Jwt) GetJwksUrl() string {
+	if x != nil {
+		return x.JwksUrl
+	}
+	return ""
+}
+
+func (x *Jwt) GetJwksFile() string {
+	if x != nil {
+		return x.JwksFile
+	}
+	return ""
+}
+
+func (x *Jwt) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Jwt) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *Jwt) GetHeader() string {
+	if x != nil {
+		return x.Header
+	}
+	return ""
+}
+
+func (x *Jwt) GetAlgorithms() []string {
+	if x != nil {
+		return x.Algorithms
+	}
+	return nil
+}
+
+func (x *Jwt) GetLeeway() *durationpb.Duration {
+	if x != nil {
+		return x.Leeway
+	}
+	return nil
+}
+
 // Secret is one shared secret of an endpoint: value or file, exactly one.
 type Secret struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1043,7 +1412,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1055,7 +1424,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1068,7 +1437,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Secret) GetId() string {
@@ -1158,7 +1527,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x14dispositionRetention\x12X\n" +
 	"\x14deadletter_retention\x18\b \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x13deadletterRetention:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
-	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\xb0\v\n" +
+	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\x96\f\n" +
 	"\x06Ingest\x12\x96\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB~\xbaH{\xba\x01x\n" +
 	"\ringest.listen\x122must be host:port or :port, such as 127.0.0.1:8080\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\x12\xc2\x01\n" +
@@ -1180,8 +1549,17 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\vretry_after\x18\t \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x03\b\x90\x1c2\x02\b\x01R\n" +
 	"retryAfter\x127\n" +
 	"\x18unready_while_kafka_away\x18\n" +
-	" \x01(\bR\x15unreadyWhileKafkaAway:\x8a\x02\xbaH\x86\x02\x1a\x83\x02\n" +
-	"\x1cingest.header_before_request\x12Sread_header_timeout (default 5s) must not be longer than read_timeout (default 15s)\x1a\x8d\x01(has(this.read_header_timeout) ? this.read_header_timeout : duration('5s')) <= (has(this.read_timeout) ? this.read_timeout : duration('15s'))\"\x84\a\n" +
+	" \x01(\bR\x15unreadyWhileKafkaAway\x12*\n" +
+	"\x03tls\x18\x14 \x01(\v2\x18.kycbridge.config.v1.TlsR\x03tls\x128\n" +
+	"\x0ftrusted_proxies\x18\x15 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\xe8\a\"\x04r\x02\x18@R\x0etrustedProxies:\x8a\x02\xbaH\x86\x02\x1a\x83\x02\n" +
+	"\x1cingest.header_before_request\x12Sread_header_timeout (default 5s) must not be longer than read_timeout (default 15s)\x1a\x8d\x01(has(this.read_header_timeout) ? this.read_header_timeout : duration('5s')) <= (has(this.read_timeout) ? this.read_timeout : duration('15s'))\"\xa5\x01\n" +
+	"\x03Tls\x125\n" +
+	"\x10certificate_file\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x0fcertificateFile\x12%\n" +
+	"\bkey_file\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\akeyFile\x12@\n" +
+	"\vmin_version\x18\x03 \x01(\x0e2\x1f.kycbridge.config.v1.TlsVersionR\n" +
+	"minVersion\"\x84\a\n" +
 	"\tNormalize\x12s\n" +
 	"\x05slots\x18\x01 \x01(\x05B]\xbaHZ\xba\x01W\n" +
 	"\x0fnormalize.slots\x12*must be 0 (default 2) or between 1 and 256\x1a\x18this >= 0 && this <= 256R\x05slots\x12\x90\x01\n" +
@@ -1207,7 +1585,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x11dedupe.one_pepper\x12#set pepper or pepper_file, not both\x1a+this.pepper == '' || this.pepper_file == ''\"\x9f\x01\n" +
 	"\x05Admin\x12\x95\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB}\xbaHz\xba\x01w\n" +
-	"\fadmin.listen\x122must be host:port or :port, such as 127.0.0.1:9090\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\"\xd0\b\n" +
+	"\fadmin.listen\x122must be host:port or :port, such as 127.0.0.1:9090\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\"\x83\f\n" +
 	"\bEndpoint\x12~\n" +
 	"\x04name\x18\x01 \x01(\tBj\xbaHg\xba\x01d\n" +
 	"\rendpoint.name\x120must have 1 to 63 characters of a-z, 0-9 and '-'\x1a!this.matches('^[a-z0-9-]{1,63}$')R\x04name\x12\x9f\x01\n" +
@@ -1216,12 +1594,39 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x06tenant\x18\x03 \x01(\tB\xbc\x01\xbaH\xb8\x01\xba\x01\xb4\x01\n" +
 	"\x0fendpoint.tenant\x12`must have 1 to 63 characters of A-Z, a-z, 0-9, '.', '_' and '-' and begin with a letter or digit\x1a?this == '' || this.matches('^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$')R\x06tenant\x12\x9c\x01\n" +
 	"\venvironment\x18\x04 \x01(\x0e2\x13.kyc.v1.EnvironmentBe\xbaHb\xba\x01_\n" +
-	"\x14endpoint.environment\x12/must be ENVIRONMENT_LIVE or ENVIRONMENT_SANDBOX\x1a\x16this == 1 || this == 2R\venvironment\x12A\n" +
-	"\asecrets\x18\x05 \x03(\v2\x1b.kycbridge.config.v1.SecretB\n" +
-	"\xbaH\a\x92\x01\x04\b\x01\x10\bR\asecrets\x12\xd3\x01\n" +
+	"\x14endpoint.environment\x12/must be ENVIRONMENT_LIVE or ENVIRONMENT_SANDBOX\x1a\x16this == 1 || this == 2R\venvironment\x12?\n" +
+	"\asecrets\x18\x05 \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\asecrets\x12\xd3\x01\n" +
 	"\x0emax_body_bytes\x18\x06 \x01(\x05B\xac\x01\xbaH\xa8\x01\xba\x01\xa4\x01\n" +
-	"\x17endpoint.max_body_bytes\x12Xmust be 0 (default: ingest.max_body_bytes) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\fmaxBodyBytes:\x91\x01\xbaH\x8d\x01\x1a\x8a\x01\n" +
-	"\x1aendpoint.secret_ids_unique\x12Htwo secrets of the endpoint have the same id; every secret needs its own\x1a\"this.secrets.map(s, s.id).unique()\"\x8e\x06\n" +
+	"\x17endpoint.max_body_bytes\x12Xmust be 0 (default: ingest.max_body_bytes) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\fmaxBodyBytes\x12;\n" +
+	"\x05basic\x18\n" +
+	" \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\x05basic\x12=\n" +
+	"\x06bearer\x18\v \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\x06bearer\x12D\n" +
+	"\aheaders\x18\f \x03(\v2 .kycbridge.config.v1.HeaderProofB\b\xbaH\x05\x92\x01\x02\x10\bR\aheaders\x12F\n" +
+	"\vpath_tokens\x18\r \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\n" +
+	"pathTokens\x12*\n" +
+	"\x03jwt\x18\x0e \x01(\v2\x18.kycbridge.config.v1.JwtR\x03jwt\x12.\n" +
+	"\n" +
+	"allow_from\x18\x0f \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\xe8\a\"\x04r\x02\x18@R\tallowFrom\x123\n" +
+	"\x15allow_unauthenticated\x18\x10 \x01(\bR\x14allowUnauthenticated:\xab\x01\xbaH\xa7\x01\x1a\xa4\x01\n" +
+	"\x17endpoint.headers_unique\x12Vtwo entries of headers have the same name; put the secrets of one header into one list\x1a1this.headers.map(h, h.name.lowerAscii()).unique()\"\xf9\x01\n" +
+	"\vHeaderProof\x12\xa6\x01\n" +
+	"\x04name\x18\x01 \x01(\tB\x91\x01\xbaH\x8d\x01\xba\x01\x89\x01\n" +
+	"\x11header_proof.name\x12Mmust be the name of a header, such as X-Auth-Token, of at most 128 characters\x1a%this.matches('^[A-Za-z0-9-]{1,128}$')R\x04name\x12A\n" +
+	"\asecrets\x18\x02 \x03(\v2\x1b.kycbridge.config.v1.SecretB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10\bR\asecrets\"\xbd\x03\n" +
+	"\x03Jwt\x12#\n" +
+	"\bjwks_url\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\ajwksUrl\x12%\n" +
+	"\tjwks_file\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bjwksFile\x12\"\n" +
+	"\x06issuer\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x10R\x06issuer\x12&\n" +
+	"\baudience\x18\x04 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x10R\baudience\x12 \n" +
+	"\x06header\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06header\x12?\n" +
+	"\n" +
+	"algorithms\x18\x06 \x03(\tB\x1f\xbaH\x1c\x92\x01\x19\"\x17r\x15R\x05RS256R\x05PS256R\x05ES256R\n" +
+	"algorithms\x12?\n" +
+	"\x06leeway\x18\a \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b<2\x00R\x06leeway:z\xbaHw\x1au\n" +
+	"\x0fjwt.url_or_file\x121exactly one of jwks_url and jwks_file must be set\x1a/(this.jwks_url != '') != (this.jwks_file != '')\"\x8e\x06\n" +
 	"\x06Secret\x12v\n" +
 	"\x02id\x18\x01 \x01(\tBf\xbaHc\xba\x01`\n" +
 	"\tsecret.id\x120must have 1 to 32 characters of a-z, 0-9 and '-'\x1a!this.matches('^[a-z0-9-]{1,32}$')R\x02id\x12\xbf\x01\n" +
@@ -1243,7 +1648,12 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x06Safety\x12\x16\n" +
 	"\x12SAFETY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSAFETY_REFUSE\x10\x01\x12\x0f\n" +
-	"\vSAFETY_WARN\x10\x02Bv\n" +
+	"\vSAFETY_WARN\x10\x02*S\n" +
+	"\n" +
+	"TlsVersion\x12\x1b\n" +
+	"\x17TLS_VERSION_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fTLS_VERSION_1_2\x10\x01\x12\x13\n" +
+	"\x0fTLS_VERSION_1_3\x10\x02Bv\n" +
 	"\x17com.kycbridge.config.v1P\x01ZCgithub.com/kycbridge/kycbridge/schemas/kycbridge/config/v1;configv1\xaa\x02\x13Kycbridge.Config.V1b\x06proto3"
 
 var (
@@ -1258,62 +1668,75 @@ func file_kycbridge_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_kycbridge_config_v1_config_proto_rawDescData
 }
 
-var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(Compression)(0),              // 0: kycbridge.config.v1.Compression
 	(Safety)(0),                   // 1: kycbridge.config.v1.Safety
-	(*Config)(nil),                // 2: kycbridge.config.v1.Config
-	(*Kafka)(nil),                 // 3: kycbridge.config.v1.Kafka
-	(*Redis)(nil),                 // 4: kycbridge.config.v1.Redis
-	(*Topics)(nil),                // 5: kycbridge.config.v1.Topics
-	(*Ingest)(nil),                // 6: kycbridge.config.v1.Ingest
-	(*Normalize)(nil),             // 7: kycbridge.config.v1.Normalize
-	(*Dedupe)(nil),                // 8: kycbridge.config.v1.Dedupe
-	(*Admin)(nil),                 // 9: kycbridge.config.v1.Admin
-	(*Endpoint)(nil),              // 10: kycbridge.config.v1.Endpoint
-	(*Secret)(nil),                // 11: kycbridge.config.v1.Secret
-	(*durationpb.Duration)(nil),   // 12: google.protobuf.Duration
-	(v1.Environment)(0),           // 13: kyc.v1.Environment
-	(*timestamppb.Timestamp)(nil), // 14: google.protobuf.Timestamp
+	(TlsVersion)(0),               // 2: kycbridge.config.v1.TlsVersion
+	(*Config)(nil),                // 3: kycbridge.config.v1.Config
+	(*Kafka)(nil),                 // 4: kycbridge.config.v1.Kafka
+	(*Redis)(nil),                 // 5: kycbridge.config.v1.Redis
+	(*Topics)(nil),                // 6: kycbridge.config.v1.Topics
+	(*Ingest)(nil),                // 7: kycbridge.config.v1.Ingest
+	(*Tls)(nil),                   // 8: kycbridge.config.v1.Tls
+	(*Normalize)(nil),             // 9: kycbridge.config.v1.Normalize
+	(*Dedupe)(nil),                // 10: kycbridge.config.v1.Dedupe
+	(*Admin)(nil),                 // 11: kycbridge.config.v1.Admin
+	(*Endpoint)(nil),              // 12: kycbridge.config.v1.Endpoint
+	(*HeaderProof)(nil),           // 13: kycbridge.config.v1.HeaderProof
+	(*Jwt)(nil),                   // 14: kycbridge.config.v1.Jwt
+	(*Secret)(nil),                // 15: kycbridge.config.v1.Secret
+	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(v1.Environment)(0),           // 17: kyc.v1.Environment
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
 }
 var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
-	3,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
-	4,  // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
-	5,  // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
-	6,  // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
-	7,  // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
-	8,  // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
-	9,  // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
-	10, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
+	4,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
+	5,  // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
+	6,  // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
+	7,  // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
+	9,  // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
+	10, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
+	11, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
+	12, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
 	0,  // 8: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
 	0,  // 9: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
 	1,  // 10: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
-	12, // 11: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
-	12, // 12: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
-	12, // 13: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
-	12, // 14: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
-	12, // 15: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
-	12, // 16: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
-	12, // 17: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
-	12, // 18: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
-	12, // 19: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
-	12, // 20: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
-	12, // 21: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
-	12, // 22: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
-	12, // 23: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
-	12, // 24: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
-	12, // 25: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
-	12, // 26: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
-	13, // 27: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
-	11, // 28: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
-	14, // 29: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
-	14, // 30: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
-	31, // [31:31] is the sub-list for method output_type
-	31, // [31:31] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	16, // 11: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
+	16, // 12: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
+	16, // 13: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
+	16, // 14: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
+	16, // 15: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
+	16, // 16: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
+	16, // 17: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
+	16, // 18: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
+	16, // 19: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
+	8,  // 20: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
+	2,  // 21: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
+	16, // 22: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
+	16, // 23: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
+	16, // 24: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
+	16, // 25: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
+	16, // 26: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
+	16, // 27: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
+	16, // 28: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
+	17, // 29: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
+	15, // 30: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
+	15, // 31: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
+	15, // 32: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
+	13, // 33: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
+	15, // 34: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
+	14, // 35: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
+	15, // 36: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
+	16, // 37: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
+	18, // 38: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
+	18, // 39: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_kycbridge_config_v1_config_proto_init() }
@@ -1326,8 +1749,8 @@ func file_kycbridge_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kycbridge_config_v1_config_proto_rawDesc), len(file_kycbridge_config_v1_config_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   10,
+			NumEnums:      3,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+// TestProofs: what the file says is what is checked, in a fixed order, and two
+// endpoints whose keys are at one address share them.
+func TestProofs(t *testing.T) {
+	c, err := Load("testdata/good/proofs.yaml", environment(t), everything())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{
+		"basic [user] bearer [token token-next] headers [header-a] headers [header-b] path_tokens [address] jwt [] allow_from []",
+		"jwt []",
+	} {
+		var got []string
+		for _, p := range c.Endpoints[i].Proofs {
+			var ids []string
+			for _, s := range p.Secrets {
+				ids = append(ids, s.ID)
+			}
+			got = append(got, fmt.Sprint(auth.Kind(p.Scheme), " ", ids))
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("endpoint %d checks %s, want %s", i, got, want)
+		}
+	}
+	body, header := c.Endpoints[0].Proofs[5].Scheme.(auth.JWT), c.Endpoints[1].Proofs[0].Scheme.(auth.JWT)
+	if len(c.KeySets) != 1 || body.Keys != auth.Keys(c.KeySets[0]) || header.Keys != body.Keys {
+		t.Errorf("there are %d key sets, want one that both endpoints share", len(c.KeySets))
+	}
+	if body.Header != "" || header.Header != "X-Token" || body.Leeway != defaultLeeway || header.Leeway != 0 || body.Issuer == "" || len(body.Algorithms) != 2 {
+		t.Errorf("tokens are %+v and %+v", body, header)
+	}
+	if other := c.Endpoints[0].Proofs[3].Scheme.(auth.Header); other.Name != "X-Other" {
+		t.Errorf("the second header is %q", other.Name)
+	}
+	if got := fmt.Sprint(c.Trusted); got != "[10.0.0.0/8 ::1/128]" {
+		t.Errorf("trusted proxies are %s", got)
+	}
+}
+
+// TestAllowUnauthenticated: an endpoint without proof starts with a word for it
+// and a warning, an address list beside it or not.
+func TestAllowUnauthenticated(t *testing.T) {
+	data := read(t, "testdata/bad/proof_none.yaml") + "    allow_unauthenticated: true\n"
+	for _, data := range []string{data, data + "    allow_from: [\"192.0.2.0/24\"]\n"} {
+		c, err := Parse("x.yaml", []byte(data), environment(t), everything())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(c.Warnings, "\n"); !strings.Contains(got, `endpoint "one" takes deliveries without any proof`) || c.Endpoints[0].Proofs.Prove() {
+			t.Errorf("warnings are %q", got)
+		}
+	}
+}
