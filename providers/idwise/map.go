@@ -1,0 +1,126 @@
+package idwise
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// reading is one delivery while it is mapped.
+type reading struct {
+	*providers.Notice
+	body    *providers.Value
+	object  *providers.Value // what the vendor's API answered; nil without it
+	subject *kycv1.Subject
+	verdict verdict
+	providers.Mapping
+}
+
+var topFields = providers.Fields{"event": true, "body": true}
+
+// common are the fields of every body. The decisions stood in all of them once.
+var common = providers.Fields{
+	"eventId": true, "journeyId": true, "referenceNo": true,
+	"systemDecision": true, "manualDecision": true, "finalDecision": true,
+}
+
+// mapper checks what every event needs, then lets f add the events.
+func mapper(known providers.Fields, subject func(r *reading, id string) *kycv1.Subject, f func(r *reading) error) providers.MapFunc {
+	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
+		r := &reading{Notice: n, body: n.Doc.At("body"), object: fetched(d)}
+		name := subjectOf(n.MapAs)
+		id := r.body.At(name).ID()
+		if id == "" {
+			return providers.Mapping{}, &providers.Problem{
+				Field: "body." + name, Detail: "want a string of 1 to 256 characters", Err: providers.ErrInvalid,
+			}
+		}
+		r.subject = subject(r, id)
+		r.subject.CustomerReference = r.reference()
+		r.Unknown("", n.Doc, topFields)
+		r.Unknown("body.", r.body, common, known)
+		if err := r.decide(); err != nil {
+			return providers.Mapping{}, err
+		}
+		if err := f(r); err != nil {
+			return providers.Mapping{}, err
+		}
+		if r.object != nil {
+			r.Incomplete = false
+		}
+		return r.Mapping, nil
+	}
+}
+
+// journey maps an event about a journey.
+func journey(known providers.Fields, f func(r *reading) error) providers.MapFunc {
+	return mapper(known, func(r *reading, id string) *kycv1.Subject {
+		return &kycv1.Subject{SessionId: id, ClientId: field(r.object, "applicant", "applicant_id").ID()}
+	}, f)
+}
+
+// metadata is the metadata of an event about the delivery's subject. The vendor
+// gives no time of the event, so occurred_at stays unset.
+func (r *reading) metadata() *kycv1.EventMetadata {
+	return &kycv1.EventMetadata{
+		Subject: proto.CloneOf(r.subject),
+		FlowId:  r.flow(),
+		VendorAttributes: attributes(
+			"system_decision", known(r.words().system, systemWords),
+			"manual_decision", known(r.words().manual, manualWords),
+		),
+	}
+}
+
+// flow is the flow that the journey ran. The second name is the older one, the
+// third is how the vendor's page spells it.
+func (r *reading) flow() string {
+	for _, name := range []string{"flow_id", "journey_definition_id", "journey_definintion_id"} {
+		if id := field(r.object, name).ID(); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// maxReference is what subject.customer_reference holds, in bytes.
+const maxReference = 512
+
+// reference is the customer's own reference. Some put an e-mail address or a name
+// there: nothing with an @ or a blank leaves.
+func (r *reading) reference() string {
+	v := r.body.At("referenceNo")
+	if !v.Given() {
+		v = field(r.object, "reference_number")
+	}
+	s := v.Scalar()
+	if len(s) <= maxReference && providers.Word(s) != "" && !strings.ContainsAny(s, "@ \t\r\n\u00a0") && oneLine(s) {
+		return s
+	}
+	if v.Given() && s != "" {
+		r.Note("reference_no", "")
+	}
+	return ""
+}
+
+// oneLine reports whether s has no control characters.
+func oneLine(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool {
+		return c < ' ' || c >= 0x7f && c <= 0x9f || c == '\u2028' || c == '\u2029'
+	})
+}
+
+// attributes are further words and ids, as pairs of name and value; empty values
+// are left out.
+func attributes(pairs ...string) map[string]string {
+	out := make(map[string]string, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		if v := providers.Word(pairs[i+1]); v != "" {
+			out[pairs[i]] = v
+		}
+	}
+	return out
+}

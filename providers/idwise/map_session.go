@@ -1,0 +1,94 @@
+package idwise
+
+import (
+	"slices"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// completed is the end of processing: the first, one after a renewal or a
+// resubmission, or one that a reviewer's decision caused. In the last case the
+// vendor's sample shows only the system's word, so the API knows more.
+func completed(r *reading) error {
+	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, "")
+	r.addBlocks()
+	return nil
+}
+
+// updated says that an ended journey's decision changed, and why. More actions
+// than those known are announced; they change the decision as well.
+func updated(r *reading) error {
+	action := wordOf(r.body.At("action"))
+	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, action.text)
+	source, known := actions.Of(action.text)
+	if action.given && !known {
+		r.Note("action", action.text)
+	}
+	if isAML(action) {
+		r.addAmlUpdate(source, action)
+	}
+	return nil
+}
+
+// actions are the known reasons for an update, with the source of the AML event
+// that goes with it. A fourth one begins with "AML Ma"; the page is cut there.
+var actions = providers.Enum[kycv1.AmlSource]{
+	"step update":    kycv1.AmlSource_AML_SOURCE_UNSPECIFIED,
+	"manual review":  kycv1.AmlSource_AML_SOURCE_UNSPECIFIED,
+	"aml amend":      kycv1.AmlSource_AML_SOURCE_MANUAL_REVIEW,
+	"aml ogm update": kycv1.AmlSource_AML_SOURCE_MONITORING,
+}
+
+// reviewed is the older way to say that a reviewer decided after completion.
+func reviewed(r *reading) error {
+	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, "")
+	return nil
+}
+
+// addVerdict adds a verdict. Without a final decision, nor a reviewer's, the API
+// may know of one.
+func (r *reading) addVerdict(t kycv1.SessionTransition, status string) {
+	r.Incomplete = !bodyWords(r.body).settled()
+	r.Add(&kycv1.SessionEvent{
+		Metadata: r.metadata(), Transition: t, Decision: r.verdict.decision, DecidedBy: r.verdict.by,
+		Finality: finality(r.verdict.decision), ReasonCodes: r.failedRules(),
+		VendorStatus: providers.Word(status), VendorOutcome: r.verdict.word,
+	})
+}
+
+// userSteps is the end of what the customer does. Processing goes on, so whatever
+// the system decided so far is provisional.
+func userSteps(r *reading) error {
+	r.Add(&kycv1.SessionEvent{
+		Metadata: r.metadata(), Transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING,
+		Decision: r.given(), DecidedBy: r.verdict.by, Finality: kycv1.Finality_FINALITY_PRELIMINARY,
+		VendorOutcome: r.verdict.word,
+	})
+	return nil
+}
+
+// given is the decision on an event that need not have one.
+func (r *reading) given() kycv1.Decision {
+	if r.verdict.decision == undetermined {
+		return kycv1.Decision_DECISION_UNSPECIFIED
+	}
+	return r.verdict.decision
+}
+
+// failedRules are the keys of the rules that the fetched object says failed.
+func (r *reading) failedRules() []string {
+	var out []string
+	for key, rule := range field(r.object, "rule_results").Members() {
+		switch result := wordOf(field(rule, "result")); {
+		case result.is("failed") && providers.IsCode(key) && len(out) < maxSteps:
+			out = append(out, key)
+		case result.is("failed"):
+			r.Note("rule", "")
+		case result.given && !result.is("passed") && !result.is("undetermined"):
+			r.Note("rule_result", result.text)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

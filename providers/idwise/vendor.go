@@ -1,0 +1,59 @@
+// Package idwise maps the webhooks of IDWise. README.md has the facts, their
+// sources and what is uncertain; testdata shows every case.
+//
+// It asks no API: hydrate.go says what is to be asked for, and the mapping reads
+// what came back.
+package idwise
+
+import (
+	"embed"
+	"net/http"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+//go:embed testdata
+var testdata embed.FS
+
+// Provider is IDWise.
+var Provider = providers.Provider{
+	Name:          "idwise",
+	Title:         "IDWise",
+	MapperVersion: "idwise/1",
+	Proofs:        []auth.Scheme{auth.Basic{}, auth.Bearer{}, auth.Header{}},
+	Ack:           providers.Ack{Success: http.StatusOK, RetryFor: 15 * time.Minute},
+	KeepHeaders:   []string{"User-Agent"},
+	Key:           key,
+	Parse:         parse,
+	Hydration:     &hydration,
+	Verdicts: []string{
+		"body.systemDecision", "body.manualDecision", "body.finalDecision", "body.previousSystemDecision",
+		"fetched:system_decision", "fetched:manual_decision", "fetched:final_decision",
+		"fetched:systemDecision", "fetched:manualDecision", "fetched:finalDecision",
+		"fetched:selfie.status", "fetched:aml.applicability", "fetched:aml.matches.match_status",
+		"fetched:aml_matches.match_status", "fetched:documents.0.progress",
+		"fetched:documents.0.validation_result.validation_outcome",
+	},
+	Vary:     vary,
+	Testdata: testdata,
+	Maps: map[string]providers.MapFunc{
+		finishedStep:      journey(stepFields, step),
+		finishedUserSteps: journey(nil, userSteps),
+		finishedJourney:   journey(nil, completed),
+		updatedJourney:    journey(providers.Fields{"action": true}, updated),
+		updateRequired:    journey(providers.Fields{"trigger": true, "requiredSteps": true}, required),
+		deadlineExceeded:  journey(providers.Fields{"requiredSteps": true}, exceeded),
+		amlMonitorUpdate:  journey(amlFields, amlMonitored),
+		finishedSpotCheck: spotCheck(),
+		manuallyReviewed:  journey(nil, reviewed),    // deprecated
+		finishedOngoing:   spotCheck(),               // legacy
+		stepSubmitted:     journey(stepFields, step), // legacy
+	},
+}
+
+func vary(body []byte, n uint64) []byte {
+	return providers.VaryIDs(body, n, "body.eventId", "body.journeyId", "body.spotCheckJourneyId",
+		"body.ongoingCheckId", "body.referenceNo")
+}
