@@ -1,0 +1,208 @@
+package idnow
+
+import (
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// The words of sessionStatus that code speaks of; the rest is in the tables.
+const (
+	completed = "COMPLETED"
+	live      = "live"
+	staging   = "staging"
+)
+
+// anyEvent is the entry of Maps for event names that are new to us: eventName is
+// an open set, and the status beside it says what happened.
+const anyEvent = "*"
+
+// statusOfEvent is the sessionStatus that goes with each event name known so far.
+// Open question: the vendor's own list of names is not known in full, and no name
+// for RUNNING was seen.
+var statusOfEvent = map[string]string{
+	"session.created":   "CREATED",
+	"session.completed": completed,
+	"session.aborted":   "ABORTED",
+	"session.expired":   "EXPIRED",
+	"session.error":     "ERROR",
+}
+
+var transitions = providers.Enum[kycv1.SessionTransition]{
+	"created":   kycv1.SessionTransition_SESSION_TRANSITION_STARTED,
+	"running":   kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING,
+	"completed": kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED,
+	"aborted":   kycv1.SessionTransition_SESSION_TRANSITION_CANCELLED,
+	"expired":   kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED,
+	"error":     kycv1.SessionTransition_SESSION_TRANSITION_FAILED,
+}
+
+var (
+	claimFields = providers.Fields{"iss": true, "aud": true, "sub": true, "iat": true, "exp": true, "nbf": true, "jti": true, "data": true}
+	dataFields  = providers.Fields{
+		"eventId": true, "event_id": true, "eventVersion": true, "eventName": true, "eventDeliverId": true, "eventSequence": true,
+		"createdAt": true, "environment": true, "payload": true,
+	}
+	payloadFields = providers.Fields{"flowId": true, "sessionId": true, "sessionStatus": true}
+	stepFields    = providers.Fields{"lastStepId": true, "lastStepType": true, "lastStepStatus": true}
+)
+
+// reading is one delivery while it is mapped.
+type reading struct {
+	*providers.Notice
+	d             *providers.Delivery
+	data, payload *providers.Value
+	id            string // of the session
+	status        status // as given; what the name implies where it is not given
+	object        *providers.Value
+	at            *timestamppb.Timestamp
+	providers.Mapping
+}
+
+// mapSession maps every event: each carries the session's status, and any may
+// carry the last step.
+func mapSession(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
+	r, err := begin(d, n)
+	if err != nil {
+		return providers.Mapping{}, err
+	}
+	r.notes()
+	r.readObject()
+	r.addSession()
+	r.addStep()
+	return r.Mapping, nil
+}
+
+// begin checks what every event needs, and what contradicts itself.
+func begin(d *providers.Delivery, n *providers.Notice) (*reading, error) {
+	data := n.Doc.At("data")
+	r := &reading{Notice: n, d: d, data: data, payload: data.At("payload"), status: statusOf(data)}
+	if n.ID == "" {
+		return nil, lacks("data.eventId")
+	}
+	if r.id = r.payload.At("sessionId").ID(); r.id == "" {
+		return nil, lacks("data.payload.sessionId")
+	}
+	if !r.fits(wordOf(data.At("environment"))) {
+		return nil, contradicts("data.environment", "the endpoint is configured for the other environment (live, or staging as sandbox)")
+	}
+	said := statusOfEvent[n.MapAs]
+	switch {
+	case said == "" || r.status.is(said):
+	case !r.status.given:
+		r.status.text = said
+	case r.status.known():
+		return nil, contradicts("data.payload.sessionStatus", "the event name goes with "+said)
+	}
+	return r, nil
+}
+
+func lacks(field string) error {
+	return &providers.Problem{Field: field, Detail: "want a string of 1 to 256 characters (128 for the event's own id)", Err: providers.ErrInvalid}
+}
+
+func contradicts(field, detail string) error {
+	return &providers.Problem{Field: field, Detail: "contradiction: " + detail, Err: providers.ErrMismatch}
+}
+
+// fits says whether the vendor's word for an environment may come to this
+// endpoint. live is LIVE, every other word is not; none says nothing.
+func (r *reading) fits(environment word) bool {
+	switch {
+	case !environment.given || r.d.Environment == kycv1.Environment_ENVIRONMENT_UNSPECIFIED:
+		return true
+	case environment.is(live):
+		return r.d.Environment == kycv1.Environment_ENVIRONMENT_LIVE
+	}
+	return r.d.Environment == kycv1.Environment_ENVIRONMENT_SANDBOX
+}
+
+// notes records what is new to us.
+func (r *reading) notes() {
+	if r.MapAs == anyEvent {
+		r.Note("event_type", r.Type)
+	}
+	if !r.status.given || !r.status.known() {
+		r.Note("status", r.status.said())
+	}
+	if w := wordOf(r.data.At("environment")); !w.is(live) && !w.is(staging) {
+		r.Note("environment", w.text)
+	}
+	// Seen in one integration only: sub is the event's id.
+	if sub := wordOf(r.Doc.At("sub")); sub.given && sub.text != r.ID {
+		r.Note("sub", "")
+	}
+	if r.data.At("eventSequence").Given() && r.sequence() == "" {
+		r.Note("sequence", "")
+	}
+	r.Unknown("", r.Doc, claimFields)
+	r.Unknown("data.", r.data, dataFields, stepFields)
+	r.Unknown("data.payload.", r.payload, payloadFields, stepFields)
+}
+
+// said is the word as the vendor gave it.
+func (s status) said() string {
+	if !s.given {
+		return ""
+	}
+	return s.text
+}
+
+func (r *reading) addSession() {
+	transition, _ := transitions.Of(r.status.text)
+	e := &kycv1.SessionEvent{
+		Metadata: r.metadata(""), Transition: transition,
+		VendorStatus: providers.FirstWord(r.status.said(), r.Type),
+	}
+	if transition == kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED {
+		r.decide(e)
+	}
+	r.Add(e)
+}
+
+// metadata starts the metadata of an event; step is empty for the session's own.
+func (r *reading) metadata(step string) *kycv1.EventMetadata {
+	return &kycv1.EventMetadata{
+		Subject:        &kycv1.Subject{SessionId: r.id, StepId: step, CustomerReference: r.reference()},
+		OccurredAt:     r.at,
+		VendorSequence: r.sequence(),
+		FlowId:         r.payload.At("flowId").ID(),
+		FlowVersion:    providers.Word(r.object.At("flowVersion").Scalar()),
+		VendorAttributes: attributes(
+			"event_version", r.data.At("eventVersion").Scalar(),
+			"last_step_id", r.step("lastStepId").ID(),
+			"last_step_type", r.step("lastStepType").Scalar(), // not its status, which reads like a verdict
+		),
+	}
+}
+
+// attributes are further words and ids, as pairs of name and value; empty values
+// are left out.
+func attributes(pairs ...string) map[string]string {
+	out := make(map[string]string, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		if v := providers.Word(pairs[i+1]); v != "" {
+			out[pairs[i]] = v
+		}
+	}
+	return out
+}
+
+// maxSequence is the number of digits that metadata.vendor_sequence holds.
+const maxSequence = 40
+
+// sequence counts within a session. Open question: the vendor's table says
+// String, its text counts 1, 2, 3; both are read.
+func (r *reading) sequence() string {
+	s := wordOf(r.data.At("eventSequence")).text
+	if len(s) > maxSequence {
+		return ""
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return ""
+		}
+	}
+	return s
+}

@@ -1,0 +1,120 @@
+package idnow
+
+import (
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// objectStep is where the fetched object says what the webhook's fields say.
+var objectStep = map[string]string{"lastStepId": "stepId", "lastStepType": "stepType", "lastStepStatus": "verdict"}
+
+// step finds a field of the last step. Open question: the vendor's table lists the
+// fields without "payload." while everything around them has it, so both places
+// are read; the object's only where the webhook has none of the three.
+func (r *reading) step(name string) *providers.Value {
+	for _, place := range []*providers.Value{r.payload, r.data} {
+		if v := place.At(name); v.Given() {
+			return v
+		}
+	}
+	for field := range stepFields {
+		if r.payload.At(field).Given() || r.data.At(field).Given() {
+			return nil
+		}
+	}
+	return r.object.At("lastStep", objectStep[name])
+}
+
+// stepKinds are the steps by the title of their page; the enum of lastStepType is
+// an open question. Letters only, in lower case.
+var stepKinds = providers.Enum[kycv1.CheckKind]{
+	"documentbasedidv": kycv1.CheckKind_CHECK_KIND_DOCUMENT,
+	"amlscreening":     kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
+	"aml":              kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
+}
+
+// stepResults are the routes and verdicts of every step but a screening.
+var stepResults = providers.Enum[kycv1.CheckResult]{
+	"verified":       kycv1.CheckResult_CHECK_RESULT_PASSED,
+	"accepted":       kycv1.CheckResult_CHECK_RESULT_PASSED,
+	"success":        kycv1.CheckResult_CHECK_RESULT_PASSED,
+	"not_verified":   kycv1.CheckResult_CHECK_RESULT_FAILED,
+	"rejected":       kycv1.CheckResult_CHECK_RESULT_FAILED,
+	"failure":        kycv1.CheckResult_CHECK_RESULT_FAILED,
+	"fraud_detected": kycv1.CheckResult_CHECK_RESULT_FAILED,
+	"fraud":          kycv1.CheckResult_CHECK_RESULT_FAILED,
+	"inconclusive":   kycv1.CheckResult_CHECK_RESULT_REVIEW,
+}
+
+// screening is what a route of a screening step means. It has words of its own:
+// "no_match" is good news there and bad news of two faces, and "success" may be
+// no more than that the screening ran.
+type screening struct {
+	check kycv1.CheckResult
+	aml   kycv1.AmlStatus
+}
+
+var screenings = providers.Enum[screening]{
+	"match":        {kycv1.CheckResult_CHECK_RESULT_REVIEW, kycv1.AmlStatus_AML_STATUS_POTENTIAL_HIT},
+	"no_match":     {kycv1.CheckResult_CHECK_RESULT_PASSED, kycv1.AmlStatus_AML_STATUS_CLEAR},
+	"inconclusive": {kycv1.CheckResult_CHECK_RESULT_REVIEW, kycv1.AmlStatus_AML_STATUS_UNDETERMINED},
+}
+
+// addStep adds the check that the last step was. START and END are no checks.
+func (r *reading) addStep() {
+	typ, result := wordOf(r.step("lastStepType")), wordOf(r.step("lastStepStatus"))
+	if typ.text == "" || result.text == "" || typ.is("START") || typ.is("END") {
+		return
+	}
+	e := &kycv1.CheckEvent{
+		Metadata: r.metadata(r.step("lastStepId").ID()), Kind: r.stepKind(typ),
+		VendorKind:   providers.Word(typ.text),
+		VendorResult: providers.FirstWord(result.text, r.status.said(), r.Type),
+	}
+	if e.Kind == kycv1.CheckKind_CHECK_KIND_AML_SCREENING {
+		r.addScreening(e, result)
+		return
+	}
+	known := false
+	if e.Result, known = stepResults.Of(result.text); !known {
+		r.Note("step_status", result.text)
+	}
+	if result.is("fraud_detected") || result.is("fraud") {
+		e.ReasonCodes = []string{result.text}
+	}
+	r.Add(e)
+}
+
+func (r *reading) addScreening(e *kycv1.CheckEvent, result word) {
+	says, known := screenings.Of(result.text)
+	if !known {
+		r.Note("step_status", result.text)
+	}
+	e.Result = says.check
+	r.Add(e)
+	r.Add(&kycv1.AmlEvent{
+		Metadata: r.metadata(e.Metadata.Subject.StepId), Source: kycv1.AmlSource_AML_SOURCE_SCREENING,
+		Status: says.aml, VendorStatus: e.VendorResult,
+	})
+}
+
+// stepKind knows a step by its title, however it is written. A screening is also
+// known by a type that begins with "aml".
+func (r *reading) stepKind(typ word) kycv1.CheckKind {
+	letters := strings.Map(func(c rune) rune {
+		if c >= 'a' && c <= 'z' {
+			return c
+		}
+		return -1
+	}, strings.ToLower(typ.text))
+	if kind, known := stepKinds.Of(letters); known {
+		return kind
+	}
+	if strings.HasPrefix(letters, "aml") {
+		return kycv1.CheckKind_CHECK_KIND_AML_SCREENING
+	}
+	r.Note("step_type", typ.text)
+	return kycv1.CheckKind_CHECK_KIND_UNSPECIFIED
+}

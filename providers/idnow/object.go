@@ -1,0 +1,137 @@
+package idnow
+
+import (
+	"errors"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// sessionObject is the kind of the one object that is asked for.
+const sessionObject = "session"
+
+// needs: only a completed session has an outcome, and only the API says which.
+func needs(d *providers.Delivery, n *providers.Notice) (providers.Target, bool) {
+	r, err := begin(d, n)
+	if err != nil || !r.status.is(completed) {
+		return providers.Target{}, false
+	}
+	return providers.Target{Kind: sessionObject, ID: r.id}, true
+}
+
+// check refuses an answer that is not the session asked for, and one that lags
+// behind the webhook: a session that is not completed yet has no outcome yet. What
+// it refuses is asked for again. Any other state will stay as it is.
+func check(t providers.Target, body []byte) error {
+	object, err := providers.ReadObject(body)
+	if err != nil {
+		return err
+	}
+	id, state := wordOf(object.At("sessionId")), wordOf(object.At("sessionStatus"))
+	switch {
+	case !id.given && !state.given && !object.At("outcome").Given():
+		return errors.New("the answer is no session: it has none of sessionId, sessionStatus, outcome")
+	case id.given && id.text != t.ID:
+		return errors.New("the answer is another session: sessionId is not the one asked for")
+	case state.is("CREATED"), state.is("RUNNING"):
+		return errors.New("the API lags behind the webhook: sessionStatus is not COMPLETED yet")
+	}
+	return nil
+}
+
+var (
+	objectFields = providers.Fields{
+		"sessionId": true, "sessionStatus": true, "flowId": true, "flowVersion": true, "environment": true, "subjectId": true,
+		"outcome": true, "decisionOutcome": true, "createdAt": true, "startedAt": true, "updatedAt": true, "completedAt": true,
+		"expiresAt": true, "redirectUrl": true, "state": true, "lastStep": true, "results": true, "metadata": true,
+	}
+	objectStepFields = providers.Fields{"stepId": true, "stepDescription": true, "stepName": true, "stepType": true, "verdict": true}
+)
+
+// readObject sets r.object to the session as the API has it, or leaves it nil
+// where it was not asked, had no answer, or speaks of something else: another
+// session, another environment, another state than the webhook.
+func (r *reading) readObject() {
+	f := r.d.Fetched
+	if f == nil || f.Result != kycv1.FetchResult_FETCH_RESULT_FETCHED {
+		return
+	}
+	object, err := providers.ReadObject(f.Body)
+	if err != nil {
+		r.Note("fetched", "")
+		return
+	}
+	r.Unknown("fetched.", object, objectFields)
+	r.Unknown("fetched.lastStep.", object.At("lastStep"), objectStepFields)
+	id, state := wordOf(object.At("sessionId")), wordOf(object.At("sessionStatus"))
+	switch {
+	case id.given && id.text != r.id:
+		r.Note("fetched_session", "")
+	case !r.fits(wordOf(object.At("environment"))):
+		r.Note("fetched_environment", object.At("environment").Text())
+	case state.given && !state.is(r.status.text):
+		r.Note("fetched_status", state.text)
+	default:
+		r.object = object
+		r.at = r.Time("completed_at", object.At("completedAt"))
+		if r.at == nil {
+			r.at = r.Time("updated_at", object.At("updatedAt"))
+		}
+		if r.subject().Given() && r.reference() == "" {
+			r.Note("subject_id", "")
+		}
+	}
+}
+
+// outcomes are the words of the session object. NO_OUTCOME is a known word and
+// still no verdict.
+var outcomes = providers.Enum[kycv1.Decision]{
+	"accepted":   kycv1.Decision_DECISION_APPROVED,
+	"rejected":   kycv1.Decision_DECISION_DECLINED,
+	"no_outcome": kycv1.Decision_DECISION_UNDETERMINED,
+}
+
+// decide reads the verdict of a completed session. The webhook has none: the last
+// step's status may look like one and is not.
+func (r *reading) decide(e *kycv1.SessionEvent) {
+	e.Decision = kycv1.Decision_DECISION_UNDETERMINED
+	if r.object == nil {
+		r.Incomplete = true
+		return
+	}
+	outcome, older := wordOf(r.object.At("outcome")), wordOf(r.object.At("decisionOutcome"))
+	if !outcome.given {
+		outcome = older // its name in older versions
+	}
+	e.VendorOutcome = providers.Word(outcome.text)
+	decision, known := outcomes.Of(outcome.text)
+	switch {
+	case !outcome.given:
+	case !known || older.given && !older.is(outcome.text):
+		r.Note("outcome", outcome.text)
+	default:
+		e.Decision = decision
+	}
+	if e.Decision != kycv1.Decision_DECISION_UNDETERMINED {
+		// The vendor documents COMPLETED as a state that no session leaves.
+		e.Finality = kycv1.Finality_FINALITY_FINAL
+	}
+}
+
+// subject is the customer's own reference, given when the session was created. One
+// integration reads it below metadata.
+func (r *reading) subject() *providers.Value {
+	if v := r.object.At("subjectId"); v.Given() {
+		return v
+	}
+	return r.object.At("metadata", "subjectId")
+}
+
+// reference is the subject where it looks like an id; some may put an e-mail
+// address there, which must not leave.
+func (r *reading) reference() string {
+	if id := r.subject().ID(); providers.IsCode(id) {
+		return id
+	}
+	return ""
+}

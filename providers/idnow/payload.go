@@ -1,0 +1,109 @@
+package idnow
+
+import (
+	"bytes"
+	"cmp"
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+)
+
+// maxEventID is what metadata.vendor_event_id holds.
+const maxEventID = 128
+
+// volatile are the fields of data that differ between two attempts at one event.
+// The claims beside data (iat, exp, jti) differ too and are not part of it.
+var volatile = providers.Paths("eventDeliverId", "createdAt")
+
+// parse reads what all events share. Which of the two places ingest verified is
+// the endpoint's configuration; a delivery that says one thing in the body and
+// another in the header is refused, so that the other place can say nothing.
+func parse(d *providers.Delivery) (*providers.Notice, error) {
+	body, header, err := tokens(d)
+	if err != nil {
+		return nil, err
+	}
+	doc, content, err := said(cmp.Or(body, header))
+	if err != nil {
+		return nil, err
+	}
+	if body != "" && header != "" && body != header {
+		if _, other, err := said(header); err != nil || !bytes.Equal(content, other) {
+			return nil, &providers.Problem{Field: signatureHeader, Detail: "contradiction: the body is a JWT that says something else", Err: providers.ErrMismatch}
+		}
+	}
+	return notice(doc, content)
+}
+
+// said returns the claims of a token and the canonical form of their data.
+func said(token string) (*providers.Value, []byte, error) {
+	doc, err := readClaims(token)
+	if err != nil {
+		return nil, nil, err
+	}
+	data := doc.At("data")
+	if data.Kind() != providers.Object {
+		return nil, nil, &providers.Problem{Field: "data", Detail: "want a claim that is an object; a body beside the token does not count", Err: providers.ErrMalformed}
+	}
+	return doc, providers.Canonical(data, volatile), nil
+}
+
+func notice(doc *providers.Value, content []byte) (*providers.Notice, error) {
+	data := doc.At("data")
+	name, status := data.At("eventName").Text(), statusOf(data)
+	n := &providers.Notice{
+		ID:      eventID(data),
+		Type:    providers.Word(name),
+		Content: content,
+		Doc:     doc,
+	}
+	switch _, known := statusOfEvent[name]; {
+	case known:
+		n.MapAs = name
+	case status.known():
+		n.MapAs = anyEvent
+	case n.Type == "":
+		return nil, &providers.Problem{Field: "data.eventName", Detail: "want a string that names the event, or at least a known sessionStatus", Err: providers.ErrMalformed}
+	}
+	if n.ID != "" {
+		n.Identity = providers.Identity{"event", n.ID}
+	}
+	return n, nil
+}
+
+// eventID is the event's own id, equal in every attempt. Open question: one copy
+// of the vendor's pages writes event_id in its text, though no field table does.
+func eventID(data *providers.Value) string {
+	id := cmp.Or(data.At("eventId").ID(), data.At("event_id").ID())
+	if len(id) > maxEventID {
+		return ""
+	}
+	return id
+}
+
+// word is an enum word of a delivery or of the fetched object.
+type word struct {
+	text  string // "" where it is not given or is no scalar
+	given bool
+}
+
+// wordOf reads a word. null and the empty string count as not given; an object or
+// a list is given and unreadable, hence never one of the words we know.
+func wordOf(v *providers.Value) word {
+	text := strings.TrimSpace(v.Scalar())
+	return word{text: text, given: v.Given() && (text != "" || v.Kind() != providers.String)}
+}
+
+func (w word) is(other string) bool { return strings.EqualFold(w.text, other) }
+
+// status is a sessionStatus.
+type status struct{ word }
+
+func statusOf(data *providers.Value) status {
+	return status{wordOf(data.At("payload", "sessionStatus"))}
+}
+
+func (s status) known() bool {
+	_, known := transitions.Of(s.text)
+	return known
+}

@@ -1,0 +1,66 @@
+package idnow
+
+import (
+	"bytes"
+	"cmp"
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+// signatureHeader holds the token in the older form of delivery, beside a JSON
+// body that nothing binds to it and that is therefore never read.
+//
+// The envelope keeps this header, because there the token is the event itself:
+// without it nothing could be mapped. It is a signed statement and no credential:
+// it opens nothing at the vendor, is meant for this endpoint alone (aud), ends
+// within about an hour (exp), and who posts it again posts a duplicate. The newer
+// form stores the very same token as its body.
+const signatureHeader = "X-Idnow-Signature"
+
+// tokens returns the compact tokens of a delivery, "" where there is none. A body
+// that begins with a brace is the older form's; no token begins with one.
+func tokens(d *providers.Delivery) (body, header string, err error) {
+	text := bytes.TrimSpace(bytes.TrimPrefix(d.Body, []byte("\xef\xbb\xbf")))
+	if len(text) > 0 && text[0] != '{' {
+		body = string(text)
+	}
+	switch values := d.Headers.Values(signatureHeader); len(values) {
+	case 0:
+	case 1:
+		header = strings.TrimSpace(values[0])
+	default:
+		err = &providers.Problem{Field: signatureHeader, Detail: "the header is there more than once", Err: providers.ErrMismatch}
+	}
+	return body, header, err
+}
+
+// claims decodes the claims of a token. It verifies nothing: ingest has done that
+// over these very bytes.
+func claims(token string) ([]byte, error) {
+	text, err := auth.Claims([]byte(token))
+	if err != nil {
+		return nil, &providers.Problem{Detail: "want a JWT in the body or in header " + signatureHeader + "; what is there cannot be decoded", Err: providers.ErrMalformed}
+	}
+	return text, nil
+}
+
+// key is data.payload.sessionId, which every delivery carries.
+func key(d *providers.Delivery) string {
+	body, header, _ := tokens(d)
+	text, err := claims(cmp.Or(body, header))
+	if err != nil {
+		return ""
+	}
+	return providers.ScanID(text, "data", "payload", "sessionId")
+}
+
+// readClaims returns the claims of a token.
+func readClaims(token string) (*providers.Value, error) {
+	text, err := claims(token)
+	if err != nil {
+		return nil, err
+	}
+	return providers.ReadObject(text)
+}

@@ -1,0 +1,67 @@
+// Package idnow maps the webhooks of the IDnow Trust Platform. README.md has the
+// facts, their sources and what is uncertain; testdata shows every case.
+//
+// It verifies no token: ingest has, before anything here is called.
+package idnow
+
+import (
+	"embed"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+//go:embed testdata
+var testdata embed.FS
+
+// Provider is IDnow.
+var Provider = providers.Provider{
+	Name:          "idnow",
+	Title:         "IDnow",
+	MapperVersion: "idnow/1",
+	// No secrets of its own: the vendor's public keys, and headers that the
+	// customer invents. The newer form first.
+	Proofs: []auth.Scheme{
+		auth.JWT{Claim: "data"},
+		auth.JWT{Header: signatureHeader, Claim: "data"},
+		auth.Header{},
+	},
+	Ack: providers.Ack{
+		Limit:         10 * time.Second,
+		RetryFor:      1023 * time.Second, // 1 + 2 + 4 + … + 512 s
+		FinalStatuses: []providers.StatusRange{{From: 400, To: 499}},
+	},
+	KeepHeaders: []string{signatureHeader},
+	Key:         key,
+	Parse:       parse,
+	Verdicts:    []string{"payload.sessionStatus", "payload.lastStepStatus", "lastStepStatus", "fetched:outcome", "fetched:decisionOutcome"},
+	Vary:        vary,
+	Testdata:    testdata,
+	Maps: map[string]providers.MapFunc{
+		"session.created":   mapSession,
+		"session.completed": mapSession,
+		"session.aborted":   mapSession,
+		"session.expired":   mapSession,
+		"session.error":     mapSession,
+		anyEvent:            mapSession,
+	},
+	Hydration: &providers.Hydration{
+		BaseURL:    "https://api.eu.platform.idnow.io",
+		SandboxURL: "https://api.eu.platform.idnow.sx",
+		Auth: providers.APIAuth{
+			Scheme:          providers.APIClientCredentials,
+			TokenURL:        "https://auth.eu.platform.idnow.io/oidc/token",
+			SandboxTokenURL: "https://auth.eu.platform.idnow.sx/oidc/token",
+		},
+		Objects: map[string]providers.APIObject{
+			sessionObject: {Path: "/api/v1/{environment}/sessions/{id}"},
+		},
+		Needs: needs,
+	},
+}
+
+// vary works on the claim data, which is what a fixture holds.
+func vary(body []byte, n uint64) []byte {
+	return providers.VaryIDs(body, n, "eventId", "event_id", "eventDeliverId", "payload.sessionId")
+}
