@@ -1,0 +1,130 @@
+package idenfy
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+)
+
+// The vendor has no event id and one subject has many events, so what makes two
+// deliveries the same is read from the states they tell. The event type is in the
+// unsigned header and takes no part: the legacy stream and the specific one tell
+// one fact under two types.
+
+// identifier gives the parts of an identity that come after family and id.
+type identifier func(d *providers.Delivery, doc *providers.Value) []string
+
+// volatile are links with a signature and an end: they say nothing.
+var volatile = providers.Paths(
+	"fileUrls", "additionalStepPdfUrls", "facePhoto", "file", "reportFile", "dataFile",
+	"registryCenterCheck.facePhoto", "AML.data.linkedDocument", "aml.data.linkedDocument", "results.data.linkedDocument",
+	"amlCheck.amlCheck.profileImage", "beneficiaries.amlCheck.amlCheck.profileImage",
+)
+
+// signedLink finds the query of a link that carries its own permission, wherever
+// one stands: in answers to a questionnaire, for instance.
+var signedLink = regexp.MustCompile(`"(https?://[^"?\\]*)\?[^"]*(?:[Ss]ignature|Expires)=[^"]*"`)
+
+// contentOf is the canonical form of what a body says.
+func contentOf(doc *providers.Value) []byte {
+	return signedLink.ReplaceAll(providers.Canonical(doc, volatile), []byte(`"$1"`))
+}
+
+// identify builds the identity of a sound delivery. Without an id it is the
+// content, so that its dead letter swallows no other.
+func (f *family) identify(d *providers.Delivery, n *providers.Notice) providers.Identity {
+	id := f.subjectID(n.Doc)
+	if id == "" && !f.notice() || f == &vague {
+		return providers.Identity{"content", hashOf(n.Content)}
+	}
+	return append(providers.Identity{f.types[0], id}, f.id(d, n.Doc)...)
+}
+
+// part is a state as it goes into an identity: a code as written, anything else as
+// a hash, since goldens show identities.
+func part(v *providers.Value) string {
+	switch w := wordOf(v); {
+	case !w.given:
+		return ""
+	case providers.IsCode(w.text):
+		return w.text
+	}
+	return hashValue(v)
+}
+
+// fields are states that stand at the top.
+func fields(names ...string) identifier {
+	return func(_ *providers.Delivery, doc *providers.Value) []string {
+		parts := make([]string, len(names))
+		for i, name := range names {
+			parts[i] = part(doc.At(name))
+		}
+		return parts
+	}
+}
+
+func wholeIdentity(*providers.Delivery, *providers.Value) []string { return nil }
+
+func identificationIdentity(_ *providers.Delivery, doc *providers.Value) []string {
+	status := doc.At("status")
+	return []string{part(doc.At("final")), part(status.At("overall")), part(doc.At("finishTime")), hashValue(status)}
+}
+
+// noticeIdentity holds the day: counts repeat, and a notice with the counts of
+// yesterday is a new one. There is no date in the body, so the day is that of its
+// arrival, in UTC.
+func noticeIdentity(d *providers.Delivery, doc *providers.Value) []string {
+	return []string{part(doc.At("usersToExtend")), part(doc.At("usersToExpire")), d.ReceivedAt.UTC().Format(time.DateOnly)}
+}
+
+func monitoringIdentity(_ *providers.Delivery, doc *providers.Value) []string {
+	parts := fields("status", "alertStatus", "alert_status", "isActive", "pepsStatus", "sanctionsStatus", "adverseMediaStatus", "expiration")(nil, doc)
+	return append(parts, matchesHash(doc))
+}
+
+// matchesHash is over what names a match, not over what is said about it.
+func matchesHash(doc *providers.Value) string {
+	h := sha256.New()
+	add := func(v *providers.Value) { h.Write(append([]byte(v.Scalar()), 0)) }
+	for item := range doc.At("results").Items() {
+		for hit := range item.At("data").Items() {
+			add(hit.At("listName"))
+			add(hit.At("listNumber"))
+			add(hit.At("url"))
+		}
+	}
+	check := v3Check(doc)
+	for hit := range check.At("amlCheck").Items() {
+		add(hit.At("resourceId"))
+	}
+	for hit := range check.At("adverseMedia").Items() {
+		add(hit.At("url"))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func companyReviewIdentity(_ *providers.Delivery, doc *providers.Value) []string {
+	parts := fields("approvalStatus", "sanctionsStatusSetAt", "newsStatusSetAt")(nil, doc)
+	return append(parts, part(doc.At("amlCheck", "statusSetAt")))
+}
+
+func amlReviewIdentity(_ *providers.Delivery, doc *providers.Value) []string {
+	return fields("amlReviewSubjectType", "id",
+		"overallStatus", "pepsCheckStatus", "sanctionsCheckStatus", "negativeNewsStatus",
+		"statusSetAt", "pepsStatusSetAt", "sanctionsStatusSetAt", "newsStatusSetAt")(nil, doc)
+}
+
+// infoRequestIdentity holds the token only as a hash: it opens the form.
+func infoRequestIdentity(_ *providers.Delivery, doc *providers.Value) []string {
+	return []string{part(doc.At("status")), hashValue(doc.At("token"))}
+}
+
+func hashValue(v *providers.Value) string { return hashOf(providers.Canonical(v, nil)) }
+
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,164 @@
+package idenfy
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// screening adds what a verification says about sanctions, politically exposed
+// persons and adverse media: one check and one AmlEvent for all its places.
+func (r *reading) screening() {
+	s, status := &screening{r: r}, r.Doc.At("status")
+	s.class(sanctions, "sanctionsStatus", status.At("sanctionsStatus"))
+	s.class(pep, "pepsStatus", status.At("pepsStatus"))
+	s.class(adverseMedia, "adverseMediaStatus", status.At("adverseMediaStatus"))
+	s.total("amlResultClass", status.At("amlResultClass"))
+	check, services := v3Check(r.Doc), first(r.Doc, "AML", "aml")
+	s.check(check)
+	s.services(services)
+	s.tags()
+	name := "amlResultClass"
+	for range items(services) {
+		name = "AML"
+	}
+	if check.Given() {
+		name = "amlCheck"
+	}
+	s.add(name, func() *kycv1.Subject {
+		subject := r.scan()
+		subject.CheckId = check.At("id").ID()
+		return subject
+	})
+}
+
+var monitoringFields = names(strings.Fields(`
+	monitoringId name surname nationality dob isActive expiration scanRefList alertStatus alert_status status pepsStatus
+	sanctionsStatus adverseMediaStatus results amlCheck aml_check clientId`))
+
+// monitorings are the words of status (third generation) and of alertStatus (second).
+// The vendor pairs ACCEPTED with ACTIVE and DECLINED with STOPPED; STATUS is a
+// change of which nothing is said.
+var monitorings = providers.Enum[kycv1.AmlStatus]{
+	"active": clear, "accepted": clear,
+	"alert":   potential,
+	"pending": amlPending,
+	"stopped": stopped, "declined": stopped,
+	"status": undetermined,
+}
+
+// monitored maps what ongoing monitoring reports about one person or company.
+var monitored = mapper(monitoringFields, func(r *reading) error {
+	if r.id("monitoringId") == "" {
+		return lacks("monitoringId")
+	}
+	s := &screening{r: r}
+	s.class(sanctions, "sanctionsStatus", r.Doc.At("sanctionsStatus"))
+	s.class(pep, "pepsStatus", r.Doc.At("pepsStatus"))
+	s.class(adverseMedia, "adverseMediaStatus", r.Doc.At("adverseMediaStatus"))
+	state := s.monitoring()
+	s.resolved = state.status == clear
+	s.check(v3Check(r.Doc))
+	s.services(r.Doc.At("results"))
+	if state.status != stopped {
+		s.totals = append(s.totals, state)
+	}
+	subject := &kycv1.Subject{
+		CheckId: r.id("monitoringId"), CustomerReference: r.reference(),
+		RelatedSessionIds: r.IDs("scan_ref_list", r.Doc.At("scanRefList")),
+	}
+	e := s.event(subject, kycv1.AmlSource_AML_SOURCE_MONITORING)
+	if state.status == stopped && e.Status != confirmed {
+		e.Status, e.VendorStatus = stopped, r.fallback(state.word)
+	}
+	e.MonitoringExpiresAt, _ = r.date("expiration", r.Doc.At("expiration"))
+	e.Metadata.VendorAttributes = attributes(
+		"status", r.Doc.At("status").Scalar(),
+		"alert_status", first(r.Doc, "alertStatus", "alert_status").Scalar(),
+		"is_active", r.Doc.At("isActive").Scalar(),
+	)
+	r.Add(e)
+	return nil
+})
+
+// monitoring reads where the monitoring stands. Of two words that disagree the
+// graver one counts; STATUS only where it stands alone.
+func (s *screening) monitoring() total {
+	r, state, found := s.r, total{name: "status", status: notChecked}, false
+	for _, v := range []*providers.Value{r.Doc.At("status"), first(r.Doc, "alertStatus", "alert_status")} {
+		status, w := say(r, "monitoring_status", monitorings, v)
+		if !w.given || found && w.is("status") {
+			continue
+		}
+		s.unknown = s.unknown || status == newWord
+		if !found || severity[status] > severity[state.status] {
+			state.status, state.word = status, w.text
+		}
+		found = true
+	}
+	switch {
+	case !found:
+		state.status = undetermined // it reports, and does not say what
+	case state.status == clear && isFalse(r.Doc.At("isActive")):
+		state.status = stopped
+	}
+	return state
+}
+
+var noticeFields = names([]string{"usersToExtend", "usersToExpire"})
+
+// monitoringExpires maps a notice about the whole account: how many monitored
+// customers must be extended, and how many expire. A zero is said too.
+var monitoringExpires = mapper(noticeFields, func(r *reading) error {
+	for _, name := range []string{"usersToExtend", "usersToExpire"} {
+		v := r.Doc.At(name)
+		if !v.Given() {
+			continue
+		}
+		n, ok := count(v)
+		if !ok {
+			return &providers.Problem{Field: name, Detail: "want a whole number that is not negative", Err: providers.ErrInvalid}
+		}
+		r.Add(&kycv1.RenewalEvent{
+			Metadata: r.metadata(nil), Kind: kycv1.RenewalKind_RENEWAL_KIND_MONITORING, State: kycv1.RenewalState_RENEWAL_STATE_DUE,
+			AffectedCount: proto.Int32(n), VendorStatus: name,
+		})
+	}
+	if len(r.Events) == 0 {
+		return &providers.Problem{Field: "usersToExtend", Detail: "neither this count nor usersToExpire is given", Err: providers.ErrInvalid}
+	}
+	return nil
+})
+
+var amlReviewFields = names(strings.Fields(`
+	amlReviewSubjectType id companyId clientId externalRef negativeNewsComment negativeNewsStatus newsStatusSetBy newsStatusSetAt
+	amlComment pepsCheckStatus pepsStatusSetBy pepsStatusSetAt sanctionsCheckStatus sanctionsStatusSetBy sanctionsStatusSetAt
+	overallStatus statusSetBy statusSetAt`))
+
+var parties = providers.Enum[kycv1.Party]{
+	"company": kycv1.Party_PARTY_COMPANY, "beneficiary": kycv1.Party_PARTY_BENEFICIARY, "shareholder": kycv1.Party_PARTY_SHAREHOLDER,
+}
+
+// amlReviewed maps a reviewer's judgement about a company or one of its people.
+var amlReviewed = mapper(amlReviewFields, func(r *reading) error {
+	if r.id("companyId") == "" {
+		return lacks("companyId")
+	}
+	r.at = r.latest(r.Doc, "statusSetAt", "sanctionsStatusSetAt", "pepsStatusSetAt", "newsStatusSetAt")
+	s := &screening{r: r}
+	s.kybClasses(r.Doc)
+	s.total("overallStatus", r.Doc.At("overallStatus"))
+	if !s.any() { // a webhook of its own always gives its event
+		s.totals = append(s.totals, total{status: undetermined})
+	}
+	party, _ := say(r, "party", parties, r.Doc.At("amlReviewSubjectType"))
+	e := s.event(&kycv1.Subject{
+		CompanyId: r.id("companyId"), CustomerReference: r.reference(), Party: party, PartyId: r.id("id"),
+	}, kycv1.AmlSource_AML_SOURCE_MANUAL_REVIEW)
+	e.Metadata.VendorAttributes = attributes("external_ref", r.id("externalRef"))
+	r.Add(e)
+	return nil
+})

@@ -1,0 +1,151 @@
+package idenfy
+
+import (
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// block is one result block of a delivery on its way to a CheckEvent.
+type block struct {
+	kind   kycv1.CheckKind
+	name   string // the vendor's, of the block or field
+	result kycv1.CheckResult
+	word   string // the vendor's, for the result
+	by     kycv1.DecidedBy
+	codes  []string
+	id     string // the check's own
+}
+
+// add turns a block into its event.
+func (r *reading) addCheck(subject *kycv1.Subject, b block) {
+	if b.id != "" {
+		subject.CheckId = b.id
+	}
+	r.Add(&kycv1.CheckEvent{
+		Metadata: r.metadata(subject), Kind: b.kind, Result: b.result, DecidedBy: b.by, ReasonCodes: b.codes,
+		VendorKind: providers.Word(b.name), VendorResult: r.fallback(b.word),
+	})
+}
+
+// blocks adds one event for each result block that says something. Blocks that
+// carry data without a result (risk scores, answers, estimated ages) give none.
+func (r *reading) blocks() {
+	for _, read := range []func(*reading) (block, bool){
+		face, document, steps, lid, registry, licence, gdc, address, manualAddress, phone, email, bank, card, criminal,
+	} {
+		if b, ok := read(r); ok {
+			r.addCheck(r.scan(), b)
+		}
+	}
+	r.screening()
+}
+
+// by says whose result of a part counts: a manual one before an automatic one, but
+// a reviewer's "not analysed" is none.
+func by(vocabulary results, status *providers.Value, part string) kycv1.DecidedBy {
+	if manual := wordOf(status.At("manual" + part)); manual.given {
+		if result, _ := vocabulary.Of(manual.text); result != notPerformed {
+			return kycv1.DecidedBy_DECIDED_BY_HUMAN
+		}
+	}
+	if wordOf(status.At("auto" + part)).given {
+		return kycv1.DecidedBy_DECIDED_BY_SYSTEM
+	}
+	return kycv1.DecidedBy_DECIDED_BY_UNSPECIFIED
+}
+
+func (r *reading) part(kind kycv1.CheckKind, vocabulary results, part string) (block, bool) {
+	status := r.Doc.At("status")
+	b := block{kind: kind, name: "auto" + part, by: by(vocabulary, status, part)}
+	if b.by == kycv1.DecidedBy_DECIDED_BY_HUMAN || !wordOf(status.At(b.name)).given {
+		b.name = "manual" + part
+	}
+	result, w := say(r, strings.ToLower(part)+"_result", vocabulary, status.At(b.name))
+	b.result, b.word = result, w.text
+	return b, w.given
+}
+
+func face(r *reading) (block, bool) { return r.part(kycv1.CheckKind_CHECK_KIND_FACE, faces, "Face") }
+
+func document(r *reading) (block, bool) {
+	return r.part(kycv1.CheckKind_CHECK_KIND_DOCUMENT, documents, "Document")
+}
+
+// spoken is a block whose result is one word at a path.
+func (r *reading) spoken(kind kycv1.CheckKind, name string, vocabulary results, v *providers.Value) (block, bool) {
+	result, w := say(r, name, vocabulary, v)
+	return block{kind: kind, name: name, result: result, word: w.text}, w.given
+}
+
+func steps(r *reading) (block, bool) {
+	return r.spoken(kycv1.CheckKind_CHECK_KIND_OTHER, "additionalSteps", additionalSteps, r.Doc.At("status", "additionalSteps"))
+}
+
+func address(r *reading) (block, bool) {
+	return r.spoken(kycv1.CheckKind_CHECK_KIND_ADDRESS, "addressVerification", addressStatuses, r.Doc.At("addressVerification", "status"))
+}
+
+func card(r *reading) (block, bool) {
+	v := r.Doc.At("bankCardVerification")
+	b, ok := r.spoken(kycv1.CheckKind_CHECK_KIND_BANK, "bankCardVerification", cardStatuses, v.At("status"))
+	b.id, b.codes = v.At("id").ID(), r.code("no_match_reason", v.At("noMatchReason"))
+	return b, ok
+}
+
+// bank is a risk level: the vendor does not say which of them passes.
+func bank(r *reading) (block, bool) {
+	v := r.Doc.At("bankVerification")
+	_, level := say(r, "risk_level", riskLevels, v.At("riskLevel"))
+	return block{
+		kind: kycv1.CheckKind_CHECK_KIND_BANK, name: "bankVerification", word: level.text, id: v.At("id").ID(),
+	}, level.given
+}
+
+// yesNo is a block whose result is a boolean.
+func (r *reading) yesNo(kind kycv1.CheckKind, name string, v *providers.Value) (block, bool) {
+	b := block{kind: kind, name: name, word: v.Scalar()}
+	switch {
+	case v.Kind() != providers.Bool:
+		if v.Given() {
+			r.Note(name, "")
+		}
+	case v.True():
+		b.result = passed
+	default:
+		b.result = failed
+	}
+	return b, v.Given()
+}
+
+func gdc(r *reading) (block, bool) {
+	return r.yesNo(kycv1.CheckKind_CHECK_KIND_REGISTRY, "gdcMatch", r.Doc.At("gdcMatch"))
+}
+
+func phone(r *reading) (block, bool) {
+	return r.yesNo(kycv1.CheckKind_CHECK_KIND_PHONE, "phoneVerification", r.Doc.At("phoneVerification", "phoneVerified"))
+}
+
+func email(r *reading) (block, bool) {
+	return r.yesNo(kycv1.CheckKind_CHECK_KIND_EMAIL, "emailVerification", r.Doc.At("emailVerification", "emailVerified"))
+}
+
+// manualAddress: the field is there, and false, also where no address was read.
+func manualAddress(r *reading) (block, bool) {
+	b, ok := r.yesNo(kycv1.CheckKind_CHECK_KIND_ADDRESS, "manualAddressMatch", r.Doc.At("manualAddressMatch"))
+	return b, ok && (b.result != failed || wordOf(r.Doc.At("manualAddress")).given)
+}
+
+// code is a list of one reason code, or of none.
+func (r *reading) code(kind string, v *providers.Value) []string {
+	w := wordOf(v)
+	switch {
+	case !w.given:
+		return nil
+	case !providers.IsCode(w.text):
+		r.Note(kind, "")
+		return nil
+	}
+	return []string{w.text}
+}

@@ -1,0 +1,155 @@
+package idenfy
+
+import (
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Checks that come as a webhook of their own: each always gives its event.
+
+var faceFields = names(strings.Fields("id scanRef clientId status token type method facePhoto ipAddress failReason riskTags"))
+
+// faceAuthenticated: a known customer showed the face again, or enrolled it. Some
+// of these have no scanRef, so the check's own id is what the events are about.
+var faceAuthenticated = mapper(faceFields, func(r *reading) error {
+	subject := &kycv1.Subject{CheckId: r.id("id"), SessionId: r.id("scanRef"), CustomerReference: r.reference()}
+	if subject.CheckId == "" && subject.SessionId == "" {
+		return lacks("id")
+	}
+	result, w := say(r, "face_authentication", faceAuthentications, r.Doc.At("status"))
+	r.addCheck(subject, block{
+		kind: kycv1.CheckKind_CHECK_KIND_FACE, name: r.kind("type"), result: result, word: w.text,
+		codes: r.tags("risk_tag", riskTags, r.Doc.At("riskTags")),
+	})
+	r.attribute("type", r.Doc.At("type"))
+	r.attribute("method", r.Doc.At("method"))
+	return nil
+})
+
+var riskTags = names([]string{"UNTRUSTED_ENVIRONMENT"})
+
+// kind is the vendor's own name of the check, if the body has one that is a code.
+func (r *reading) kind(field string) string {
+	if name := r.Doc.At(field).Text(); providers.IsCode(name) {
+		return name
+	}
+	return r.MapAs
+}
+
+// attribute adds a word to the last event.
+func (r *reading) attribute(name string, v *providers.Value) {
+	md := r.Events[len(r.Events)-1].GetMetadata()
+	for k, word := range attributes(name, v.Scalar()) {
+		if md.VendorAttributes == nil {
+			md.VendorAttributes = map[string]string{}
+		}
+		md.VendorAttributes[k] = word
+	}
+}
+
+var ageFields = names(strings.Fields("scanRef status outcome verdict estimatedAge confidence clientId occurredAt"))
+
+var ageStatuses = results{"completed": unsaid, "failed": failed}
+
+// ageEstimated: the outcome decides where there is one. scanRef may be the id of a
+// token instead, by the vendor's text; it is taken for an id, not for a secret.
+var ageEstimated = mapper(ageFields, func(r *reading) error {
+	if r.id("scanRef") == "" {
+		return lacks("scanRef")
+	}
+	r.at, _ = r.date("occurred_at", r.Doc.At("occurredAt"))
+	status, statusWord := say(r, "age_status", ageStatuses, r.Doc.At("status"))
+	result, outcome := say(r, "age_outcome", ageOutcomes, r.Doc.At("outcome"))
+	_, understood := ageStatuses.Of(statusWord.text)
+	switch {
+	case status == failed && result == passed:
+		return mismatch("outcome", "SUCCESS beside the status FAILED")
+	case !outcome.given:
+		result, outcome = status, statusWord
+	case result == passed && !understood:
+		result = unsaid
+	}
+	r.addCheck(r.scan(), block{kind: kycv1.CheckKind_CHECK_KIND_AGE, name: r.MapAs, result: result, word: outcome.text})
+	r.attribute("status", r.Doc.At("status"))
+	r.attribute("verdict", r.Doc.At("verdict"))
+	return nil
+})
+
+var accountFields = names(strings.Fields("scanRef clientId authToken date status score facebookScore gmailScore ipScore"))
+
+// accountStatuses are numbers whose meaning is not documented.
+var accountStatuses = results{"1": unsaid, "2": unsaid, "3": unsaid, "4": unsaid, "5": unsaid}
+
+var accountChecked = mapper(accountFields, func(r *reading) error {
+	if r.id("scanRef") == "" {
+		return lacks("scanRef")
+	}
+	r.at, _ = r.date("date", r.Doc.At("date"))
+	result, w := say(r, "account_status", accountStatuses, r.Doc.At("status"))
+	r.addCheck(r.scan(), block{kind: kycv1.CheckKind_CHECK_KIND_BANK, name: r.MapAs, result: result, word: w.text})
+	r.attribute("score", r.Doc.At("score"))
+	return nil
+})
+
+// videoCalled: the vendor documents no body. What it has is kept, and no word of it
+// is read as a pass.
+var videoCalled = func(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
+	r := &reading{Notice: n}
+	subject := &kycv1.Subject{
+		SessionId: r.id("scanRef"), CheckId: r.id("id"), CompanyId: r.id("companyId"), CustomerReference: r.reference(),
+	}
+	if subject.SessionId == "" && subject.CheckId == "" && subject.CompanyId == "" {
+		return providers.Mapping{}, lacks("scanRef")
+	}
+	word := r.Doc.At("status").Scalar()
+	if !providers.IsCode(word) {
+		word = ""
+	}
+	r.addCheck(subject, block{kind: kycv1.CheckKind_CHECK_KIND_VIDEO, name: r.MapAs, word: word})
+	return r.Mapping, nil
+}
+
+var bankFields = names(strings.Fields("id country bank accounts riskLevel clientId scanRef"))
+
+// bankVerified is a risk level: the vendor does not say which of them passes.
+var bankVerified = mapper(bankFields, func(r *reading) error {
+	_, level := say(r, "risk_level", riskLevels, r.Doc.At("riskLevel"))
+	return r.ownCheck(kycv1.CheckKind_CHECK_KIND_BANK, unsaid, level, nil)
+})
+
+var cardFields = names(strings.Fields("id status noMatchReason name firstSix lastFour expiryDate nameMatch lastFourMatch clientId scanRef"))
+
+var bankCardVerified = mapper(cardFields, func(r *reading) error {
+	result, w := say(r, "card_status", cardStatuses, r.Doc.At("status"))
+	return r.ownCheck(kycv1.CheckKind_CHECK_KIND_BANK, result, w, r.code("no_match_reason", r.Doc.At("noMatchReason")))
+})
+
+var sosFields = names(strings.Fields("id companyName entityType formationDate status reportFile dataFile watchlistHitsCount clientId"))
+
+// sosReported: a report from a register is there. Hits on a watch list are for a
+// human to judge.
+var sosReported = mapper(sosFields, func(r *reading) error {
+	result, w := say(r, "order_status", orders, r.Doc.At("status"))
+	hits := r.Doc.At("watchlistHitsCount")
+	if n, ok := count(hits); hits.Given() && (!ok || n > 0) && result == passed {
+		result = review
+	}
+	if err := r.ownCheck(kycv1.CheckKind_CHECK_KIND_REGISTRY, result, w, nil); err != nil {
+		return err
+	}
+	r.attribute("watchlist_hits", hits)
+	r.attribute("entity_type", r.Doc.At("entityType"))
+	return nil
+})
+
+// ownCheck adds a check that has an id of its own.
+func (r *reading) ownCheck(kind kycv1.CheckKind, result kycv1.CheckResult, w word, codes []string) error {
+	if r.id("id") == "" {
+		return lacks("id")
+	}
+	subject := &kycv1.Subject{CheckId: r.id("id"), SessionId: r.id("scanRef"), CustomerReference: r.reference()}
+	r.addCheck(subject, block{kind: kind, name: r.MapAs, result: result, word: w.text, codes: codes})
+	return nil
+}

@@ -1,0 +1,169 @@
+package idenfy
+
+import (
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// maxBeneficiaries bounds what one review may become.
+const maxBeneficiaries = 1000
+
+func (r *reading) company(id string) *kycv1.Subject {
+	return &kycv1.Subject{CompanyId: id, CustomerReference: r.reference()}
+}
+
+var companySubmitFields = names(strings.Fields("id submissionTime soleProprietor clientId externalRef companyId"))
+
+// companySubmitted: the form is in, the review begins.
+var companySubmitted = mapper(companySubmitFields, func(r *reading) error {
+	id := r.id("id")
+	if id == "" {
+		return lacks("id")
+	}
+	r.at, _ = r.date("submission_time", r.Doc.At("submissionTime"))
+	e := &kycv1.SessionEvent{
+		Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING, VendorStatus: r.fallback(),
+	}
+	e.Metadata.VendorAttributes = attributes(
+		"external_ref", r.id("externalRef"), "sole_proprietor", r.Doc.At("soleProprietor").Scalar())
+	r.Add(e)
+	return nil
+})
+
+var companyReviewFields = names(strings.Fields(`
+	id companyId companyName registrationNumber approvalStatus denyReason statusChangedBy soleProprietor amlComment
+	sanctionsCheckStatus sanctionsStatusSetBy sanctionsStatusSetAt amlCheck companyCheck beneficiaries shareholderCheck
+	negativeNewsComment negativeNewsStatus newsStatusSetBy newsStatusSetAt negativeNewsCheck clientId externalRef relatedClientScanRefs`))
+
+var approvals = providers.Enum[kycv1.Decision]{
+	"approved": kycv1.Decision_DECISION_APPROVED, "denied": kycv1.Decision_DECISION_DECLINED,
+}
+
+// companyReviewed maps the verdict about a company, its screening and those of its
+// beneficiaries. The vendor does not say when the review ended.
+var companyReviewed = mapper(companyReviewFields, func(r *reading) error {
+	id := first(r.Doc, "id", "companyId").ID()
+	if id == "" {
+		return lacks("id")
+	}
+	decision, w := say(r, "approval", approvals, r.Doc.At("approvalStatus"))
+	if decision == kycv1.Decision_DECISION_UNSPECIFIED {
+		decision = kycv1.Decision_DECISION_UNDETERMINED
+	}
+	e := &kycv1.SessionEvent{
+		Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, Decision: decision,
+		VendorStatus: r.fallback(w.text), VendorOutcome: providers.Word(w.text),
+	}
+	if r.Doc.At("statusChangedBy").Kind() == providers.Object {
+		e.DecidedBy = kycv1.DecidedBy_DECIDED_BY_HUMAN
+	}
+	e.Metadata.Subject.RelatedSessionIds = r.IDs("related_scan_ref", r.Doc.At("relatedClientScanRefs"))
+	e.Metadata.VendorAttributes = attributes(
+		"external_ref", r.id("externalRef"), "sole_proprietor", r.Doc.At("soleProprietor").Scalar())
+	r.Add(e)
+	r.kybScreening(r.Doc, "amlCheck", func() *kycv1.Subject {
+		subject := r.company(id)
+		subject.Party = kycv1.Party_PARTY_COMPANY
+		return subject
+	})
+	return r.beneficiaries(id)
+})
+
+func (r *reading) beneficiaries(company string) error {
+	n := 0
+	for b := range r.Doc.At("beneficiaries").Items() {
+		if n++; n > maxBeneficiaries {
+			return &providers.Problem{
+				Field: "beneficiaries", Detail: "more than " + strconv.Itoa(maxBeneficiaries), Err: providers.ErrRejectedContent,
+			}
+		}
+		r.kybScreening(b, "beneficiaries", func() *kycv1.Subject {
+			subject := r.company(company)
+			subject.Party, subject.PartyId = kycv1.Party_PARTY_BENEFICIARY, b.At("id").ID()
+			// The schema calls scanRef an object and shows none of its fields.
+			if scan := b.At("scanRef").ID(); scan != "" {
+				subject.RelatedSessionIds = []string{scan}
+			}
+			return subject
+		})
+	}
+	return nil
+}
+
+// kybScreening reads the screening of a company or beneficiary.
+func (r *reading) kybScreening(v *providers.Value, block string, subject func() *kycv1.Subject) {
+	s := &screening{r: r}
+	s.kybClasses(v)
+	s.check(v3Check(v))
+	for _, name := range []string{"negativeNewsCheck", "beneficiaryCheck", "companyCheck"} {
+		if raw := v.At(name); raw.Kind() == providers.Array || raw.At("status").Kind() == providers.Object {
+			s.services(raw)
+		}
+	}
+	saved := r.at
+	r.at = r.latest(v3Check(v), "statusSetAt")
+	s.add(block, subject)
+	r.at = saved
+}
+
+// kybClasses reads the words of the categories, as business verification names them.
+func (s *screening) kybClasses(v *providers.Value) {
+	s.class(sanctions, "sanctionsCheckStatus", v.At("sanctionsCheckStatus"))
+	s.class(pep, "pepsCheckStatus", v.At("pepsCheckStatus"))
+	s.class(adverseMedia, "negativeNewsStatus", v.At("negativeNewsStatus"))
+}
+
+// latest is the first name's time, or where it is not given the latest of the others.
+func (r *reading) latest(v *providers.Value, name string, others ...string) *timestamppb.Timestamp {
+	if t, _ := r.date("set_at", v.At(name)); t != nil {
+		return t
+	}
+	var last *timestamppb.Timestamp
+	for _, name := range others {
+		if t, _ := r.date("set_at", v.At(name)); t != nil && (last == nil || t.AsTime().After(last.AsTime())) {
+			last = t
+		}
+	}
+	return last
+}
+
+var companyDeleteFields = names(strings.Fields("companyId id date manager"))
+
+var companyDeleted = mapper(companyDeleteFields, func(r *reading) error {
+	id := first(r.Doc, "companyId", "id").ID()
+	if id == "" {
+		return lacks("companyId")
+	}
+	r.at, _ = r.date("date", r.Doc.At("date"))
+	r.Add(&kycv1.ResourceEvent{
+		Metadata: r.metadata(r.company(id)), Resource: kycv1.Resource_RESOURCE_COMPANY, Change: kycv1.Change_CHANGE_DELETED,
+		VendorResource: "company", VendorStatus: r.fallback(),
+	})
+	return nil
+})
+
+var govDocumentFields = names(strings.Fields("id title documentFormat productKey expectedDeliveryTime price deliveredAt status file clientId"))
+
+// govDocumentOrdered: the order of a register's document changed its state.
+var govDocumentOrdered = mapper(govDocumentFields, func(r *reading) error {
+	id := r.id("id")
+	if id == "" {
+		return lacks("id")
+	}
+	_, status := say(r, "order_status", orders, r.Doc.At("status"))
+	r.at, _ = r.date("delivered_at", r.Doc.At("deliveredAt"))
+	e := &kycv1.ResourceEvent{
+		Metadata: r.metadata(&kycv1.Subject{DocumentId: id, CustomerReference: r.reference()}),
+		Resource: kycv1.Resource_RESOURCE_DOCUMENT, Change: kycv1.Change_CHANGE_UPDATED,
+		VendorResource: "document", VendorStatus: r.fallback(status.text),
+	}
+	e.Metadata.VendorAttributes = attributes(
+		"product_key", r.Doc.At("productKey").Scalar(), "document_format", r.Doc.At("documentFormat").Scalar())
+	r.Add(e)
+	return nil
+})

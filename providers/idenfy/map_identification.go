@@ -1,0 +1,194 @@
+package idenfy
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// says is what the unsigned header adds to a verification.
+type says uint8
+
+const (
+	saysNothing says = iota
+	saysResubmitted
+	saysCancelled
+	saysExpired
+)
+
+var identificationFields = names(strings.Fields(`
+	final platform status data fileUrls scanRef clientId companyId beneficiaryId externalRef startTime finishTime clientIp
+	clientIpCountry clientLocation additionalStepPdfUrls additionalSteps additionalData AML aml LID lid CRIMINAL_CHECK amlCheck
+	aml_check gdcMatch manualAddress manualAddressMatch utilityData registryCenterCheck addressVerification questionnaireAnswers
+	riskAssessment bankVerification bankCardVerification emailVerification phoneVerification driverLicenseCheck`))
+
+var statusFields = names(strings.Fields(`
+	overall suspicionReasons denyReasons fraudTags mismatchTags autoFace manualFace autoDocument manualDocument additionalSteps
+	amlResultClass pepsStatus sanctionsStatus adverseMediaStatus`))
+
+var dataFields = names(strings.Fields(`
+	docFirstName docLastName docNumber docPersonalCode docExpiry docDob docDateOfIssue docType docSex docNationality
+	docIssuingCountry selectedCountry birthPlace authority address docTemporaryAddress mothersMaidenName docBirthName
+	docPatronymic driverLicenseCategory manuallyDataChanged fullName orgFirstName orgLastName orgNationality orgBirthPlace
+	orgAuthority orgAddress orgTemporaryAddress orgMothersMaidenName orgPatronymic orgBirthName ageEstimate
+	clientIpProxyRiskLevel duplicateFaces duplicateDocFaces additionalData`))
+
+// standing is what a word of status.overall means. A deleted or archived session
+// has no verdict: its data is gone, which says nothing about the person.
+type standing struct {
+	decision   kycv1.Decision
+	transition kycv1.SessionTransition // of a session without a verdict
+	change     kycv1.Change            // of the session's data
+}
+
+var overalls = providers.Enum[standing]{
+	"approved":        {decision: kycv1.Decision_DECISION_APPROVED},
+	"denied":          {decision: kycv1.Decision_DECISION_DECLINED},
+	"suspected":       {decision: kycv1.Decision_DECISION_REVIEW},
+	"reviewing":       {transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING},
+	"active":          {transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING},
+	"expired":         {transition: kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED},
+	"expired-deleted": {transition: kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED, change: kycv1.Change_CHANGE_DELETED},
+	"deleted":         {change: kycv1.Change_CHANGE_DELETED},
+	"archived":        {change: kycv1.Change_CHANGE_ARCHIVED},
+}
+
+// identification maps a verification: the session, each result block, the
+// screening. All its event types have one shape.
+func identification(by says) providers.MapFunc {
+	return mapper(identificationFields, func(r *reading) error {
+		if r.id("scanRef") == "" {
+			return lacks("scanRef")
+		}
+		r.Unknown("status.", r.Doc.At("status"), statusFields)
+		r.Unknown("data.", r.Doc.At("data"), dataFields)
+		r.at = r.unixTime("finish_time", r.Doc.At("finishTime"))
+		r.session(by)
+		r.blocks()
+		return nil
+	})
+}
+
+// scan is the subject of everything a verification says.
+func (r *reading) scan() *kycv1.Subject {
+	s := &kycv1.Subject{SessionId: r.id("scanRef"), CustomerReference: r.reference(), CompanyId: r.id("companyId")}
+	if s.PartyId = r.id("beneficiaryId"); s.PartyId != "" {
+		s.Party = kycv1.Party_PARTY_BENEFICIARY
+	}
+	return s
+}
+
+func (r *reading) session(by says) {
+	at, overall := say(r, "overall", overalls, r.Doc.At("status", "overall"))
+	if at.change != kycv1.Change_CHANGE_UNSPECIFIED {
+		r.Add(&kycv1.ResourceEvent{
+			Metadata: r.metadata(r.scan()), Resource: kycv1.Resource_RESOURCE_SESSION, Change: at.change,
+			VendorResource: "scanRef", VendorStatus: providers.Word(overall.text),
+		})
+		if at.transition == kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED {
+			return
+		}
+	}
+	final := r.finality()
+	_, readable := overalls.Of(overall.text)
+	t := transitionOf(at, by, final, overall.given && !readable)
+	e := &kycv1.SessionEvent{
+		Metadata: r.metadata(r.scan()), Transition: t, Decision: at.decision, Finality: final,
+		ReasonCodes: r.reasons(), VendorStatus: r.fallback(overall.text),
+	}
+	e.Metadata.VendorAttributes = r.sessionAttributes()
+	if over(t, final) && at == (standing{}) {
+		e.Decision = kycv1.Decision_DECISION_UNDETERMINED
+	}
+	if at.decision != kycv1.Decision_DECISION_UNSPECIFIED {
+		e.DecidedBy = r.decidedBy()
+	}
+	if at.transition == kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED {
+		e.VendorOutcome = providers.Word(overall.text)
+	}
+	r.Add(e)
+}
+
+// over reports whether a verdict is due.
+func over(t kycv1.SessionTransition, f kycv1.Finality) bool {
+	return t == kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED ||
+		t == kycv1.SessionTransition_SESSION_TRANSITION_RESUBMITTED && f == kycv1.Finality_FINALITY_FINAL
+}
+
+// transitionOf reads signed fields first. The header's word for the end of a
+// session is believed only where the signed body holds no verdict, and a word we
+// cannot read may be one. That the customer sent more changes no verdict, so the
+// header is believed in that.
+func transitionOf(at standing, by says, final kycv1.Finality, unreadable bool) kycv1.SessionTransition {
+	verdict := at.decision != kycv1.Decision_DECISION_UNSPECIFIED || unreadable
+	switch {
+	case by == saysCancelled && !verdict:
+		return kycv1.SessionTransition_SESSION_TRANSITION_CANCELLED
+	case by == saysExpired && !verdict, at.transition == kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED:
+		return kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED
+	case by == saysResubmitted:
+		return kycv1.SessionTransition_SESSION_TRANSITION_RESUBMITTED
+	case at.transition != kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED:
+		return at.transition
+	case final == kycv1.Finality_FINALITY_PRELIMINARY:
+		return kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING
+	case final == kycv1.Finality_FINALITY_FINAL, verdict && !unreadable:
+		return kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED
+	}
+	return kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED
+}
+
+// finality reads "final". Anything but a boolean is taken for a no: acting too
+// late is better than acting on what may still change.
+func (r *reading) finality() kycv1.Finality {
+	switch v := r.Doc.At("final"); {
+	case !v.Given():
+		return kycv1.Finality_FINALITY_UNSPECIFIED
+	case v.True():
+		return kycv1.Finality_FINALITY_FINAL
+	case v.Kind() != providers.Bool:
+		r.Note("final", "")
+	}
+	return kycv1.Finality_FINALITY_PRELIMINARY
+}
+
+// decidedBy: a manual result of face or document is signed, the header's MANUAL is
+// not.
+func (r *reading) decidedBy() kycv1.DecidedBy {
+	status := r.Doc.At("status")
+	faceBy, documentBy := by(faces, status, "Face"), by(documents, status, "Document")
+	return max(faceBy, documentBy)
+}
+
+// reasons are the codes of all four lists. denyReasons have no documented
+// vocabulary and may hold sentences or names: only what looks like the vendor's
+// other codes leaves.
+func (r *reading) reasons() []string {
+	var out []string
+	add := func(list []string) {
+		for _, code := range list {
+			if !slices.Contains(out, code) && len(out) < 1000 {
+				out = append(out, code)
+			}
+		}
+	}
+	status := r.Doc.At("status")
+	add(r.tags("suspicion_reason", fraudTags, status.At("suspicionReasons")))
+	add(r.tags("deny_reason", nil, status.At("denyReasons")))
+	add(r.tags("fraud_tag", fraudTags, status.At("fraudTags")))
+	add(r.tags("mismatch_tag", mismatchTags, status.At("mismatchTags")))
+	return out
+}
+
+func (r *reading) sessionAttributes() map[string]string {
+	risk := r.Doc.At("riskAssessment")
+	return attributes(
+		"platform", r.Doc.At("platform").Scalar(),
+		"external_ref", r.id("externalRef"),
+		"risk_level", risk.At("riskLevel").Scalar(),
+		"risk_score", risk.At("riskScore").Scalar(),
+		"document_type", r.Doc.At("data", "docType").Scalar(),
+	)
+}

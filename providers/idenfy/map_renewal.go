@@ -1,0 +1,100 @@
+package idenfy
+
+import (
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// due is how urgent a renewal is; days are left where the vendor says how many.
+type due struct {
+	state kycv1.RenewalState
+	days  *int32
+}
+
+const (
+	stateDue       = kycv1.RenewalState_RENEWAL_STATE_DUE
+	stateOverdue   = kycv1.RenewalState_RENEWAL_STATE_OVERDUE
+	stateWithdrawn = kycv1.RenewalState_RENEWAL_STATE_WITHDRAWN
+)
+
+var thresholds = providers.Enum[due]{
+	"document_expires_within_30_days": {stateDue, proto.Int32(30)},
+	"document_expires_within_7_days":  {stateDue, proto.Int32(7)},
+	"document_expires_within_1_day":   {stateDue, proto.Int32(1)},
+	"document_expired":                {stateOverdue, nil},
+}
+
+var documentExpirationFields = names(strings.Fields("scanRef clientId expirationThreshold documentExpiration"))
+
+// documentExpires: the document of a verified person runs out. The vendor takes no
+// verdict back with it, so the session is left alone.
+var documentExpires = mapper(documentExpirationFields, func(r *reading) error {
+	if r.id("scanRef") == "" {
+		return lacks("scanRef")
+	}
+	d, w := say(r, "expiration_threshold", thresholds, r.Doc.At("expirationThreshold"))
+	e := &kycv1.RenewalEvent{
+		Metadata: r.metadata(r.scan()), Kind: kycv1.RenewalKind_RENEWAL_KIND_DOCUMENT, State: d.state, VendorStatus: r.fallback(w.text),
+	}
+	if d.days != nil {
+		e.DueInDays = proto.Int32(*d.days)
+	}
+	e.Deadline, e.VendorDeadline = r.date("document_expiration", r.Doc.At("documentExpiration"))
+	r.Add(e)
+	return nil
+})
+
+var expirations = providers.Enum[due]{"pending": {state: stateDue}, "expired": {state: stateOverdue}}
+
+var companyExpirationFields = names(strings.Fields("id companyId clientId externalRef expirationStatus"))
+
+// companyExpires: the verification of a company runs out, or has run out.
+var companyExpires = mapper(companyExpirationFields, func(r *reading) error {
+	id := first(r.Doc, "id", "companyId").ID()
+	if id == "" {
+		return lacks("id")
+	}
+	d, w := say(r, "expiration_status", expirations, r.Doc.At("expirationStatus"))
+	r.Add(&kycv1.RenewalEvent{
+		Metadata: r.metadata(r.company(id)), Kind: kycv1.RenewalKind_RENEWAL_KIND_COMPANY, State: d.state, VendorStatus: r.fallback(w.text),
+	})
+	return nil
+})
+
+var requests = providers.Enum[due]{
+	"requested": {state: stateDue}, "expired": {state: stateOverdue}, "canceled": {state: stateWithdrawn}, "cancelled": {state: stateWithdrawn},
+}
+
+var infoRequestFields = names(strings.Fields("companyId token date email manager status clientId externalRef"))
+
+// infoRequested: a company must tell more. The token opens its form and leaves
+// nowhere.
+var infoRequested = mapper(infoRequestFields, func(r *reading) error {
+	id := r.id("companyId")
+	if id == "" {
+		return lacks("companyId")
+	}
+	r.at, _ = r.date("date", r.Doc.At("date"))
+	d, w := say(r, "request_status", requests, r.Doc.At("status"))
+	if d.state == stateDue {
+		r.Add(&kycv1.SessionEvent{
+			Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_RESUBMISSION_REQUIRED,
+			VendorStatus: providers.Word(w.text),
+		})
+	}
+	r.Add(&kycv1.RenewalEvent{
+		Metadata: r.metadata(r.company(id)), Kind: kycv1.RenewalKind_RENEWAL_KIND_INFORMATION, State: d.state, VendorStatus: r.fallback(w.text),
+	})
+	return nil
+})
+
+// count reads a number of customers.
+func count(v *providers.Value) (int32, bool) {
+	n, err := strconv.ParseInt(v.Scalar(), 10, 32)
+	return int32(n), err == nil && n >= 0
+}

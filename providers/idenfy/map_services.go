@@ -1,0 +1,120 @@
+package idenfy
+
+import (
+	"iter"
+	"strings"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// A service result is an item of AML[], LID[], CRIMINAL_CHECK[] and results[].
+
+// items are the results of a service list; older deliveries hold one object.
+func items(v *providers.Value) iter.Seq[*providers.Value] {
+	if v.Kind() == providers.Object {
+		return func(yield func(*providers.Value) bool) { yield(v) }
+	}
+	return v.Items()
+}
+
+// service reads one result. A suspicion is for a human to judge. Only the word
+// NOT_SUSPECTED of a check that was made and worked is a pass. (What serviceFound
+// means the vendor does not say; nothing depends on it.)
+func (r *reading) service(item *providers.Value) (kycv1.CheckResult, string) {
+	status := item.At("status")
+	result, overall := say(r, "service_result", suspicions, status.At("overallStatus"))
+	switch {
+	case result == review || status.At("serviceSuspected").True():
+		return review, overall.text
+	case overall.given && result == unsaid:
+		return unsaid, overall.text
+	case isFalse(status.At("checkSuccessful")):
+		return technical, overall.text
+	case isFalse(status.At("serviceUsed")):
+		return notPerformed, overall.text
+	}
+	return result, overall.text
+}
+
+func isFalse(v *providers.Value) bool { return v.Kind() == providers.Bool && !v.True() }
+
+// services is a block of service results: the gravest counts.
+func (r *reading) services(kind kycv1.CheckKind, name string, list *providers.Value) (block, bool) {
+	b, any := block{kind: kind, name: name}, false
+	for item := range items(list) {
+		result, word := r.service(item)
+		if !any || gravity[result] > gravity[b.result] {
+			b.result, b.word = result, word
+		}
+		any = true
+	}
+	return b, any
+}
+
+// raised lets a tag add what a block does not say itself. A block that failed
+// stays failed.
+func (r *reading) raised(b block, to kycv1.CheckResult, tag string) block {
+	silent := b.result == unsaid && b.word == ""
+	if code, ok := r.tagged(tag); ok && (silent || gravity[to] > gravity[b.result]) {
+		b.result, b.word = to, code
+	}
+	return b
+}
+
+func lid(r *reading) (block, bool) {
+	b, ok := r.services(kycv1.CheckKind_CHECK_KIND_REGISTRY, "LID", first(r.Doc, "LID", "lid"))
+	return r.raised(r.raised(b, technical, "LID_FAILED"), review, "LID_SUSPECTION"), ok
+}
+
+func criminal(r *reading) (block, bool) {
+	b, ok := r.services(kycv1.CheckKind_CHECK_KIND_CRIMINAL_RECORD, "CRIMINAL_CHECK", r.Doc.At("CRIMINAL_CHECK"))
+	return r.raised(r.raised(b, technical, "CRIMINAL_CHECK_FAILED"), review, "CRIMINAL_SUSPECTED"), ok
+}
+
+// registry: the registries of Hungary and Lithuania return data and no result, so
+// only a tag tells how the comparison ended; that of the United States says it for
+// each field. The codes are the fields that do not match.
+func registry(r *reading) (block, bool) {
+	v := r.Doc.At("registryCenterCheck")
+	b := block{kind: kycv1.CheckKind_CHECK_KIND_REGISTRY, name: "registryCenterCheck"}
+	says := false
+	for name, field := range v.Members() {
+		if !strings.HasSuffix(name, "Status") || !wordOf(field).given {
+			continue
+		}
+		result, w := say(r, "registry_result", registryFields, field)
+		if !says || gravity[result] > gravity[b.result] {
+			b.result, b.word = result, w.text
+		}
+		if says = true; gravity[result] > gravity[passed] && providers.IsCode(name) && len(b.codes) < 1000 {
+			b.codes = append(b.codes, name)
+		}
+	}
+	b = r.raised(r.raised(b, technical, "RC_FAILED"), failed, "REGISTRY_CENTER_INFO_MISMATCH")
+	return b, v.Given() && (says || b.result != unsaid)
+}
+
+// licence: each compared field of a driver licence is a boolean. One page spells
+// documentNumberMatch as document_numberMatch; any name with that ending counts.
+func licence(r *reading) (block, bool) {
+	v := r.Doc.At("driverLicenseCheck")
+	b := block{kind: kycv1.CheckKind_CHECK_KIND_REGISTRY, name: "driverLicenseCheck"}
+	says := false
+	for name, field := range v.Members() {
+		if !strings.HasSuffix(name, "Match") || field.Kind() != providers.Bool {
+			continue
+		}
+		switch says = true; {
+		case !field.True():
+			b.result, b.word = failed, "false"
+			if providers.IsCode(name) && len(b.codes) < 1000 {
+				b.codes = append(b.codes, name)
+			}
+		case b.result == unsaid:
+			b.result, b.word = passed, "true"
+		}
+	}
+	b = r.raised(r.raised(b, technical, "DL_FAILED"), failed, "DRIVER_LICENSE_INFO_MISMATCH")
+	return b, v.Given() && (says || b.result != unsaid)
+}

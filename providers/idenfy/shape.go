@@ -1,0 +1,193 @@
+package idenfy
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/kycbridge/kycbridge/providers"
+)
+
+// family is what the names at the top of a signed body say about it. Key, identity
+// and meaning come from the family; the unsigned header may only agree.
+type family struct {
+	types []string   // the event types that have this shape, the one to assume first
+	ids   []string   // where the id of the partition key stands, the first usable one
+	any   []string   // one of these names is enough
+	all   []string   // or all of these
+	none  []string   // but none of these
+	loose bool       // a webhook without a documented shape may look like this
+	id    identifier // what makes two deliveries the same
+}
+
+var companyIDs = []string{"companyId", "id"}
+
+// families in the order in which they are tried: the most telling names first.
+var families = []family{
+	{types: []string{amlMonitoring}, any: []string{"monitoringId"}, ids: []string{"monitoringId"}, id: monitoringIdentity},
+	{types: []string{amlMonitoringExpiration}, any: []string{"usersToExtend", "usersToExpire"}, id: noticeIdentity},
+	{types: []string{companyAmlReview}, any: []string{"amlReviewSubjectType"}, ids: companyIDs[:1], id: amlReviewIdentity},
+	{types: []string{documentExpiration}, any: []string{"expirationThreshold", "documentExpiration"}, ids: scanRef, id: fields("expirationThreshold", "documentExpiration")},
+	{
+		types: []string{legacy, autoFinished, manualFinished, resubmitted, cancelled, expired},
+		any:   []string{"final", "fileUrls", "finishTime", "platform"}, ids: scanRef, id: identificationIdentity,
+	},
+	{
+		types: []string{companyReview},
+		any:   []string{"approvalStatus", "beneficiaries", "companyCheck", "shareholderCheck", "registrationNumber"},
+		ids:   []string{"id", "companyId"}, id: companyReviewIdentity,
+	},
+	{types: []string{govDocument}, any: []string{"productKey", "expectedDeliveryTime"}, ids: ownID, id: fields("status", "deliveredAt")},
+	{types: []string{sosReport}, any: []string{"reportFile", "dataFile", "watchlistHitsCount", "entityType", "formationDate"}, ids: ownID, id: fields("status")},
+	{types: []string{bankCard}, any: []string{"firstSix", "lastFour", "lastFourMatch", "noMatchReason"}, ids: ownID, id: fields("status")},
+	{types: []string{bankVerification}, any: []string{"accounts", "riskLevel"}, ids: ownID, id: fields("riskLevel")},
+	{types: []string{companyExpiration}, any: []string{"expirationStatus"}, ids: []string{"id", "companyId"}, id: fields("expirationStatus")},
+	{types: []string{ageEstimation}, any: []string{"occurredAt", "estimatedAge"}, ids: scanRef, id: fields("status", "outcome", "occurredAt"), loose: true},
+	{types: []string{accountCheck}, any: []string{"authToken", "facebookScore", "gmailScore", "ipScore", "score"}, ids: scanRef, id: fields("status", "date"), loose: true},
+	{types: []string{facialAuth}, any: []string{"facePhoto", "riskTags", "failReason", "method"}, ids: []string{"id", "scanRef"}, id: fields("status"), loose: true},
+	{types: []string{companySubmit}, any: []string{"submissionTime", "soleProprietor"}, ids: ownID, id: fields("submissionTime"), loose: true},
+	{types: []string{companyInfoRequest}, all: []string{"companyId", "token"}, ids: companyIDs[:1], id: infoRequestIdentity, loose: true},
+	{types: []string{companyDelete}, all: []string{"companyId", "date"}, none: []string{"status", "email", "token"}, ids: companyIDs, id: fields("date"), loose: true},
+}
+
+// vague is a body whose names do not tell: the header may, and the id is wherever
+// there is one.
+var vague = family{ids: []string{"id", "scanRef", "companyId"}, id: wholeIdentity}
+
+var (
+	scanRef = []string{"scanRef"}
+	ownID   = []string{"id"}
+)
+
+// telling gives each name that tells something a bit.
+var telling, masks = bits(families)
+
+type mask struct{ any, all, none uint64 }
+
+func bits(families []family) (map[string]uint64, []mask) {
+	names := map[string]uint64{}
+	maskOf := func(list []string) (m uint64) {
+		for _, name := range list {
+			if names[name] == 0 {
+				names[name] = 1 << len(names)
+			}
+			m |= names[name]
+		}
+		return m
+	}
+	var out []mask
+	for _, f := range families {
+		out = append(out, mask{any: maskOf(f.any), all: maskOf(f.all), none: maskOf(f.none)})
+	}
+	return names, out
+}
+
+// familyOf finds the family of a body that has the names in seen.
+func familyOf(seen uint64) *family {
+	for i, m := range masks {
+		if (seen&m.any != 0 || m.all != 0 && seen&m.all == m.all) && seen&m.none == 0 {
+			return &families[i]
+		}
+	}
+	return &vague
+}
+
+// namesOf are the telling names of a parsed body.
+func namesOf(doc *providers.Value) (seen uint64) {
+	for name := range doc.Members() {
+		seen |= telling[name]
+	}
+	return seen
+}
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// scanNames reads the telling names without building a tree. It does not judge
+// the body: whether it can be read at all is ScanID's answer.
+func scanNames(body []byte) (seen uint64) {
+	body = bytes.TrimPrefix(body, byteOrderMark)
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
+		return 0
+	}
+	for {
+		tok, err := dec.ReadToken()
+		if err != nil || tok.Kind() != '"' {
+			return seen
+		}
+		seen |= telling[tok.String()]
+		if dec.SkipValue() != nil {
+			return seen
+		}
+	}
+}
+
+// key reads the id of the partition key. The header has no say in it.
+func key(d *providers.Delivery) string {
+	f := familyOf(scanNames(d.Body))
+	if f.notice() {
+		if providers.ScanID(d.Body, "usersToExtend") == "" && providers.ScanID(d.Body, "usersToExpire") == "" {
+			return ""
+		}
+		return providers.AccountLevel
+	}
+	for _, name := range f.ids {
+		if id := providers.ScanID(d.Body, name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// notice reports whether deliveries of the family concern the whole account.
+func (f *family) notice() bool { return f.ids == nil }
+
+// subjectID is the id that key finds, read from the parsed body.
+func (f *family) subjectID(doc *providers.Value) string {
+	for _, name := range f.ids {
+		if id := doc.At(name).ID(); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// has reports whether deliveries of an event type may look like this.
+func (f *family) has(eventType string) bool {
+	if f == &vague || f.loose && eventType == videoCall {
+		return true
+	}
+	return slices.Contains(f.types, eventType)
+}
+
+// known reports whether the vendor documents an event type.
+func known(eventType string) bool {
+	if eventType == videoCall {
+		return true
+	}
+	for i := range families {
+		if slices.Contains(families[i].types, eventType) {
+			return true
+		}
+	}
+	return false
+}
+
+// spelled makes a spelling of the event type uniform. The documentation writes some
+// of them in several ways and confirms none of the others, so all are accepted:
+// CANCELED, ID_VERIFICATION_AUTO_FINISHED, ID VERIFICATION AUTO FINISH.
+func spelled(label string) string {
+	label = strings.ReplaceAll(strings.ToUpper(strings.TrimSpace(label)), " ", "_")
+	if rest, ok := strings.CutPrefix(label, "ID_VERIFICATION"); ok {
+		label = legacy + rest
+	}
+	if strings.HasPrefix(label, legacy) {
+		label = strings.Replace(label, "CANCELED", "CANCELLED", 1)
+		if strings.HasSuffix(label, "_FINISH") {
+			label += "ED"
+		}
+	}
+	return label
+}
