@@ -27,9 +27,14 @@ func amlMonitored(r *reading) error {
 	if before.given && !known {
 		r.Note("previous_system_decision", before.text)
 	}
-	e := r.aml(kycv1.AmlSource_AML_SOURCE_MONITORING, r.screening(), now)
+	decision, said := systemWords.Of(now.text)
+	strange := r.verdict.strange || before.given && !known || now.given && !said
+	e := r.aml(kycv1.AmlSource_AML_SOURCE_MONITORING, r.screening(strange))
+	if decision == kycv1.Decision_DECISION_REVIEW || decision == kycv1.Decision_DECISION_DECLINED {
+		e.Status = amlHit
+	}
 	e.PreviousDecision, e.VendorPreviousDecision = previous, providers.Word(before.text)
-	e.NewDecision, e.VendorNewDecision = systemWords[strings.ToLower(now.text)], providers.Word(now.text)
+	e.NewDecision, e.VendorNewDecision = decision, providers.Word(now.text)
 	e.Metadata.VendorSequence = r.version()
 	r.Add(e)
 	if now.given && before.given && !now.is(before.text) {
@@ -60,27 +65,20 @@ func isAML(action word) bool { return strings.HasPrefix(strings.ToLower(action.t
 // changed. The API knows what.
 func (r *reading) addAmlUpdate(source kycv1.AmlSource, action word) {
 	r.Incomplete = true
-	e := r.aml(source, r.screening(), word{})
+	e := r.aml(source, r.screening(r.verdict.strange))
 	e.NewDecision, e.VendorNewDecision = r.given(), r.verdict.word
 	e.VendorStatus = providers.Word(action.text)
 	r.Add(e)
 }
 
-// aml is an AML event; decision is the system's, where it may hint at a match.
-func (r *reading) aml(source kycv1.AmlSource, s screening, decision word) *kycv1.AmlEvent {
+// aml is an AML event. Where nothing was fetched, or nothing that can be read, it
+// says that something changed.
+func (r *reading) aml(source kycv1.AmlSource, s screening) *kycv1.AmlEvent {
 	status := s.status
-	d, known := systemWords.Of(decision.text)
-	switch {
-	case d == kycv1.Decision_DECISION_REVIEW || d == kycv1.Decision_DECISION_DECLINED:
-		status = amlHit
-	case !s.said, status == amlUnknown:
-		status = amlUnclear
-	case isGoodAML(status) && decision.given && !known:
+	if !s.said || status == amlUnknown {
 		status = amlUnclear
 	}
 	return &kycv1.AmlEvent{
 		Metadata: r.metadata(), Source: source, Status: status, HitCount: s.hits, Findings: s.findings,
 	}
 }
-
-func isGoodAML(s kycv1.AmlStatus) bool { return s == amlClear || s == amlDismissed }

@@ -28,8 +28,9 @@ var applicabilities = providers.Enum[kycv1.AmlStatus]{
 }
 
 // screening reads "aml", the state of a screening, or "aml_matches", the history
-// of one, which may list changes only and so never says that nothing is left.
-func (r *reading) screening() screening {
+// of one, which may list changes only and so never says that nothing is left. A
+// strange word anywhere beside it, and nothing good is read.
+func (r *reading) screening(strange bool) screening {
 	block, history := field(r.object, "aml"), field(r.object, "aml_matches")
 	matches := field(block, "matches")
 	applies := wordOf(field(block, "applicability"))
@@ -38,18 +39,19 @@ func (r *reading) screening() screening {
 	known := false
 	if s.status, known = applicabilities.Of(applies.text); applies.given && !known {
 		r.Note("applicability", applies.text)
+		strange = true
 	}
 	if matches.Kind() != providers.Array {
 		matches = history
 	} else {
 		s.hits = proto.Int32(int32(min(count(matches), 1<<30)))
 	}
-	s.findings = r.findings(matches)
+	s.findings = r.findings(matches, strange)
 	applied := known && s.status == amlUnclear
 	switch {
 	case len(s.findings) > 0:
-		s.status = r.worst(s.findings)
-	case applied && s.hits != nil && !r.verdict.strange:
+		s.status = worst(s.findings)
+	case applied && s.hits != nil && !strange:
 		s.status = amlClear
 	case !known:
 		s.status = amlUnclear
@@ -68,7 +70,7 @@ func count(list *providers.Value) (n int) {
 var severity = []kycv1.AmlStatus{amlHit, amlUnclear, amlUnknown, amlDismissed}
 
 // worst is the most serious state. A state new to us leaves it open.
-func (r *reading) worst(findings []*kycv1.AmlFinding) kycv1.AmlStatus {
+func worst(findings []*kycv1.AmlFinding) kycv1.AmlStatus {
 	for _, s := range severity {
 		if slices.ContainsFunc(findings, func(f *kycv1.AmlFinding) bool { return f.Status == s }) {
 			if s == amlUnknown {
@@ -97,10 +99,10 @@ const maxFindings = 100
 
 // findings counts matches by list and state. A match holds much about a person:
 // only the names of lists and two states are read.
-func (r *reading) findings(matches *providers.Value) []*kycv1.AmlFinding {
+func (r *reading) findings(matches *providers.Value, strange bool) []*kycv1.AmlFinding {
 	var out []*kycv1.AmlFinding
 	for m := range matches.Items() {
-		status, word := r.matchStatus(m)
+		status, word := r.matchStatus(m, strange)
 		lists := field(m, "datasets")
 		if count(lists) == 0 {
 			out = r.addFinding(out, "", status, word)
@@ -135,14 +137,14 @@ func (r *reading) addFinding(out []*kycv1.AmlFinding, list string, status kycv1.
 
 // matchStatus: the vendor lets customers whitelist false positives. The words of
 // match_status are not documented, so any of them leaves the state open.
-func (r *reading) matchStatus(m *providers.Value) (kycv1.AmlStatus, string) {
+func (r *reading) matchStatus(m *providers.Value, strange bool) (kycv1.AmlStatus, string) {
 	status := wordOf(field(m, "match_status"))
 	if status.given {
 		r.Note("match_status", status.text)
 		return amlUnknown, providers.FirstWord(status.text, r.Type)
 	}
 	switch whitelisted := field(m, "is_whitelisted").True(); {
-	case whitelisted && r.verdict.strange:
+	case whitelisted && strange:
 		return amlUnclear, ""
 	case whitelisted:
 		return amlDismissed, ""
@@ -159,11 +161,11 @@ var screeningResults = map[kycv1.AmlStatus]kycv1.CheckResult{
 
 // addScreening adds the screening of a completed journey.
 func (r *reading) addScreening() {
-	s := r.screening()
+	s := r.screening(r.verdict.strange)
 	if !s.said {
 		return
 	}
-	e := r.aml(kycv1.AmlSource_AML_SOURCE_SCREENING, s, word{})
+	e := r.aml(kycv1.AmlSource_AML_SOURCE_SCREENING, s)
 	e.VendorStatus = s.word
 	r.addCheck("", "aml", kycv1.CheckKind_CHECK_KIND_AML_SCREENING, screeningResults[e.Status], s.word)
 	r.Add(e)

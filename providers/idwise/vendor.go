@@ -34,7 +34,7 @@ var Provider = providers.Provider{
 		"fetched:systemDecision", "fetched:manualDecision", "fetched:finalDecision",
 		"fetched:selfie.status", "fetched:aml.applicability", "fetched:aml.matches.match_status",
 		"fetched:aml_matches.match_status", "fetched:documents.0.progress",
-		"fetched:documents.0.validation_result.validation_outcome",
+		"fetched:documents.0.validation_result.validation_outcome", "fetched:documents.0.validationResult.validationOutcome",
 	},
 	Vary:     vary,
 	Testdata: testdata,
