@@ -50,7 +50,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if d.endpoint != nil {
 		success = d.endpoint.success
 	}
-	status := o.write(w, success)
+	status := o.write(w, success, s.retryAfter)
 	s.metrics.count(&d, o)
 	s.note(&d, o, status)
 }

@@ -32,6 +32,7 @@ const (
 	DefaultIdleTimeout       = 60 * time.Second
 	DefaultDrainDelay        = 5 * time.Second
 	DefaultFlushTimeout      = 5 * time.Second
+	DefaultRetryAfter        = 5 * time.Second
 )
 
 // answerTime is what an answer may take on its way out once it is decided.
@@ -80,6 +81,7 @@ type Options struct {
 	IdleTimeout       time.Duration
 	DrainDelay        time.Duration // unready but still serving before the listener closes; negative means none
 	FlushTimeout      time.Duration // for the raw log's last writes
+	RetryAfter        time.Duration // told with every 503, in whole seconds
 
 	// UnreadyWhileLogAway takes the process out of rotation during a Kafka
 	// outage. Off, it stays in and answers 503 with Retry-After: an empty
@@ -115,6 +117,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.IdleTimeout, DefaultIdleTimeout)
 	orDefault(&o.DrainDelay, DefaultDrainDelay)
 	orDefault(&o.FlushTimeout, DefaultFlushTimeout)
+	orDefault(&o.RetryAfter, DefaultRetryAfter)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -18,6 +18,7 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -32,13 +33,14 @@ const (
 
 // A Server takes deliveries for a fixed set of endpoints.
 type Server struct {
-	options   Options
-	directory *directory
-	gate      gate
-	metrics   *metrics
-	pair      *pair // nil: plain HTTP
-	phase     atomic.Int32
-	logSeen   atomic.Bool // the raw log has been there once
+	options    Options
+	retryAfter string // seconds
+	directory  *directory
+	gate       gate
+	metrics    *metrics
+	pair       *pair // nil: plain HTTP
+	phase      atomic.Int32
+	logSeen    atomic.Bool // the raw log has been there once
 }
 
 // New checks the options and makes a server. It opens nothing but the files of
@@ -48,7 +50,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	o = o.withDefaults()
-	s := &Server{options: o}
+	s := &Server{options: o, retryAfter: strconv.Itoa(int(o.RetryAfter.Seconds()))}
 	s.gate.maxRequests, s.gate.maxBytes = int64(o.MaxRequests), o.MaxWaitingBytes
 	s.metrics = newMetrics(s.notePanic)
 	var err error

@@ -40,10 +40,8 @@ type answer struct {
 	extra  [2]string // one more header: name and value
 }
 
-const retryAfterSeconds = 5
-
 var (
-	tryAgain = [2]string{"Retry-After", strconv.Itoa(retryAfterSeconds)}
+	tryAgain = [2]string{"Retry-After", "5"} // the default of Options.RetryAfter
 	onlyPost = [2]string{"Allow", http.MethodPost}
 	prove    = [2]string{"WWW-Authenticate", `Webhook realm="hooks"`}
 )
@@ -80,15 +78,19 @@ var answers = [outcomes]answer{
 
 func (o outcome) String() string { return answers[o].label }
 
-// write sends the answer; success replaces the status of accepted.
-func (o outcome) write(w http.ResponseWriter, success int) int {
+// write sends the answer; success replaces the status of accepted, retryAfter is
+// in seconds.
+func (o outcome) write(w http.ResponseWriter, success int, retryAfter string) int {
 	a := answers[o]
 	if o == accepted {
 		w.WriteHeader(success)
 		return success
 	}
 	h := w.Header()
-	if a.extra[0] != "" {
+	switch {
+	case a.extra == tryAgain:
+		h.Set("Retry-After", retryAfter)
+	case a.extra[0] != "":
 		h.Set(a.extra[0], a.extra[1])
 	}
 	h.Set("Content-Type", "text/plain; charset=utf-8")

@@ -156,3 +156,11 @@ func TestUnknownEndpointLooksLikeWrongSecret(t *testing.T) {
 		})
 	}
 }
+
+func TestRetryAfterIsTheConfiguredOne(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	closing.write(recorder, http.StatusOK, "120")
+	if got := recorder.Header().Get("Retry-After"); recorder.Code != http.StatusServiceUnavailable || got != "120" {
+		t.Errorf("status %d, Retry-After %q, want 503 and 120", recorder.Code, got)
+	}
+}

@@ -72,6 +72,7 @@ func ingestOptions(c *config.Config) ingest.Options {
 		ReadTimeout:         i.ReadTimeout.AsDuration(),
 		IdleTimeout:         i.IdleTimeout.AsDuration(),
 		DrainDelay:          delay,
+		RetryAfter:          i.RetryAfter.AsDuration(),
 		UnreadyWhileLogAway: i.UnreadyWhileKafkaAway,
 		TrustedProxies:      c.Trusted,
 	}

@@ -35,7 +35,7 @@ const (
 	defaultSessionTimeout     = 10 * time.Second
 	defaultHeartbeat          = 2 * time.Second
 	defaultTransactionTimeout = 15 * time.Second
-	defaultShutdownGrace      = 10 * time.Second
+	defaultShutdownGrace      = 5 * time.Second
 
 	// A mark outlives its raw record by this much.
 	dedupeMargin       = 2 * 24 * time.Hour

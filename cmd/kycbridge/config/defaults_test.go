@@ -37,7 +37,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		{"session_timeout", "Default 10s", defaultSessionTimeout == 10*time.Second},
 		{"heartbeat_interval", "Default 2s", defaultHeartbeat == 2*time.Second},
 		{"transaction_timeout", "Default 15s", defaultTransactionTimeout == 15*time.Second},
-		{"shutdown_grace", "Default 10s", defaultShutdownGrace == 10*time.Second},
+		{"shutdown_grace", "Default 5s", defaultShutdownGrace == 5*time.Second},
 		{"ttl", "retention and 2 days", dedupeMargin == 48*time.Hour},
 		{"confirm_wait", "Default 2s", defaultConfirmWait == 2*time.Second},
 		{"leeway", "Default 30s", defaultLeeway == 30*time.Second},

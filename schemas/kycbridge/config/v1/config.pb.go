@@ -855,7 +855,7 @@ type Normalize struct {
 	// An unfinished transaction is aborted after so long; readers may stand still
 	// for as long. Default 15s.
 	TransactionTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=transaction_timeout,json=transactionTimeout,proto3" json:"transaction_timeout,omitempty"`
-	// Time to finish the current transaction on SIGTERM. Default 10s.
+	// Time to finish the current transaction on SIGTERM. Default 5s.
 	ShutdownGrace *durationpb.Duration `protobuf:"bytes,6,opt,name=shutdown_grace,json=shutdownGrace,proto3" json:"shutdown_grace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
