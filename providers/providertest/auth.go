@@ -12,30 +12,9 @@ import (
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
-func plainSecret(n int, notBefore, notAfter time.Time) (auth.Secret, error) {
-	return auth.NewSecret(fmt.Sprintf("secret-%d", n), plainValue(n), notBefore, notAfter)
-}
-
-func plainValue(n int) []byte { return fmt.Appendf(nil, "a synthetic secret value %d", n) }
-
-func (s *suite) newSecret(t testing.TB, n int) auth.Secret {
-	t.Helper()
-	return s.timedSecret(t, n, time.Time{}, time.Time{})
-}
-
-func (s *suite) timedSecret(t testing.TB, n int, notBefore, notAfter time.Time) auth.Secret {
-	t.Helper()
-	secret, err := s.secret(n, notBefore, notAfter)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return secret
-}
-
-// checkAuth tries the vendor's scheme on one delivery in every way that must and
-// must not be believed.
+// checkAuth tries each way the vendor lists on one delivery, in every manner that
+// must and must not be believed.
 func (s *suite) checkAuth(t testing.TB) {
-	first, second := s.newSecret(t, 0), s.newSecret(t, 1)
 	body := []byte(`{"synthetic":"body of a delivery"}`)
 	for _, f := range s.fixtures {
 		if !f.Bad() {
@@ -43,36 +22,76 @@ func (s *suite) checkAuth(t testing.TB) {
 			break
 		}
 	}
-	h := http.Header{}
-	body = auth.Deliver(s.Scheme, first, body, h)
-	accepts := func(what string, secrets []auth.Secret, want string) {
-		id, err := s.Scheme.Verify(secrets, auth.Request{Header: h, Body: body, Now: s.now})
-		if err != nil || id != want {
-			t.Errorf("%s: Verify gives %q, %v; want %q", what, id, err, want)
+	for _, w := range s.ways(t) {
+		r := w.request(t, body, s.now)
+		s.checkSecrets(t, w, r)
+		s.checkParts(t, w, r)
+		if auth.Kind(w.scheme) == auth.KindJWT {
+			s.checkToken(t, w, body)
 		}
 	}
-	refuses := func(what string, secrets []auth.Secret, h http.Header, body []byte) {
-		id, err := s.Scheme.Verify(secrets, auth.Request{Header: h, Body: body, Now: s.now})
-		checkRefusal(t, what, h, id, err)
-	}
-	accepts("one secret", []auth.Secret{first}, first.ID)
-	accepts("rotation, first of two", []auth.Secret{first, second}, first.ID)
-	accepts("rotation, second of two", []auth.Secret{second, first}, first.ID)
-	hour := time.Hour
-	accepts("inside its time", []auth.Secret{s.timedSecret(t, 0, s.now.Add(-hour), s.now.Add(hour))}, first.ID)
+}
 
-	refuses("another secret", []auth.Secret{second}, h, body)
-	refuses("no secret", nil, h, body)
-	refuses("a zero secret", []auth.Secret{{}}, h, body)
-	refuses("an expired secret", []auth.Secret{s.timedSecret(t, 0, time.Time{}, s.now)}, h, body)
-	refuses("a secret of the future", []auth.Secret{s.timedSecret(t, 0, s.now.Add(hour), time.Time{})}, h, body)
-	if auth.BindsBody(s.Scheme) {
-		for _, at := range []int{0, len(body) / 2, len(body) - 1} {
-			refuses(fmt.Sprintf("byte %d of the body flipped", at), []auth.Secret{first}, h, flipped(body, at))
+// checkSecrets tries one request against secrets right and wrong, in and out of
+// their time. What needs no secret has its own check.
+func (s *suite) checkSecrets(t testing.TB, w way, r auth.Request) {
+	first := w.make(t, 0)
+	accepts := func(what string, want string, secrets ...auth.Secret) {
+		if id, err := w.scheme.Verify(secrets, r); err != nil || id != want {
+			t.Errorf("%s, %s: Verify gives %q, %v; want %q", auth.Kind(w.scheme), what, id, err, want)
 		}
-		refuses("a body with one byte more", []auth.Secret{first}, h, append(bytes.Clone(body), ' '))
 	}
-	for name, values := range h {
+	if auth.Keyless(w.scheme) {
+		accepts("no secret", auth.JWTSecretID)
+		return
+	}
+	refuses := func(what string, secrets ...auth.Secret) {
+		id, err := w.scheme.Verify(secrets, r)
+		checkRefusal(t, auth.Kind(w.scheme)+", "+what, r.Header, id, err)
+	}
+	second, hour := w.make(t, 1), time.Hour
+	accepts("one secret", first.ID, first)
+	accepts("rotation, first of two", first.ID, first, second)
+	accepts("rotation, second of two", first.ID, second, first)
+	accepts("inside its time", first.ID, w.timed(t, 0, s.now.Add(-hour), s.now.Add(hour)))
+	refuses("another secret", second)
+	refuses("no secret")
+	refuses("a zero secret", auth.Secret{})
+	refuses("an expired secret", w.timed(t, 0, time.Time{}, s.now))
+	refuses("a secret of the future", w.timed(t, 0, s.now.Add(hour), time.Time{}))
+}
+
+// checkParts alters each part of a request that is proved.
+func (s *suite) checkParts(t testing.TB, w way, r auth.Request) {
+	secrets := []auth.Secret{w.make(t, 0)}
+	refuses := func(what string, r auth.Request) {
+		id, err := w.scheme.Verify(secrets, r)
+		checkRefusal(t, auth.Kind(w.scheme)+", "+what, r.Header, id, err)
+	}
+	if auth.BindsBody(w.scheme) {
+		altered := map[string][]byte{"a body with one byte more": append(bytes.Clone(r.Body), 'x')}
+		for _, at := range []int{0, len(r.Body) / 2, len(r.Body) - 1} {
+			altered[fmt.Sprintf("byte %d of the body flipped", at)] = flipped(r.Body, at)
+		}
+		for what, body := range altered {
+			r := r
+			r.Body = body
+			refuses(what, r)
+		}
+	}
+	if r.PathToken != "" {
+		for what, token := range map[string]string{
+			"no token": "", "a token cut short": r.PathToken[1:], "a longer token": r.PathToken + "/", "another token": otherCharacter(r.PathToken),
+		} {
+			r := r
+			r.PathToken = token
+			refuses(what, r)
+		}
+	}
+	for name, values := range r.Header {
+		if name == "Content-Type" {
+			continue // says what the body is, and proves nothing
+		}
 		for what, altered := range map[string][]string{
 			"missing": nil, "empty": {""}, "doubled": {values[0], values[0]},
 			"doubled with a forged one":   {values[0], "forged"},
@@ -80,9 +99,10 @@ func (s *suite) checkAuth(t testing.TB) {
 			"with one character changed":  {otherCharacter(values[0])},
 			"cut short":                   {values[0][:len(values[0])/2]},
 		} {
-			h := h.Clone()
-			h[name] = altered
-			refuses("header "+name+" "+what, []auth.Secret{first}, h, body)
+			r := r
+			r.Header = r.Header.Clone()
+			r.Header[name] = altered
+			refuses("header "+name+" "+what, r)
 		}
 	}
 }

@@ -12,9 +12,9 @@
 package providertest
 
 import (
+	"cmp"
 	"flag"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -79,7 +79,7 @@ var checks = []struct {
 
 func newSuite(t testing.TB, p providers.Provider, options []Option) *suite {
 	t.Helper()
-	s := &suite{Provider: p, secret: plainSecret, now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
+	s := &suite{Provider: p, secret: secretsOf(plainValue), now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
 	for _, o := range options {
 		o(s)
 	}
@@ -102,7 +102,7 @@ func (s *suite) checkValue(t testing.TB) {
 		t.Errorf("the folder is %q and the vendor's Name is %q; they must be equal", got, s.Name)
 	}
 	for what, missing := range map[string]bool{
-		"Title": s.Title == "", "MapperVersion": s.MapperVersion == "", "Scheme": s.Scheme == nil, "Key": s.Key == nil,
+		"Title": s.Title == "", "MapperVersion": s.MapperVersion == "", "Scheme or Proofs": len(s.Ways()) == 0, "Key": s.Key == nil,
 		"Parse": s.Parse == nil, "Maps": len(s.Maps) == 0, "Verdicts": len(s.Verdicts) == 0, "Vary": s.Vary == nil,
 	} {
 		if missing {
@@ -117,12 +117,12 @@ func (s *suite) checkValue(t testing.TB) {
 // delivery is a fixture's body as it would arrive.
 func (s *suite) delivery(t testing.TB, f providers.Fixture, body []byte) *providers.Delivery {
 	t.Helper()
-	h := http.Header{}
+	r := s.ways(t)[0].request(t, body, s.now)
+	h := s.kept(r.Header)
 	maps.Copy(h, f.Headers)
-	body = auth.Deliver(s.Scheme, s.newSecret(t, 0), body, h)
 	return &providers.Delivery{
 		Endpoint: s.Name, Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
-		ContentType: "application/json", Headers: f.Headers, Body: body, ReceivedAt: s.now,
+		ContentType: cmp.Or(r.Header.Get("Content-Type"), "application/json"), Headers: h, Body: r.Body, ReceivedAt: s.now,
 	}
 }
 

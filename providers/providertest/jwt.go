@@ -1,0 +1,118 @@
+package providertest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+// checkToken tries tokens that must not be believed, each wrong in one thing.
+func (s *suite) checkToken(t testing.TB, w way, body []byte) {
+	j := w.scheme.(auth.JWT)
+	own, other := w.make(t, 0), w.make(t, 1)
+	claims := func(change map[string]any) []byte {
+		all := map[string]any{"iss": suiteIssuer, "aud": suiteAudience, "iat": s.now.Unix(), "exp": s.now.Add(time.Hour).Unix()}
+		if j.Claim != "" {
+			all[j.Claim] = json.RawMessage(body)
+		}
+		maps.Copy(all, change)
+		maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
+		return encode(t, all)
+	}
+	sign := func(j auth.JWT, secret auth.Secret, change map[string]any) string {
+		token, err := j.TokenOf(secret, claims(change))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	if !json.Valid(body) {
+		return // there is a fixture that is
+	}
+	if _, err := j.Verify(nil, w.carry(sign(j, own, nil), body, s.now)); err != nil {
+		t.Fatalf("a right token is refused: %v", err)
+	}
+	stranger, unknown := j, j
+	stranger.KeyID, unknown.KeyID = own.ID, "nobody"
+	forged := map[string]string{
+		"signed by another key":                  sign(stranger, other, nil),
+		"with an unknown kid":                    sign(unknown, own, nil),
+		"with alg none":                          byHand("none", own.ID, claims(nil), nil),
+		"with alg HS256 over the public key":     byHand("HS256", own.ID, claims(nil), publicPEM(t, own)),
+		"expired":                                sign(j, own, map[string]any{"exp": s.now.Add(-2 * suiteLeeway).Unix()}),
+		"issued in the future":                   sign(j, own, map[string]any{"iat": s.now.Add(2 * suiteLeeway).Unix()}),
+		"without exp":                            sign(j, own, map[string]any{"exp": nil}),
+		"for another audience":                   sign(j, own, map[string]any{"aud": suiteAudience + "/other"}),
+		"without aud":                            sign(j, own, map[string]any{"aud": nil}),
+		"of another issuer":                      sign(j, own, map[string]any{"iss": suiteIssuer + "/other"}),
+		"without iss":                            sign(j, own, map[string]any{"iss": nil}),
+		"that is JSON":                           string(body),
+		"with the signature of another's claims": crossed(sign(j, own, nil), sign(j, own, map[string]any{"jti": "another"})),
+	}
+	if j.Claim != "" {
+		forged["without the claim "+j.Claim] = sign(j, own, map[string]any{j.Claim: nil})
+	}
+	for what, token := range forged {
+		r := w.carry(token, body, s.now)
+		id, err := j.Verify(nil, r)
+		checkRefusal(t, "a token "+what, r.Header, id, err)
+	}
+}
+
+// carry is a request with this token, in the place where the way has it.
+func (w way) carry(token string, body []byte, now time.Time) auth.Request {
+	if name := w.scheme.(auth.JWT).Header; name != "" {
+		return auth.Request{Header: map[string][]string{name: {token}}, Body: body, Now: now}
+	}
+	return auth.Request{Body: []byte(token), Now: now}
+}
+
+// byHand makes a token with an algorithm that no signer here offers.
+func byHand(algorithm, kid string, claims, secret []byte) string {
+	encode := base64.RawURLEncoding.EncodeToString
+	text := encode(fmt.Appendf(nil, `{"alg":%q,"kid":%q}`, algorithm, kid)) + "." + encode(claims)
+	if secret == nil {
+		return text + "."
+	}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(text))
+	return text + "." + encode(mac.Sum(nil))
+}
+
+// crossed has the claims of one token and the signature of the other.
+func crossed(claims, signature string) string {
+	return claims[:strings.LastIndexByte(claims, '.')] + signature[strings.LastIndexByte(signature, '.'):]
+}
+
+// publicPEM is what everybody can know of a key.
+func publicPEM(t testing.TB, s auth.Secret) []byte {
+	t.Helper()
+	k, err := auth.PublicKey(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(k.Public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+func encode(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
