@@ -82,7 +82,7 @@ func noticeIdentity(d *providers.Delivery, doc *providers.Value) []string {
 
 func monitoringIdentity(_ *providers.Delivery, doc *providers.Value) []string {
 	parts := fields("status", "alertStatus", "alert_status", "isActive", "pepsStatus", "sanctionsStatus", "adverseMediaStatus", "expiration")(nil, doc)
-	return append(parts, matchesHash(doc))
+	return append(parts, part(v3Check(doc).At("statusSetAt")), matchesHash(doc))
 }
 
 // matchesHash is over what names a match, not over what is said about it.

@@ -17,11 +17,11 @@ type reading struct {
 	providers.Mapping
 }
 
-// mapper lets f add the events. known are the names that the body may have.
-func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc {
+// mapper lets f add the events. allowed are the names that the body may have.
+func mapper(allowed providers.Fields, f func(r *reading) error) providers.MapFunc {
 	return func(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 		r := &reading{Notice: n}
-		r.Unknown("", n.Doc, known)
+		r.Unknown("", n.Doc, allowed)
 		if err := f(r); err != nil {
 			return providers.Mapping{}, err
 		}

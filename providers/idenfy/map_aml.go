@@ -43,7 +43,7 @@ var monitoringFields = names(strings.Fields(`
 // The vendor pairs ACCEPTED with ACTIVE and DECLINED with STOPPED; STATUS is a
 // change of which nothing is said.
 var monitorings = providers.Enum[kycv1.AmlStatus]{
-	"active": clear, "accepted": clear,
+	"active": noHit, "accepted": noHit,
 	"alert":   potential,
 	"pending": amlPending,
 	"stopped": stopped, "declined": stopped,
@@ -60,7 +60,7 @@ var monitored = mapper(monitoringFields, func(r *reading) error {
 	s.class(pep, "pepsStatus", r.Doc.At("pepsStatus"))
 	s.class(adverseMedia, "adverseMediaStatus", r.Doc.At("adverseMediaStatus"))
 	state := s.monitoring()
-	s.resolved = state.status == clear
+	s.resolved = state.status == noHit
 	s.check(v3Check(r.Doc))
 	s.services(r.Doc.At("results"))
 	if state.status != stopped {
@@ -102,7 +102,7 @@ func (s *screening) monitoring() total {
 	switch {
 	case !found:
 		state.status = undetermined // it reports, and does not say what
-	case state.status == clear && isFalse(r.Doc.At("isActive")):
+	case state.status == noHit && isFalse(r.Doc.At("isActive")):
 		state.status = stopped
 	}
 	return state
@@ -151,7 +151,7 @@ var amlReviewed = mapper(amlReviewFields, func(r *reading) error {
 	s := &screening{r: r}
 	s.kybClasses(r.Doc)
 	s.total("overallStatus", r.Doc.At("overallStatus"))
-	if !s.any() { // a webhook of its own always gives its event
+	if !s.says() { // a webhook of its own always gives its event
 		s.totals = append(s.totals, total{status: undetermined})
 	}
 	party, _ := say(r, "party", parties, r.Doc.At("amlReviewSubjectType"))

@@ -42,9 +42,9 @@ func (r *reading) blocks() {
 	r.screening()
 }
 
-// by says whose result of a part counts: a manual one before an automatic one, but
+// decider says whose result of a part counts: a manual one before an automatic one, but
 // a reviewer's "not analysed" is none.
-func by(vocabulary results, status *providers.Value, part string) kycv1.DecidedBy {
+func decider(vocabulary results, status *providers.Value, part string) kycv1.DecidedBy {
 	if manual := wordOf(status.At("manual" + part)); manual.given {
 		if result, _ := vocabulary.Of(manual.text); result != notPerformed {
 			return kycv1.DecidedBy_DECIDED_BY_HUMAN
@@ -58,7 +58,7 @@ func by(vocabulary results, status *providers.Value, part string) kycv1.DecidedB
 
 func (r *reading) part(kind kycv1.CheckKind, vocabulary results, part string) (block, bool) {
 	status := r.Doc.At("status")
-	b := block{kind: kind, name: "auto" + part, by: by(vocabulary, status, part)}
+	b := block{kind: kind, name: "auto" + part, by: decider(vocabulary, status, part)}
 	if b.by == kycv1.DecidedBy_DECIDED_BY_HUMAN || !wordOf(status.At(b.name)).given {
 		b.name = "manual" + part
 	}

@@ -99,6 +99,9 @@ func (r *reading) session(by says) {
 		ReasonCodes: r.reasons(), VendorStatus: r.fallback(overall.text),
 	}
 	e.Metadata.VendorAttributes = r.sessionAttributes()
+	if ended(t) && final == kycv1.Finality_FINALITY_PRELIMINARY {
+		e.Finality = kycv1.Finality_FINALITY_UNSPECIFIED // "final" is documented for results, and this is none
+	}
 	if over(t, final) && at == (standing{}) {
 		e.Decision = kycv1.Decision_DECISION_UNDETERMINED
 	}
@@ -115,6 +118,11 @@ func (r *reading) session(by says) {
 func over(t kycv1.SessionTransition, f kycv1.Finality) bool {
 	return t == kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED ||
 		t == kycv1.SessionTransition_SESSION_TRANSITION_RESUBMITTED && f == kycv1.Finality_FINALITY_FINAL
+}
+
+// ended reports whether a session ended without a verdict.
+func ended(t kycv1.SessionTransition) bool {
+	return t == kycv1.SessionTransition_SESSION_TRANSITION_CANCELLED || t == kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED
 }
 
 // transitionOf reads signed fields first. The header's word for the end of a
@@ -158,8 +166,8 @@ func (r *reading) finality() kycv1.Finality {
 // not.
 func (r *reading) decidedBy() kycv1.DecidedBy {
 	status := r.Doc.At("status")
-	faceBy, documentBy := by(faces, status, "Face"), by(documents, status, "Document")
-	return max(faceBy, documentBy)
+	byFace, byDocument := decider(faces, status, "Face"), decider(documents, status, "Document")
+	return max(byFace, byDocument)
 }
 
 // reasons are the codes of all four lists. denyReasons have no documented

@@ -41,15 +41,15 @@ func isFalse(v *providers.Value) bool { return v.Kind() == providers.Bool && !v.
 
 // services is a block of service results: the gravest counts.
 func (r *reading) services(kind kycv1.CheckKind, name string, list *providers.Value) (block, bool) {
-	b, any := block{kind: kind, name: name}, false
+	b, some := block{kind: kind, name: name}, false
 	for item := range items(list) {
 		result, word := r.service(item)
-		if !any || gravity[result] > gravity[b.result] {
+		if !some || gravity[result] > gravity[b.result] {
 			b.result, b.word = result, word
 		}
-		any = true
+		some = true
 	}
-	return b, any
+	return b, some
 }
 
 // raised lets a tag add what a block does not say itself. A block that failed

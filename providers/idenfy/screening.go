@@ -17,7 +17,7 @@ const (
 )
 
 const (
-	clear        = kycv1.AmlStatus_AML_STATUS_CLEAR
+	noHit        = kycv1.AmlStatus_AML_STATUS_CLEAR
 	potential    = kycv1.AmlStatus_AML_STATUS_POTENTIAL_HIT
 	confirmed    = kycv1.AmlStatus_AML_STATUS_CONFIRMED_HIT
 	dismissed    = kycv1.AmlStatus_AML_STATUS_DISMISSED
@@ -106,8 +106,8 @@ func (s *screening) judged(c kycv1.AmlCategory) bool {
 	})
 }
 
-// any reports whether anything was said.
-func (s *screening) any() bool { return len(s.findings)+len(s.totals) > 0 }
+// says reports whether anything was said.
+func (s *screening) says() bool { return len(s.findings)+len(s.totals) > 0 }
 
 // close weighs everything: the event's status is the most serious of its findings,
 // and a total that is graver than all of them becomes one. "No flags" in total
@@ -121,7 +121,7 @@ func (s *screening) close() (kycv1.AmlStatus, string) {
 	}
 	alone := len(s.findings) == 0
 	for _, t := range s.totals {
-		if severity[t.status] <= severity[worst] || !alone && t.status == clear {
+		if severity[t.status] <= severity[worst] || !alone && t.status == noHit {
 			continue
 		}
 		if worst = t.status; !alone {
@@ -131,6 +131,9 @@ func (s *screening) close() (kycv1.AmlStatus, string) {
 	word := s.wordFor(worst)
 	if s.unknown {
 		s.doubt()
+		if worst == noHit || worst == dismissed {
+			worst = undetermined
+		}
 	}
 	return worst, word
 }
@@ -139,7 +142,7 @@ func (s *screening) close() (kycv1.AmlStatus, string) {
 // nothing good, whatever the other words are. They stay beside it.
 func (s *screening) doubt() {
 	for _, f := range s.findings {
-		if f.Status == clear || f.Status == dismissed {
+		if f.Status == noHit || f.Status == dismissed {
 			f.Status = undetermined
 		}
 	}
@@ -166,7 +169,7 @@ func (s *screening) event(subject *kycv1.Subject, source kycv1.AmlSource) *kycv1
 	e := &kycv1.AmlEvent{
 		Metadata: s.r.metadata(subject), Source: source, Status: status, Findings: s.findings, VendorStatus: word,
 	}
-	if s.counted {
+	if s.counted && (s.hits > 0 || status == noHit || status == dismissed) {
 		e.HitCount = proto.Int32(s.hits)
 	}
 	return e
@@ -174,7 +177,7 @@ func (s *screening) event(subject *kycv1.Subject, source kycv1.AmlSource) *kycv1
 
 // add emits the check of a screening block and what it found.
 func (s *screening) add(block string, subject func() *kycv1.Subject) {
-	if !s.any() {
+	if !s.says() {
 		return
 	}
 	e := s.event(subject(), kycv1.AmlSource_AML_SOURCE_SCREENING)

@@ -28,7 +28,7 @@ func categoryOf(name string) kycv1.AmlCategory {
 // services reads raw results of the second generation. Where the classes say how a
 // category stands, a pass adds nothing to them.
 func (s *screening) services(list *providers.Value) {
-	open := !s.any()
+	open := !s.says()
 	for item := range items(list) {
 		name := item.At("serviceName").Text()
 		hits := s.hitsOf(item, name)
@@ -43,7 +43,7 @@ func (s *screening) services(list *providers.Value) {
 		case result == unsaid:
 			s.find(categoryOf(name), name, newWord, word)
 		case open && result == passed:
-			s.find(categoryOf(name), name, clear, word)
+			s.find(categoryOf(name), name, noHit, word)
 		case open:
 			s.find(categoryOf(name), name, notChecked, word)
 		}
@@ -80,14 +80,16 @@ func (s *screening) suspicions(service, word string, hits map[kycv1.AmlCategory]
 	if len(hits) == 0 {
 		hits[categoryOf(service)] = 0
 	}
+	var open []kycv1.AmlCategory // before any is added, which would explain the others
 	for _, c := range categories {
-		n, ok := hits[c]
-		if !ok {
-			continue
+		if _, ok := hits[c]; ok && !s.judged(c) {
+			open = append(open, c)
 		}
-		if !s.judged(c) {
-			s.find(c, service, s.unjudged(), word)
-		}
+	}
+	for _, c := range open {
+		s.find(c, service, s.unjudged(), word)
+	}
+	for c, n := range hits {
 		s.count(c, n)
 	}
 }
@@ -145,7 +147,7 @@ func (s *screening) matched(c kycv1.AmlCategory, overall *providers.Value) {
 	switch {
 	case !known || status == notChecked:
 		status = s.unjudged()
-	case status == clear:
+	case status == noHit:
 		status = undetermined
 	}
 	for _, f := range s.findings {
@@ -155,7 +157,7 @@ func (s *screening) matched(c kycv1.AmlCategory, overall *providers.Value) {
 		switch {
 		case f.Status == notChecked:
 			f.Status = status
-		case f.Status == clear && (status == potential || status == undetermined):
+		case f.Status == noHit && (status == potential || status == undetermined):
 			f.Status = undetermined
 		}
 		return
@@ -173,7 +175,11 @@ func (s *screening) tags() {
 		{"AML_SUSPECTION", otherLists, potential}, {"SANCTIONS_SUSPECTION", sanctions, potential},
 		{"AML_FAILED", otherLists, amlError}, {"SANCTIONS_FAILED", sanctions, amlError},
 	} {
-		if _, ok := s.r.tagged(tag.word); ok && (tag.status == amlError || !s.judged(tag.in)) {
+		said := s.judged(tag.in)
+		if tag.status == amlError {
+			said = slices.ContainsFunc(s.findings, func(f *kycv1.AmlFinding) bool { return f.Status == amlError })
+		}
+		if _, ok := s.r.tagged(tag.word); ok && !said {
 			s.find(tag.in, tag.word, tag.status, tag.word)
 		}
 	}
