@@ -27,7 +27,8 @@ var Provider = providers.Provider{
 	Title:         "iDenfy",
 	MapperVersion: "idenfy/1",
 	Scheme:        auth.HMAC{Header: "Idenfy-Signature", Hash: crypto.SHA256},
-	Ack:           providers.Ack{Limit: 10 * time.Second},
+	Proofs:        []auth.Scheme{auth.Header{}}, // static headers of a notification
+	Ack:           providers.Ack{Limit: 10 * time.Second, RetryFor: 1500 * time.Millisecond},
 	KeepHeaders:   []string{typeHeader},
 	Key:           key,
 	Parse:         parse,
