@@ -1,0 +1,60 @@
+// Package audit tells what happened from the topics alone. So far that is Drift:
+// what vendors sent that the mappings do not know.
+//
+// It is not a consumer: it changes nothing, joins no group and leaves no mark in
+// Kafka. It opens no connection and knows no vendor either: whoever calls it
+// hands in how a topic is read and what a record of it means.
+package audit
+
+import (
+	"context"
+	"time"
+)
+
+// Record is one committed record of a topic.
+type Record struct {
+	Topic      string
+	Partition  int32
+	Offset     int64
+	Time       time.Time // the record's own
+	Key, Value []byte
+}
+
+// Source is a topic to be read.
+type Source struct {
+	Name       string // the topic's full name, for errors and progress
+	Partitions int32
+	// Scan gives every record of one partition to fn, in order, from where the
+	// report begins to the end that the partition has now. An error of fn ends it.
+	Scan func(ctx context.Context, partition int32, fn func(Record) error) error
+	// Read says what a record means; it is pure.
+	Read func(Record) Reading
+}
+
+// Reading is as much of a delivery as a report needs. Nothing in it may hold
+// personal data but the words of News, which Drift looks at again.
+type Reading struct {
+	// Skip: the record says nothing about a delivery that another one does not say.
+	Skip bool
+	// Vendor in lower case; "" where the record is no delivery that can be read.
+	Vendor string
+	// Sample is where the delivery can be looked at.
+	Sample     Sample
+	ReceivedAt time.Time
+	News       []News
+}
+
+// News is something that the mapping of a vendor does not know.
+type News struct {
+	Kind string // ours, from a small set: "event_type", "status", "field" and so on
+	Word string // the vendor's; "" where it must not be shown
+}
+
+// Sample names one delivery: its record in the raw topic and our id for it, the
+// one that the vendor got in the header Kycbridge-Delivery-Id.
+type Sample struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Delivery  string `json:"delivery_id"`
+}

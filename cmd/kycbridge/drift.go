@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+type driftFlags struct {
+	tailFlags // where Kafka is, and whether from the start
+	since     time.Duration
+	json      bool
+}
+
+func newDrift(w *world) *cobra.Command {
+	var f driftFlags
+	c := &cobra.Command{
+		Use:   "drift [VENDOR…]",
+		Short: "What vendors sent that the mappings do not know",
+		Long: `Read the raw deliveries again, as this version understands them, and list what is
+new: event types without a mapping, unknown words of statuses and outcomes,
+unknown fields, reason codes that were left out. Nothing of it is lost: the
+deliveries are in the raw topic, and an unknown word is never approved, passed or
+clear. Nothing is changed, and nothing is remembered in Kafka.
+
+Each line is one thing, with the number of deliveries it stood in and one of them
+as a sample: topic/partition/offset of its raw record, and its delivery id. A word
+that does not look like one, or may be about a person, is shown as "-" (an empty
+word with --json); look at the sample, which holds personal data.
+
+The exit code is 0 whether or not there is drift.
+
+Kafka is at --brokers, else in the configuration of --config, else at
+$KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
+		Example: `  kycbridge drift                         the last 24 hours, all vendors
+  kycbridge drift complycube --since 168h one vendor, a week
+  kycbridge drift --from-start --json     all there is, one JSON object a line`,
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return vendorNames(), cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.fromStart && c.Flags().Changed("since") {
+				return usagef("--since and --from-start say two different things; give one")
+			}
+			return drift(c.Context(), w, f, args)
+		},
+	}
+	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
+	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	c.Flags().DurationVar(&f.since, "since", 24*time.Hour, "how far back to read")
+	c.Flags().BoolVar(&f.fromStart, "from-start", false, "read all there is")
+	c.Flags().BoolVar(&f.json, "json", false, "one JSON object a line; the summary goes to standard error")
+	bindConfig(c, &f.config)
+	return c
+}
+
+func drift(ctx context.Context, w *world, f driftFlags, vendors []string) error {
+	for _, name := range vendors {
+		if _, err := findVendor(name); err != nil {
+			return err
+		}
+	}
+	if f.since <= 0 {
+		return usagef("--since is %s; it must be more than 0", f.since)
+	}
+	o, err := tailKafka(w, f.tailFlags)
+	if err != nil {
+		return err
+	}
+	o.ClientID = "kycbridge-drift"
+	start := sink.Start{Time: time.Now().Add(-f.since)}
+	if f.fromStart {
+		start = sink.Start{Offset: -1}
+	}
+	report, err := readDrift(ctx, w, o, start, vendors)
+	switch {
+	case report == nil || err != nil && ctx.Err() == nil:
+		return driftTrouble(o, err)
+	case err != nil:
+		err = errors.New("interrupted: the report holds what was read before")
+	}
+	return errors.Join(err, printDrift(w, report, f.json))
+}
+
+// driftTrouble says what to do about a Kafka that does not answer as it should.
+func driftTrouble(o sink.Options, err error) error {
+	switch {
+	case errors.Is(err, sink.ErrUnavailable):
+		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(o.Brokers, ", "))
+	case sink.Classify(err) == sink.ClassUnknownTopic:
+		return fmt.Errorf("%w: %s; or pass --topic-prefix", err, sink.Advice(err))
+	}
+	return err
+}
+
+// readDrift connects and makes the report; without a connection there is none.
+func readDrift(ctx context.Context, w *world, o sink.Options, from sink.Start, vendors []string) (*audit.DriftReport, error) {
+	validator, err := schemas.NewValidator()
+	if err != nil {
+		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
+	}
+	reader, err := sink.OpenReader(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	d := driftReader{
+		reader: reader, kafka: o, from: from,
+		reads: normalize.NewInterpreter(catalog.All(), validator, normalize.InterpreterOptions{}),
+	}
+	raw, err := d.source(ctx, schemas.Raw, d.rawReading)
+	if err != nil {
+		return nil, err
+	}
+	options := audit.DriftOptions{Vendors: vendors}
+	if w.terminal {
+		p := &progressLine{out: w.stderr, now: time.Now}
+		options.Progress = p.show
+		defer p.clear()
+	}
+	return audit.Drift(ctx, []audit.Source{raw}, options)
+}
+
+// driftReader joins what sink reads with what normalize understands.
+type driftReader struct {
+	reader *sink.Reader
+	kafka  sink.Options
+	from   sink.Start
+	reads  *normalize.Interpreter
+}
+
+func (d driftReader) source(ctx context.Context, base string, read func(audit.Record) audit.Reading) (audit.Source, error) {
+	partitions, _, err := d.reader.Partitions(ctx, base)
+	scan := func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
+		_, err := d.reader.Scan(ctx, base, partition, d.from, func(r *kgo.Record) error {
+			return fn(audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value})
+		})
+		return err
+	}
+	return audit.Source{Name: d.kafka.Topic(base), Partitions: int32(partitions), Scan: scan, Read: read}, err
+}
+
+// rawReading is what the webhook alone says.
+func (d driftReader) rawReading(r audit.Record) audit.Reading {
+	return reading(d.reads.Interpret(normalize.RawRecord{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value,
+	}))
+}
+
+// reading takes out of a normaliser's reading what a report of drift needs.
+func reading(r *normalize.Reading) audit.Reading {
+	out := audit.Reading{
+		Vendor:     r.Envelope.GetProvider(),
+		ReceivedAt: r.Envelope.GetReceivedAt().AsTime(),
+		Sample: audit.Sample{
+			Topic: r.Raw.Topic, Partition: r.Raw.Partition, Offset: r.Raw.Offset,
+			Delivery: r.Envelope.GetDeliveryId(),
+		},
+	}
+	for _, d := range r.Drift {
+		out.News = append(out.News, audit.News{Kind: d.Kind, Word: d.Word})
+	}
+	switch {
+	case r.Dead.GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED:
+	case r.Provider == "": // a vendor of another version of this program
+		out.News = append(out.News, audit.News{Kind: "provider", Word: out.Vendor})
+	default:
+		out.News = append(out.News, audit.News{Kind: "event_type", Word: r.VendorType})
+	}
+	return out
+}
+
+func printDrift(w *world, r *audit.DriftReport, asJSON bool) error {
+	if asJSON {
+		fmt.Fprint(w.stderr, r.Summary())
+		return r.WriteJSON(w.stdout)
+	}
+	if err := r.WriteTable(w.stdout); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w.stdout, r.Summary())
+	return err
+}
+
+// progressLine shows where a long reading is, in one line of a terminal.
+type progressLine struct {
+	out  io.Writer
+	now  func() time.Time
+	last time.Time
+}
+
+// progressEvery is how often the line changes.
+const progressEvery = 200 * time.Millisecond
+
+func (p *progressLine) show(at audit.Progress) {
+	now := p.now()
+	if p.last.IsZero() {
+		p.last = now // what is done at once shows nothing
+	}
+	if now.Sub(p.last) < progressEvery {
+		return
+	}
+	p.last = now
+	fmt.Fprintf(p.out, "\r\x1b[K%s: partition %d of %d, %d records", at.Source, at.Partition+1, at.Partitions, at.Records)
+}
+
+func (p *progressLine) clear() { fmt.Fprint(p.out, "\r\x1b[K") }
