@@ -11,6 +11,9 @@ import (
 // probeEvery is how often Kafka is asked while the last outcome was a failure.
 const probeEvery = time.Second
 
+// idleProbeEvery is how often Kafka is asked while all is well.
+const idleProbeEvery = 5 * time.Second
+
 // health keeps what the last outcomes say about Kafka. An outcome that says
 // something about the record and not about Kafka does not count.
 type health struct {
@@ -77,25 +80,41 @@ func (h *health) clear() {
 }
 
 // run probes once a second from each failure until a probe succeeds or an
-// acknowledgement comes, and rests otherwise.
+// acknowledgement comes, and every few seconds otherwise: without deliveries
+// nothing else would notice that Kafka went away.
 func (h *health) run(ctx context.Context, probe func(context.Context) error) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-h.wake:
+		case <-time.After(idleProbeEvery):
+			if err := limited(ctx, probe); err != nil && ctx.Err() == nil {
+				h.fail(err)
+			}
 		}
 		for h.failed() {
 			if !pause(ctx, probeEvery) {
 				return
 			}
-			limited, cancel := context.WithTimeout(ctx, pingLimit)
-			if probe(limited) == nil {
+			if limited(ctx, probe) == nil {
 				h.clear()
 			}
-			cancel()
 		}
 	}
+}
+
+func limited(ctx context.Context, probe func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	return probe(ctx)
+}
+
+// fail notes what a probe found.
+func (h *health) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last = err
 }
 
 func (h *health) failed() bool {

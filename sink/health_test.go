@@ -3,6 +3,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,36 +32,52 @@ func TestHealthNoticesSilence(t *testing.T) {
 	})
 }
 
-// Without traffic nothing but the probe can tell that Kafka is back.
-func TestHealthRecoversByProbe(t *testing.T) {
+// Without traffic nothing but the probe can tell that Kafka went or came back.
+func TestHealthProbesWithoutTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		h := newHealth(10 * time.Second)
-		probes := 0
+		var gone atomic.Bool
+		var probes atomic.Int32
 		go h.run(ctx, func(context.Context) error {
-			if probes++; probes < 3 {
-				return errors.New("still away")
+			probes.Add(1)
+			if gone.Load() {
+				return errors.New("no route")
 			}
 			return nil
 		})
-		time.Sleep(time.Minute)
-		if probes != 0 {
-			t.Fatalf("%d probes without a failure", probes)
+		for _, step := range []struct {
+			gone bool
+			wait time.Duration
+			most int32 // probes
+		}{
+			{false, time.Minute, 12},
+			{true, idleProbeEvery + time.Second, 3},
+			{false, 2 * probeEvery, 2},
+			{false, time.Minute, 13},
+		} {
+			gone.Store(step.gone)
+			probes.Store(0)
+			time.Sleep(step.wait)
+			synctest.Wait()
+			if err := h.away(); (err != nil) != step.gone {
+				t.Errorf("Kafka gone %v, health says %v", step.gone, err)
+			}
+			if n := probes.Load(); n > step.most {
+				t.Errorf("%d probes in %s, want at most %d", n, step.wait, step.most)
+			}
 		}
 		h.sent()
 		h.settled(ErrBufferFull)
 		synctest.Wait()
 		if h.away() == nil {
-			t.Fatal("a failure is not remembered")
+			t.Error("a failure is not remembered")
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(2 * probeEvery)
 		synctest.Wait()
 		if err := h.away(); err != nil {
 			t.Errorf("after a good probe: %v", err)
-		}
-		if probes != 3 {
-			t.Errorf("%d probes, want 3: it must rest once Kafka is back", probes)
 		}
 	})
 }
