@@ -47,6 +47,17 @@ func (g *guard) limit(batch int) int {
 	return batch
 }
 
+// share keeps the other slots of the process away from a record that is tried alone: one that dies
+// with another slot's record is not what killed the process. The result ends it.
+func (w *worker) share() (end func()) {
+	if len(w.guard.alone) > 0 {
+		w.alone.Lock()
+		return w.alone.Unlock
+	}
+	w.alone.RLock()
+	return w.alone.RUnlock
+}
+
 // enter counts an attempt at the batch.
 func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Record) suspicion {
 	if g.store == nil {

@@ -115,6 +115,9 @@ func (w *world) options(instance int, l *line) normalize.Options {
 			return w.reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: offset, Time: since}, fn)
 		},
 		Ends: func(ctx context.Context) (map[int32]int64, error) { return w.reader.Ends(ctx, schemas.Raw) },
+		Committed: func(ctx context.Context) (map[int32]int64, error) {
+			return w.reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
+		},
 	}
 	if os.Getenv("KYCBRIDGE_TEST_LOG") != "" {
 		o.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})).With("instance", instance)

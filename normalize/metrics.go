@@ -3,6 +3,8 @@ package normalize
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,7 +15,7 @@ import (
 const namespace = "kycbridge_normalize"
 
 // lagEvery is the pause between two looks at the ends of the raw partitions.
-const lagEvery = 10 * time.Second
+const lagEvery = 5 * time.Second
 
 // metrics is what the normaliser counts. Every label's values are a closed set of ours, vendor names
 // included.
@@ -137,17 +139,36 @@ func (t timed) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, erro
 	return reply, err
 }
 
-// watchLag keeps the lag gauge until ctx ends.
+// watchLag keeps the lag gauge until ctx ends, and notices that Kafka is away while the slots have
+// nothing to write: a poll that brings nothing does not tell.
 func (n *Normalizer) watchLag(ctx context.Context) {
 	for sleep(ctx, lagEvery) == nil {
-		ends, err := n.o.Ends(ctx)
-		if err != nil {
-			continue // the slots say what is wrong with Kafka
+		lag, err := n.lag(ctx)
+		switch {
+		case err == nil:
+			n.kafka.set(nil)
+			n.metrics.lag.Set(float64(lag))
+		case ctx.Err() == nil:
+			n.kafka.set(fmt.Errorf("%w: %w", ErrKafka, err))
 		}
-		var lag int64
-		for _, w := range n.workers {
-			lag += w.progress.lag(ends)
-		}
-		n.metrics.lag.Set(float64(lag))
 	}
+}
+
+func (n *Normalizer) lag(ctx context.Context) (lag int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*lagEvery)
+	defer cancel()
+	ends, err := n.o.Ends(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var committed map[int32]int64
+	if slices.ContainsFunc(n.workers, func(w *worker) bool { return w.progress.fresh() }) {
+		if committed, err = n.o.Committed(ctx); err != nil {
+			return 0, err
+		}
+	}
+	for _, w := range n.workers {
+		lag += w.progress.lag(ends, committed)
+	}
+	return lag, nil
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -89,6 +90,9 @@ type Options struct {
 	History func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error)
 	// Ends gives the end offset of each raw partition, for the lag. nil: no lag is reported.
 	Ends func(ctx context.Context) (map[int32]int64, error)
+	// Committed gives the group's offsets, for the lag of partitions in which this process has not
+	// committed yet; required with Ends.
+	Committed func(ctx context.Context) (map[int32]int64, error)
 
 	Claims     claims
 	Attempts   attempts                        // finds records that kill the process; nil: none are looked for
@@ -142,6 +146,8 @@ func (o Options) validate() error {
 	switch {
 	case o.Open == nil, o.Judge == nil, o.History == nil, o.Claims == nil, o.Validator == nil:
 		return errors.New("normalize: Open, Judge, History, Claims and Validator are required")
+	case o.Ends != nil && o.Committed == nil:
+		return errors.New("normalize: Committed is required with Ends")
 	case o.TTL <= 0:
 		return errors.New("normalize: TTL is required; expected the raw topic's retention and 2 days more")
 	}
@@ -159,6 +165,8 @@ type Normalizer struct {
 	o       Options
 	workers []*worker
 	metrics *metrics
+	alone   sync.RWMutex
+	kafka   state // what the watch over the lag found
 }
 
 // New makes a Normalizer without touching the network.
@@ -176,7 +184,7 @@ func New(o Options) (*Normalizer, error) {
 		return nil, fmt.Errorf("normalize: metrics: %w", err)
 	}
 	for _, w := range n.workers {
-		w.metrics = n.metrics
+		w.metrics, w.alone = n.metrics, &n.alone
 	}
 	return n, nil
 }
@@ -196,7 +204,7 @@ func (n *Normalizer) Run(ctx context.Context) error {
 
 // Ready says what is away or being repaired; nil when every slot can work.
 func (n *Normalizer) Ready() error {
-	var errs []error
+	errs := []error{n.kafka.get()}
 	for _, w := range n.workers {
 		errs = append(errs, w.state.get())
 	}

@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// What Ready may say, beside dedupe.ErrAway.
+var (
+	ErrKafka     = errors.New("kafka is away")
+	ErrRepairing = errors.New("repairing the marks")
+)
+
 var (
 	errStarting = errors.New("starting")
 	errJoining  = errors.New("joining the consumer group")
@@ -95,14 +101,48 @@ type progress struct {
 	oldest atomic.Int64 // unix nanoseconds of the oldest record in hand; 0: none
 
 	mu   sync.Mutex
-	next map[int32]int64 // the offset after the last committed record
+	next map[int32]int64 // the offset after the last committed record; notYet: none was ours
 }
+
+// notYet stands for a partition that is ours and in which nothing was committed by us: its lag
+// counts from the group's offset.
+const notYet = -1
 
 // took notes that a batch is in hand.
 func (p *progress) took(oldest time.Time) { p.oldest.Store(max(oldest.UnixNano(), 1)) }
 
 // idle notes that nothing is in hand.
 func (p *progress) idle() { p.oldest.Store(0) }
+
+// begin notes that a partition is ours.
+func (p *progress) begin(partition int32) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil {
+		p.next = make(map[int32]int64)
+	}
+	p.next[partition] = notYet
+}
+
+// reset forgets all partitions: those of a session that is over come back only if the next one
+// gets them too.
+func (p *progress) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.next)
+}
+
+// fresh says whether the group's offsets are needed for the lag.
+func (p *progress) fresh() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, next := range p.next {
+		if next == notYet {
+			return true
+		}
+	}
+	return false
+}
 
 func (p *progress) reached(partition int32, next int64) {
 	p.mu.Lock()
@@ -119,11 +159,15 @@ func (p *progress) forget(partition int32) {
 	delete(p.next, partition)
 }
 
-// lag adds up how many records lie between what was reached and the ends.
-func (p *progress) lag(ends map[int32]int64) (records int64) {
+// lag adds up how many records lie between what was reached and the ends. committed are the
+// group's offsets.
+func (p *progress) lag(ends, committed map[int32]int64) (records int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for partition, next := range p.next {
+		if next == notYet {
+			next = committed[partition]
+		}
 		records += max(ends[partition]-next, 0)
 	}
 	return records

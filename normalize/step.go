@@ -35,6 +35,7 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	}
 	w.progress.took(records[0].Timestamp)
 	w.metrics.batch.Observe(float64(len(records)))
+	defer w.share()()
 	suspect := harmless
 	if !w.bypassed() {
 		suspect = w.guard.enter(work, w.ledger, records)

@@ -25,6 +25,9 @@ func (w *worker) repair(ctx context.Context) error {
 		w.ledger.Forget(p)
 		w.progress.forget(p)
 		delete(w.guard.alone, p)
+		if slices.Contains(owned, p) {
+			w.progress.begin(p)
+		}
 	}
 	if w.bypassed() {
 		return nil
@@ -32,7 +35,7 @@ func (w *worker) repair(ctx context.Context) error {
 	missing := slices.DeleteFunc(owned, w.ledger.Repaired)
 	slices.Sort(missing)
 	for i, p := range missing {
-		w.state.set(fmt.Errorf("repairing the marks of raw partition(s) %v", missing[i:]))
+		w.state.set(fmt.Errorf("%w of raw partition(s) %v", ErrRepairing, missing[i:]))
 		marks, err := w.ledger.Repair(ctx, p)
 		w.metrics.marks.Add(float64(marks))
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -40,6 +41,7 @@ type worker struct {
 	retry  time.Time // when it is asked again while events go out without it
 	pause  backoff   // between questions to the store
 	guard  guard
+	alone  *sync.RWMutex // held for writing by the slot whose record must be alone in the process
 }
 
 func newWorker(o Options, slot int) *worker {
@@ -75,7 +77,7 @@ func (w *worker) run(ctx context.Context) error {
 		if worked {
 			pause = backoff{}
 		}
-		w.state.set(fmt.Errorf("kafka is away: %w", err))
+		w.state.set(fmt.Errorf("%w: %w", ErrKafka, err))
 		w.log.Warn("session ended; opening a new one", "error", err)
 		w.metrics.reopened.Inc()
 		_ = sleep(ctx, pause.next())
@@ -97,8 +99,15 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	}
 	defer w.close(w.slot)
 	w.ledger = w.newLedger()
+	w.progress.reset()
+	w.guard.alone = nil
 	work, cancel := outlive(ctx, w.o.Grace)
 	defer cancel()
+	defer func() {
+		if ctx.Err() != nil {
+			w.guard.rest(context.WithoutCancel(ctx)) // an orderly end is no death
+		}
+	}()
 	for ctx.Err() == nil {
 		ok, err := w.step(ctx, work)
 		worked = worked || ok
