@@ -92,6 +92,10 @@ func (s *Server) Ready() error {
 	return fmt.Errorf("ingest: raw log away: %w", err)
 }
 
+// LogAway says why the raw log cannot be written to, whether or not that makes
+// the server unready.
+func (s *Server) LogAway() error { return s.options.Log.Away() }
+
 // Run serves l until ctx ends, then drains in this order: unready, but still
 // serving for DrainDelay, so that the rotation notices; listener closed;
 // handlers done, each within its budget; raw log flushed; raw log closed. The

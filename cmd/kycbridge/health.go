@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -17,6 +18,7 @@ type health struct {
 type part struct {
 	name string
 	away func() error
+	tell bool // named in the answer, and no reason to be unready
 }
 
 // pending is a part that is away until it is told otherwise.
@@ -40,7 +42,31 @@ func (p *pending) away() error {
 func (h *health) watch(name string, away func() error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.parts = append(h.parts, part{name, away})
+	h.parts = append(h.parts, part{name: name, away: away})
+}
+
+// follow gives a part that was there once another function. From then on the
+// part is only named: whether its absence matters, the part that needs it says.
+func (h *health) follow(name string, away func() error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.parts = slices.Clone(h.parts) // a request may be reading it
+	for i := range h.parts {
+		if h.parts[i].name == name {
+			h.parts[i] = part{name, away, true}
+		}
+	}
+}
+
+// watchOnce adds a part that must have been there once, and is only named later.
+func (h *health) watchOnce(name string, away func() error) {
+	h.watch(name, func() error {
+		err := away()
+		if err == nil {
+			h.follow(name, away)
+		}
+		return err
+	})
 }
 
 // pend watches a part that becomes ready later; its owner calls set(nil).
@@ -70,16 +96,16 @@ func (h *health) state() readiness {
 	h.mu.Unlock()
 	r := readiness{Ready: true, Away: map[string]string{}}
 	if draining {
-		r.Away["process"] = "draining"
+		r.Away["process"], r.Ready = "draining", false
 	}
 	for _, p := range parts {
 		if err := p.away(); err != nil {
 			r.Away[p.name] = oneLine(err)
+			r.Ready = r.Ready && p.tell
 		} else {
 			r.Here = append(r.Here, p.name)
 		}
 	}
-	r.Ready = len(r.Away) == 0
 	return r
 }
 

@@ -49,7 +49,37 @@ func (s *service) open(ctx context.Context) error {
 		}
 	}
 	if s.role.ingest {
-		return s.openIngest(ctx)
+		if err := s.openIngest(ctx); err != nil {
+			return err
+		}
+	}
+	s.followParts()
+	return nil
+}
+
+// followParts lets the answer of /readyz name what is away later on. Kafka's
+// absence takes ingest out of the rotation only where that is configured; the
+// normalizer's troubles never do in a process that also takes deliveries in: an
+// empty rotation answers what nobody here controls.
+func (s *service) followParts() {
+	s.health.follow("kafka", func() error {
+		var errs []error
+		if s.ingest != nil {
+			errs = append(errs, s.ingest.LogAway())
+		}
+		return errors.Join(append(errs, s.normalizerSays(normalize.ErrKafka))...)
+	})
+	s.health.follow("redis", func() error { return s.normalizerSays(dedupe.ErrAway) })
+	s.health.follow("repair", func() error { return s.normalizerSays(normalize.ErrRepairing) })
+}
+
+// normalizerSays gives the normalizer's reason not to be ready, if it is that one.
+func (s *service) normalizerSays(reason error) error {
+	if s.normalizer == nil {
+		return nil
+	}
+	if err := s.normalizer.Ready(); errors.Is(err, reason) {
+		return err
 	}
 	return nil
 }
@@ -130,6 +160,9 @@ func (s *service) openNormalizer(ctx context.Context) error {
 		return reader.Scan(ctx, schemas.DispositionTopic, partition, sink.Start{Offset: offset, Time: since}, fn)
 	}
 	o.Ends = func(ctx context.Context) (map[int32]int64, error) { return reader.Ends(ctx, schemas.Raw) }
+	o.Committed = func(ctx context.Context) (map[int32]int64, error) {
+		return reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
+	}
 	o.Claims, o.Attempts, o.CheckStore = store, store, store.Check
 	o.Providers, o.Validator = catalog.All(), validator
 	o.Logger, o.Registerer = s.log, s.registry
@@ -137,7 +170,11 @@ func (s *service) openNormalizer(ctx context.Context) error {
 		return err
 	}
 	repair.set(nil)
-	s.health.watch("normalize", s.normalizer.Ready)
+	if s.role.ingest {
+		s.health.watchOnce("normalize", s.normalizer.Ready)
+	} else {
+		s.health.watch("normalize", s.normalizer.Ready)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http/httptest"
@@ -46,6 +47,35 @@ func TestHealth(t *testing.T) {
 	w := httptest.NewRecorder()
 	if serveLive(w, nil); w.Code != 200 {
 		t.Errorf("/livez is %d while draining, want 200", w.Code)
+	}
+}
+
+// A process that takes deliveries in stays in the rotation without its normalizer, and says so.
+func TestHealthOfAPartThatIsOnlyNamed(t *testing.T) {
+	h := &health{}
+	var away error
+	h.watchOnce("normalize", func() error { return away })
+	h.watch("ingest", func() error { return nil })
+	h.pend("redis", nil)
+	h.follow("redis", func() error { return away })
+	for _, step := range []struct {
+		away error
+		want string
+	}{
+		{errors.New("joining"), "ready=false here=ingest away=map[normalize:joining redis:joining]"},
+		{nil, "ready=true here=normalize ingest redis away=map[]"},
+		{errors.New("gone"), "ready=true here=ingest away=map[normalize:gone redis:gone]"},
+		{nil, "ready=true here=normalize ingest redis away=map[]"},
+	} {
+		away = step.away
+		r := h.state()
+		if got := fmt.Sprintf("ready=%v here=%s away=%v", r.Ready, strings.Join(r.Here, " "), r.Away); got != step.want {
+			t.Errorf("%s\nwant %s", got, step.want)
+		}
+	}
+	h.drain()
+	if h.state().Ready {
+		t.Error("ready while draining")
 	}
 }
 
