@@ -27,14 +27,6 @@ func (r *reading) step(name string) *providers.Value {
 	return r.object.At("lastStep", objectStep[name])
 }
 
-// stepKinds are the steps by the title of their page; the enum of lastStepType is
-// an open question. Letters only, in lower case.
-var stepKinds = providers.Enum[kycv1.CheckKind]{
-	"documentbasedidv": kycv1.CheckKind_CHECK_KIND_DOCUMENT,
-	"amlscreening":     kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
-	"aml":              kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
-}
-
 // stepResults are the routes and verdicts of every step but a screening.
 var stepResults = providers.Enum[kycv1.CheckResult]{
 	"verified":       kycv1.CheckResult_CHECK_RESULT_PASSED,
@@ -100,8 +92,8 @@ func (r *reading) addScreening(e *kycv1.CheckEvent, result word) {
 	})
 }
 
-// stepKind knows a step by its title, however it is written. A screening is also
-// known by a type that begins with "aml".
+// stepKind knows a step by the title of its page, however it is written. Open
+// question: the words of lastStepType are listed nowhere.
 func (r *reading) stepKind(typ word) kycv1.CheckKind {
 	letters := strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' {
@@ -109,10 +101,10 @@ func (r *reading) stepKind(typ word) kycv1.CheckKind {
 		}
 		return -1
 	}, strings.ToLower(typ.text))
-	if kind, known := stepKinds.Of(letters); known {
-		return kind
-	}
-	if strings.HasPrefix(letters, "aml") {
+	switch {
+	case letters == "documentbasedidv":
+		return kycv1.CheckKind_CHECK_KIND_DOCUMENT
+	case strings.HasPrefix(letters, "aml"):
 		return kycv1.CheckKind_CHECK_KIND_AML_SCREENING
 	}
 	r.Note("step_type", typ.text)
