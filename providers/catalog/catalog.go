@@ -9,12 +9,14 @@ package catalog
 import (
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/complycube"
+	"github.com/kycbridge/kycbridge/providers/idenfy"
 )
 
 // All returns every vendor, in the order of their names.
 func All() []providers.Provider {
 	return []providers.Provider{
 		complycube.Provider,
+		idenfy.Provider,
 	}
 }
 
