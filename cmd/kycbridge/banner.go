@@ -28,7 +28,7 @@ func printBanner(w *world, a addresses, f devFlags) {
 		if own {
 			secret = "secret from " + secretVariable(v.Name)
 		}
-		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a.Hooks, v.Name), secret)
+		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, v.Name), secret)
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
 	fmt.Fprintf(out, "  health     http://%s/readyz   metrics http://%s/metrics\n", dialable(a.Admin), dialable(a.Admin))
@@ -38,8 +38,11 @@ func printBanner(w *world, a addresses, f devFlags) {
 	if a.Kafka != defaultKafka {
 		brokers = " --brokers " + a.Kafka
 	}
-	if url := hookURL(a.Hooks, first); url != "http://127.0.0.1:8080/hooks/"+first {
+	if url := hookURL(a, first); url != "http://127.0.0.1:8080/hooks/"+first {
 		to = " --to " + url
+		if a.Certificate != "" {
+			to += " --ca " + quote(a.Certificate)
+		}
 	}
 	fmt.Fprintf(out, "\nTry next, in a second terminal:\n\n")
 	fmt.Fprintf(out, "  %s tail%s\n", self, brokers)
@@ -64,7 +67,7 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 	if err != nil {
 		return
 	}
-	s := newSender(v, secret, hookURL(a.Hooks, vendor), 1)
+	s := newSender(v, secret, hookURL(a, vendor), 1, nil)
 	f := typical(v, fixtures)
 	var body bytes.Buffer
 	if json.Compact(&body, s.sign(f, rand.Uint64()).body) != nil {
@@ -73,6 +76,9 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 	d := s.seal(body.Bytes(), f.Headers) // signed again: these are other bytes
 	d.header.Del("User-Agent")
 	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", s.url)
+	if a.Certificate != "" {
+		fmt.Fprintf(out, " \\\n    --cacert %s", quote(a.Certificate))
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.header)) {
 		fmt.Fprintf(out, " \\\n    -H %s", quote(name+": "+d.header.Get(name)))
 	}
@@ -82,7 +88,13 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 // quote makes one word of text for a POSIX shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-func hookURL(addr, endpoint string) string { return "http://" + dialable(addr) + "/hooks/" + endpoint }
+func hookURL(a addresses, endpoint string) string {
+	scheme := "http://"
+	if a.Certificate != "" {
+		scheme = "https://"
+	}
+	return scheme + dialable(a.Hooks) + "/hooks/" + endpoint
+}
 
 // dialable turns "every address of this machine" into one that can be dialled.
 func dialable(addr string) string {

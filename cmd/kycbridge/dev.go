@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,7 @@ type devFlags struct {
 	log                       logFlags
 	listen, kafka, admin, dir string
 	simulate                  float64
+	tls                       bool
 }
 
 func newDev(w *world) *cobra.Command {
@@ -61,6 +63,7 @@ a vendor's sandbox at it.`,
 	c.Flags().StringVar(&f.dir, "data", "./.kycbridge", "data directory; delete it to start afresh")
 	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send signed sample deliveries, so many a second, and print the events")
 	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
+	c.Flags().BoolVar(&f.tls, "tls", false, "webhooks over HTTPS, with a certificate of its own making in the data directory")
 	f.log.bind(c.Flags())
 	return c
 }
@@ -103,6 +106,11 @@ func runDev(ctx context.Context, w *world, f devFlags) (err error) {
 	cfg.File.Kafka.Brokers = services.Brokers()
 	cfg.File.Redis.Address = services.RedisAddr()
 	s.life = services.LifeID()
+	if f.tls { // in the data directory, which is ours only now
+		if cfg.File.Ingest.Tls, err = devCertificate(f.dir, f.listen, time.Now()); err != nil {
+			return err
+		}
+	}
 	return runWithTraffic(ctx, s, f)
 }
 

@@ -3,11 +3,14 @@ package main
 import (
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/plugin/kprom"
+
+	"github.com/kycbridge/kycbridge/providers/auth/jwks"
 )
 
 // newRegistry returns the process's one registry with what every process has:
@@ -23,6 +26,23 @@ func newRegistry() *prometheus.Registry {
 	info.Set(1)
 	reg.MustRegister(info, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return reg
+}
+
+// keySetAge tells how old the keys are that tokens are checked with; since start
+// before they were first fetched.
+func keySetAge(keys *jwks.KeySet) prometheus.Collector {
+	start := time.Now()
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "kycbridge_ingest_key_set_age_seconds",
+		Help:        "Since the vendor's public keys were last fetched. They are fetched every five minutes and used for a day.",
+		ConstLabels: prometheus.Labels{"url": keys.URL()},
+	}, func() float64 {
+		fetched := keys.Fetched()
+		if fetched.IsZero() {
+			fetched = start
+		}
+		return time.Since(fetched).Seconds()
+	})
 }
 
 // kafkaMetrics counts the traffic of all Kafka clients of the process

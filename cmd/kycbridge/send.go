@@ -22,6 +22,7 @@ const sendConnections = 32
 type sendFlags struct {
 	fixture   string
 	to        string
+	ca        string
 	count     int
 	duplicate int
 	rate      float64
@@ -58,6 +59,7 @@ the vendor's success code (with --corrupt: 401).`,
 	}
 	c.Flags().StringVar(&f.fixture, "case", "", "fixture to send (default: with --count above 1 all good ones in turn, else one that makes one event)")
 	c.Flags().StringVar(&f.to, "to", "", "address to post to (default \"http://127.0.0.1:8080/hooks/VENDOR\")")
+	c.Flags().StringVar(&f.ca, "ca", "", "file with certificates to trust instead of the system's, such as that of dev --tls")
 	c.Flags().IntVar(&f.count, "count", 1, "number of different deliveries")
 	c.Flags().IntVar(&f.duplicate, "duplicate", 1, "how often each delivery is posted")
 	c.Flags().Float64Var(&f.rate, "rate", 0, "posts per second; 0 means as fast as they are answered")
@@ -103,7 +105,11 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	if err != nil {
 		return err
 	}
-	s := newSender(vendor, secret, f.to, sendConnections)
+	roots, err := trust(f.ca)
+	if err != nil {
+		return usagef("--ca: %v", err)
+	}
+	s := newSender(vendor, secret, f.to, sendConnections, roots)
 	defer s.close()
 	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt, seed: rand.Uint64()}
 	bar := progress(w, f)

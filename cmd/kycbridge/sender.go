@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,10 +27,11 @@ type sender struct {
 	client *http.Client
 }
 
-func newSender(vendor providers.Provider, secret auth.Secret, url string, connections int) *sender {
-	return &sender{vendor: vendor, secret: secret, url: url, client: &http.Client{
+// newSender makes a sender; roots nil means what the system trusts.
+func newSender(vendor providers.Provider, secret auth.Secret, url string, connections int, roots *x509.CertPool) *sender {
+	return &sender{vendor: vendor, secret: secret, url: url + auth.Path(vendor.Ways()[0], secret), client: &http.Client{
 		Timeout:       answerLimit,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections},
+		Transport:     &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, TLSClientConfig: &tls.Config{RootCAs: roots}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }

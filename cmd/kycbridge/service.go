@@ -90,6 +90,7 @@ func (s *service) serve(ctx context.Context) error {
 			return s.ingest.Run(ctx, s.hooks)
 		})
 		for _, keys := range s.config.KeySets {
+			s.registry.MustRegister(keySetAge(keys))
 			group.Go(func() error { keys.Run(ctx, s.log); return nil })
 		}
 	} else {
@@ -106,6 +107,7 @@ func (s *service) announce() {
 	var a addresses
 	if s.hooks != nil {
 		a.Hooks = s.hooks.Addr().String()
+		a.Certificate = s.config.File.Ingest.GetTls().GetCertificateFile()
 	}
 	if s.admin != nil {
 		a.Admin = s.admin.Addr().String()

@@ -63,7 +63,11 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 	if err != nil {
 		return err
 	}
-	sender := newSender(v, secret, hookURL(a.Hooks, v.Name), 4)
+	roots, err := trust(a.Certificate)
+	if err != nil {
+		return err
+	}
+	sender := newSender(v, secret, hookURL(a, v.Name), 4, roots)
 	defer sender.close()
 	tick := newPace(rate)
 	defer tick.stop()
