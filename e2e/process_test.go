@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -147,16 +148,21 @@ func eventually(limit time.Duration, condition func() bool) bool {
 	}
 }
 
-// freePort asks the kernel for a port nobody listens on. Another process could
-// take it before we do; the range is large enough for that to be a curiosity.
+// freePort finds a port nobody listens on, below the range from which the kernel
+// gives ports to outgoing connections: a client that keeps dialling a program
+// while it restarts could otherwise be given the very port it dials, and hold it.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		return l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no free port between 10000 and 30000")
+	return ""
 }
 
 // command runs the binary to its end and returns its output and exit code.
