@@ -1,0 +1,143 @@
+package main
+
+import (
+	"crypto"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+// proofs lists the ways in which the sender can be proved, by the key of the
+// endpoint's configuration.
+func proofs(p providers.Provider) string {
+	var b strings.Builder
+	for _, way := range p.Ways() {
+		fmt.Fprintf(&b, "* %s\n", proof(way))
+	}
+	return b.String()
+}
+
+func proof(way auth.Scheme) string {
+	switch s := way.(type) {
+	case auth.HMAC:
+		text := fmt.Sprintf("`secrets`: HMAC-%s of the raw body, %s, in the header `%s`", hashName(s.Hash), encoding(s.Encoding), s.Header)
+		if s.Prefix != "" {
+			text += ", after " + code(s.Prefix)
+		}
+		return text
+	case auth.JWT:
+		text := "`jwt`: a token that the vendor signs with a key of its own, as the body"
+		if s.Header != "" {
+			text = "`jwt` with `header`: the same kind of token in the header `" + s.Header + "`"
+		}
+		if s.Claim != "" {
+			text += "; the claim `" + s.Claim + "` holds the event"
+		}
+		return text
+	case auth.Basic:
+		return "`basic`: user and password, HTTP Basic"
+	case auth.Bearer:
+		return "`bearer`: a token in the header `Authorization`"
+	case auth.Header:
+		if s.Name != "" {
+			return "`headers`: a secret in the header `" + s.Name + "`"
+		}
+		return "`headers`: secrets in headers of your choice"
+	case auth.PathToken:
+		return "`path_tokens`: a secret as the last part of the address, `/hooks/NAME/TOKEN`"
+	}
+	return "`" + auth.Kind(way) + "`"
+}
+
+func hashName(h crypto.Hash) string { return strings.ReplaceAll(h.String(), "-", "") }
+
+func encoding(e auth.Encoding) string {
+	if e == auth.Base64 {
+		return "base64"
+	}
+	return "hex"
+}
+
+// answers says what the vendor wants to hear, and what it does without it.
+func answers(a providers.Ack) string {
+	rows := [][2]string{
+		{"Answer to an accepted delivery", fmt.Sprintf("%d %s", a.Code(), http.StatusText(a.Code()))},
+		{"Time limit of the vendor", span(a.Limit, "not said") + "; ours: " + span(a.Budget(), "")},
+		{"It tries again for at least", span(a.RetryFor, "not said")},
+		{"It does not try again after", finals(a.FinalStatuses)},
+	}
+	var b strings.Builder
+	b.WriteString("| | |\n| --- | --- |\n")
+	for _, row := range rows {
+		fmt.Fprintf(&b, "| %s | %s |\n", row[0], row[1])
+	}
+	return b.String()
+}
+
+func span(d time.Duration, none string) string {
+	if d == 0 {
+		return none
+	}
+	text := d.String()
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
+
+func finals(ranges []providers.StatusRange) string {
+	var all []string
+	for _, r := range ranges {
+		if r.From == r.To {
+			all = append(all, fmt.Sprint(r.From))
+		} else {
+			all = append(all, fmt.Sprintf("%d to %d", r.From, r.To))
+		}
+	}
+	if len(all) == 0 {
+		return "no status is said to end its attempts"
+	}
+	return strings.Join(all, ", ")
+}
+
+var credentials = map[providers.APIScheme]string{
+	providers.APIKey:               "the key alone in `Authorization`",
+	providers.APIBearer:            "a key as bearer token",
+	providers.APIBasic:             "user and password, HTTP Basic",
+	providers.APIClientCredentials: "OAuth 2 client credentials",
+}
+
+// hydration says what is asked of the vendor's API.
+func hydration(h *providers.Hydration) string {
+	if h == nil {
+		return "It is not asked: the webhooks alone are read.\n"
+	}
+	var b strings.Builder
+	if h.Required {
+		b.WriteString("Always: without the object there is no event, and an endpoint without `api` does not start.\n")
+	} else {
+		b.WriteString("Where `api` is configured on the endpoint and the webhook says less than the API knows.\n")
+	}
+	fmt.Fprintf(&b, "Presented is %s.\n\n| Object | Asked for at |\n| --- | --- |\n", credentials[h.Auth.Scheme])
+	for _, kind := range slices.Sorted(maps.Keys(h.Objects)) {
+		object := h.Objects[kind]
+		fmt.Fprintf(&b, "| %s | %s", kind, code(h.BaseURL+object.Path))
+		if h.SandboxURL != "" && h.SandboxURL != h.BaseURL {
+			fmt.Fprintf(&b, "<br>sandbox: %s", code(h.SandboxURL+object.Path))
+		}
+		if object.OrElse != "" {
+			fmt.Fprintf(&b, "<br>unknown there: asked for as %s", object.OrElse)
+		}
+		b.WriteString(" |\n")
+	}
+	return b.String()
+}

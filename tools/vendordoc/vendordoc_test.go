@@ -1,0 +1,167 @@
+package main
+
+import (
+	"crypto"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+var update = flag.Bool("update", false, "write the golden file")
+
+// TestPageIsCurrent holds the page in the tree against what the catalogue, the
+// goldens and the READMEs give now.
+func TestPageIsCurrent(t *testing.T) {
+	if err := run("../..", true); err != nil {
+		t.Error(err)
+	}
+}
+
+// toy is a vendor with one of everything the page can say.
+func toy() (providers.Provider, fstest.MapFS) {
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	fixture := func(files fstest.MapFS, name, want string) {
+		files["testdata/"+name+"/body.json"] = file("{}")
+		files["testdata/"+name+"/want.json"] = file(want)
+	}
+	testdata := fstest.MapFS{}
+	fixture(testdata, "done", `{"vendor_event_type": "done", "events": [
+		{"topic": "session.v1", "event": {"metadata": {"hydration": "HYDRATION_NOT_NEEDED", "vendor_attributes": {"plan": "a", "branch": "b"}},
+			"transition": "SESSION_TRANSITION_COMPLETED", "decision": "DECISION_APPROVED", "reason_codes": ["A", "B"], "vendor_outcome": "o|k"}},
+		{"topic": "aml.v1", "event": {"metadata": {"hydration": "HYDRATION_NOT_NEEDED"}, "source": "AML_SOURCE_SCREENING", "hit_count": 2, "findings": [
+			{"category": "AML_CATEGORY_PEP", "status": "AML_STATUS_POTENTIAL_HIT"}, {"category": "AML_CATEGORY_SANCTIONS", "status": "AML_STATUS_CLEAR"}]}}]}`)
+	fixture(testdata, "done_again", string(testdata["testdata/done/want.json"].Data))
+	fixture(testdata, "old_spelling", `{"vendor_event_type": "DONE", "map_as": "done", "drift": [{"kind": "outcome", "word": "hm"}, {"kind": "field"}], "events": [
+		{"topic": "check.v1", "event": {"metadata": {"hydration": "HYDRATION_OFF"}, "monitored": true, "vendor_result": "hm"}}]}`)
+	fixture(testdata, "waiting", `{"map_as": "notice", "incomplete": true, "needs": {"kind": "case", "id": "1"}}`)
+	fixture(testdata, "bad_type_unknown", `{"vendor_event_type": "new", "problem": {"reason": "DEAD_LETTER_REASON_UNMAPPED", "field": "type", "detail": "no mapping"}}`)
+	return providers.Provider{
+			Name: "toy", Title: "Toy Box", MapperVersion: "toy/3",
+			Scheme: auth.HMAC{Header: "Toy-Signature", Hash: crypto.SHA512, Encoding: auth.Base64, Prefix: "v1="},
+			Proofs: []auth.Scheme{auth.Basic{}, auth.Bearer{}, auth.Header{}, auth.Header{Name: "X-Toy"}, auth.PathToken{}, auth.JWT{}, auth.JWT{Header: "X-Token", Claim: "data"}},
+			Ack: providers.Ack{Success: 202, Limit: 15 * time.Second, RetryFor: time.Hour,
+				FinalStatuses: []providers.StatusRange{{From: 400, To: 499}, {From: 501, To: 501}}},
+			Hydration: &providers.Hydration{
+				BaseURL: "https://api.toy.invalid", SandboxURL: "https://sandbox.toy.invalid",
+				Auth: providers.APIAuth{Scheme: providers.APIBasic},
+				Objects: map[string]providers.APIObject{
+					"case": {Path: "/cases/{id}", OrElse: "file"}, "file": {Path: "/files/{id}"},
+				},
+			},
+			Testdata: testdata,
+		}, fstest.MapFS{
+			"providers/toy/README.md": file("# Toy\n\n## In the vendor's dashboard\n\nClick [1].\n\n```yaml\n# not a heading\n```\n\n## Events\n\nx\n\n### Uncertain\n\n| Question | What we do |\n| --- | --- |\n| Why | No |\n"),
+		}
+}
+
+func TestDocument(t *testing.T) {
+	provider, root := toy()
+	page, err := document([]providers.Provider{provider}, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden := filepath.Join("testdata", "toy.md")
+	if *update {
+		if err := os.WriteFile(golden, page, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compare(want, page); err != nil {
+		t.Errorf("%v\ngot:\n%s", err, page)
+	}
+}
+
+// TestDocumentRefuses: a vendor that the page could only describe in part is an
+// error that names the file.
+func TestDocumentRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spoil func(testdata, root fstest.MapFS)
+		want  []string
+	}{
+		"no golden": {
+			func(testdata, _ fstest.MapFS) { delete(testdata, "testdata/done/want.json") },
+			[]string{"providers/toy/testdata/done/want.json", "go test -update"},
+		},
+		"golden of another form": {
+			func(testdata, _ fstest.MapFS) { testdata["testdata/done/want.json"].Data = []byte("[]") },
+			[]string{"providers/toy/testdata/done/want.json"},
+		},
+		"unknown topic": {
+			func(testdata, _ fstest.MapFS) {
+				testdata["testdata/done/want.json"].Data = []byte(`{"events": [{"topic": "raw.v1", "event": {}}]}`)
+			},
+			[]string{"done/want.json", `"raw.v1"`},
+		},
+		"no README": {
+			func(_, root fstest.MapFS) { delete(root, "providers/toy/README.md") },
+			[]string{"providers/toy/README.md"},
+		},
+		"no section": {
+			func(_, root fstest.MapFS) { root["providers/toy/README.md"].Data = []byte("## Uncertain\n\nx\n") },
+			[]string{"providers/toy/README.md", `"In the vendor's dashboard"`},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			provider, root := toy()
+			tc.spoil(provider.Testdata.(fstest.MapFS), root)
+			_, err := document([]providers.Provider{provider}, root)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			for _, want := range tc.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error is %q, want it to name %s", err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestSection(t *testing.T) {
+	for name, tc := range map[string]struct{ readme, want, problem string }{
+		"up to the same level":  {"## A\na\n### B\nb\n### C\nc\n", "b", ""},
+		"up to the level above": {"### B\n\nb\n\n# C\nc\n", "b", ""},
+		"up to the end":         {"# B\nb\n[x](https://a.b)\n", "b\n[x](https://a.b)", ""},
+		"code is no heading":    {"# B\n```\n# b\n```\n# C\n", "```\n# b\n```", ""},
+		"missing":               {"# A\nB\n#B\n", "", "no heading"},
+		"twice":                 {"# B\nb\n# C\n# B\nc\n", "", "two headings"},
+		"deeper heading":        {"# B\nb\n## C\nc\n", "", "keep it flat"},
+		"empty":                 {"# B\n\n# C\nc\n", "", "empty"},
+		"relative link":         {"# B\n[x](../x.md)\n", "", "../x.md"},
+		"anchor":                {"# B\n[x](#c)\n", "", "#c"},
+	} {
+		got, err := section(tc.readme, "B")
+		switch {
+		case tc.problem == "" && (err != nil || got != tc.want):
+			t.Errorf("%s: %q and %v, want %q", name, got, err, tc.want)
+		case tc.problem != "" && (err == nil || !strings.Contains(err.Error(), tc.problem)):
+			t.Errorf("%s: error %v, want one about %q", name, err, tc.problem)
+		}
+	}
+}
+
+func TestCompareNamesTheLine(t *testing.T) {
+	if err := compare([]byte("a\nb\n"), []byte("a\nb\n")); err != nil {
+		t.Error(err)
+	}
+	for _, page := range []string{"a\nx\n", "a\nb"} {
+		err := compare([]byte("a\nb\nc\n"), []byte(page))
+		if err == nil || !strings.Contains(err.Error(), "make docs") {
+			t.Errorf("%q passes: %v", page, err)
+		}
+	}
+	if err := compare([]byte("a\nb\n"), []byte("a\nx\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("error is %v, want the line", err)
+	}
+}
