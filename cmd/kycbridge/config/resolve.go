@@ -55,7 +55,7 @@ func (h Hidden) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 	c := &Config{File: m}
 	for i, e := range m.Endpoints {
-		c.Endpoints = append(c.Endpoints, f.endpoint(i, e, needs.Vendors, c))
+		c.Endpoints = append(c.Endpoints, f.endpoint(i, e, needs, c))
 	}
 	c.Trusted = f.networks(m.Ingest.TrustedProxies, "ingest", "trusted_proxies")
 	c.RedisPassword = f.hidden(&m.Redis.Password, m.Redis.PasswordFile, fieldPath("redis", "password_file"), c)
@@ -80,8 +80,8 @@ func (f *file) required(m *configv1.Config, needs Needs) {
 	}
 }
 
-func (f *file) endpoint(i int, e *configv1.Endpoint, vendors []providers.Provider, c *Config) Endpoint {
-	out := Endpoint{Endpoint: e}
+func (f *file) endpoint(i int, e *configv1.Endpoint, needs Needs, c *Config) Endpoint {
+	out, vendors := Endpoint{Endpoint: e}, needs.Vendors
 	v := slices.IndexFunc(vendors, func(p providers.Provider) bool { return p.Name == e.Provider })
 	if v < 0 {
 		f.add(fieldPath("endpoints", i, "provider"), unknown("provider", e.Provider, vendorNames(vendors)))
@@ -91,7 +91,9 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, vendors []providers.Provide
 	if err := sink.CheckSizes(int64(e.MaxBodyBytes), c.File.Kafka.MaxMessageBytes); err != nil {
 		f.add(fieldPath("endpoints", i, "max_body_bytes"), err.Error())
 	}
-	out.Proofs = f.proofs(i, e, out.Vendor, c)
+	if needs.Ingest { // nobody else judges senders
+		out.Proofs = f.proofs(i, e, out.Vendor, c)
+	}
 	return out
 }
 
