@@ -42,6 +42,9 @@ type Reading struct {
 	Sample     Sample
 	ReceivedAt time.Time
 	News       []News
+	// Told is news that another record of the same delivery holds: it is not
+	// counted again here.
+	Told []News
 }
 
 // News is something that the mapping of a vendor does not know.

@@ -104,7 +104,7 @@ func (c *collector) add(r Reading) {
 	seen := map[entryKey]bool{}
 	for _, n := range r.News {
 		key := entryKey{r.Vendor, n.Kind, showable(n.Word)}
-		if !seen[key] {
+		if !seen[key] && !slices.Contains(r.Told, n) {
 			seen[key] = true
 			c.note(key, r)
 		}

@@ -59,8 +59,15 @@ func sample() []audit.Source {
 				{}, // no delivery at all
 			},
 		),
-		topic([]audit.Reading{{Skip: true}, said("idwise", 4, word("fetched_status", "PAUSED"))}),
+		topic([]audit.Reading{{Skip: true}, fetched}),
 	}
+}
+
+// fetched is a delivery again, with the vendor's object: only that adds news.
+var fetched = audit.Reading{
+	Vendor: "idwise", ReceivedAt: noon.Add(4 * time.Minute),
+	News: []audit.News{word("event_type", "Journey Paused"), word("fetched_status", "PAUSED")},
+	Told: []audit.News{word("event_type", "Journey Paused")},
 }
 
 func TestDrift(t *testing.T) {
