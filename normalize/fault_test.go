@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/normalize"
@@ -335,4 +338,22 @@ func (f fenced) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, erro
 		return false, fmt.Errorf("end: %w", sink.ErrFenced)
 	}
 	return f.Session.Commit(ctx, out)
+}
+
+// A topic that takes nothing holds its partition up: no record is passed over, readiness says so,
+// and Kafka is not asked hundreds of times a second.
+func TestTopicThatTakesNothingHoldsTheBatchBack(t *testing.T) {
+	w := newWorld(t, 1)
+	fault := w.cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Produce}, Topic: w.sink.Topic(schemas.DeadLetterTopic), Err: kerr.TopicAuthorizationFailed, Count: -1,
+	})
+	w.send(0, said{Subject: "s", ID: "1", Text: "x"}, said{Subject: "s", ID: "bad", Do: "mismatch"}, said{Subject: "s", ID: "2", Text: "x"})
+	p := w.start(0)
+	w.await("the normaliser is not ready", func() bool { return errors.Is(p.n.Ready(), normalize.ErrRefused) })
+	w.expectEvents()
+	fault.Remove()
+	w.settle()
+	w.await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
+	w.expectEvents("1/x", "2/x")
+	w.audit()
 }

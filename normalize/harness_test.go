@@ -134,7 +134,7 @@ func (w *world) options(instance int, l *line) normalize.Options {
 		if err != nil {
 			return normalize.Slot{}, err
 		}
-		return normalize.Slot{Session: s, RawTopicID: s.TopicID(), DispositionID: w.dispID, Close: s.Close}, nil
+		return normalize.Slot{Session: s, RawTopicID: s.TopicID(), DispositionID: w.dispID, Close: s.Close, Refused: s.Refused}, nil
 	}
 	return o
 }

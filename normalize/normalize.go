@@ -55,6 +55,8 @@ type Slot struct {
 	RawTopicID    [16]byte
 	DispositionID [16]byte
 	Close         func() // leaves the group and closes the session
+	// Refused says why the last Commit was aborted, nil where only partitions moved.
+	Refused func() error
 }
 
 // Watch is what an open slot calls when its partitions change, from any goroutine.

@@ -10,6 +10,7 @@ import (
 // What Ready may say, beside dedupe.ErrAway.
 var (
 	ErrKafka     = errors.New("kafka is away")
+	ErrRefused   = errors.New("kafka refuses the transaction")
 	ErrRepairing = errors.New("repairing the marks")
 )
 

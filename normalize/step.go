@@ -3,6 +3,7 @@ package normalize
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -56,7 +57,23 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	if err != nil {
 		return false, w.giveBack(ctx, work, err)
 	}
-	return w.commit(work, readings, items, verdicts)
+	committed, err := w.commit(work, readings, items, verdicts)
+	if err == nil && !committed {
+		w.aborted(ctx)
+	}
+	return committed, err
+}
+
+// aborted waits where trying again at once would only be refused again: a full disk, a missing
+// right, a topic that takes nothing. Partitions that move need no wait.
+func (w *worker) aborted(ctx context.Context) {
+	reason := w.slot.Refused()
+	if reason == nil {
+		return
+	}
+	w.state.set(fmt.Errorf("%w: %w", ErrRefused, reason))
+	w.log.Warn("nothing is skipped; the batch is tried again", "error", reason)
+	_ = sleep(ctx, w.refused.next())
 }
 
 // poll asks for the next batch: briefly while marks are pending, so that they are soon written, and
@@ -124,6 +141,8 @@ func (w *worker) commit(ctx context.Context, readings []*Reading, items []dedupe
 		return false, nil
 	}
 	w.metrics.transactions.WithLabelValues("committed").Inc()
+	w.refused = backoff{}
+	w.state.end(ErrRefused)
 	dispositions := make([]int64, len(readings))
 	for i, r := range readings {
 		dispositions[i] = -1

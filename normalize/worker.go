@@ -34,14 +34,15 @@ type worker struct {
 	owned    *ownership
 	progress progress
 
-	slot   Slot
-	ledger *dedupe.Ledger
-	away   time.Time // since when the store has not answered; zero: it answers
-	missed time.Time // when it last did not
-	retry  time.Time // when it is asked again while events go out without it
-	pause  backoff   // between questions to the store
-	guard  guard
-	alone  *sync.RWMutex // held for writing by the slot whose record must be alone in the process
+	slot    Slot
+	ledger  *dedupe.Ledger
+	away    time.Time // since when the store has not answered; zero: it answers
+	missed  time.Time // when it last did not
+	retry   time.Time // when it is asked again while events go out without it
+	pause   backoff   // between questions to the store
+	refused backoff   // between transactions that Kafka does not take
+	guard   guard
+	alone   *sync.RWMutex // held for writing by the slot whose record must be alone in the process
 }
 
 func newWorker(o Options, slot int) *worker {

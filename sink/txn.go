@@ -112,6 +112,14 @@ func (s *Session) Rewind(ctx context.Context) error {
 // AbortReason says why the last Commit returned (false, nil).
 func (s *Session) AbortReason() error { return s.reason }
 
+// Refused is AbortReason without the rebalances, which pass by themselves.
+func (s *Session) Refused() error {
+	if errors.Is(s.reason, ErrRebalanced) || Classify(s.reason) == ClassRebalance {
+		return nil
+	}
+	return s.reason
+}
+
 // fail marks the session as done for and words the error.
 func (s *Session) fail(step string, err error) error {
 	err = fmt.Errorf("transaction of %s, %s: %w", s.transactionalID(), step, produceError(err))

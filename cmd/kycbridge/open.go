@@ -228,7 +228,7 @@ func (s *service) openSlot(reader *sink.Reader) func(context.Context, string, no
 		if err != nil {
 			return normalize.Slot{}, err
 		}
-		return normalize.Slot{Session: session, RawTopicID: session.TopicID(), DispositionID: disposition, Close: session.Close}, nil
+		return normalize.Slot{Session: session, RawTopicID: session.TopicID(), DispositionID: disposition, Close: session.Close, Refused: session.Refused}, nil
 	}
 }
 
