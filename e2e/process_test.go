@@ -62,9 +62,12 @@ func start(t testing.TB, admin string, env []string, args ...string) *process {
 		close(p.done)
 	}()
 	t.Cleanup(func() {
+		if t.Failed() {
+			p.dump()
+		}
 		p.kill()
 		if t.Failed() {
-			t.Logf("log of %v (pid %d), last part:\n%s", args, p.cmd.Process.Pid, tail(p.log.String(), 8000))
+			t.Logf("log of %v (pid %d), last part:\n%s", args, p.cmd.Process.Pid, tail(p.log.String(), 60000))
 		}
 	})
 	return p
@@ -75,6 +78,18 @@ func tail(s string, n int) string {
 		return s
 	}
 	return "…" + s[len(s)-n:]
+}
+
+// dump makes a process that is still there print its goroutines: a test that
+// failed because something hangs then says where.
+func (p *process) dump() {
+	if p.cmd.Process.Signal(syscall.SIGQUIT) != nil {
+		return
+	}
+	select {
+	case <-p.done:
+	case <-time.After(5 * time.Second):
+	}
 }
 
 // kill is kill -9, and waits until the process is gone.
