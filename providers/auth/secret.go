@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -38,6 +39,8 @@ func NewSecret(id string, value []byte, notBefore, notAfter time.Time) (Secret, 
 		return Secret{}, fmt.Errorf("auth: a secret has no id; give each secret of an endpoint a name of its own")
 	case len(value) < MinSecret:
 		return Secret{}, fmt.Errorf("auth: secret %q has %d bytes, want at least %d", id, len(value), MinSecret)
+	case len(bytes.Trim(value, " \t\r\n")) == 0:
+		return Secret{}, fmt.Errorf("auth: secret %q is nothing but blanks and line breaks", id)
 	case !notBefore.IsZero() && !notAfter.IsZero() && !notBefore.Before(notAfter):
 		return Secret{}, fmt.Errorf("auth: secret %q ends (%s) before it begins (%s)", id, notAfter.Format(time.RFC3339), notBefore.Format(time.RFC3339))
 	}

@@ -61,6 +61,7 @@ func TestNewSecret(t *testing.T) {
 		{"sound", "a", long, time.Time{}, time.Time{}, ""},
 		{"just long enough", "a", long[:MinSecret], time.Time{}, time.Time{}, ""},
 		{"too short", "a", long[:MinSecret-1], time.Time{}, time.Time{}, "has 15 bytes, want at least 16"},
+		{"white space only", "a", []byte("                    "), time.Time{}, time.Time{}, "nothing but blanks"},
 		{"empty", "a", nil, time.Time{}, time.Time{}, "has 0 bytes"},
 		{"without id", "", long, time.Time{}, time.Time{}, "no id"},
 		{"ends before it begins", "a", long, noon, noon.Add(-1), "before it begins"},
