@@ -55,11 +55,11 @@ func (w *worker) repair(ctx context.Context) error {
 }
 
 func (w *worker) unrepaired(ctx context.Context, err error) error {
-	if errors.Is(err, dedupe.ErrAway) {
-		return w.storeAway(ctx, err)
-	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil: // the end cut the repair off; the next owner does it
 		return nil
+	case errors.Is(err, dedupe.ErrAway):
+		return w.storeAway(ctx, err)
 	}
 	return err
 }

@@ -184,6 +184,7 @@ func TestDevFaults(t *testing.T) {
 		{"Kafka port taken", nil, []string{"--kafka", addr}, []string{addr, "taken", "--kafka"}},
 		{"data directory in use", nil, []string{"--data", busy}, []string{busy, "in use", "--data"}},
 		{"data directory of another program", nil, []string{"--data", foreign}, []string{foreign, "--data"}},
+		{"secret empty", map[string]string{"KYCBRIDGE_SECRET_COMPLYCUBE": ""}, nil, []string{"KYCBRIDGE_SECRET_COMPLYCUBE", "0 bytes", "unset it"}},
 		{"secret too short", map[string]string{"KYCBRIDGE_SECRET_COMPLYCUBE": "hunter2"}, nil, []string{"KYCBRIDGE_SECRET_COMPLYCUBE", "7 bytes", "16"}},
 		{"address without a port", nil, []string{"--listen", "localhost"}, []string{"--listen", "localhost"}},
 		{"rate is no number", nil, []string{"--simulate", "fast"}, []string{"fast"}},

@@ -189,17 +189,19 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 	s.later(store.Close)
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
-	for {
+	for why := error(nil); ; {
 		err := store.Check(ctx)
 		switch {
 		case err == nil:
 			return store, nil
 		case errors.Is(err, dedupe.ErrUnsuitable):
 			return nil, fmt.Errorf("redis at %s: %w", s.config.File.Redis.Address, err)
+		case ctx.Err() == nil || why == nil:
+			why = err // the last answer that is not just the end of our patience
 		}
 		s.log.Debug("waiting for Redis", "error", err)
 		if !pause(ctx, time.Second) {
-			return nil, fmt.Errorf("redis does not answer at %s (%w): start it (make services) or correct redis.address", s.config.File.Redis.Address, err)
+			return nil, fmt.Errorf("redis does not answer at %s (%w): start it (make services) or correct redis.address", s.config.File.Redis.Address, why)
 		}
 	}
 }

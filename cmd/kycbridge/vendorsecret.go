@@ -22,10 +22,12 @@ func devSecret(vendor string) string { return "dev-secret-" + vendor }
 // vendorSecret is the secret that `dev` expects and `send` signs with: the
 // variable's, else the built-in one. own says that it is the variable's.
 func vendorSecret(w *world, vendor string) (value string, own bool, err error) {
-	value = w.env(secretVariable(vendor), "")
-	if value == "" {
+	value, own = w.lookup(secretVariable(vendor))
+	if !own {
 		return devSecret(vendor), false, nil
 	}
+	// Empty is no request for the built-in secret: whoever sets the variable means to replace it,
+	// and everybody knows the built-in one.
 	if len(value) < auth.MinSecret {
 		return "", true, fmt.Errorf("%s has %d bytes; a secret has at least %d: set it to the vendor's, or unset it for the built-in one", secretVariable(vendor), len(value), auth.MinSecret)
 	}
