@@ -10,7 +10,7 @@ import (
 // The kinds of object.
 const (
 	kindJourney   = "journey"
-	kindAML       = "aml"
+	kindAML       = "aml_check"
 	kindSpotCheck = "spot_check"
 )
 
