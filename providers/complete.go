@@ -8,12 +8,8 @@ import (
 
 // Complete fills the metadata that every event of a delivery shares and that no
 // mapper knows: ids, names, times, the raw record. rawKey is the raw record's key.
-// The hydration it writes is that of an endpoint that asks no API.
 func (p *Provider) Complete(d *Delivery, n *Notice, rawKey []byte, raw *kycv1.RawPosition, m Mapping) {
-	hydration := kycv1.Hydration_HYDRATION_NOT_NEEDED
-	if m.Incomplete {
-		hydration = kycv1.Hydration_HYDRATION_OFF
-	}
+	hydration := hydrationOf(d.Fetched, m.Incomplete)
 	hash := n.ContentHash()
 	received := timestamppb.New(d.ReceivedAt)
 	for i, e := range m.Events {
@@ -29,5 +25,25 @@ func (p *Provider) Complete(d *Delivery, n *Notice, rawKey []byte, raw *kycv1.Ra
 		md.Raw = raw
 		md.MapperVersion = p.MapperVersion
 		md.Hydration = hydration
+		md.Hydrated = hydration == kycv1.Hydration_HYDRATION_FETCHED
+		if md.Hydrated {
+			md.FetchedAt = timestamppb.New(d.Fetched.At)
+		}
 	}
+}
+
+// hydrationOf says how asking the vendor's API ended. An object that is gone for
+// good is one that the API does not know any more.
+func hydrationOf(f *Fetched, incomplete bool) kycv1.Hydration {
+	switch {
+	case f == nil && incomplete:
+		return kycv1.Hydration_HYDRATION_OFF
+	case f == nil:
+		return kycv1.Hydration_HYDRATION_NOT_NEEDED
+	case f.Result == kycv1.FetchResult_FETCH_RESULT_FETCHED:
+		return kycv1.Hydration_HYDRATION_FETCHED
+	case f.Result == kycv1.FetchResult_FETCH_RESULT_GAVE_UP:
+		return kycv1.Hydration_HYDRATION_GAVE_UP
+	}
+	return kycv1.Hydration_HYDRATION_NOT_FOUND
 }

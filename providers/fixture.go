@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"time"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // Fixture is one folder of a vendor's testdata: a synthetic delivery and what it
@@ -17,7 +20,13 @@ type Fixture struct {
 	Body    []byte      // exact bytes of the file body.json or body.bin
 	Headers http.Header // of the file headers.json; empty without it
 	Want    []byte      // want.json; nil where it is not written yet
+	// Fetched is what the vendor's API answered, of the file fetched.json; nil
+	// without it: the webhook alone.
+	Fetched *Fetched
 }
+
+// FixtureFetchedAt is when the API answers in every fixture.
+var FixtureFetchedAt = time.Date(2026, 6, 1, 0, 0, 5, 0, time.UTC)
 
 // badPrefix begins the name of a fixture that must become a dead letter.
 const badPrefix = "bad_"
@@ -62,6 +71,9 @@ func readFixture(testdata fs.FS, name string) (Fixture, error) {
 	if f.Want, err = optional(testdata, path.Join(dir, "want.json")); err != nil {
 		return f, err
 	}
+	if f.Fetched, err = readFetched(testdata, path.Join(dir, "fetched.json")); err != nil {
+		return f, err
+	}
 	headers, err := optional(testdata, path.Join(dir, "headers.json"))
 	if err != nil || headers == nil {
 		return f, err
@@ -74,6 +86,29 @@ func readFixture(testdata fs.FS, name string) (Fixture, error) {
 		f.Headers.Set(k, v)
 	}
 	return f, nil
+}
+
+// readFetched reads {"result": "FETCHED", "kind": "check", "object": {...}}.
+func readFetched(fsys fs.FS, name string) (*Fetched, error) {
+	text, err := optional(fsys, name)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	var file struct {
+		Result, Kind string
+		Object       json.RawMessage
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, fmt.Errorf("fetched.json: want an object with result, kind and object: %w", err)
+	}
+	result := kycv1.FetchResult(kycv1.FetchResult_value["FETCH_RESULT_"+file.Result])
+	if result <= kycv1.FetchResult_FETCH_RESULT_PENDING {
+		return nil, fmt.Errorf("fetched.json: result is %q; want FETCHED, NOT_FOUND, GONE or GAVE_UP", file.Result)
+	}
+	if (result == kycv1.FetchResult_FETCH_RESULT_FETCHED) != (file.Object != nil) {
+		return nil, errors.New("fetched.json: want an object exactly where result is FETCHED")
+	}
+	return &Fetched{Result: result, Kind: file.Kind, Body: file.Object, At: FixtureFetchedAt}, nil
 }
 
 func optional(fsys fs.FS, name string) ([]byte, error) {

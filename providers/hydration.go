@@ -20,10 +20,17 @@ type Hydration struct {
 	SandboxURL string
 	// Auth is how credentials are presented.
 	Auth APIAuth
+	// Environments are the vendor's words for "{environment}" in a path. nil:
+	// "live" and "sandbox".
+	Environments map[kycv1.Environment]string
 	// Objects are the kinds of object that can be asked for.
 	Objects map[string]APIObject
 	// Needs names the object that a delivery needs; false: it needs none.
 	Needs func(d *Delivery, n *Notice) (Target, bool)
+	// Check says whether a successful answer, a JSON object, is the object that
+	// was asked for; nil believes any. What is refused is asked for again. The
+	// error never quotes the answer.
+	Check func(t Target, body []byte) error
 	// Interval is the least time between two requests to one account; 0: none.
 	Interval time.Duration
 	// AskAgain: a 404, or a state that was emitted before, is asked for once more
@@ -40,7 +47,7 @@ type Target struct {
 // APIObject is where objects of one kind are.
 type APIObject struct {
 	// Path is appended to the base address; "{id}" stands for the escaped id and
-	// "{environment}" for the vendor's word for the endpoint's environment.
+	// "{environment}" for the vendor's word, see Hydration.Environments.
 	Path string
 	// OrElse is the kind under which an id that is unknown here is asked for next.
 	OrElse string
@@ -75,6 +82,31 @@ type Fetched struct {
 	Kind   string            // of the object, as in Hydration.Objects
 	Body   []byte            // the vendor's answer, byte for byte; set on FETCHED
 	At     time.Time         // when the API gave its last answer
+}
+
+// unusable is the problem of a delivery that says nothing without its object; nil
+// where there is something to map, or where nobody has asked yet.
+func (f *Fetched) unusable(title string) error {
+	switch {
+	case f == nil:
+		return nil
+	case f.Result == kycv1.FetchResult_FETCH_RESULT_NOT_FOUND:
+		return &Problem{Detail: "the API of " + title + " does not know the object", Err: ErrHydrationFailed}
+	case f.Result == kycv1.FetchResult_FETCH_RESULT_GAVE_UP:
+		return &Problem{Detail: "the API of " + title + " gave no usable answer in the time there was", Err: ErrHydrationFailed}
+	}
+	return nil
+}
+
+// Environment is the vendor's word for an environment.
+func (h *Hydration) Environment(e kycv1.Environment) string {
+	if word := h.Environments[e]; word != "" {
+		return word
+	}
+	if e == kycv1.Environment_ENVIRONMENT_LIVE {
+		return "live"
+	}
+	return "sandbox"
 }
 
 var objectID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)

@@ -18,6 +18,9 @@ var (
 	ErrMismatch = errors.New("mismatch")
 	// ErrInvalid: lacks something that its event needs.
 	ErrInvalid = errors.New("invalid")
+	// ErrHydrationFailed: says nothing without the vendor's object, which could
+	// not be had.
+	ErrHydrationFailed = errors.New("hydration failed")
 )
 
 // Problem is what is wrong with a delivery. It never quotes the delivery: only
@@ -53,6 +56,7 @@ func Reason(err error) kycv1.DeadLetterReason {
 		{ErrUnmapped, kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED},
 		{ErrMismatch, kycv1.DeadLetterReason_DEAD_LETTER_REASON_MISMATCH},
 		{ErrInvalid, kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID},
+		{ErrHydrationFailed, kycv1.DeadLetterReason_DEAD_LETTER_REASON_HYDRATION_FAILED},
 	} {
 		if errors.Is(err, r.err) {
 			return r.reason

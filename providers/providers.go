@@ -187,11 +187,26 @@ func (m *Mapping) Note(kind, word string) {
 // Add appends an event.
 func (m *Mapping) Add(e schemas.DomainEvent) { m.Events = append(m.Events, e) }
 
-// Map applies the mapper of the notice's type; ErrUnmapped where there is none.
+// Map applies the mapper of the notice's type; ErrUnmapped where there is none,
+// ErrHydrationFailed where the vendor's object is required and cannot be had.
 func (p *Provider) Map(d *Delivery, n *Notice) (Mapping, error) {
+	if p.Hydration != nil && p.Hydration.Required {
+		if err := d.Fetched.unusable(p.Title); err != nil {
+			return Mapping{}, err
+		}
+	}
 	f, ok := p.Maps[n.MapAs]
 	if !ok {
 		return Mapping{}, &Problem{Field: "type", Detail: "no mapping for this event type; if it is new at " + p.Title + ", add it to Maps", Err: ErrUnmapped}
 	}
 	return f(d, n)
+}
+
+// Needs names the object that would complete a mapping of the webhook alone;
+// false where none would.
+func (p *Provider) Needs(d *Delivery, n *Notice, m Mapping) (Target, bool) {
+	if p.Hydration == nil || !m.Incomplete {
+		return Target{}, false
+	}
+	return p.Hydration.Needs(d, n)
 }

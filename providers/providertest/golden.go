@@ -23,6 +23,8 @@ type golden struct {
 	MapAs       string            `json:"map_as,omitempty"`
 	Identity    []string          `json:"identity,omitempty"`
 	ContentHash string            `json:"content_sha256,omitempty"`
+	Incomplete  bool              `json:"incomplete,omitempty"`
+	Needs       *goldenTarget     `json:"needs,omitempty"`
 	Events      []goldenEvent     `json:"events,omitempty"`
 	Drift       []providers.Drift `json:"drift,omitempty"`
 	Problem     *goldenProblem    `json:"problem,omitempty"`
@@ -31,6 +33,12 @@ type golden struct {
 type goldenEvent struct {
 	Topic string          `json:"topic"`
 	Event json.RawMessage `json:"event"`
+}
+
+// goldenTarget is the object that the delivery would be asked for.
+type goldenTarget struct {
+	Kind string `json:"kind"`
+	ID   string `json:"id"`
 }
 
 type goldenProblem struct {
@@ -57,6 +65,12 @@ func (r *reading) format(t testing.TB) []byte {
 			g.Problem.Field, g.Problem.Detail = p.Field, p.Detail
 		}
 	} else {
+		if r.fetched == nil {
+			g.Incomplete = r.Incomplete
+		}
+		if r.needs != (providers.Target{}) {
+			g.Needs = &goldenTarget{Kind: r.needs.Kind, ID: r.needs.ID}
+		}
 		for _, e := range r.Events {
 			g.Events = append(g.Events, goldenEvent{Topic: topicOf(t, e), Event: formatEvent(t, e)})
 		}

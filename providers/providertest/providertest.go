@@ -122,26 +122,31 @@ func (s *suite) delivery(t testing.TB, f providers.Fixture, body []byte) *provid
 	maps.Copy(h, f.Headers)
 	return &providers.Delivery{
 		Endpoint: s.Name, Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
-		ContentType: cmp.Or(r.Header.Get("Content-Type"), "application/json"), Headers: h, Body: r.Body, ReceivedAt: s.now,
+		ContentType: cmp.Or(r.Header.Get("Content-Type"), "application/json"), Headers: h, Body: r.Body, ReceivedAt: s.now, Fetched: f.Fetched,
 	}
 }
 
 // reading is what a delivery becomes.
 type reading struct {
-	rawKey []byte
-	notice *providers.Notice
+	rawKey  []byte
+	notice  *providers.Notice
+	fetched *providers.Fetched
+	needs   providers.Target // where the API would be asked
 	providers.Mapping
 	err error
 }
 
 // read takes the way that ingest and the normaliser take.
 func (s *suite) read(d *providers.Delivery) *reading {
-	r := &reading{rawKey: providers.RawKey(d.Endpoint, s.Key(d), d.Body)}
+	r := &reading{rawKey: providers.RawKey(d.Endpoint, s.Key(d), d.Body), fetched: d.Fetched}
 	if r.notice, r.err = s.Parse(d); r.err != nil {
 		return r
 	}
 	if r.Mapping, r.err = s.Map(d, r.notice); r.err != nil {
 		return r
+	}
+	if d.Fetched == nil {
+		r.needs, _ = s.Needs(d, r.notice, r.Mapping)
 	}
 	s.Complete(d, r.notice, r.rawKey, &kycv1.RawPosition{Topic: schemas.DefaultPrefix + schemas.Raw}, r.Mapping)
 	return r

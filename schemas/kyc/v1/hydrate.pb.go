@@ -109,7 +109,11 @@ type HydrateTask struct {
 	// The vendor's answer, byte for byte. Set on FETCHED.
 	Fetched []byte `protobuf:"bytes,7,opt,name=fetched,proto3" json:"fetched,omitempty"`
 	// When the API gave its last answer. Set on FETCHED.
-	FetchedAt     *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=fetched_at,json=fetchedAt,proto3" json:"fetched_at,omitempty"`
+	FetchedAt *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=fetched_at,json=fetchedAt,proto3" json:"fetched_at,omitempty"`
+	// The API was asked once more after an answer that may have come too early:
+	// an unknown object, or a state that was told before. The next such answer is
+	// believed.
+	AskedAgain    bool `protobuf:"varint,9,opt,name=asked_again,json=askedAgain,proto3" json:"asked_again,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -200,11 +204,18 @@ func (x *HydrateTask) GetFetchedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *HydrateTask) GetAskedAgain() bool {
+	if x != nil {
+		return x.AskedAgain
+	}
+	return false
+}
+
 var File_kyc_v1_hydrate_proto protoreflect.FileDescriptor
 
 const file_kyc_v1_hydrate_proto_rawDesc = "" +
 	"\n" +
-	"\x14kyc/v1/hydrate.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\x1a\x10kyc/v1/raw.proto\"\xcb\x04\n" +
+	"\x14kyc/v1/hydrate.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\x1a\x10kyc/v1/raw.proto\"\xec\x04\n" +
 	"\vHydrateTask\x127\n" +
 	"\benvelope\x18\x01 \x01(\v2\x13.kyc.v1.RawEnvelopeB\x06\xbaH\x03\xc8\x01\x01R\benvelope\x12-\n" +
 	"\x03raw\x18\x02 \x01(\v2\x13.kyc.v1.RawPositionB\x06\xbaH\x03\xc8\x01\x01R\x03raw\x12!\n" +
@@ -215,7 +226,9 @@ const file_kyc_v1_hydrate_proto_rawDesc = "" +
 	"\ffetched_kind\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\vfetchedKind\x12\x18\n" +
 	"\afetched\x18\a \x01(\fR\afetched\x129\n" +
 	"\n" +
-	"fetched_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tfetchedAt:\xbc\x01\xbaH\xb8\x01\x1a\xb5\x01\n" +
+	"fetched_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tfetchedAt\x12\x1f\n" +
+	"\vasked_again\x18\t \x01(\bR\n" +
+	"askedAgain:\xbc\x01\xbaH\xb8\x01\x1a\xb5\x01\n" +
 	"\x18hydrate.fetched_is_there\x12Lfetched and fetched_at must be set when fetch_result is FETCH_RESULT_FETCHED\x1aKthis.fetch_result != 2 || (this.fetched.size() > 0 && has(this.fetched_at))*\xac\x01\n" +
 	"\vFetchResult\x12\x1c\n" +
 	"\x18FETCH_RESULT_UNSPECIFIED\x10\x00\x12\x18\n" +

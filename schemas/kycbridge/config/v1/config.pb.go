@@ -202,6 +202,67 @@ func (TlsVersion) EnumDescriptor() ([]byte, []int) {
 	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
+// ApiScheme is a way to present credentials to an API.
+type ApiScheme int32
+
+const (
+	// The vendor's way.
+	ApiScheme_API_SCHEME_UNSPECIFIED ApiScheme = 0
+	// The key alone in the header Authorization.
+	ApiScheme_API_SCHEME_KEY ApiScheme = 1
+	// "Bearer" and the key.
+	ApiScheme_API_SCHEME_BEARER ApiScheme = 2
+	// HTTP Basic of username and password.
+	ApiScheme_API_SCHEME_BASIC ApiScheme = 3
+	// OAuth 2 client credentials, then a bearer token.
+	ApiScheme_API_SCHEME_CLIENT_CREDENTIALS ApiScheme = 4
+)
+
+// Enum value maps for ApiScheme.
+var (
+	ApiScheme_name = map[int32]string{
+		0: "API_SCHEME_UNSPECIFIED",
+		1: "API_SCHEME_KEY",
+		2: "API_SCHEME_BEARER",
+		3: "API_SCHEME_BASIC",
+		4: "API_SCHEME_CLIENT_CREDENTIALS",
+	}
+	ApiScheme_value = map[string]int32{
+		"API_SCHEME_UNSPECIFIED":        0,
+		"API_SCHEME_KEY":                1,
+		"API_SCHEME_BEARER":             2,
+		"API_SCHEME_BASIC":              3,
+		"API_SCHEME_CLIENT_CREDENTIALS": 4,
+	}
+)
+
+func (x ApiScheme) Enum() *ApiScheme {
+	p := new(ApiScheme)
+	*p = x
+	return p
+}
+
+func (x ApiScheme) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ApiScheme) Descriptor() protoreflect.EnumDescriptor {
+	return file_kycbridge_config_v1_config_proto_enumTypes[3].Descriptor()
+}
+
+func (ApiScheme) Type() protoreflect.EnumType {
+	return &file_kycbridge_config_v1_config_proto_enumTypes[3]
+}
+
+func (x ApiScheme) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ApiScheme.Descriptor instead.
+func (ApiScheme) EnumDescriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
 // Config is the whole file.
 type Config struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -220,7 +281,9 @@ type Config struct {
 	// Health and metrics.
 	Admin *Admin `protobuf:"bytes,7,opt,name=admin,proto3" json:"admin,omitempty"`
 	// The addresses that vendors post to, one for each account and environment.
-	Endpoints     []*Endpoint `protobuf:"bytes,8,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	Endpoints []*Endpoint `protobuf:"bytes,8,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
+	// The workers that ask vendors' APIs for what webhooks do not say.
+	Hydrate       *Hydrate `protobuf:"bytes,20,opt,name=hydrate,proto3" json:"hydrate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +370,13 @@ func (x *Config) GetAdmin() *Admin {
 func (x *Config) GetEndpoints() []*Endpoint {
 	if x != nil {
 		return x.Endpoints
+	}
+	return nil
+}
+
+func (x *Config) GetHydrate() *Hydrate {
+	if x != nil {
+		return x.Hydrate
 	}
 	return nil
 }
@@ -933,6 +1003,102 @@ func (x *Normalize) GetShutdownGrace() *durationpb.Duration {
 	return nil
 }
 
+// Hydrate is the set of workers that ask vendors' APIs. Only endpoints with an
+// api are asked for; each has limits of its own, so none waits behind another.
+type Hydrate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Workers in one process, each with a transaction of its own. Default 2.
+	Slots int32 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"`
+	// Requests under way at once to the API of one endpoint. Default 4.
+	Concurrency int32 `protobuf:"varint,2,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	// Requests a second to the API of one endpoint. A vendor's own limit applies
+	// where it is lower. Default 10.
+	Rate float64 `protobuf:"fixed64,3,opt,name=rate,proto3" json:"rate,omitempty"`
+	// Time for one request, connecting and reading included. Default 10s.
+	Timeout *durationpb.Duration `protobuf:"bytes,4,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// A delivery that its API did not complete in so long goes out with what the
+	// webhook says; one that says nothing without its object is dead-lettered.
+	// Counted from its arrival. Default 21600s (6 hours).
+	GiveUpAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=give_up_after,json=giveUpAfter,proto3" json:"give_up_after,omitempty"`
+	// Largest answer in bytes; a larger one counts as none. Default 1048576 (1
+	// MiB).
+	MaxResponseBytes int32 `protobuf:"varint,6,opt,name=max_response_bytes,json=maxResponseBytes,proto3" json:"max_response_bytes,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Hydrate) Reset() {
+	*x = Hydrate{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Hydrate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Hydrate) ProtoMessage() {}
+
+func (x *Hydrate) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Hydrate.ProtoReflect.Descriptor instead.
+func (*Hydrate) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Hydrate) GetSlots() int32 {
+	if x != nil {
+		return x.Slots
+	}
+	return 0
+}
+
+func (x *Hydrate) GetConcurrency() int32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *Hydrate) GetRate() float64 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *Hydrate) GetTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.Timeout
+	}
+	return nil
+}
+
+func (x *Hydrate) GetGiveUpAfter() *durationpb.Duration {
+	if x != nil {
+		return x.GiveUpAfter
+	}
+	return nil
+}
+
+func (x *Hydrate) GetMaxResponseBytes() int32 {
+	if x != nil {
+		return x.MaxResponseBytes
+	}
+	return 0
+}
+
 // Dedupe is how repeated deliveries are recognised.
 type Dedupe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -959,7 +1125,7 @@ type Dedupe struct {
 
 func (x *Dedupe) Reset() {
 	*x = Dedupe{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -971,7 +1137,7 @@ func (x *Dedupe) String() string {
 func (*Dedupe) ProtoMessage() {}
 
 func (x *Dedupe) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -984,7 +1150,7 @@ func (x *Dedupe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dedupe.ProtoReflect.Descriptor instead.
 func (*Dedupe) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Dedupe) GetTtl() *durationpb.Duration {
@@ -1033,7 +1199,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1211,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1224,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Admin) GetListen() string {
@@ -1090,6 +1256,10 @@ type Endpoint struct {
 	Secrets []*Secret `protobuf:"bytes,5,rep,name=secrets,proto3" json:"secrets,omitempty"`
 	// Largest request body in bytes. Default: ingest.max_body_bytes.
 	MaxBodyBytes int32 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
+	// The vendor's API and the credentials for it. Without it events hold what
+	// the webhooks say. Required for a vendor whose webhooks say only an id
+	// (proofme).
+	Api *Api `protobuf:"bytes,40,opt,name=api,proto3" json:"api,omitempty"`
 	// HTTP Basic. A secret's value is "user:password", the password at least 8
 	// bytes.
 	Basic []*Secret `protobuf:"bytes,10,rep,name=basic,proto3" json:"basic,omitempty"`
@@ -1116,7 +1286,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1128,7 +1298,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1141,7 +1311,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Endpoint) GetName() string {
@@ -1184,6 +1354,13 @@ func (x *Endpoint) GetMaxBodyBytes() int32 {
 		return x.MaxBodyBytes
 	}
 	return 0
+}
+
+func (x *Endpoint) GetApi() *Api {
+	if x != nil {
+		return x.Api
+	}
+	return nil
 }
 
 func (x *Endpoint) GetBasic() []*Secret {
@@ -1248,7 +1425,7 @@ type HeaderProof struct {
 
 func (x *HeaderProof) Reset() {
 	*x = HeaderProof{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1437,7 @@ func (x *HeaderProof) String() string {
 func (*HeaderProof) ProtoMessage() {}
 
 func (x *HeaderProof) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1450,7 @@ func (x *HeaderProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderProof.ProtoReflect.Descriptor instead.
 func (*HeaderProof) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *HeaderProof) GetName() string {
@@ -1314,7 +1491,7 @@ type Jwt struct {
 
 func (x *Jwt) Reset() {
 	*x = Jwt{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1326,7 +1503,7 @@ func (x *Jwt) String() string {
 func (*Jwt) ProtoMessage() {}
 
 func (x *Jwt) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1339,7 +1516,7 @@ func (x *Jwt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwt.ProtoReflect.Descriptor instead.
 func (*Jwt) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Jwt) GetJwksUrl() string {
@@ -1412,7 +1589,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1601,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,7 +1614,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Secret) GetId() string {
@@ -1475,11 +1652,159 @@ func (x *Secret) GetNotAfter() *timestamppb.Timestamp {
 	return nil
 }
 
+// Api is a vendor's API as one endpoint uses it: credentials of one kind, and
+// where they differ from the vendor's, the addresses.
+type Api struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where the API is, scheme and host, for example "https://api.example.com".
+	// https unless internal. Default: the vendor's address for the environment.
+	BaseUrl string `protobuf:"bytes,1,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
+	// Where client credentials become a token. Default: the vendor's address.
+	TokenUrl string `protobuf:"bytes,2,opt,name=token_url,json=tokenUrl,proto3" json:"token_url,omitempty"`
+	// The API is inside: plain http, and private, loopback and link-local
+	// addresses are allowed. Default false.
+	Internal bool `protobuf:"varint,3,opt,name=internal,proto3" json:"internal,omitempty"`
+	// How the credentials are presented. Default: the vendor's way.
+	Scheme ApiScheme `protobuf:"varint,4,opt,name=scheme,proto3,enum=kycbridge.config.v1.ApiScheme" json:"scheme,omitempty"`
+	// API key; take it from the environment with `${VAR}`.
+	Key string `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
+	// File that holds the key, instead of key.
+	KeyFile string `protobuf:"bytes,6,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
+	// User of HTTP Basic.
+	Username string `protobuf:"bytes,7,opt,name=username,proto3" json:"username,omitempty"`
+	// Password of HTTP Basic; take it from the environment with `${VAR}`.
+	Password string `protobuf:"bytes,8,opt,name=password,proto3" json:"password,omitempty"`
+	// File that holds the password, instead of password.
+	PasswordFile string `protobuf:"bytes,9,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
+	// Client of OAuth 2 client credentials.
+	ClientId string `protobuf:"bytes,10,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// Its secret; take it from the environment with `${VAR}`.
+	ClientSecret string `protobuf:"bytes,11,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// File that holds the secret, instead of client_secret.
+	ClientSecretFile string `protobuf:"bytes,12,opt,name=client_secret_file,json=clientSecretFile,proto3" json:"client_secret_file,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *Api) Reset() {
+	*x = Api{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Api) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Api) ProtoMessage() {}
+
+func (x *Api) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Api.ProtoReflect.Descriptor instead.
+func (*Api) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Api) GetBaseUrl() string {
+	if x != nil {
+		return x.BaseUrl
+	}
+	return ""
+}
+
+func (x *Api) GetTokenUrl() string {
+	if x != nil {
+		return x.TokenUrl
+	}
+	return ""
+}
+
+func (x *Api) GetInternal() bool {
+	if x != nil {
+		return x.Internal
+	}
+	return false
+}
+
+func (x *Api) GetScheme() ApiScheme {
+	if x != nil {
+		return x.Scheme
+	}
+	return ApiScheme_API_SCHEME_UNSPECIFIED
+}
+
+func (x *Api) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *Api) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *Api) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Api) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *Api) GetPasswordFile() string {
+	if x != nil {
+		return x.PasswordFile
+	}
+	return ""
+}
+
+func (x *Api) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *Api) GetClientSecret() string {
+	if x != nil {
+		return x.ClientSecret
+	}
+	return ""
+}
+
+func (x *Api) GetClientSecretFile() string {
+	if x != nil {
+		return x.ClientSecretFile
+	}
+	return ""
+}
+
 var File_kycbridge_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	" kycbridge/config/v1/config.proto\x12\x13kycbridge.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xf3\x06\n" +
+	" kycbridge/config/v1/config.proto\x12\x13kycbridge.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xab\a\n" +
 	"\x06Config\x128\n" +
 	"\x05kafka\x18\x01 \x01(\v2\x1a.kycbridge.config.v1.KafkaB\x06\xbaH\x03\xc8\x01\x01R\x05kafka\x120\n" +
 	"\x05redis\x18\x02 \x01(\v2\x1a.kycbridge.config.v1.RedisR\x05redis\x123\n" +
@@ -1488,7 +1813,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\tnormalize\x18\x05 \x01(\v2\x1e.kycbridge.config.v1.NormalizeR\tnormalize\x123\n" +
 	"\x06dedupe\x18\x06 \x01(\v2\x1b.kycbridge.config.v1.DedupeR\x06dedupe\x120\n" +
 	"\x05admin\x18\a \x01(\v2\x1a.kycbridge.config.v1.AdminR\x05admin\x12F\n" +
-	"\tendpoints\x18\b \x03(\v2\x1d.kycbridge.config.v1.EndpointB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tendpoints:\xa5\x03\xbaH\xa1\x03\x1a\x86\x01\n" +
+	"\tendpoints\x18\b \x03(\v2\x1d.kycbridge.config.v1.EndpointB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tendpoints\x126\n" +
+	"\ahydrate\x18\x14 \x01(\v2\x1c.kycbridge.config.v1.HydrateR\ahydrate:\xa5\x03\xbaH\xa1\x03\x1a\x86\x01\n" +
 	"\x1cconfig.endpoint_names_unique\x12>two endpoints have the same name; every endpoint needs its own\x1a&this.endpoints.map(e, e.name).unique()\x1a\x95\x02\n" +
 	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xd3\x06\n" +
 	"\x05Kafka\x12\xdd\x01\n" +
@@ -1571,7 +1897,19 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x13transaction_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x03\b\x84\a2\x02\b\x01R\x12transactionTimeout\x12O\n" +
 	"\x0eshutdown_grace\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\rshutdownGrace:\x92\x02\xbaH\x8e\x02\x1a\x8b\x02\n" +
-	"\"normalize.heartbeat_within_session\x12Rheartbeat_interval (default 2s) must be shorter than session_timeout (default 10s)\x1a\x90\x01(has(this.heartbeat_interval) ? this.heartbeat_interval : duration('2s')) < (has(this.session_timeout) ? this.session_timeout : duration('10s'))\"\x96\x03\n" +
+	"\"normalize.heartbeat_within_session\x12Rheartbeat_interval (default 2s) must be shorter than session_timeout (default 10s)\x1a\x90\x01(has(this.heartbeat_interval) ? this.heartbeat_interval : duration('2s')) < (has(this.session_timeout) ? this.session_timeout : duration('10s'))\"\xf9\x05\n" +
+	"\aHydrate\x12q\n" +
+	"\x05slots\x18\x01 \x01(\x05B[\xbaHX\xba\x01U\n" +
+	"\rhydrate.slots\x12*must be 0 (default 2) or between 1 and 256\x1a\x18this >= 0 && this <= 256R\x05slots\x12\x83\x01\n" +
+	"\vconcurrency\x18\x02 \x01(\x05Ba\xbaH^\xba\x01[\n" +
+	"\x13hydrate.concurrency\x12*must be 0 (default 4) or between 1 and 256\x1a\x18this >= 0 && this <= 256R\vconcurrency\x12\x8e\x01\n" +
+	"\x04rate\x18\x03 \x01(\x01Bz\xbaHw\xba\x01t\n" +
+	"\fhydrate.rate\x121must be 0 (default 10) or between 0.001 and 10000\x1a1this == 0.0 || (this >= 0.001 && this <= 10000.0)R\x04rate\x12G\n" +
+	"\atimeout\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\f\"\x03\b\xac\x022\x05\x10\x80\xc2\xd7/R\atimeout\x12I\n" +
+	"\rgive_up_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\n" +
+	"\xbaH\a\xaa\x01\x042\x02\b\x01R\vgiveUpAfter\x12\xcf\x01\n" +
+	"\x12max_response_bytes\x18\x06 \x01(\x05B\xa0\x01\xbaH\x9c\x01\xba\x01\x98\x01\n" +
+	"\x1ahydrate.max_response_bytes\x12Imust be 0 (default 1048576) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\x10maxResponseBytes\"\x96\x03\n" +
 	"\x06Dedupe\x127\n" +
 	"\x03ttl\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x03ttl\x12 \n" +
@@ -1585,7 +1923,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x11dedupe.one_pepper\x12#set pepper or pepper_file, not both\x1a+this.pepper == '' || this.pepper_file == ''\"\x9f\x01\n" +
 	"\x05Admin\x12\x95\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB}\xbaHz\xba\x01w\n" +
-	"\fadmin.listen\x122must be host:port or :port, such as 127.0.0.1:9090\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\"\x83\f\n" +
+	"\fadmin.listen\x122must be host:port or :port, such as 127.0.0.1:9090\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\"\xaf\f\n" +
 	"\bEndpoint\x12~\n" +
 	"\x04name\x18\x01 \x01(\tBj\xbaHg\xba\x01d\n" +
 	"\rendpoint.name\x120must have 1 to 63 characters of a-z, 0-9 and '-'\x1a!this.matches('^[a-z0-9-]{1,63}$')R\x04name\x12\x9f\x01\n" +
@@ -1597,7 +1935,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x14endpoint.environment\x12/must be ENVIRONMENT_LIVE or ENVIRONMENT_SANDBOX\x1a\x16this == 1 || this == 2R\venvironment\x12?\n" +
 	"\asecrets\x18\x05 \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\asecrets\x12\xd3\x01\n" +
 	"\x0emax_body_bytes\x18\x06 \x01(\x05B\xac\x01\xbaH\xa8\x01\xba\x01\xa4\x01\n" +
-	"\x17endpoint.max_body_bytes\x12Xmust be 0 (default: ingest.max_body_bytes) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\fmaxBodyBytes\x12;\n" +
+	"\x17endpoint.max_body_bytes\x12Xmust be 0 (default: ingest.max_body_bytes) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\fmaxBodyBytes\x12*\n" +
+	"\x03api\x18( \x01(\v2\x18.kycbridge.config.v1.ApiR\x03api\x12;\n" +
 	"\x05basic\x18\n" +
 	" \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\x05basic\x12=\n" +
 	"\x06bearer\x18\v \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\x06bearer\x12D\n" +
@@ -1637,7 +1976,26 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"not_before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
 	"\tnot_after\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter:\xb7\x02\xbaH\xb3\x02\x1a\x97\x01\n" +
 	"\x14secret.value_or_file\x12Vexactly one of value and file must be set and not empty; a variable in it may be unset\x1a'(this.value != '') != (this.file != '')\x1a\x96\x01\n" +
-	"\x16secret.valid_some_time\x12)not_before must be earlier than not_after\x1aQ!has(this.not_before) || !has(this.not_after) || this.not_before < this.not_after*\x99\x01\n" +
+	"\x16secret.valid_some_time\x12)not_before must be earlier than not_after\x1aQ!has(this.not_before) || !has(this.not_after) || this.not_before < this.not_after\"\xa8\n" +
+	"\n" +
+	"\x03Api\x12\xd9\x01\n" +
+	"\bbase_url\x18\x01 \x01(\tB\xbd\x01\xbaH\xb9\x01\xba\x01\xb5\x01\n" +
+	"\fapi.base_url\x12Wmust be an address such as https://api.example.com, without user, query and final slash\x1aLthis == '' || this.matches('^https?://[^\\\\s/?#@]+(/[^\\\\s?#@]*[^\\\\s?#@/])?$')R\abaseUrl\x12\xe8\x01\n" +
+	"\ttoken_url\x18\x02 \x01(\tB\xca\x01\xbaH\xc6\x01\xba\x01\xc2\x01\n" +
+	"\rapi.token_url\x12cmust be an address such as https://auth.example.com/oidc/token, without user, query and final slash\x1aLthis == '' || this.matches('^https?://[^\\\\s/?#@]+(/[^\\\\s?#@]*[^\\\\s?#@/])?$')R\btokenUrl\x12\x1a\n" +
+	"\binternal\x18\x03 \x01(\bR\binternal\x126\n" +
+	"\x06scheme\x18\x04 \x01(\x0e2\x1e.kycbridge.config.v1.ApiSchemeR\x06scheme\x12\x1a\n" +
+	"\x03key\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x03key\x12#\n" +
+	"\bkey_file\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\akeyFile\x12$\n" +
+	"\busername\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\busername\x12$\n" +
+	"\bpassword\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bpassword\x12-\n" +
+	"\rpassword_file\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fpasswordFile\x12%\n" +
+	"\tclient_id\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bclientId\x12-\n" +
+	"\rclient_secret\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fclientSecret\x126\n" +
+	"\x12client_secret_file\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x10clientSecretFile:\xbb\x03\xbaH\xb7\x03\x1a\xf7\x01\n" +
+	"\x10api.secrets_once\x12Eset key, password and client_secret as a value or as a file, not both\x1a\x9b\x01(this.key == '' || this.key_file == '') && (this.password == '' || this.password_file == '') && (this.client_secret == '' || this.client_secret_file == '')\x1a\xba\x01\n" +
+	"\x11api.https_outside\x12Gbase_url and token_url must begin with https:// unless internal is true\x1a\\this.internal || (!this.base_url.startsWith('http:') && !this.token_url.startsWith('http:'))*\x99\x01\n" +
 	"\vCompression\x12\x1b\n" +
 	"\x17COMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10COMPRESSION_NONE\x10\x01\x12\x14\n" +
@@ -1653,7 +2011,13 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"TlsVersion\x12\x1b\n" +
 	"\x17TLS_VERSION_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTLS_VERSION_1_2\x10\x01\x12\x13\n" +
-	"\x0fTLS_VERSION_1_3\x10\x02Bv\n" +
+	"\x0fTLS_VERSION_1_3\x10\x02*\x8b\x01\n" +
+	"\tApiScheme\x12\x1a\n" +
+	"\x16API_SCHEME_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eAPI_SCHEME_KEY\x10\x01\x12\x15\n" +
+	"\x11API_SCHEME_BEARER\x10\x02\x12\x14\n" +
+	"\x10API_SCHEME_BASIC\x10\x03\x12!\n" +
+	"\x1dAPI_SCHEME_CLIENT_CREDENTIALS\x10\x04Bv\n" +
 	"\x17com.kycbridge.config.v1P\x01ZCgithub.com/kycbridge/kycbridge/schemas/kycbridge/config/v1;configv1\xaa\x02\x13Kycbridge.Config.V1b\x06proto3"
 
 var (
@@ -1668,75 +2032,83 @@ func file_kycbridge_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_kycbridge_config_v1_config_proto_rawDescData
 }
 
-var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(Compression)(0),              // 0: kycbridge.config.v1.Compression
 	(Safety)(0),                   // 1: kycbridge.config.v1.Safety
 	(TlsVersion)(0),               // 2: kycbridge.config.v1.TlsVersion
-	(*Config)(nil),                // 3: kycbridge.config.v1.Config
-	(*Kafka)(nil),                 // 4: kycbridge.config.v1.Kafka
-	(*Redis)(nil),                 // 5: kycbridge.config.v1.Redis
-	(*Topics)(nil),                // 6: kycbridge.config.v1.Topics
-	(*Ingest)(nil),                // 7: kycbridge.config.v1.Ingest
-	(*Tls)(nil),                   // 8: kycbridge.config.v1.Tls
-	(*Normalize)(nil),             // 9: kycbridge.config.v1.Normalize
-	(*Dedupe)(nil),                // 10: kycbridge.config.v1.Dedupe
-	(*Admin)(nil),                 // 11: kycbridge.config.v1.Admin
-	(*Endpoint)(nil),              // 12: kycbridge.config.v1.Endpoint
-	(*HeaderProof)(nil),           // 13: kycbridge.config.v1.HeaderProof
-	(*Jwt)(nil),                   // 14: kycbridge.config.v1.Jwt
-	(*Secret)(nil),                // 15: kycbridge.config.v1.Secret
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
-	(v1.Environment)(0),           // 17: kyc.v1.Environment
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(ApiScheme)(0),                // 3: kycbridge.config.v1.ApiScheme
+	(*Config)(nil),                // 4: kycbridge.config.v1.Config
+	(*Kafka)(nil),                 // 5: kycbridge.config.v1.Kafka
+	(*Redis)(nil),                 // 6: kycbridge.config.v1.Redis
+	(*Topics)(nil),                // 7: kycbridge.config.v1.Topics
+	(*Ingest)(nil),                // 8: kycbridge.config.v1.Ingest
+	(*Tls)(nil),                   // 9: kycbridge.config.v1.Tls
+	(*Normalize)(nil),             // 10: kycbridge.config.v1.Normalize
+	(*Hydrate)(nil),               // 11: kycbridge.config.v1.Hydrate
+	(*Dedupe)(nil),                // 12: kycbridge.config.v1.Dedupe
+	(*Admin)(nil),                 // 13: kycbridge.config.v1.Admin
+	(*Endpoint)(nil),              // 14: kycbridge.config.v1.Endpoint
+	(*HeaderProof)(nil),           // 15: kycbridge.config.v1.HeaderProof
+	(*Jwt)(nil),                   // 16: kycbridge.config.v1.Jwt
+	(*Secret)(nil),                // 17: kycbridge.config.v1.Secret
+	(*Api)(nil),                   // 18: kycbridge.config.v1.Api
+	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
+	(v1.Environment)(0),           // 20: kyc.v1.Environment
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
 }
 var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
-	4,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
-	5,  // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
-	6,  // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
-	7,  // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
-	9,  // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
-	10, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
-	11, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
-	12, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
-	0,  // 8: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
-	0,  // 9: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
-	1,  // 10: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
-	16, // 11: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
-	16, // 12: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
-	16, // 13: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
-	16, // 14: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
-	16, // 15: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
-	16, // 16: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
-	16, // 17: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
-	16, // 18: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
-	16, // 19: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
-	8,  // 20: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
-	2,  // 21: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
-	16, // 22: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
-	16, // 23: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
-	16, // 24: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
-	16, // 25: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
-	16, // 26: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
-	16, // 27: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
-	16, // 28: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
-	17, // 29: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
-	15, // 30: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
-	15, // 31: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
-	15, // 32: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
-	13, // 33: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
-	15, // 34: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
-	14, // 35: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
-	15, // 36: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
-	16, // 37: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
-	18, // 38: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
-	18, // 39: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	5,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
+	6,  // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
+	7,  // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
+	8,  // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
+	10, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
+	12, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
+	13, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
+	14, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
+	11, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
+	0,  // 9: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
+	0,  // 10: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
+	1,  // 11: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
+	19, // 12: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
+	19, // 13: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
+	19, // 14: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
+	19, // 15: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
+	19, // 16: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
+	19, // 17: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
+	19, // 18: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
+	19, // 19: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
+	19, // 20: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
+	9,  // 21: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
+	2,  // 22: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
+	19, // 23: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
+	19, // 24: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
+	19, // 25: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
+	19, // 26: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
+	19, // 27: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
+	19, // 28: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
+	19, // 29: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
+	19, // 30: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
+	19, // 31: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
+	20, // 32: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
+	17, // 33: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
+	18, // 34: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
+	17, // 35: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
+	17, // 36: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
+	15, // 37: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
+	17, // 38: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
+	16, // 39: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
+	17, // 40: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
+	19, // 41: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
+	21, // 42: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
+	21, // 43: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
+	3,  // 44: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_kycbridge_config_v1_config_proto_init() }
@@ -1749,8 +2121,8 @@ func file_kycbridge_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kycbridge_config_v1_config_proto_rawDesc), len(file_kycbridge_config_v1_config_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   13,
+			NumEnums:      4,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
