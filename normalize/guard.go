@@ -28,7 +28,11 @@ type guard struct {
 	store attempts        // nil: off
 	alone map[int32]int64 // partitions to be read one by one, up to this offset
 	over  []string        // counted, and survived
+	bury  *kgo.Record     // must not be interpreted
 }
+
+// buries says whether processes died each time this record was processed alone.
+func (g *guard) buries(r *kgo.Record) bool { return g.bury == r }
 
 // suspicion is what the guard thinks of a batch.
 type suspicion uint8
@@ -48,18 +52,30 @@ func (g *guard) limit(batch int) int {
 }
 
 // share keeps the other slots of the process away from a record that is tried alone: one that dies
-// with another slot's record is not what killed the process. The result ends it.
-func (w *worker) share() (end func()) {
-	if len(w.guard.alone) > 0 {
+// with another slot's record is not what killed the process. It lasts until unshare.
+func (w *worker) share() {
+	switch {
+	case w.shared != nil: // since an earlier poll of the same batch
+	case len(w.guard.alone) > 0:
 		w.alone.Lock()
-		return w.alone.Unlock
+		w.shared = w.alone.Unlock
+	default:
+		w.alone.RLock()
+		w.shared = w.alone.RUnlock
 	}
-	w.alone.RLock()
-	return w.alone.RUnlock
+}
+
+// unshare ends what share began, if anything.
+func (w *worker) unshare() {
+	if w.shared != nil {
+		w.shared()
+		w.shared = nil
+	}
 }
 
 // enter counts an attempt at the batch.
 func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Record) suspicion {
+	g.bury = nil
 	if g.store == nil {
 		return harmless
 	}
@@ -81,6 +97,7 @@ func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Reco
 		switch {
 		case n <= maxDeaths:
 		case alone:
+			g.bury = records[0]
 			return crasher
 		default:
 			g.over = nil // not survived yet
@@ -117,9 +134,20 @@ func (g *guard) rest(ctx context.Context) {
 
 // giveUp is the reading of a record that must not be interpreted again.
 func (i *Interpreter) giveUp(raw RawRecord) *Reading {
-	r := &Reading{Raw: raw, maxBytes: i.o.MaxRecordBytes}
+	r := newReading(raw, i.o.MaxRecordBytes)
 	if i.decode(r) {
-		r.bury(stageMap, kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER, "", "the process died each time this record was processed alone")
+		r.giveUp()
 	}
 	return r
+}
+
+// GiveUpTask is the reading of a task that must not be interpreted again.
+func (i *Interpreter) GiveUpTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) *Reading {
+	r := taskReading(in, rawTopic, task, i.o.MaxRecordBytes)
+	r.giveUp()
+	return r
+}
+
+func (r *Reading) giveUp() {
+	r.bury(stageMap, kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER, "", "the process died each time this record was processed alone")
 }

@@ -21,12 +21,13 @@ const (
 	stageIdentify = "identify"
 	stageMap      = "map"
 	stageValidate = "validate"
+	stageHydrate  = "hydrate"
 )
 
 // maxEvents bounds what one delivery may become: a disposition names no more.
 const maxEvents = 10000
 
-// RawRecord is one record of the raw topic.
+// RawRecord is one record of the raw topic, or of another topic that a stage reads.
 type RawRecord struct {
 	Topic      string
 	TopicID    [16]byte
@@ -40,6 +41,9 @@ type RawRecord struct {
 type InterpreterOptions struct {
 	StaleAfter     time.Duration // an event older than this on arrival is flagged; 0: none is
 	MaxRecordBytes int           // size limit of one record; 0: none
+	// Hydrates says whether an endpoint's API is configured. nil: none is. A vendor whose webhooks
+	// say nothing without its API is always asked.
+	Hydrates func(endpoint string) bool
 }
 
 // Interpreter says what a raw record means. It is pure: the same record gives the same Reading, and
@@ -59,9 +63,11 @@ func NewInterpreter(all []providers.Provider, v protovalidate.Validator, o Inter
 	return i
 }
 
-// Reading is a raw record understood: its events, or the dead letter instead of them.
+// Reading is a raw record understood: its events, or instead of them a dead letter, or the task to ask
+// the vendor's API first.
 type Reading struct {
 	Raw           RawRecord
+	In            RawRecord          // what the stage read, in whose name it claims: Raw itself, or a task
 	Envelope      *kycv1.RawEnvelope // nil where the record is none
 	Identity      []byte             // empty: nothing is claimed
 	ContentHash   [32]byte           // zero where nothing could be parsed
@@ -71,52 +77,124 @@ type Reading struct {
 	MapperVersion string
 	Events        []schemas.DomainEvent // complete and valid
 	Dead          *kycv1.DeadLetter
+	Task          *kycv1.HydrateTask // for the vendor's API
+	Again         *kycv1.HydrateTask // instead of the disposition of a duplicate: ask once more
+	Pass          *Pass              // instead of all that: nothing is decided yet
 	Drift         []providers.Drift
 	Stale         []bool // per event
 	Stack         []byte // of a recovered panic
 	Err           error  // our own rules are broken: consumption must stop
 
+	stage    kycv1.Stage
+	fetched  *providers.Fetched
+	attempts int32
 	maxBytes int
 }
 
-// Interpret reads one record. It never panics and always answers with events, a dead letter, or Err.
-func (i *Interpreter) Interpret(raw RawRecord) (r *Reading) {
-	r = &Reading{Raw: raw, maxBytes: i.o.MaxRecordBytes} // named: it is returned after a panic too
+// Pass is a record that only moves on: what is written for it, and a name of that for metrics.
+type Pass struct {
+	As  string
+	Out []*schemas.Outgoing
+}
+
+// Interpret reads one raw record. It never panics and always answers with events, a dead letter, a task,
+// or Err.
+func (i *Interpreter) Interpret(raw RawRecord) *Reading {
+	return i.guarded(newReading(raw, i.o.MaxRecordBytes), func(r *Reading, at *string) {
+		if i.decode(r) {
+			i.read(r, at)
+		}
+	})
+}
+
+// InterpretTask reads a task whose fetch has ended. in is the task's own record, rawTopic the id of the
+// topic of its webhook's record.
+func (i *Interpreter) InterpretTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) *Reading {
+	return i.guarded(taskReading(in, rawTopic, task, i.o.MaxRecordBytes), i.read)
+}
+
+func newReading(raw RawRecord, maxBytes int) *Reading {
+	return &Reading{Raw: raw, In: raw, stage: kycv1.Stage_STAGE_NORMALIZE, attempts: 1, maxBytes: maxBytes}
+}
+
+func taskReading(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, maxBytes int) *Reading {
+	at := task.GetRaw()
+	return &Reading{
+		In: in, Envelope: task.GetEnvelope(), stage: kycv1.Stage_STAGE_HYDRATE,
+		Raw:      RawRecord{Topic: at.GetTopic(), TopicID: rawTopic, Partition: at.GetPartition(), Offset: at.GetOffset(), Time: in.Time, Key: in.Key},
+		attempts: max(task.GetAttempt(), 1), maxBytes: maxBytes,
+		fetched: &providers.Fetched{Result: task.GetFetchResult(), Kind: task.GetFetchedKind(), Body: task.GetFetched(), At: task.GetFetchedAt().AsTime()},
+	}
+}
+
+// guarded turns a panic into a dead letter of the stage it happened in.
+func (i *Interpreter) guarded(r *Reading, read func(r *Reading, at *string)) (out *Reading) {
 	stage := stageDecode
+	out = r // named: it is returned after a panic too
 	defer func() {
 		if p := recover(); p != nil {
 			r.Stack = debug.Stack()
 			r.bury(stage, kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER, "", "the processing panicked: "+panicText(p))
 		}
 	}()
-	if !i.decode(r) {
-		return r
-	}
-	stage = stageIdentify
+	read(r, &stage)
+	return out
+}
+
+// read takes an envelope to its events. at is where it is, as dead letters name it.
+func (i *Interpreter) read(r *Reading, at *string) {
+	*at = stageIdentify
 	provider, ok := i.providers[r.Envelope.GetProvider()]
 	if !ok {
-		r.bury(stage, kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, "provider", "this version knows no vendor of that name")
-		return r
+		r.bury(*at, kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, "provider", "this version knows no vendor of that name")
+		return
 	}
 	r.Provider, r.MapperVersion = provider.Name, provider.MapperVersion
 	delivery := deliveryOf(r.Envelope)
+	delivery.Fetched = r.fetched
 	notice, err := provider.Parse(delivery)
 	r.identify(notice)
 	if err != nil {
-		r.refuse(stage, err)
-		return r
+		r.refuse(*at, err)
+		return
 	}
-	stage = stageMap
+	*at = stageMap
 	mapping, err := provider.Map(delivery, notice)
 	r.Drift = mapping.Drift
-	if err != nil {
-		r.refuse(stage, err)
-		return r
+	switch {
+	case errors.Is(err, providers.ErrHydrationFailed):
+		r.refuse(stageHydrate, err)
+		return
+	case err != nil:
+		r.refuse(*at, err)
+		return
 	}
-	provider.Complete(delivery, notice, raw.Key, r.position(), mapping)
-	stage = stageValidate
+	if i.ask(r, provider, delivery, notice, mapping) {
+		return
+	}
+	provider.Complete(delivery, notice, r.Raw.Key, r.position(), mapping)
+	*at = stageValidate
 	i.accept(r, mapping.Events)
-	return r
+}
+
+// ask makes the task for the vendor's API where the webhook alone is not enough and the API may be
+// asked. It says whether the reading ends here.
+func (i *Interpreter) ask(r *Reading, p *providers.Provider, d *providers.Delivery, n *providers.Notice, m providers.Mapping) bool {
+	if d.Fetched != nil || p.Hydration == nil || !p.Hydration.Required && (i.o.Hydrates == nil || !i.o.Hydrates(d.Endpoint)) {
+		return false
+	}
+	target, ok := p.Needs(d, n, m)
+	switch {
+	case !ok:
+		return false
+	case providers.ValidObjectID(target.ID):
+		r.Task = &kycv1.HydrateTask{Envelope: r.Envelope, Raw: r.position(), FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING}
+		return true
+	case p.Hydration.Required:
+		r.bury(stageHydrate, kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID, "id", "no id that can be asked for: want a letter or digit, then up to 127 more of A-Z a-z 0-9 . _ - without two dots in a row")
+		return true
+	}
+	return false
 }
 
 // decode takes the envelope out of the record.
@@ -219,14 +297,14 @@ func (r *Reading) refuse(stage string, err error) {
 
 // bury makes the dead letter.
 func (r *Reading) bury(stage string, reason kycv1.DeadLetterReason, field, detail string) {
-	r.Events, r.Stale = nil, nil
+	r.Events, r.Stale, r.Task = nil, nil, nil
 	envelope := r.Envelope
 	if envelope == nil {
 		envelope = &kycv1.RawEnvelope{Body: r.Raw.Value}
 	}
 	r.Dead = &kycv1.DeadLetter{
 		Raw: r.position(), Reason: reason, Field: cut(field, 512), Stage: stage,
-		Detail: cut(detail, 4096), Attempts: 1, Envelope: envelope,
+		Detail: cut(detail, 4096), Attempts: r.attempts, Envelope: envelope,
 	}
 	r.shrink()
 }

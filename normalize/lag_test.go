@@ -22,7 +22,7 @@ func TestReadinessNoticesKafkaWhileIdle(t *testing.T) {
 			return nil, nil
 		}}}
 		var err error
-		if n.metrics, err = newMetrics(prometheus.NewRegistry(), n.workers); err != nil {
+		if n.metrics, err = newMetrics("kycbridge_normalize", prometheus.NewRegistry(), n.workers); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

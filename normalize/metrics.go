@@ -12,8 +12,6 @@ import (
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
-const namespace = "kycbridge_normalize"
-
 // lagEvery is the pause between two looks at the ends of the raw partitions.
 const lagEvery = 5 * time.Second
 
@@ -35,22 +33,22 @@ type metrics struct {
 	lag          prometheus.Gauge
 }
 
-func newMetrics(r prometheus.Registerer, workers []*worker) (*metrics, error) {
+func newMetrics(namespace string, r prometheus.Registerer, workers []*worker) (*metrics, error) {
 	m := &metrics{
-		records:      counter("records_total", "Raw records disposed of, by outcome.", "outcome"),
-		deadLetters:  counter("dead_letters_total", "Dead letters written, by vendor and reason.", "provider", "reason"),
-		claims:       counter("claims_total", "Decisions about records with an identity.", "decision"),
-		flagged:      counter("flagged_total", "Events written with a flag, by flag.", "flag"),
-		transactions: counter("transactions_total", "Transactions, by outcome. Aborts while processes come and go are normal.", "outcome"),
-		duration:     histogram("transaction_duration_seconds", "From begin to end of a transaction.", prometheus.ExponentialBuckets(0.002, 2, 13)),
-		batch:        histogram("batch_records", "Raw records in one polled batch.", prometheus.ExponentialBuckets(1, 2, 11)),
+		records:      counter(namespace, "records_total", "Raw records disposed of, by outcome.", "outcome"),
+		deadLetters:  counter(namespace, "dead_letters_total", "Dead letters written, by vendor and reason.", "provider", "reason"),
+		claims:       counter(namespace, "claims_total", "Decisions about records with an identity.", "decision"),
+		flagged:      counter(namespace, "flagged_total", "Events written with a flag, by flag.", "flag"),
+		transactions: counter(namespace, "transactions_total", "Transactions, by outcome. Aborts while processes come and go are normal.", "outcome"),
+		duration:     histogram(namespace, "transaction_duration_seconds", "From begin to end of a transaction.", prometheus.ExponentialBuckets(0.002, 2, 13)),
+		batch:        histogram(namespace, "batch_records", "Raw records in one polled batch.", prometheus.ExponentialBuckets(1, 2, 11)),
 		redis: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "redis_duration_seconds", Help: "One pipeline to Redis and back, by outcome.",
 			Buckets: prometheus.ExponentialBuckets(0.0002, 2, 14),
 		}, []string{"outcome"}),
-		repairs: counter("repairs_total", "Repairs of a partition's marks in Redis, by outcome.", "outcome"),
+		repairs: counter(namespace, "repairs_total", "Repairs of a partition's marks in Redis, by outcome.", "outcome"),
 		marks:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "repaired_marks_total", Help: "Marks written by repairs."}),
-		drift:   counter("drift_total", "What vendors sent that the mapping does not know, left-out codes included.", "provider", "kind"),
+		drift:   counter(namespace, "drift_total", "What vendors sent that the mapping does not know, left-out codes included.", "provider", "kind"),
 		reopened: prometheus.NewCounter(prometheus.CounterOpts{
 			Namespace: namespace, Name: "sessions_reopened_total", Help: "Transactional sessions closed and opened anew after an error.",
 		}),
@@ -69,11 +67,11 @@ func newMetrics(r prometheus.Registerer, workers []*worker) (*metrics, error) {
 	return m, errors.Join(errs...)
 }
 
-func counter(name, help string, labels ...string) *prometheus.CounterVec {
+func counter(namespace, name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
 }
 
-func histogram(name, help string, buckets []float64) prometheus.Histogram {
+func histogram(namespace, name, help string, buckets []float64) prometheus.Histogram {
 	return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: namespace, Name: name, Help: help, Buckets: buckets})
 }
 
@@ -91,6 +89,9 @@ func (m *metrics) committed(readings []*Reading, verdicts []dedupe.Verdict) {
 	for i, r := range readings {
 		v := verdicts[i]
 		m.records.WithLabelValues(outcome(r, v)).Inc()
+		if r.Pass != nil {
+			continue
+		}
 		if v.Keyed {
 			m.claims.WithLabelValues(v.Step.String()).Inc()
 		}
@@ -99,6 +100,9 @@ func (m *metrics) committed(readings []*Reading, verdicts []dedupe.Verdict) {
 		}
 		if v.Flag != "" {
 			m.flagged.WithLabelValues(string(v.Flag)).Inc()
+		}
+		if r.Task != nil {
+			continue // its drift is counted when it is mapped for good
 		}
 		if r.Dead != nil {
 			m.deadLetters.WithLabelValues(r.Provider, r.Dead.GetReason().String()).Inc()
@@ -111,12 +115,18 @@ func (m *metrics) committed(readings []*Reading, verdicts []dedupe.Verdict) {
 
 func outcome(r *Reading, v dedupe.Verdict) string {
 	switch {
+	case r.Pass != nil:
+		return r.Pass.As
+	case v.Action == dedupe.Duplicate && r.Again != nil:
+		return "asked_again"
 	case v.Action == dedupe.Nothing:
 		return "skipped"
 	case v.Action == dedupe.Duplicate:
 		return "duplicate"
 	case r.Dead != nil:
 		return "dead_lettered"
+	case r.Task != nil:
+		return "hydrating"
 	default:
 		return "emitted"
 	}

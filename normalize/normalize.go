@@ -2,12 +2,16 @@
 // read_committed: it reads the raw topic, interprets every record, lets package dedupe decide which
 // copy counts, and writes events, dead letters, dispositions and offsets in one transaction.
 //
+// Its worker is that of every stage between two topics: what a stage reads and how it understands it is
+// a Source, the raw topic's unless another one is given (package hydrate does).
+//
 // It does not judge who sent a delivery (package ingest did), knows no vendor (package providers
 // does), asks no vendor's API, and opens no connection of its own: session, history and claims are
 // handed in.
 package normalize
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +28,7 @@ import (
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // DefaultGroup is the consumer group of the normaliser.
@@ -52,6 +57,7 @@ type claims interface {
 // Slot is an open session with what the worker must know about its topics.
 type Slot struct {
 	Session       session
+	TopicID       [16]byte // of the topic that is read; the raw topic's when zero
 	RawTopicID    [16]byte
 	DispositionID [16]byte
 	Close         func() // leaves the group and closes the session
@@ -79,9 +85,17 @@ const (
 // Options configures a Normalizer. Fields without a default are required.
 type Options struct {
 	Group    string // plain name; DefaultGroup when empty
+	ID       string // in front of the transactional ids; Group when empty
 	Instance int    // of this process; part of the transactional ids, so no two may share one
 	Slots    int    // sessions working side by side; 1 when 0
 	Batch    int    // most records in one transaction; 500 when 0
+
+	// Stage is in whose name claims are made; NORMALIZE when unset.
+	Stage kycv1.Stage
+	// Source makes what a slot reads; nil: raw records, interpreted.
+	Source func(slot int) Source
+	// Metrics is in front of the names of metrics; "kycbridge_normalize" when empty.
+	Metrics string
 
 	// Open opens the session of a slot under the given transactional id.
 	Open func(ctx context.Context, transactionalID string, w Watch) (Slot, error)
@@ -96,6 +110,8 @@ type Options struct {
 	// committed yet; required with Ends.
 	Committed func(ctx context.Context) (map[int32]int64, error)
 
+	// Claims may be nil, and with it History, only for a Source that never decides: all of its
+	// readings are a Pass.
 	Claims     claims
 	Attempts   attempts                        // finds records that kill the process; nil: none are looked for
 	CheckStore func(ctx context.Context) error // whether the store is there and fit; nil: it is
@@ -108,6 +124,8 @@ type Options struct {
 	// Rule replaces the decision table; nil in production. See dedupe.LedgerOptions.
 	Rule func(own dedupe.Claim, found *dedupe.Claim) dedupe.Step
 
+	// Hydrates: see InterpreterOptions.
+	Hydrates           func(endpoint string) bool
 	Providers          []providers.Provider
 	Validator          protovalidate.Validator
 	MaxRecordBytes     int           // size limit of one record; 0: none
@@ -122,6 +140,8 @@ func (o Options) withDefaults() Options {
 	if o.Group == "" {
 		o.Group = DefaultGroup
 	}
+	o.ID = cmp.Or(o.ID, o.Group)
+	o.Metrics = cmp.Or(o.Metrics, "kycbridge_normalize")
 	o.Slots = max(o.Slots, 1)
 	if o.Batch <= 0 {
 		o.Batch = 500
@@ -146,11 +166,13 @@ func (o Options) withDefaults() Options {
 
 func (o Options) validate() error {
 	switch {
-	case o.Open == nil, o.Judge == nil, o.History == nil, o.Claims == nil, o.Validator == nil:
+	case o.Open == nil, o.Judge == nil, o.Source == nil && (o.Validator == nil || o.Claims == nil):
 		return errors.New("normalize: Open, Judge, History, Claims and Validator are required")
 	case o.Ends != nil && o.Committed == nil:
 		return errors.New("normalize: Committed is required with Ends")
-	case o.TTL <= 0:
+	case o.Claims != nil && o.History == nil:
+		return errors.New("normalize: History is required where Claims are")
+	case o.Claims != nil && o.TTL <= 0:
 		return errors.New("normalize: TTL is required; expected the raw topic's retention and 2 days more")
 	}
 	return nil
@@ -182,7 +204,7 @@ func New(o Options) (*Normalizer, error) {
 		n.workers = append(n.workers, newWorker(o, slot))
 	}
 	var err error
-	if n.metrics, err = newMetrics(o.Registerer, n.workers); err != nil {
+	if n.metrics, err = newMetrics(o.Metrics, o.Registerer, n.workers); err != nil {
 		return nil, fmt.Errorf("normalize: metrics: %w", err)
 	}
 	for _, w := range n.workers {

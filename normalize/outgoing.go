@@ -30,14 +30,20 @@ const (
 	headerStale  = "stale"
 )
 
-// Outgoing is what must be written for the record under a verdict: its events or its dead letter,
-// and last its disposition; nothing for a record whose disposition is committed already.
+// Outgoing is what must be written for the record under a verdict: its events, its dead letter or its
+// task, and last its disposition; nothing for a record whose disposition is committed already.
 func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Outgoing {
 	var out []*schemas.Outgoing
 	switch {
+	case r.Pass != nil:
+		return r.Pass.Out
 	case v.Action == dedupe.Nothing:
 		return nil
+	case v.Action == dedupe.Duplicate && r.Again != nil:
+		return []*schemas.Outgoing{r.task(r.Again, schemas.HydrateWait)}
 	case v.Action == dedupe.Duplicate:
+	case r.Task != nil:
+		out = append(out, r.task(r.Task, schemas.Hydrate))
 	case r.Dead != nil:
 		out = append(out, &schemas.Outgoing{Message: r.Dead, Key: r.Raw.Key, Partition: -1, Headers: r.traced("dead letter")})
 	default:
@@ -48,6 +54,16 @@ func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Out
 	return append(out, &schemas.Outgoing{
 		Message: r.disposition(v, decidedAt), Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"),
 	})
+}
+
+// disposes says whether Outgoing ends with a disposition.
+func (r *Reading) disposes(v dedupe.Verdict) bool {
+	return r.Pass == nil && v.Action != dedupe.Nothing && (v.Action != dedupe.Duplicate || r.Again == nil)
+}
+
+// task is a task on its way, beside the raw record it came from.
+func (r *Reading) task(t *kycv1.HydrateTask, topic string) *schemas.Outgoing {
+	return &schemas.Outgoing{Topic: topic, Message: t, Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("task")}
 }
 
 // event dresses one event: the flags stand in headers and, for consumers that see none, in metadata.
@@ -74,9 +90,13 @@ func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disp
 	d := &kycv1.Disposition{
 		Raw: r.position(), RawTopicId: r.Raw.TopicID[:],
 		Tenant: r.Envelope.GetTenant(), Provider: r.Envelope.GetProvider(), Endpoint: r.Envelope.GetEndpoint(),
-		Stage:         kycv1.Stage_STAGE_NORMALIZE,
+		Stage:         r.stage,
 		VendorEventId: cut(r.VendorID, 128), VendorEventType: cut(r.VendorType, 128), MapperVersion: r.MapperVersion,
 		ReceivedAt: r.Envelope.GetReceivedAt(), DecidedAt: timestamppb.New(decidedAt),
+	}
+	if r.stage == kycv1.Stage_STAGE_HYDRATE {
+		d.Claimed = &kycv1.RawPosition{Topic: r.In.Topic, Partition: r.In.Partition, Offset: r.In.Offset}
+		d.ClaimedTopicId = r.In.TopicID[:]
 	}
 	if v.Keyed {
 		d.DedupeKey = v.Key[:]
@@ -87,9 +107,11 @@ func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disp
 	switch {
 	case v.Action == dedupe.Duplicate:
 		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE
-		d.DuplicateOf = &kycv1.RawPosition{Topic: r.Raw.Topic, Partition: v.Owner.Partition, Offset: v.Owner.Offset}
+		d.DuplicateOf = &kycv1.RawPosition{Topic: r.In.Topic, Partition: v.Owner.Partition, Offset: v.Owner.Offset}
 	case r.Dead != nil:
 		d.Kind, d.Reason = kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED, r.Dead.GetReason()
+	case r.Task != nil:
+		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING
 	default:
 		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED
 		for _, e := range r.Events {
@@ -101,11 +123,15 @@ func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disp
 
 // item is the record as package dedupe sees it.
 func (r *Reading) item(keys dedupe.Keyer) dedupe.Item {
-	item := dedupe.Item{Partition: r.Raw.Partition, Offset: r.Raw.Offset, Time: r.Raw.Time, Hash: r.ContentHash}
+	item := dedupe.Item{Partition: r.In.Partition, Offset: r.In.Offset, Time: r.In.Time, Hash: r.ContentHash}
+	stage := dedupe.StageNormalize
+	if r.stage == kycv1.Stage_STAGE_HYDRATE {
+		stage = dedupe.StageHydrate
+	}
 	if len(r.Identity) > 0 {
 		item.Identified = true
 		item.Key = keys.Key(dedupe.Subject{
-			Stage: dedupe.StageNormalize, TopicID: r.Raw.TopicID, Tenant: r.Envelope.GetTenant(),
+			Stage: stage, TopicID: r.In.TopicID, Tenant: r.Envelope.GetTenant(),
 			RawKey: r.Raw.Key, Identity: r.Identity,
 		})
 	}

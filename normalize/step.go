@@ -27,37 +27,35 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	if err := w.repair(ctx); err != nil || ctx.Err() != nil {
 		return false, err
 	}
-	records, err := w.poll(ctx)
-	if err != nil {
+	defer w.unshare()
+	limit := pollLimit
+	if w.ledger.Pending() {
+		limit = pollPending // marks are soon written
+	}
+	readings, err := w.source.Next(ctx, Input{Slot: w.slot, Limit: limit, Poll: w.poll, Bury: w.guard.buries})
+	switch {
+	case errors.Is(err, errOneByOne):
+		return false, w.giveBack(ctx, work, dedupe.ErrUnrepaired)
+	case err != nil:
 		return false, err
 	}
-	if len(records) == 0 {
+	if len(readings) == 0 {
 		return false, w.flush(ctx)
 	}
-	w.progress.took(records[0].Timestamp)
-	w.metrics.batch.Observe(float64(len(records)))
-	defer w.share()()
-	suspect := harmless
-	if !w.bypassed() {
-		suspect = w.guard.enter(work, w.ledger, records)
-	}
-	if suspect == oneByOne {
-		w.log.Warn("processes died over this batch; reading it record by record", "partition", records[0].Partition, "offset", records[0].Offset)
-		return false, w.giveBack(ctx, work, dedupe.ErrUnrepaired)
-	}
-	readings, err := w.interpret(records, suspect == crasher)
+	w.progress.took(readings[0].In.Time)
+	w.metrics.batch.Observe(float64(len(readings)))
+	b, err := w.batch(readings)
 	if err != nil {
 		return false, err
 	}
-	items := make([]dedupe.Item, len(readings))
-	for i, r := range readings {
-		items[i] = r.item(w.keys)
+	if len(b.items) > 0 {
+		verdicts, err := w.claim(work, b.items)
+		if err != nil {
+			return false, w.giveBack(ctx, work, err)
+		}
+		b.decide(verdicts)
 	}
-	verdicts, err := w.claim(work, items)
-	if err != nil {
-		return false, w.giveBack(ctx, work, err)
-	}
-	committed, err := w.commit(work, readings, items, verdicts)
+	committed, err := w.commit(work, b)
 	if err == nil && !committed {
 		w.aborted(ctx)
 	}
@@ -76,57 +74,77 @@ func (w *worker) aborted(ctx context.Context) {
 	_ = sleep(ctx, w.refused.next())
 }
 
-// poll asks for the next batch: briefly while marks are pending, so that they are soon written, and
-// never so long that a partition which came to us waits for its repair.
-func (w *worker) poll(ctx context.Context) ([]*kgo.Record, error) {
-	limit := pollLimit
-	if w.ledger.Pending() {
-		limit = pollPending
+// batch is what a Source returned, on its way through a transaction.
+type batch struct {
+	readings []*Reading
+	verdicts []dedupe.Verdict // one for each reading; of no meaning for a Pass
+	items    []dedupe.Item    // the readings that are to be decided
+	at       []int            // and which they are
+}
+
+// batch looks the readings over. Only a fault in our own rules fails it.
+func (w *worker) batch(readings []*Reading) (*batch, error) {
+	b := &batch{readings: readings, verdicts: make([]dedupe.Verdict, len(readings))}
+	for i, r := range readings {
+		if r.Err != nil {
+			return nil, stopError{r.Err}
+		}
+		if r.Stack != nil {
+			w.log.Error("a record panicked and becomes a dead letter", "partition", r.In.Partition, "offset", r.In.Offset, "stack", string(r.Stack))
+		}
+		if r.Pass == nil {
+			b.items, b.at = append(b.items, r.item(w.keys)), append(b.at, i)
+		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	return b, nil
+}
+
+func (b *batch) decide(verdicts []dedupe.Verdict) {
+	for n, v := range verdicts {
+		b.verdicts[b.at[n]] = v
+	}
+}
+
+// poll asks for records, never for so long that a partition which came to us waits for its repair.
+func (w *worker) poll(ctx context.Context, limit time.Duration, max int) ([]*kgo.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, min(limit, pollLimit))
 	defer cancel()
-	records, err := w.slot.Session.Poll(ctx, w.guard.limit(w.o.Batch))
+	records, err := w.slot.Session.Poll(ctx, w.guard.limit(max))
 	if err == nil {
-		return records, nil
+		return records, w.suspect(context.WithoutCancel(ctx), records)
 	}
 	if w.o.Judge(err) == Passing {
-		w.log.Warn("reading the raw topic", "error", err)
+		w.log.Warn("reading", "error", err)
 		_ = sleep(ctx, backoffFirst)
 		return records, nil
 	}
 	return nil, w.judge(err, time.Time{})
 }
 
-// interpret reads the batch, or buries it unread where processes died over it. Only a fault in our
-// own rules fails it.
-func (w *worker) interpret(records []*kgo.Record, bury bool) ([]*Reading, error) {
-	read := w.reads.Interpret
-	if bury {
-		read = w.reads.giveUp
+// errOneByOne says that processes died over the records that were polled: they are to be given back and
+// polled one by one.
+var errOneByOne = errors.New("processes died over these records")
+
+// suspect counts an attempt at records before they are interpreted.
+func (w *worker) suspect(ctx context.Context, records []*kgo.Record) error {
+	if len(records) == 0 {
+		return nil
 	}
-	readings := make([]*Reading, len(records))
-	for i, r := range records {
-		readings[i] = read(RawRecord{
-			Topic: r.Topic, TopicID: w.slot.RawTopicID, Partition: r.Partition, Offset: r.Offset,
-			Time: r.Timestamp, Key: r.Key, Value: r.Value,
-		})
-		if err := readings[i].Err; err != nil {
-			return nil, stopError{err}
-		}
-		if stack := readings[i].Stack; stack != nil {
-			w.log.Error("a record panicked and becomes a dead letter", "partition", r.Partition, "offset", r.Offset, "stack", string(stack))
-		}
+	w.share()
+	if w.bypassed() || w.guard.enter(ctx, w.ledger, records) != oneByOne {
+		return nil
 	}
-	return readings, nil
+	w.log.Warn("processes died over this batch; reading it record by record", "partition", records[0].Partition, "offset", records[0].Offset)
+	return errOneByOne
 }
 
 // commit writes the batch and, once it is committed, remembers which marks that makes true.
-func (w *worker) commit(ctx context.Context, readings []*Reading, items []dedupe.Item, verdicts []dedupe.Verdict) (bool, error) {
+func (w *worker) commit(ctx context.Context, b *batch) (bool, error) {
 	var out []*schemas.Outgoing
-	last := make([]int, len(readings)) // index after each record's disposition
+	last := make([]int, len(b.readings)) // index after what each record becomes
 	now := time.Now()
-	for i, r := range readings {
-		out = append(out, r.Outgoing(verdicts[i], now)...)
+	for i, r := range b.readings {
+		out = append(out, r.Outgoing(b.verdicts[i], now)...)
 		last[i] = len(out)
 	}
 	start := time.Now()
@@ -143,16 +161,18 @@ func (w *worker) commit(ctx context.Context, readings []*Reading, items []dedupe
 	w.metrics.transactions.WithLabelValues("committed").Inc()
 	w.refused = backoff{}
 	w.state.end(ErrRefused)
-	dispositions := make([]int64, len(readings))
-	for i, r := range readings {
-		dispositions[i] = -1
-		if verdicts[i].Action != dedupe.Nothing {
-			dispositions[i] = out[last[i]-1].Offset
+	verdicts, dispositions := make([]dedupe.Verdict, len(b.items)), make([]int64, len(b.items))
+	for n, i := range b.at {
+		verdicts[n], dispositions[n] = b.verdicts[i], -1
+		if b.readings[i].disposes(b.verdicts[i]) {
+			dispositions[n] = out[last[i]-1].Offset
 		}
-		w.progress.reached(r.Raw.Partition, r.Raw.Offset+1)
 	}
-	w.ledger.Settle(items, verdicts, dispositions)
-	w.metrics.committed(readings, verdicts)
+	for _, r := range b.readings {
+		w.progress.reached(r.In.Partition, r.In.Offset+1)
+	}
+	w.ledger.Settle(b.items, verdicts, dispositions)
+	w.metrics.committed(b.readings, b.verdicts)
 	return true, nil
 }
 

@@ -29,7 +29,7 @@ func (w *worker) repair(ctx context.Context) error {
 			w.progress.begin(p)
 		}
 	}
-	if w.bypassed() {
+	if w.o.Claims == nil || w.bypassed() {
 		return nil
 	}
 	missing := slices.DeleteFunc(owned, w.ledger.Repaired)

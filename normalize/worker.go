@@ -27,7 +27,7 @@ type worker struct {
 	o        Options
 	id       string // its transactional id
 	log      *slog.Logger
-	reads    *Interpreter
+	source   Source
 	keys     dedupe.Keyer
 	metrics  *metrics
 	state    state
@@ -42,15 +42,22 @@ type worker struct {
 	pause   backoff   // between questions to the store
 	refused backoff   // between transactions that Kafka does not take
 	guard   guard
+	shared  func()        // gives alone back; nil: it is not held
 	alone   *sync.RWMutex // held for writing by the slot whose record must be alone in the process
 }
 
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
-		o: o, id: TransactionalID(o.Group, o.Instance, slot), owned: newOwnership(),
-		log:   o.Logger.With("slot", slot),
-		reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes}),
-		keys:  dedupe.NewKeyer(o.Pepper),
+		o: o, id: TransactionalID(o.ID, o.Instance, slot), owned: newOwnership(),
+		log:  o.Logger.With("slot", slot),
+		keys: dedupe.NewKeyer(o.Pepper),
+	}
+	if o.Source != nil {
+		w.source = o.Source(slot)
+	} else {
+		w.source = raw{batch: o.Batch, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
+			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates,
+		})}
 	}
 	w.guard.store = o.Attempts
 	w.state.set(errStarting)
@@ -88,8 +95,10 @@ func (w *worker) run(ctx context.Context) error {
 
 // live is one session from open to close. It says whether it got as far as committing.
 func (w *worker) live(ctx context.Context) (worked bool, err error) {
-	if err := w.awaitStore(ctx); err != nil {
-		return false, err
+	if w.o.Claims != nil {
+		if err := w.awaitStore(ctx); err != nil {
+			return false, err
+		}
 	}
 	w.state.set(errJoining)
 	w.owned = newOwnership()
@@ -99,6 +108,9 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 		return false, w.judge(err, time.Time{})
 	}
 	defer w.close(w.slot)
+	if w.slot.TopicID == [16]byte{} {
+		w.slot.TopicID = w.slot.RawTopicID
+	}
 	w.ledger = w.newLedger()
 	w.progress.reset()
 	w.guard.alone = nil
@@ -141,7 +153,7 @@ func (w *worker) close(slot Slot) {
 
 func (w *worker) newLedger() *dedupe.Ledger {
 	return dedupe.NewLedger(timed{w.o.Claims, w.metrics.redis}, dedupe.LedgerOptions{
-		Group: w.o.Group, RawTopicID: w.slot.RawTopicID, DispositionID: w.slot.DispositionID,
+		Group: w.o.Group, Stage: w.o.Stage, TopicID: w.slot.TopicID, DispositionID: w.slot.DispositionID,
 		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
 		History: func(ctx context.Context, p int32, from dedupe.Position, fn func(int64, []byte) error) (int64, error) {
 			return w.o.History(ctx, p, from.Offset, from.Since, func(r *kgo.Record) error { return fn(r.Offset, r.Value) })

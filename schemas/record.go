@@ -16,7 +16,8 @@ type Header struct {
 // Outgoing is one record on its way to Kafka. What decides fills it and what
 // writes sends it; neither needs to know the other.
 type Outgoing struct {
-	Message   proto.Message // decides the topic
+	Topic     string        // base name; "": the message's own topic
+	Message   proto.Message // decides the topic, where none is named
 	Key       []byte        // the record key
 	Partition int32         // -1: chosen from the key, as Java clients do (murmur2)
 	Headers   []Header      // all headers of the record

@@ -13,14 +13,14 @@ import (
 // Poll returns up to max records, those of one partition in offset order, or
 // nothing when ctx ends first. The batch is then open: it must be given to
 // Commit or Rewind before the next Poll, because a commit covers everything
-// that was polled. An error comes without records; errors that do not wrap
+// that was polled; with SessionOptions.Gather, a further Poll adds to it. An error comes without records; errors that do not wrap
 // ErrBroken, ErrFenced, ErrTopicChanged or ErrClosed are worth a log line, and
 // polling goes on.
 func (s *Session) Poll(ctx context.Context, max int) ([]*kgo.Record, error) {
 	if s.broken != nil {
 		return nil, s.brokenError()
 	}
-	if s.open {
+	if s.open && !s.session.Gather {
 		return nil, ErrBatchOpen
 	}
 	if err := s.queued; err != nil {

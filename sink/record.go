@@ -44,7 +44,11 @@ func (o Options) encode(out []*schemas.Outgoing) ([]*kgo.Record, error) {
 		if !ok {
 			return nil, fmt.Errorf("message %s has no topic: it is not in the catalogue of package schemas", name(item.Message))
 		}
-		r, err := o.record(topic.Base, item.Message, item.Key, item.Partition, item.Headers)
+		base := topic.Base
+		if item.Topic != "" {
+			base = item.Topic
+		}
+		r, err := o.record(base, item.Message, item.Key, item.Partition, item.Headers)
 		if err != nil {
 			return nil, err
 		}

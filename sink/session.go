@@ -15,6 +15,7 @@ type SessionOptions struct {
 	Group           string // plain name; the session scopes it (Options.Scoped)
 	TransactionalID string // stable per slot: a successor with it frees readers at once; scoped as well
 	Input           string // base name of the topic that is read
+	Gather          bool   // Poll may be called again while a batch is open, which then grows
 
 	SessionTimeout     time.Duration // default 10 s: how long partitions stand still after a kill
 	Heartbeat          time.Duration // default 2 s

@@ -25,7 +25,7 @@ func (l *Ledger) AttemptKey(a Attempt) string {
 	if a.Alone {
 		kind = "alone"
 	}
-	return fmt.Sprintf("%sa:%s:%x:%d:%d:%s", keyPrefix, l.o.Group, l.o.RawTopicID, a.Partition, a.Offset, kind)
+	return fmt.Sprintf("%sa:%s:%x:%d:%d:%s", keyPrefix, l.o.Group, l.o.TopicID, a.Partition, a.Offset, kind)
 }
 
 // Attempts forgets the attempts that are over, then counts one more for each key and returns the

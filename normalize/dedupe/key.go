@@ -7,8 +7,11 @@ import (
 	"encoding/hex"
 )
 
-// StageNormalize is the name under which the normaliser claims. Each stage claims in its own name.
-const StageNormalize = "normalize"
+// The names under which stages claim. Each claims in its own name.
+const (
+	StageNormalize = "normalize"
+	StageHydrate   = "hydrate"
+)
 
 // KeySize is the length of a key in bytes.
 const KeySize = 16

@@ -60,8 +60,8 @@ func (l *Ledger) join(ctx context.Context, p int32, batch map[int64]int, items [
 		if !ok {
 			return nil
 		}
-		at := d.GetRaw().GetOffset()
-		if at > last && d.GetStage() == kycv1.Stage_STAGE_NORMALIZE {
+		at := claimedAt(d).GetOffset()
+		if at > last && d.GetStage() == l.o.Stage {
 			return errPassed
 		}
 		if i, ok := batch[at]; ok && sameRecord(items[i], d) {

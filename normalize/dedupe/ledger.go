@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // backend is the part of Store that a Ledger uses. Every call may be repeated after an error.
@@ -30,8 +32,9 @@ type History func(ctx context.Context, partition int32, from Position, fn func(o
 // LedgerOptions configures a Ledger. Group, the topic ids, TTL and History are required.
 type LedgerOptions struct {
 	Group         string
-	RawTopicID    [16]byte
-	DispositionID [16]byte // of the disposition topic
+	Stage         kycv1.Stage // that claims; NORMALIZE when unset
+	TopicID       [16]byte    // of the topic the stage reads
+	DispositionID [16]byte    // of the disposition topic
 	TTL           time.Duration
 	Wait          time.Duration // how long an owner in another partition is waited for; 1 s
 	Skew          time.Duration // how far clocks of producers may differ; 10 min
@@ -74,6 +77,9 @@ var ErrUnrepaired = errors.New("the marks of a partition are not repaired yet")
 func NewLedger(store backend, o LedgerOptions) *Ledger {
 	if o.Rule == nil {
 		o.Rule = Decide
+	}
+	if o.Stage == kycv1.Stage_STAGE_UNSPECIFIED {
+		o.Stage = kycv1.Stage_STAGE_NORMALIZE
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -214,7 +220,7 @@ func (l *Ledger) check(round Round, reply Reply, moved, reads []int32) error {
 }
 
 func (l *Ledger) sentinelKey(p int32) string {
-	return sentinelKey(l.o.Group, l.o.RawTopicID, l.o.DispositionID, p)
+	return sentinelKey(l.o.Group, l.o.TopicID, l.o.DispositionID, p)
 }
 
 func (l *Ledger) missing(parts []int32) []int32 {

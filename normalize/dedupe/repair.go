@@ -88,8 +88,8 @@ func (r *repair) note(ctx context.Context, offset int64, value []byte) error {
 	if !ok {
 		return nil
 	}
-	if d.GetStage() == kycv1.Stage_STAGE_NORMALIZE {
-		r.state.highest = max(r.state.highest, d.GetRaw().GetOffset())
+	if d.GetStage() == r.ledger.o.Stage {
+		r.state.highest = max(r.state.highest, claimedAt(d).GetOffset())
 	}
 	if mark, ok := r.ledger.mark(d); ok {
 		r.marks = append(r.marks, mark)
@@ -115,15 +115,27 @@ func (r *repair) move(ctx context.Context) error {
 	return nil
 }
 
-// own reads a disposition and says whether it is about the raw topic we read, by a stage that claims
-// in our name. What cannot be read is no disposition of ours.
+// own reads a disposition and says whether it is about the topic we read, by a stage that claims in
+// our name. What cannot be read is no disposition of ours.
 func (l *Ledger) own(value []byte) (*kycv1.Disposition, bool) {
 	d := &kycv1.Disposition{}
-	if err := proto.Unmarshal(value, d); err != nil || [16]byte(pad(d.GetRawTopicId())) != l.o.RawTopicID {
+	if err := proto.Unmarshal(value, d); err != nil {
 		return nil, false
 	}
+	topic := d.GetRawTopicId()
+	if d.GetClaimed() != nil {
+		topic = d.GetClaimedTopicId()
+	}
 	stage := d.GetStage()
-	return d, stage == kycv1.Stage_STAGE_NORMALIZE || stage == kycv1.Stage_STAGE_REPLAY
+	return d, [16]byte(pad(topic)) == l.o.TopicID && (stage == l.o.Stage || stage == kycv1.Stage_STAGE_REPLAY)
+}
+
+// claimedAt is the record in whose name a disposition claims.
+func claimedAt(d *kycv1.Disposition) *kycv1.RawPosition {
+	if d.GetClaimed() != nil {
+		return d.GetClaimed()
+	}
+	return d.GetRaw()
 }
 
 // mark is the done mark a disposition stands for, for the rest of its life.
@@ -132,10 +144,7 @@ func (l *Ledger) mark(d *kycv1.Disposition) (Mark, bool) {
 	if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE || len(d.GetDedupeKey()) != KeySize || left <= 0 {
 		return Mark{}, false
 	}
-	at := d.GetRaw()
-	if d.GetClaimed() != nil {
-		at = d.GetClaimed()
-	}
+	at := claimedAt(d)
 	claim := Claim{
 		State: Done, Partition: at.GetPartition(), Offset: at.GetOffset(),
 		Hash: [HashSize]byte(pad(d.GetContentHash())),

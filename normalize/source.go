@@ -1,0 +1,54 @@
+package normalize
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// Source is what a slot reads. It is used by one goroutine and keeps no record from one Next to the
+// next: what it polled belongs to the batch it returns.
+type Source interface {
+	// Next polls, and returns one Reading for each record it polled, those of a partition in offset
+	// order; none when nothing came.
+	Next(ctx context.Context, in Input) ([]*Reading, error)
+}
+
+// Input is a slot's open session to a Source.
+type Input struct {
+	Slot  Slot
+	Limit time.Duration // how long the first poll may wait: marks may have to be written
+	// Poll gives up to max records, none when limit or ctx ends first. A second call in one Next needs
+	// a session that gathers. What it returns as an error ends the session.
+	Poll func(ctx context.Context, limit time.Duration, max int) ([]*kgo.Record, error)
+	// Bury says that a polled record must not be interpreted: processes died over it. nil: none.
+	Bury func(r *kgo.Record) bool
+}
+
+// raw is the Source of the normaliser: one poll of the raw topic.
+type raw struct {
+	reads *Interpreter
+	batch int
+}
+
+func (s raw) Next(ctx context.Context, in Input) ([]*Reading, error) {
+	records, err := in.Poll(ctx, in.Limit, s.batch)
+	readings := make([]*Reading, len(records))
+	for i, r := range records {
+		read := s.reads.Interpret
+		if in.Bury(r) {
+			read = s.reads.giveUp
+		}
+		readings[i] = read(RecordOf(r, in.Slot.RawTopicID))
+	}
+	return readings, err
+}
+
+// RecordOf is a polled record of a topic as interpreters take it.
+func RecordOf(r *kgo.Record, topic [16]byte) RawRecord {
+	return RawRecord{
+		Topic: r.Topic, TopicID: topic, Partition: r.Partition, Offset: r.Offset,
+		Time: r.Timestamp, Key: r.Key, Value: r.Value,
+	}
+}
