@@ -127,6 +127,31 @@ func taskReading(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, maxBy
 	}
 }
 
+// Target names the object that a task waits for; false where its webhook needs none any more, as after
+// a change of the mapping.
+func (i *Interpreter) Target(task *kycv1.HydrateTask) (target providers.Target, ok bool) {
+	defer func() {
+		if recover() != nil {
+			target, ok = providers.Target{}, false
+		}
+	}()
+	p := i.providers[task.GetEnvelope().GetProvider()]
+	if p == nil {
+		return target, false
+	}
+	d := deliveryOf(task.GetEnvelope())
+	notice, err := p.Parse(d)
+	if err != nil {
+		return target, false
+	}
+	mapping, err := p.Map(d, notice)
+	if err != nil {
+		return target, false
+	}
+	target, ok = p.Needs(d, notice, mapping)
+	return target, ok && providers.ValidObjectID(target.ID)
+}
+
 // guarded turns a panic into a dead letter of the stage it happened in.
 func (i *Interpreter) guarded(r *Reading, read func(r *Reading, at *string)) (out *Reading) {
 	stage := stageDecode

@@ -1,0 +1,246 @@
+package hydrate
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+)
+
+const (
+	// keepAnswers is how long an answer waits to be picked up by tasks that went round meanwhile.
+	keepAnswers = time.Minute
+	// The bounds of answers that wait so.
+	keepCount = 256
+	keepBytes = 32 << 20
+)
+
+// object is what one fetch is about. Tasks of one object usually lie in one partition; where they do
+// not, their order is unknown and they are fetched apart.
+type object struct {
+	endpoint  string
+	target    providers.Target
+	partition int32
+}
+
+// flight is one fetch, on its way or ended.
+type flight struct {
+	object
+	began time.Time
+	mark  int64 // the highest raw offset of the partition that was in hand when it began
+	done  chan struct{}
+	wake  map[*bell]bool // whom to tell
+
+	answer                // valid once done is closed
+	taken  map[int64]bool // raw offsets of tasks that used the answer up
+	landed time.Time
+}
+
+func (f *flight) ended() bool {
+	select {
+	case <-f.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// bell lets a fetch interrupt the poll of a worker that waits for it.
+type bell struct {
+	mu   sync.Mutex
+	ring func()
+}
+
+func (b *bell) set(ring func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ring = ring
+}
+
+func (b *bell) now() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.ring != nil {
+		b.ring()
+	}
+}
+
+// asker is all fetches of a process. It is safe for concurrent use.
+type asker struct {
+	accounts map[string]*account
+	log      *slog.Logger
+	metrics  *metrics
+	ctx      context.Context // of fetches: they outlive the poll that asked for them
+	stop     context.CancelFunc
+
+	mu      sync.Mutex
+	flights map[object]*flight
+	seen    map[int32]int64 // per partition, the highest raw offset of any task in hand so far
+	running sync.WaitGroup
+}
+
+func newAsker(o Options, m *metrics) (*asker, error) {
+	a := &asker{
+		accounts: make(map[string]*account), log: o.Stage.Logger, metrics: m,
+		flights: make(map[object]*flight), seen: make(map[int32]int64),
+	}
+	var errs []error
+	for _, e := range o.Endpoints {
+		account, err := newAccount(e, o)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		a.accounts[e.Name] = account
+	}
+	a.ctx, a.stop = context.WithCancel(context.Background())
+	return a, errors.Join(errs...)
+}
+
+// close ends what is under way.
+func (a *asker) close() {
+	a.stop()
+	a.running.Wait()
+}
+
+// notice remembers that a task is in hand. Raw offsets tell which of two webhooks came first, whatever
+// the clocks of their receivers say.
+func (a *asker) notice(partition int32, offset int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if seen, ok := a.seen[partition]; !ok || offset > seen {
+		a.seen[partition] = offset
+	}
+}
+
+// question is a task as far as the asker must know it.
+type question struct {
+	object
+	offset int64     // raw, in the object's partition
+	after  time.Time // a fetch that began before it is no answer
+}
+
+// covers says whether a fetch answers a question: its webhook was in hand before the fetch began, and it
+// has not used this answer before.
+func (f *flight) covers(q question) bool {
+	return q.offset <= f.mark && !f.began.Before(q.after) && !f.taken[q.offset]
+}
+
+// ask returns the fetch that answers a question, begun now if need be, or a fetch of the same object
+// after which to ask again; else when to come back and why.
+func (a *asker) ask(q question, b *bell, now time.Time) (f *flight, back time.Time, why string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sweep(now)
+	if f := a.flights[q.object]; f != nil {
+		ended := f.ended()
+		if !ended {
+			f.wake[b] = true
+		}
+		if !ended || f.covers(q) {
+			return f, time.Time{}, ""
+		}
+	}
+	account := a.accounts[q.endpoint]
+	ok, back, why := account.admit(now)
+	if !ok {
+		return nil, back, why
+	}
+	f = &flight{
+		object: q.object, began: now, mark: a.seen[q.partition], done: make(chan struct{}),
+		wake: map[*bell]bool{b: true}, taken: make(map[int64]bool),
+	}
+	a.flights[q.object] = f
+	a.running.Go(func() { a.fly(account, f) })
+	return f, time.Time{}, ""
+}
+
+// fly fetches, as soon as it is its turn.
+func (a *asker) fly(c *account, f *flight) {
+	got := answer{failed: &failure{label: labelConnection}}
+	var start time.Time
+	select {
+	case <-a.ctx.Done():
+	case c.turns <- struct{}{}:
+		start = time.Now()
+		got = c.fetch(a.ctx, f.target)
+		<-c.turns
+	}
+	now := time.Now()
+	opened := c.landed(now, got.failed)
+	if a.ctx.Err() == nil {
+		a.metrics.fetched(c, got, now.Sub(start))
+		a.tell(c, got.failed, opened)
+	}
+	a.mu.Lock()
+	f.answer, f.landed = got, now
+	close(f.done)
+	woken := f.wake
+	f.wake = nil
+	a.mu.Unlock()
+	for b := range woken {
+		b.now()
+	}
+}
+
+// tell logs what an operator must know, without any id.
+func (a *asker) tell(c *account, f *failure, opened bool) {
+	log := a.log.With("endpoint", c.Name, "provider", c.Provider.Name)
+	switch {
+	case f == nil:
+		return
+	case f.label == labelRefused || f.label == labelAddress || f.label == labelConfiguration || f.label == labelRedirect:
+		log.Error("the vendor's API cannot be used as it is configured: tasks of this endpoint wait; correct its api", "reason", f.label, "status", f.status)
+	case opened:
+		log.Warn("the vendor's API fails: tasks of this endpoint wait", "reason", f.label, "status", f.status)
+	default:
+		log.Debug("a fetch failed", "reason", f.label, "status", f.status)
+	}
+}
+
+// take uses the answer of an ended fetch up for a task: its next question is a new one. false: it is not
+// the answer to this question.
+func (a *asker) take(f *flight, q question) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !f.covers(q) {
+		return false
+	}
+	if len(f.taken) > 0 {
+		a.metrics.coalesced.Inc()
+	}
+	f.taken[q.offset] = true
+	return true
+}
+
+// sweep drops answers that nobody came for, and the oldest where there are too many.
+func (a *asker) sweep(now time.Time) {
+	count, bytes := 0, 0
+	for o, f := range a.flights {
+		if !f.ended() {
+			continue
+		}
+		if now.Sub(f.landed) > keepAnswers {
+			delete(a.flights, o)
+			continue
+		}
+		count, bytes = count+1, bytes+len(f.body)
+	}
+	for count > keepCount || bytes > keepBytes {
+		oldest := a.oldest()
+		count, bytes = count-1, bytes-len(oldest.body)
+		delete(a.flights, oldest.object)
+	}
+}
+
+func (a *asker) oldest() (oldest *flight) {
+	for _, f := range a.flights {
+		if f.ended() && (oldest == nil || f.landed.Before(oldest.landed)) {
+			oldest = f
+		}
+	}
+	return oldest
+}

@@ -1,0 +1,253 @@
+package hydrate
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+const (
+	retryLast = 5 * time.Minute
+	// A task whose fetch takes longer than goesRound goes to the wait topic instead of round again.
+	goesRound = 2 * time.Second
+	slowBack  = time.Second
+	// latestMost bounds how many subjects' last fetches are remembered.
+	latestMost = 4096
+	// recordOverhead is what a record needs beside its value.
+	recordOverhead = 4096
+)
+
+// Where a task in hand stands.
+type stand uint8
+
+const (
+	asking stand = iota // its fetch is under way, or has not begun
+	mapped              // its fetch ended before: reading is what it becomes
+	stored              // its fetch ended now: the task with the answer is written
+	waits               // its time has not come
+	unread              // no task at all
+)
+
+// entry is one record in hand.
+type entry struct {
+	in      normalize.RawRecord
+	headers []schemas.Header
+	task    *kycv1.HydrateTask
+	stand   stand
+	why     string // it waits
+	flight  *flight
+	read    *normalize.Reading
+	question
+	vendor *providers.Provider // nil: unknown
+}
+
+// open reads a record. What has its answer is mapped; the rest asks.
+func (s *source) open(in normalize.Input, r *kgo.Record) *entry {
+	e := &entry{in: normalize.RecordOf(r, in.Slot.TopicID), task: &kycv1.HydrateTask{}}
+	for _, h := range r.Headers {
+		e.headers = append(e.headers, schemas.Header{Key: h.Key, Value: h.Value})
+	}
+	if schemas.Unmarshal(r.Value, e.task) != nil || s.o.Stage.Validator.Validate(e.task) != nil {
+		s.metrics.unread.Inc()
+		s.log.Error("a record of the task topic is no task and is passed over", "partition", r.Partition, "offset", r.Offset)
+		e.stand = unread
+		return e
+	}
+	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
+	s.asker.notice(e.task.GetRaw().GetPartition(), e.task.GetRaw().GetOffset())
+	if e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
+		return e
+	}
+	e.stand, e.read = mapped, s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task)
+	if e.mayLag() && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
+		e.read.Again = e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter)
+	}
+	return e
+}
+
+// mayLag says whether the answer may be older than the webhook, and nobody has asked twice yet.
+func (e *entry) mayLag() bool {
+	return e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.AskAgain && !e.task.GetAskedAgain()
+}
+
+// again is the task that asks once more, a while after the answer.
+func (e *entry) again(answered time.Time, after time.Duration) *kycv1.HydrateTask {
+	t := proto.CloneOf(e.task)
+	t.FetchResult, t.FetchedKind, t.Fetched = kycv1.FetchResult_FETCH_RESULT_PENDING, "", nil
+	t.AskedAgain, t.FetchedAt = true, timestamppb.New(answered)
+	t.NotBefore = timestamppb.New(answered.Add(after))
+	return t
+}
+
+// advance goes on with a task that asks. It says whether there is something to write for it.
+func (s *source) advance(e *entry, now time.Time) bool {
+	for e.stand == asking {
+		if e.flight == nil && !s.ask(e, now) {
+			break
+		}
+		if !e.flight.ended() {
+			return false
+		}
+		if f := e.flight; s.asker.take(f, e.question) && !s.outrun(e, f.answer) {
+			s.store(e, f.answer, now)
+		}
+		e.flight = nil // too early for this webhook, or too late beside others: ask anew
+	}
+	return e.stand != asking
+}
+
+// ask finds the fetch that answers a task; false where there is none now.
+func (s *source) ask(e *entry, now time.Time) bool {
+	ok := s.question(e)
+	q := e.question
+	account := s.asker.accounts[q.endpoint]
+	due := e.task.GetEnvelope().GetReceivedAt().AsTime().Add(s.o.GiveUpAfter)
+	tired := !now.Before(due)
+	switch required := e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.Required; {
+	case !ok, account == nil && !required, tired && (e.task.GetAttempt() > 0 || account == nil || account.open(now)):
+		s.finish(e, answer{result: kycv1.FetchResult_FETCH_RESULT_GAVE_UP, at: now})
+		return false
+	case account == nil:
+		s.log.Error("an endpoint has tasks, and its deliveries say nothing without the vendor's API: configure its api", "endpoint", q.endpoint)
+		s.postpone(e, earlier(now.Add(time.Minute), due), waitNoAPI)
+		return false
+	case e.task.GetNotBefore() != nil && now.Before(e.task.GetNotBefore().AsTime()):
+		s.postpone(e, e.task.GetNotBefore().AsTime(), waitRetry)
+		return false
+	}
+	f, back, why := s.asker.ask(q, &s.bell, now)
+	if f == nil {
+		if !tired {
+			back = earlier(back, later(due, now.Add(time.Second)))
+		}
+		s.postpone(e, back, why)
+		return false
+	}
+	e.flight = f
+	return true
+}
+
+// question says what a task asks for; false where its webhook asks for nothing (any more).
+func (s *source) question(e *entry) (ok bool) {
+	if e.question.endpoint != "" {
+		return true
+	}
+	raw := e.task.GetRaw()
+	q := question{offset: raw.GetOffset(), object: object{endpoint: e.task.GetEnvelope().GetEndpoint(), partition: raw.GetPartition()}}
+	if e.task.GetAskedAgain() {
+		q.after = e.task.GetFetchedAt().AsTime().Add(s.o.AskAgainAfter)
+	}
+	if q.target, ok = s.reads.Target(e.task); ok {
+		e.question = q
+	}
+	return ok
+}
+
+// outrun says whether a later answer about the same subject is written already: events come in the
+// order of their fetches.
+func (s *source) outrun(e *entry, a answer) bool {
+	return a.failed == nil && a.at.Before(s.latest[string(e.in.Key)])
+}
+
+// store turns an answer into what is written for the task: the task with its answer, or a later try.
+func (s *source) store(e *entry, a answer, now time.Time) {
+	if a.failed == nil && a.result == kycv1.FetchResult_FETCH_RESULT_FETCHED && s.o.Stage.MaxRecordBytes > 0 &&
+		proto.Size(e.task)+len(a.body)+len(e.in.Key)+recordOverhead > s.o.Stage.MaxRecordBytes {
+		a = answer{failed: &failure{label: labelTooLarge}}
+	}
+	switch {
+	case a.failed != nil:
+		s.retry(e, a.failed, now)
+	case a.result == kycv1.FetchResult_FETCH_RESULT_NOT_FOUND && e.mayLag():
+		attempt := e.task.GetAttempt() + 1
+		e.task = e.again(a.at, s.o.AskAgainAfter)
+		e.task.Attempt = attempt
+		e.stand, e.why = waits, waitAgain
+		s.metrics.waits.WithLabelValues(e.vendor.Name, waitAgain).Inc()
+	default:
+		e.task = proto.CloneOf(e.task)
+		e.task.Attempt++
+		s.finish(e, a)
+	}
+}
+
+// finish writes the answer into the task.
+func (s *source) finish(e *entry, a answer) {
+	e.task = proto.CloneOf(e.task)
+	e.task.FetchResult, e.task.FetchedKind, e.task.Fetched = a.result, a.kind, a.body
+	e.task.FetchedAt, e.task.NotBefore = timestamppb.New(a.at), nil
+	if a.result == kycv1.FetchResult_FETCH_RESULT_GAVE_UP {
+		e.task.FetchedAt = nil
+	}
+	e.stand = stored
+}
+
+// retry comes back later and later, and no later than when patience ends.
+func (s *source) retry(e *entry, f *failure, now time.Time) {
+	due := e.task.GetEnvelope().GetReceivedAt().AsTime().Add(s.o.GiveUpAfter)
+	pause := retryLast
+	if n := e.task.GetAttempt(); n < 10 {
+		pause = min(s.o.RetryFirst<<n, retryLast)
+	}
+	back := now.Add(max(pause/2+jitter(pause/2)+1, f.after))
+	if !now.Before(due) {
+		back = now
+	}
+	attempt := e.task.GetAttempt() + 1
+	s.postpone(e, earlier(back, later(due, now)), waitRetry)
+	e.task.Attempt = attempt
+}
+
+// postpone sends a task to the wait topic.
+func (s *source) postpone(e *entry, until time.Time, why string) {
+	e.task = proto.CloneOf(e.task)
+	e.task.NotBefore = timestamppb.New(until)
+	e.stand, e.why = waits, why
+	s.metrics.waits.WithLabelValues(e.vendorName(), why).Inc()
+}
+
+func (e *entry) vendorName() string {
+	if e.vendor == nil {
+		return ""
+	}
+	return e.vendor.Name
+}
+
+// reading is what becomes of an entry now.
+func (s *source) reading(e *entry) *normalize.Reading {
+	switch e.stand {
+	case mapped:
+		return e.read
+	case stored:
+		return pass("stored", schemas.Hydrate, e)
+	case waits:
+		return pass("waiting", schemas.HydrateWait, e)
+	case unread:
+		return &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: "unreadable"}}
+	}
+	if e.flight != nil && time.Since(e.flight.began) > goesRound {
+		s.postpone(e, time.Now().Add(slowBack), waitSlow)
+		return pass("waiting", schemas.HydrateWait, e)
+	}
+	return pass("round", schemas.Hydrate, e)
+}
+
+// outcome names how a fetch ended, for a metric.
+func (a answer) outcome() string {
+	switch {
+	case a.failed != nil:
+		return a.failed.label
+	case a.result == kycv1.FetchResult_FETCH_RESULT_NOT_FOUND:
+		return "not_found"
+	case a.result == kycv1.FetchResult_FETCH_RESULT_GONE:
+		return "gone"
+	}
+	return "fetched"
+}

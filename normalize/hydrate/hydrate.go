@@ -1,0 +1,158 @@
+// Package hydrate asks vendors' APIs for what their webhooks do not say. It reads tasks that the
+// normaliser wrote, fetches the objects outside of any transaction, stores every answer as a record of
+// its own, and then maps, claims and publishes as the normaliser does, with the normaliser's worker.
+//
+// A task goes round in Kafka until its fetch has ended, so that offsets always advance and a slow vendor
+// holds up nobody: one whose time has not come goes to the wait topic, from where another worker of this
+// package puts it back. Nothing is held in memory but the answers on their way.
+//
+// It judges no sender, knows no vendor (package providers does), and asks for nothing that no task names.
+package hydrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// DefaultGroup is the consumer group of the stage, for both of its topics.
+const DefaultGroup = "kycbridge-hydrate"
+
+// waitSuffix goes into the transactional ids of the workers that read the wait topic.
+const waitSuffix = "-wait"
+
+// Endpoint is one endpoint whose vendor's API may be asked.
+type Endpoint struct {
+	Name              string
+	Provider          providers.Provider // with Hydration
+	Environment       kycv1.Environment
+	BaseURL, TokenURL string // "": the vendor's
+	Internal          bool   // private addresses are allowed
+	Credentials       Credentials
+}
+
+// Credentials are what an API wants to see, as far as the scheme needs them. They print as a mark.
+type Credentials struct {
+	Scheme                 providers.APIScheme
+	Key                    string
+	User, Password         string
+	ClientID, ClientSecret string
+}
+
+// Format serves every verb of fmt and shows nothing.
+func (Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
+
+// MarshalText serves encoders and slog.
+func (Credentials) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
+// Options configures a Hydrator. Zero values take the defaults.
+type Options struct {
+	// Stage is what the workers need as any stage does; its Open opens a gathering session over the
+	// task topic. Group, ID, Stage, Source and Metrics are set here.
+	Stage normalize.Options
+	// OpenWait opens a session over the wait topic.
+	OpenWait func(ctx context.Context, transactionalID string, w normalize.Watch) (normalize.Slot, error)
+
+	Endpoints   []Endpoint
+	Concurrency int           // requests under way at once to one endpoint's API; 4
+	Rate        float64       // requests a second to one endpoint's API; 10
+	Timeout     time.Duration // of one request; 10 s
+	GiveUpAfter time.Duration // age of a delivery from which it goes without its object; 6 h
+	MaxResponse int64         // bytes of one answer; 1 MiB
+
+	RetryFirst    time.Duration // pause after the first failure, doubled with each further one; 1 s
+	AskAgainAfter time.Duration // what an API is given that may lag behind its own webhook; 5 s
+	Reappend      time.Duration // how often a waiting task is written anew; 10 s
+
+	Resolver *net.Resolver // nil: the system's
+}
+
+func (o Options) withDefaults() Options {
+	o.Concurrency = positive(o.Concurrency, 4)
+	o.Rate = positive(o.Rate, 10)
+	o.Timeout = positive(o.Timeout, 10*time.Second)
+	o.GiveUpAfter = positive(o.GiveUpAfter, 6*time.Hour)
+	o.MaxResponse = positive(o.MaxResponse, 1<<20)
+	o.RetryFirst = positive(o.RetryFirst, time.Second)
+	o.AskAgainAfter = positive(o.AskAgainAfter, 5*time.Second)
+	o.Reappend = positive(o.Reappend, 10*time.Second)
+	o.Stage.Batch = positive(o.Stage.Batch, defaultBatch)
+	if o.Stage.Logger == nil {
+		o.Stage.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Stage.Registerer == nil {
+		o.Stage.Registerer = prometheus.NewRegistry()
+	}
+	return o
+}
+
+func positive[N int | int64 | float64 | time.Duration](n, otherwise N) N {
+	if n > 0 {
+		return n
+	}
+	return otherwise
+}
+
+// Hydrator is the workers of one process.
+type Hydrator struct {
+	tasks, waits *normalize.Normalizer
+	asker        *asker
+}
+
+// New makes a Hydrator without touching the network.
+func New(o Options) (*Hydrator, error) {
+	o = o.withDefaults()
+	if o.OpenWait == nil {
+		return nil, errors.New("hydrate: OpenWait is required")
+	}
+	if o.Stage.Validator == nil || o.Stage.Claims == nil {
+		return nil, errors.New("hydrate: Claims and Validator are required")
+	}
+	metrics, err := newMetrics(o.Stage.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("hydrate: metrics: %w", err)
+	}
+	a, err := newAsker(o, metrics)
+	if err != nil {
+		return nil, err
+	}
+	h := &Hydrator{asker: a}
+	stage := o.Stage
+	stage.Group, stage.ID, stage.Metrics = DefaultGroup, DefaultGroup, namespace
+	stage.Stage = kycv1.Stage_STAGE_HYDRATE
+	stage.Source = func(int) normalize.Source { return newSource(o, a, metrics) }
+	if h.tasks, err = normalize.New(stage); err != nil {
+		return nil, err
+	}
+	stage.ID, stage.Metrics, stage.Slots = DefaultGroup+waitSuffix, namespace+"_wait", 1
+	stage.Open, stage.Ends = o.OpenWait, nil
+	stage.Claims, stage.History, stage.CheckStore = nil, nil, nil
+	stage.Source = func(int) normalize.Source { return &waiting{batch: waitBatch, reappend: o.Reappend} }
+	if h.waits, err = normalize.New(stage); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// Run works until ctx ends. It returns an error only for what waiting cannot cure.
+func (h *Hydrator) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	defer h.asker.close()
+	group.Go(func() error { return h.tasks.Run(ctx) })
+	group.Go(func() error { return h.waits.Run(ctx) })
+	return group.Wait()
+}
+
+// Ready says what is away; nil when every worker can work. A vendor's API that is away is no reason to
+// be unready: its tasks wait.
+func (h *Hydrator) Ready() error { return errors.Join(h.tasks.Ready(), h.waits.Ready()) }

@@ -1,0 +1,66 @@
+package hydrate
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+const waitBatch = 200
+
+// waiting is the wait topic. It holds one batch until each of its tasks is due or has lain long enough,
+// puts the due ones back and writes the others again.
+type waiting struct {
+	batch int
+	// reappend is how long a task that is not due lies in the topic before it is written there again:
+	// often enough that offsets advance, seldom enough that it costs little.
+	reappend time.Duration
+}
+
+// Next holds and sorts a batch; see normalize.Source.
+func (w *waiting) Next(ctx context.Context, in normalize.Input) ([]*normalize.Reading, error) {
+	records, err := in.Poll(ctx, in.Limit, w.batch)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	entries := make([]*entry, len(records))
+	until := time.Time{}
+	for i, r := range records {
+		e := waitEntry(in, r)
+		entries[i] = e
+		until = later(until, earlier(e.task.GetNotBefore().AsTime(), r.Timestamp.Add(w.reappend)))
+	}
+	wait(ctx, min(time.Until(until), w.reappend)) // clocks of writers may be ahead
+	if ctx.Err() != nil {
+		return nil, nil // the batch was not committed: whoever comes next reads it again
+	}
+	now := time.Now()
+	readings := make([]*normalize.Reading, len(entries))
+	for i, e := range entries {
+		switch {
+		case e.stand == unread:
+			readings[i] = &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: "unreadable"}}
+		case now.Before(e.task.GetNotBefore().AsTime()):
+			readings[i] = pass("waiting", schemas.HydrateWait, e)
+		default:
+			readings[i] = pass("due", schemas.Hydrate, e)
+		}
+	}
+	return readings, nil
+}
+
+func waitEntry(in normalize.Input, r *kgo.Record) *entry {
+	e := &entry{in: normalize.RecordOf(r, in.Slot.TopicID), task: &kycv1.HydrateTask{}}
+	for _, h := range r.Headers {
+		e.headers = append(e.headers, schemas.Header{Key: h.Key, Value: h.Value})
+	}
+	if schemas.Unmarshal(r.Value, e.task) != nil {
+		e.stand = unread
+	}
+	return e
+}
