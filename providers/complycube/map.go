@@ -20,7 +20,7 @@ var envelopeFields = providers.Fields{"id": true, "type": true, "resourceType": 
 
 // mapper checks what every event needs, then lets f add the events.
 func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc {
-	return func(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
+	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 		r := &reading{Notice: n, payload: n.Doc.At("payload")}
 		if n.ID == "" {
 			return r.Mapping, lacks("id")
@@ -31,6 +31,7 @@ func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc 
 		r.at = r.Time("created_at", n.Doc.At("createdAt"))
 		r.Unknown("", n.Doc, envelopeFields)
 		r.Unknown("payload.", r.payload, common, known)
+		r.complete(d.Fetched)
 		if err := f(r); err != nil {
 			return providers.Mapping{}, err
 		}

@@ -1,7 +1,8 @@
 // Package complycube maps the webhooks of ComplyCube. README.md has the facts,
 // their sources and what is uncertain; testdata shows every case.
 //
-// It asks no API: what a webhook does not say stays unsaid.
+// It asks no API itself: hydrate.go says which object a delivery lacks, and what
+// of a fetched one is used.
 package complycube
 
 import (
@@ -27,7 +28,8 @@ var Provider = providers.Provider{
 	KeepHeaders:   []string{"User-Agent"},
 	Key:           func(d *providers.Delivery) string { return providers.ScanID(d.Body, "payload", "id") },
 	Parse:         parse,
-	Verdicts:      []string{"payload.status", "payload.outcome", "payload.result.outcome"},
+	Hydration:     hydration(),
+	Verdicts:      []string{"payload.status", "payload.outcome", "payload.result.outcome", "fetched:outcome", "fetched:result.outcome"},
 	Vary:          vary,
 	Testdata:      testdata,
 	Maps: map[string]providers.MapFunc{

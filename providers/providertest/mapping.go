@@ -114,17 +114,17 @@ const unknownWord = "zzz_unknown"
 func (s *suite) checkUnknownWords(t testing.TB) {
 	tried := 0
 	for _, f := range s.fixtures {
-		body, changed := replaceWords(f.Body, s.Verdicts)
+		other, changed := unknownWords(f, s.Verdicts)
 		if changed > 0 && !f.Bad() {
 			tried++
-			r := s.read(s.delivery(t, f, body))
+			r := s.read(s.delivery(t, other, other.Body))
 			for _, good := range goodNews(r) {
 				t.Errorf("%s: with the words of %v unknown, the mapping still says %s", f.Name, s.Verdicts, good)
 			}
 		}
 		for _, path := range s.Verdicts {
-			if body, changed := replaceWords(f.Body, []string{path}); changed > 0 {
-				s.checkOneUnknown(t, f, path, body)
+			if other, changed := unknownWords(f, []string{path}); changed > 0 {
+				s.checkOneUnknown(t, other, path)
 			}
 		}
 	}
@@ -134,9 +134,9 @@ func (s *suite) checkUnknownWords(t testing.TB) {
 }
 
 // checkOneUnknown: an event that shows the unknown word says nothing good.
-func (s *suite) checkOneUnknown(t testing.TB, f providers.Fixture, path string, body []byte) {
+func (s *suite) checkOneUnknown(t testing.TB, f providers.Fixture, path string) {
 	t.Helper()
-	r := s.read(s.delivery(t, f, body))
+	r := s.read(s.delivery(t, f, f.Body))
 	if r.err != nil {
 		return
 	}
@@ -174,6 +174,30 @@ func whenGood(good bool, name string) []string {
 		return []string{name}
 	}
 	return nil
+}
+
+// fetchedPrefix begins a path of Verdicts that leads into the vendor's object.
+const fetchedPrefix = "fetched:"
+
+// unknownWords is a fixture with the unknown word at the paths, in its body and in
+// what was fetched.
+func unknownWords(f providers.Fixture, paths []string) (providers.Fixture, int) {
+	var own, fetched []string
+	for _, path := range paths {
+		if inside, ok := strings.CutPrefix(path, fetchedPrefix); ok {
+			fetched = append(fetched, inside)
+		} else {
+			own = append(own, path)
+		}
+	}
+	var changed, more int
+	f.Body, changed = replaceWords(f.Body, own)
+	if f.Fetched != nil && len(fetched) > 0 {
+		other := *f.Fetched
+		other.Body, more = replaceWords(other.Body, fetched)
+		f.Fetched = &other
+	}
+	return f, changed + more
 }
 
 // replaceWords puts the unknown word at dotted paths that hold a string, passing
