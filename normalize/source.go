@@ -34,6 +34,9 @@ type raw struct {
 
 func (s raw) Next(ctx context.Context, in Input) ([]*Reading, error) {
 	records, err := in.Poll(ctx, in.Limit, s.batch)
+	if err != nil {
+		return nil, err // before a record is looked at: it may be one that kills
+	}
 	readings := make([]*Reading, len(records))
 	for i, r := range records {
 		read := s.reads.Interpret
@@ -42,7 +45,7 @@ func (s raw) Next(ctx context.Context, in Input) ([]*Reading, error) {
 		}
 		readings[i] = read(RecordOf(r, in.Slot.RawTopicID))
 	}
-	return readings, err
+	return readings, nil
 }
 
 // RecordOf is a polled record of a topic as interpreters take it.

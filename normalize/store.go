@@ -29,6 +29,9 @@ func (w *worker) repair(ctx context.Context) error {
 			w.progress.begin(p)
 		}
 	}
+	if w.o.Claims == nil && joined {
+		w.state.end(errJoining)
+	}
 	if w.o.Claims == nil || w.bypassed() {
 		return nil
 	}

@@ -61,7 +61,7 @@ func newBench(t *testing.T) *bench {
 // another is the ledger of another process.
 func (b *bench) another(store backend) *Ledger {
 	return NewLedger(store, LedgerOptions{
-		Group: "g", RawTopicID: rawTopic, DispositionID: dispTopic, TTL: time.Hour, Wait: time.Millisecond, History: b.journal.read,
+		Group: "g", TopicID: rawTopic, DispositionID: dispTopic, TTL: time.Hour, Wait: time.Millisecond, History: b.journal.read,
 	})
 }
 

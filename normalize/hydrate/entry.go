@@ -61,6 +61,10 @@ func (s *source) open(in normalize.Input, r *kgo.Record) *entry {
 		return e
 	}
 	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
+	if in.Bury(r) {
+		e.stand, e.read = mapped, s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task)
+		return e
+	}
 	s.asker.notice(e.task.GetRaw().GetPartition(), e.task.GetRaw().GetOffset())
 	if e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
 		return e

@@ -136,7 +136,7 @@ func New(o Options) (*Hydrator, error) {
 	}
 	stage.ID, stage.Metrics, stage.Slots = DefaultGroup+waitSuffix, namespace+"_wait", 1
 	stage.Open, stage.Ends = o.OpenWait, nil
-	stage.Claims, stage.History, stage.CheckStore = nil, nil, nil
+	stage.Claims, stage.Attempts, stage.History, stage.CheckStore = nil, nil, nil, nil
 	stage.Source = func(int) normalize.Source { return &waiting{batch: waitBatch, reappend: o.Reappend} }
 	if h.waits, err = normalize.New(stage); err != nil {
 		return nil, err
