@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
+	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
@@ -57,7 +58,7 @@ field. Nothing is connected to.`,
 }
 
 func checkConfig(w *world, file string) error {
-	c, err := loadConfig(w, file, config.Needs{Ingest: true, Normalize: true})
+	c, err := loadConfig(w, file, config.Needs{Ingest: true, Normalize: true, Hydrate: true})
 	var faults *config.Error
 	if errors.As(err, &faults) {
 		lines := faults.Lines()
@@ -68,6 +69,9 @@ func checkConfig(w *world, file string) error {
 	}
 	if err != nil {
 		return err
+	}
+	if err := hydrate.CheckEndpoints(apis(c)); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
 	}
 	for _, text := range c.Warnings {
 		fmt.Fprintln(w.stdout, "warning:", text)

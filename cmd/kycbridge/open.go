@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	"github.com/kycbridge/kycbridge/providers/catalog"
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -36,6 +33,11 @@ func (s *service) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if s.role.hydrate {
+		if err := hydrate.CheckEndpoints(apis(s.config)); err != nil {
+			return err
+		}
+	}
 	if !s.embedded { // the embedded broker made its topics itself
 		if err := s.openTopics(ctx); err != nil {
 			return err
@@ -43,8 +45,8 @@ func (s *service) open(ctx context.Context) error {
 	}
 	topics.set(nil)
 	kafka.set(nil)
-	if s.role.normalize {
-		if err := s.openNormalizer(ctx); err != nil {
+	if s.role.works() {
+		if err := s.openWorkers(ctx); err != nil {
 			return err
 		}
 	}
@@ -135,49 +137,6 @@ func (s *service) openIngest(ctx context.Context) error {
 	return nil
 }
 
-func (s *service) openNormalizer(ctx context.Context) error {
-	redis := s.health.pend("redis", errNotYet)
-	repair := s.health.pend("repair", errNotYet)
-	store, err := s.openStore(ctx)
-	if err != nil {
-		return err
-	}
-	redis.set(nil)
-	reader, err := sink.OpenReader(ctx, s.kafka)
-	if err != nil {
-		return err
-	}
-	s.later(func() error { reader.Close(); return nil })
-	validator, err := schemas.NewValidator()
-	if err != nil {
-		return fmt.Errorf("the rules of the contract do not compile: %w", err)
-	}
-	o := normalizeOptions(s.config)
-	o.Instance = s.instance
-	o.Open = s.openSlot(reader)
-	o.Judge = judgeSession
-	o.History = func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
-		return reader.Scan(ctx, schemas.DispositionTopic, partition, sink.Start{Offset: offset, Time: since}, fn)
-	}
-	o.Ends = func(ctx context.Context) (map[int32]int64, error) { return reader.Ends(ctx, schemas.Raw) }
-	o.Committed = func(ctx context.Context) (map[int32]int64, error) {
-		return reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
-	}
-	o.Claims, o.Attempts, o.CheckStore = store, store, store.Check
-	o.Providers, o.Validator = catalog.All(), validator
-	o.Logger, o.Registerer = s.log, s.registry
-	if s.normalizer, err = normalize.New(o); err != nil {
-		return err
-	}
-	repair.set(nil)
-	if s.role.ingest {
-		s.health.watchOnce("normalize", s.normalizer.Ready)
-	} else {
-		s.health.watch("normalize", s.normalizer.Ready)
-	}
-	return nil
-}
-
 // openStore connects to Redis and refuses one that is not fit. One that is
 // away at start is an error after a while; later outages are waited out.
 func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
@@ -203,34 +162,6 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 		if !pause(ctx, time.Second) {
 			return nil, fmt.Errorf("redis does not answer at %s (%w): start it (make services) or correct redis.address", s.config.File.Redis.Address, why)
 		}
-	}
-}
-
-// openSlot opens the session of one worker slot.
-func (s *service) openSlot(reader *sink.Reader) func(context.Context, string, normalize.Watch) (normalize.Slot, error) {
-	n := s.config.File.Normalize
-	return func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-		if s.life != "" {
-			id += "-" + s.life
-		}
-		_, disposition, err := reader.Partitions(ctx, schemas.DispositionTopic)
-		if err != nil {
-			return normalize.Slot{}, err
-		}
-		session, err := sink.OpenSession(ctx, s.kafka, sink.SessionOptions{
-			Group:              normalize.DefaultGroup,
-			TransactionalID:    id,
-			Input:              schemas.Raw,
-			SessionTimeout:     n.SessionTimeout.AsDuration(),
-			Heartbeat:          n.HeartbeatInterval.AsDuration(),
-			TransactionTimeout: n.TransactionTimeout.AsDuration(),
-			OnAssigned:         watch.Assigned,
-			OnRevoked:          watch.Revoked,
-		})
-		if err != nil {
-			return normalize.Slot{}, err
-		}
-		return normalize.Slot{Session: session, RawTopicID: session.TopicID(), DispositionID: disposition, Close: session.Close, Refused: session.Refused}, nil
 	}
 }
 

@@ -5,10 +5,16 @@ type role struct {
 	name      string
 	ingest    bool
 	normalize bool
+	hydrate   bool
 }
 
+// works says whether the role has workers that share their transactional ids'
+// numbering.
+func (r role) works() bool { return r.normalize || r.hydrate }
+
 var (
-	roleAll       = role{"all", true, true}
-	roleIngest    = role{"ingest", true, false}
-	roleNormalize = role{"normalize", false, true}
+	roleAll       = role{"all", true, true, true}
+	roleIngest    = role{"ingest", true, false, false}
+	roleNormalize = role{"normalize", false, true, false}
+	roleHydrate   = role{"hydrate", false, false, true}
 )

@@ -51,7 +51,7 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 	})
 	root.AddCommand(
 		newDev(w),
-		newServer(w, roleAll), newServer(w, roleIngest), newServer(w, roleNormalize),
+		newServer(w, roleAll), newServer(w, roleIngest), newServer(w, roleNormalize), newServer(w, roleHydrate),
 		newTail(w), newDrift(w), newSend(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
 	)
 	return root

@@ -10,7 +10,7 @@ import (
 	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 )
 
-// serverFlags are the flags of ingest, normalize and all.
+// serverFlags are the flags of the serving commands.
 type serverFlags struct {
 	log      logFlags
 	config   string
@@ -20,6 +20,7 @@ type serverFlags struct {
 var serverHelp = map[string]string{
 	"all":       "Take webhooks in and turn them into events, in one process",
 	"ingest":    "Take webhooks in and put them into the raw topic",
+	"hydrate":   "Ask vendors' APIs for what their webhooks do not say",
 	"normalize": "Turn raw deliveries into events, each exactly once",
 }
 
@@ -35,8 +36,8 @@ func newServer(w *world, r role) *cobra.Command {
 	}
 	bindConfig(c, &f.config)
 	f.log.bind(c.Flags())
-	if r.normalize {
-		c.Flags().IntVar(&f.instance, "instance", instanceUnset, "number of this process among those that normalize, the same at every start\n(default: the digits after the last - of the host name)")
+	if r.works() {
+		c.Flags().IntVar(&f.instance, "instance", instanceUnset, "number of this process among those of its kind, the same at every start\n(default: the digits after the last - of the host name)")
 		c.Flags().Lookup("instance").DefValue = "0" // a zero is not printed, and -1 would be misleading
 	}
 	return c
@@ -47,7 +48,7 @@ func runServer(ctx context.Context, w *world, r role, f serverFlags) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(w, f.config, config.Needs{Ingest: r.ingest, Normalize: r.normalize})
+	cfg, err := loadConfig(w, f.config, config.Needs{Ingest: r.ingest, Normalize: r.normalize, Hydrate: r.hydrate})
 	if err != nil {
 		return err
 	}
@@ -55,7 +56,7 @@ func runServer(ctx context.Context, w *world, r role, f serverFlags) error {
 		log.Warn(text)
 	}
 	s := &service{world: w, role: r, config: cfg, log: log, health: &health{}, registry: newRegistry()}
-	if r.normalize {
+	if r.works() {
 		i, err := resolveInstance(f.instance, r, w.hostname)
 		if err != nil {
 			return err

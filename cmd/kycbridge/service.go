@@ -12,6 +12,7 @@ import (
 	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -32,6 +33,7 @@ type service struct {
 	kafka        sink.Options
 	ingest       *ingest.Server
 	normalizer   *normalize.Normalizer
+	hydrator     *hydrate.Hydrator
 	closers      []func() error // run last to first
 }
 
@@ -75,9 +77,9 @@ func (s *service) run(ctx context.Context) error {
 	return errors.Join(err, admin.Wait())
 }
 
-// serve runs both halves. The first signal, or the first failure, stops
-// ingest: unready, listener, requests, flush. The normalizer goes on through
-// that, and stops once ingest has, so that what was accepted last is on its way.
+// serve runs all parts. The first signal, or the first failure, stops
+// ingest: unready, listener, requests, flush. The workers go on through that,
+// and stop once ingest has, so that what was accepted last is on its way.
 func (s *service) serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, s.health.drain)
@@ -98,6 +100,9 @@ func (s *service) serve(ctx context.Context) error {
 	}
 	if s.normalizer != nil {
 		group.Go(func() error { return s.normalizer.Run(work) })
+	}
+	if s.hydrator != nil {
+		group.Go(func() error { return s.hydrator.Run(work) })
 	}
 	s.announce()
 	return group.Wait()

@@ -12,6 +12,8 @@ import (
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/providers"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -104,6 +106,7 @@ const recordFraming = 16 << 10
 func normalizeOptions(c *config.Config) normalize.Options {
 	n, d := c.File.Normalize, c.File.Dedupe
 	return normalize.Options{
+		Hydrates:           hydrates(c),
 		Slots:              int(n.Slots),
 		Batch:              int(n.BatchRecords),
 		TTL:                d.Ttl.AsDuration(),
@@ -114,6 +117,65 @@ func normalizeOptions(c *config.Config) normalize.Options {
 		TransactionTimeout: n.TransactionTimeout.AsDuration(),
 		Grace:              max(n.ShutdownGrace.AsDuration(), time.Nanosecond), // zero would mean the default
 	}
+}
+
+// hydrateOptions leaves the stage and the wait topic to the caller.
+func hydrateOptions(c *config.Config) hydrate.Options {
+	h := c.File.Hydrate
+	return hydrate.Options{
+		Endpoints:   apis(c),
+		Concurrency: int(h.Concurrency),
+		Rate:        h.Rate,
+		Timeout:     h.Timeout.AsDuration(),
+		GiveUpAfter: h.GiveUpAfter.AsDuration(),
+		MaxResponse: int64(h.MaxResponseBytes),
+	}
+}
+
+// apis are the endpoints whose vendor's API may be asked.
+func apis(c *config.Config) []hydrate.Endpoint {
+	var all []hydrate.Endpoint
+	for _, e := range c.Endpoints {
+		if e.Api == nil {
+			continue
+		}
+		out := hydrate.Endpoint{
+			Name: e.Name, Provider: e.Vendor, Environment: e.Environment,
+			BaseURL: e.Api.BaseUrl, TokenURL: e.Api.TokenUrl, Internal: e.Api.Internal,
+			Credentials: hydrate.Credentials{
+				Scheme: e.Vendor.Hydration.Auth.Scheme,
+				Key:    string(e.API.Key.Reveal()),
+				User:   e.Api.Username, Password: string(e.API.Password.Reveal()),
+				ClientID: e.Api.ClientId, ClientSecret: string(e.API.ClientSecret.Reveal()),
+			},
+		}
+		if s := e.Api.Scheme; s != configv1.ApiScheme_API_SCHEME_UNSPECIFIED {
+			out.Credentials.Scheme = apiScheme(s)
+		}
+		all = append(all, out)
+	}
+	return all
+}
+
+func apiScheme(s configv1.ApiScheme) providers.APIScheme {
+	switch s {
+	case configv1.ApiScheme_API_SCHEME_BEARER:
+		return providers.APIBearer
+	case configv1.ApiScheme_API_SCHEME_BASIC:
+		return providers.APIBasic
+	case configv1.ApiScheme_API_SCHEME_CLIENT_CREDENTIALS:
+		return providers.APIClientCredentials
+	}
+	return providers.APIKey
+}
+
+// hydrates says of which endpoints the vendor's API may be asked.
+func hydrates(c *config.Config) func(endpoint string) bool {
+	on := map[string]bool{}
+	for _, e := range c.Endpoints {
+		on[e.Name] = e.Api != nil
+	}
+	return func(endpoint string) bool { return on[endpoint] }
 }
 
 func storeOptions(c *config.Config) dedupe.StoreOptions {

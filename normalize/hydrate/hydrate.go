@@ -103,6 +103,16 @@ func positive[N int | int64 | float64 | time.Duration](n, otherwise N) N {
 	return otherwise
 }
 
+// CheckEndpoints finds what is wrong with addresses and credentials, without touching the network.
+func CheckEndpoints(all []Endpoint) error {
+	var errs []error
+	for _, e := range all {
+		_, err := newAccount(e, Options{}.withDefaults())
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
 // Hydrator is the workers of one process.
 type Hydrator struct {
 	tasks, waits *normalize.Normalizer

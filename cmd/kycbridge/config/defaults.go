@@ -37,6 +37,12 @@ const (
 	defaultTransactionTimeout = 15 * time.Second
 	defaultShutdownGrace      = 5 * time.Second
 
+	defaultConcurrency = 4
+	defaultRate        = 10.0
+	defaultAPITimeout  = 10 * time.Second
+	defaultGiveUpAfter = 6 * time.Hour
+	defaultMaxResponse = 1 << 20
+
 	// A mark outlives its raw record by this much.
 	dedupeMargin       = 2 * 24 * time.Hour
 	defaultConfirmWait = 2 * time.Second
@@ -52,6 +58,7 @@ func applyDefaults(m *configv1.Config) {
 	topicDefaults(orNew(&m.Topics))
 	ingestDefaults(orNew(&m.Ingest))
 	normalizeDefaults(orNew(&m.Normalize))
+	hydrateDefaults(orNew(&m.Hydrate))
 	orNew(&m.Redis)
 	orNew(&m.Admin)
 	d := orNew(&m.Dedupe)
@@ -104,6 +111,15 @@ func normalizeDefaults(n *configv1.Normalize) {
 	or(&n.HeartbeatInterval, defaultHeartbeat)
 	or(&n.TransactionTimeout, defaultTransactionTimeout)
 	or(&n.ShutdownGrace, defaultShutdownGrace)
+}
+
+func hydrateDefaults(h *configv1.Hydrate) {
+	orValue(&h.Slots, defaultSlots)
+	orValue(&h.Concurrency, defaultConcurrency)
+	orValue(&h.Rate, defaultRate)
+	or(&h.Timeout, defaultAPITimeout)
+	or(&h.GiveUpAfter, defaultGiveUpAfter)
+	orValue(&h.MaxResponseBytes, defaultMaxResponse)
 }
 
 // or sets a duration that the file does not have; "0s" is had.

@@ -35,6 +35,7 @@ const maxFile = 4 << 20
 type Needs struct {
 	Ingest    bool
 	Normalize bool
+	Hydrate   bool
 	Vendors   []providers.Provider // those an endpoint may name
 }
 
@@ -94,13 +95,24 @@ func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error
 // leaveOut removes what a process with these needs has no business with.
 func leaveOut(m *configv1.Config, needs Needs) {
 	if !needs.Ingest {
-		m.Ingest, m.Endpoints = nil, nil
+		m.Ingest = nil
+		for i, e := range m.Endpoints {
+			m.Endpoints[i] = &configv1.Endpoint{Name: e.Name, Provider: e.Provider, Environment: e.Environment, Api: e.Api}
+		}
 	}
-	if !needs.Normalize {
+	if !needs.Ingest && !needs.Normalize && !needs.Hydrate {
+		m.Endpoints, m.Admin = nil, nil
+	}
+	for _, e := range m.Endpoints {
+		if e.Api != nil && !needs.Hydrate {
+			e.Api = &configv1.Api{} // that there is one decides where a delivery goes
+		}
+	}
+	if !needs.Normalize && !needs.Hydrate {
 		m.Redis, m.Normalize, m.Dedupe = nil, nil, nil
 	}
-	if !needs.Ingest && !needs.Normalize {
-		m.Admin = nil
+	if !needs.Hydrate {
+		m.Hydrate = nil
 	}
 }
 

@@ -24,7 +24,7 @@ const secretValue = "hunter2hunter2hunter2"
 // everything is what `all` needs, with vendors to name that differ in what they
 // can be proved with.
 func everything() Needs {
-	return Needs{Ingest: true, Normalize: true, Vendors: []providers.Provider{
+	return Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: []providers.Provider{
 		{Name: "vendor", Title: "Vendor", Scheme: auth.HMAC{Header: "X-Signature", Hash: crypto.SHA256}},
 		{Name: "other", Title: "Other", Proofs: []auth.Scheme{
 			auth.Basic{}, auth.Bearer{}, auth.Header{}, auth.PathToken{}, auth.JWT{}, auth.JWT{Header: "X-Token"}}},
@@ -160,7 +160,7 @@ func TestLeastPrivilege(t *testing.T) {
 		}
 	}
 	vendors := everything().Vendors
-	if _, err := Load(path, only("REDIS_PASSWORD", "PEPPER"), Needs{Normalize: true}); err != nil {
+	if _, err := Load(path, only("REDIS_PASSWORD", "PEPPER"), Needs{Normalize: true, Vendors: vendors}); err != nil {
 		t.Errorf("normalize needs the endpoints' secrets: %v", err)
 	}
 	c, err := Load(path, none, Needs{})

@@ -34,6 +34,7 @@ type Config struct {
 type Endpoint struct {
 	*configv1.Endpoint
 	Vendor providers.Provider
+	API    Credentials // for Api, where that is set
 	Proofs auth.Proofs // every configured check; none only with allow_unauthenticated
 }
 
@@ -69,8 +70,8 @@ func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 
 // required checks what only some commands need.
 func (f *file) required(m *configv1.Config, needs Needs) {
-	if needs.Normalize && m.Redis.Address == "" {
-		f.add(fieldPath("redis", "address"), "is not set; `normalize` and `all` need a Redis, such as 127.0.0.1:6379")
+	if (needs.Normalize || needs.Hydrate) && m.Redis.Address == "" {
+		f.add(fieldPath("redis", "address"), "is not set; `normalize`, `hydrate` and `all` need a Redis, such as 127.0.0.1:6379")
 	}
 	if needs.Ingest && m.Ingest.Listen == "" {
 		f.add(fieldPath("ingest", "listen"), "is not set; `ingest` and `all` need an address to listen on, such as 127.0.0.1:8080")
@@ -91,6 +92,7 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, needs Needs, c *Config) End
 	if err := sink.CheckSizes(int64(e.MaxBodyBytes), c.File.Kafka.MaxMessageBytes); err != nil {
 		f.add(fieldPath("endpoints", i, "max_body_bytes"), err.Error())
 	}
+	f.api(i, e, &out, c)
 	if needs.Ingest { // nobody else judges senders
 		out.Proofs = f.proofs(i, e, out.Vendor, c)
 	}
