@@ -12,13 +12,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// adminHandler serves health and metrics. It has a listener of its own, since
+// adminHandler serves health and metrics, and in `dev` what the fake APIs are
+// told. It has a listener of its own, since
 // none of it belongs on the address the vendors can reach.
-func adminHandler(h *health, metrics prometheus.Gatherer) http.Handler {
+func adminHandler(h *health, metrics prometheus.Gatherer, fakes *fakeAPIs) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", serveLive)
 	mux.HandleFunc("GET /readyz", h.serveReady)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
+	if fakes != nil {
+		fakes.admin(mux)
+	}
 	return mux
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/embedded"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -38,15 +39,19 @@ func newDev(w *world) *cobra.Command {
 	var f devFlags
 	c := &cobra.Command{
 		Use:   "dev",
-		Short: "Everything in one process: Kafka, Redis, ingest, normalize",
+		Short: "Everything in one process: Kafka, Redis, ingest, normalize, hydrate",
 		Long: `Run the whole path in one process, for trying out and for tests: an embedded
-Kafka on a real port, which any Kafka client can read, an embedded Redis, ingest
-and normalize. What was accepted survives a restart and a kill -9. Not for
+Kafka on a real port, which any Kafka client can read, an embedded Redis, ingest,
+normalize and hydrate, with fake APIs of the vendors. What was accepted survives a restart and a kill -9. Not for
 production: there is one broker and no replication.
 
 There is one endpoint for each vendor, /hooks/<vendor>, with the secret
 dev-secret-<vendor>; KYCBRIDGE_SECRET_<VENDOR> replaces it, for those who point
-a vendor's sandbox at it.`,
+a vendor's sandbox at it.
+
+The fake APIs know the objects of the sample traffic. PUT /dev/vendors/<vendor>/<id>
+on the admin address, with the object as JSON, makes another one known (?status=410
+answers that instead, ?kind= names a kind).`,
 		Example: `  kycbridge dev --simulate          with sample traffic; events scroll by
   kycbridge dev --simulate=50       fifty deliveries a second
   kycbridge dev --data /tmp/kyc     keep the data elsewhere`,
@@ -89,15 +94,20 @@ func runDev(ctx context.Context, w *world, f devFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg, err := devConfig(w, f)
+	apis, err := listenFake(ctx)
 	if err != nil {
 		return err
 	}
-	s := &service{world: w, role: roleAll, config: cfg, log: log, embedded: true, health: &health{}, registry: newRegistry()}
+	cfg, err := devConfig(w, f, "http://"+apis.Addr().String())
+	if err != nil {
+		return errors.Join(err, apis.Close())
+	}
+	s := &service{world: w, role: roleAll, config: cfg, log: log, embedded: true, health: &health{}, registry: newRegistry(), fakes: newFakeAPIs(catalog.All())}
+	s.later(s.fakes.serve(apis, log))
+	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.listen("--listen", "--admin"); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
 	services, err := startEmbedded(ctx, f, cfg, log)
 	if err != nil {
 		return err
@@ -157,7 +167,7 @@ func runWithTraffic(ctx context.Context, s *service, f devFlags) error {
 
 // devConfig is the configuration of `dev`: one endpoint for each vendor. The
 // addresses of Kafka and Redis are replaced once the two have started.
-func devConfig(w *world, f devFlags) (*config.Config, error) {
+func devConfig(w *world, f devFlags, apis string) (*config.Config, error) {
 	for flag, addr := range map[string]string{"--listen": f.listen, "--kafka": f.kafka, "--admin": f.admin} {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
 			return nil, usagef("%s is %q; it is an address such as 127.0.0.1:8080", flag, addr)
@@ -169,9 +179,10 @@ func devConfig(w *world, f devFlags) (*config.Config, error) {
 		Topics:    &configv1.Topics{Partitions: devPartitions, Replication: 1},
 		Ingest:    &configv1.Ingest{Listen: f.listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
 		Normalize: &configv1.Normalize{Slots: 2},
+		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000}, // the APIs are in this process
 		Admin:     &configv1.Admin{Listen: f.admin},
 	}
-	needs := config.Needs{Ingest: true, Normalize: true, Vendors: catalog.All()}
+	needs := config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()}
 	for _, v := range needs.Vendors {
 		value, _, err := vendorSecret(w, v.Name)
 		if err != nil {
@@ -180,7 +191,20 @@ func devConfig(w *world, f devFlags) (*config.Config, error) {
 		m.Endpoints = append(m.Endpoints, &configv1.Endpoint{
 			Name: v.Name, Provider: v.Name, Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
 			Secrets: []*configv1.Secret{{Id: "dev", Value: value}},
+			Api:     devAPI(v, apis),
 		})
 	}
 	return config.Build("dev", m, needs)
+}
+
+// devAPI points an endpoint at the fake API of its vendor; nil where none is
+// asked.
+func devAPI(v providers.Provider, apis string) *configv1.Api {
+	if v.Hydration == nil {
+		return nil
+	}
+	return &configv1.Api{
+		BaseUrl: apis + "/" + v.Name, TokenUrl: apis + "/" + v.Name + fakeTokenPath, Internal: true,
+		Key: "dev-key", Username: "dev", Password: "dev-key", ClientId: "dev", ClientSecret: "dev-key",
+	}
 }

@@ -40,6 +40,7 @@ func (s *sender) close() { s.client.CloseIdleConnections() }
 
 // signed is a delivery ready to be posted, any number of times.
 type signed struct {
+	plain  []byte // before it was signed, where that changes it
 	body   []byte
 	header http.Header
 }
@@ -55,7 +56,7 @@ func (s *sender) sign(f providers.Fixture, n uint64) signed {
 }
 
 func (s *sender) seal(body []byte, headers http.Header) signed {
-	d := signed{header: headers.Clone()}
+	d := signed{plain: body, header: headers.Clone()}
 	if d.header == nil {
 		d.header = http.Header{}
 	}

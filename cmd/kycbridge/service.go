@@ -23,8 +23,9 @@ type service struct {
 	role     role
 	config   *config.Config
 	instance int
-	embedded bool   // Kafka and Redis are in this process
-	life     string // goes into transactional ids where each life needs fresh ones; "" elsewhere
+	fakes    *fakeAPIs // of `dev`; nil elsewhere
+	embedded bool      // Kafka and Redis are in this process
+	life     string    // goes into transactional ids where each life needs fresh ones; "" elsewhere
 	log      *slog.Logger
 	health   *health
 	registry *prometheus.Registry
@@ -64,7 +65,7 @@ func (s *service) run(ctx context.Context) error {
 	if s.admin != nil {
 		admin.Go(func() error {
 			defer cancel() // without health and metrics nobody would know how we are
-			return serveAdmin(adminCtx, s.admin, adminHandler(s.health, s.registry), s.log)
+			return serveAdmin(adminCtx, s.admin, adminHandler(s.health, s.registry, s.fakes), s.log)
 		})
 	}
 	err := s.open(ctx)

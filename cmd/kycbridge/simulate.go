@@ -74,7 +74,11 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 	seed := rand.Uint64()
 	rand.Shuffle(len(fixtures), func(i, j int) { fixtures[i], fixtures[j] = fixtures[j], fixtures[i] }) // by name, all of one kind would come first
 	for i := 0; tick.wait(ctx); i++ {
-		d := sender.sign(fixtures[i%len(fixtures)], seed+uint64(i/len(fixtures)))
+		f := fixtures[i%len(fixtures)]
+		d := sender.sign(f, seed+uint64(i/len(fixtures)))
+		if id, answer, ok := sampleAnswer(v, f, &d); ok {
+			s.fakes.set(v.Name, id, answer)
+		}
 		posts := 1
 		if i%repeatEvery == repeatEvery-1 {
 			posts = 2
