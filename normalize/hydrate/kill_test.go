@@ -1,0 +1,256 @@
+package hydrate_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// deadline is a session that dies before or after one of its commits.
+type dying struct {
+	*sink.Session
+	kill  func()
+	left  *atomic.Int32 // commits until it dies
+	after bool
+}
+
+func (d dying) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+	last := d.left.Add(-1) == 0
+	if last && !d.after {
+		d.kill()
+	}
+	ok, err := d.Session.Commit(ctx, out)
+	if last && d.after {
+		d.kill()
+		return false, errKilled
+	}
+	return ok, err
+}
+
+// A process that dies before or after any of its commits, of either topic, loses and doubles nothing.
+func TestKillAtEveryCommit(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n := int32(1); n <= 4; n++ {
+			t.Run(fmt.Sprintf("commit %d, after %v", n, after), func(t *testing.T) { killAt(t, n, after) })
+		}
+	}
+}
+
+func killAt(t *testing.T, n int32, after bool) {
+	w := newWorld(t, 1)
+	w.apis[thinName].set("/live/sessions/s", "s", "approved", 1)
+	failed := false
+	w.apis[shyName].answer("/first/o", func(rw http.ResponseWriter, _ *http.Request) {
+		if !failed { // through the wait topic once
+			failed = true
+			rw.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		_, _ = rw.Write([]byte(`{"id":"o","status":"done","version":1}`))
+	})
+	died := make(chan struct{})
+	left := &atomic.Int32{}
+	left.Store(n)
+	var p *process
+	ready := make(chan struct{})
+	kill := func() { <-ready; p.line.cut(); close(died) }
+	p = w.start(0, func(o *hydrate.Options) {
+		for _, open := range []*func(context.Context, string, normalize.Watch) (normalize.Slot, error){&o.Stage.Open, &o.OpenWait} {
+			inner := *open
+			*open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+				slot, err := inner(ctx, id, watch)
+				if err == nil {
+					slot.Session = dying{slot.Session.(*sink.Session), kill, left, after}
+				}
+				return slot, err
+			}
+		}
+	})
+	close(ready)
+	w.send(0, said{thinName, "s", "e"}, said{shyName, "o", ""}, said{thinName, "s", "e"})
+	select {
+	case <-died:
+		_ = p.stop()
+		w.start(0)
+	case <-w.ctx.Done():
+		t.Fatal("the process never came so far")
+	}
+	w.settle()
+	w.expect("s.e/approved/fetched", "o/done/fetched")
+	w.audit()
+}
+
+// Processes come and go at random while APIs fail at random.
+func TestKillsAtRandom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a while")
+	}
+	w := newWorld(t, 4)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 1))
+	var flaky atomic.Bool
+	flaky.Store(true)
+	var count atomic.Int64
+	for _, a := range w.apis {
+		a.always(func(rw http.ResponseWriter, r *http.Request) {
+			if n := count.Add(1); flaky.Load() && n%3 == 0 {
+				rw.WriteHeader(http.StatusBadGateway)
+				return
+			}
+			id := r.URL.Path[bytes.LastIndexByte([]byte(r.URL.Path), '/')+1:]
+			_, _ = fmt.Fprintf(rw, `{"id":%q,"status":"done","version":1}`, id)
+		})
+	}
+	slots := []*process{w.start(0), w.start(1)}
+	var want []string
+	for i := range 120 {
+		id := fmt.Sprintf("o%d", i)
+		one := said{shyName, id, ""}
+		if i%2 == 0 {
+			one = said{thinName, id, "e"}
+			want = append(want, id+".e/done/fetched")
+		} else {
+			want = append(want, id+"/done/fetched")
+		}
+		p := int32(i % 4)
+		w.send(p, one, one)
+		if i%30 == 15 {
+			n := rng.IntN(len(slots))
+			slots[n].kill()
+			slots[n] = w.start(n)
+		}
+	}
+	flaky.Store(false)
+	w.settle()
+	w.expect(want...)
+	w.audit()
+}
+
+// What a stored record means is read again without asking anybody, and is the same to the byte.
+func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
+	w := newWorld(t, 1)
+	w.apis[thinName].set("/live/sessions/s", "s", "approved", 1)
+	w.apis[shyName].set("/first/o", "o", "done", 1)
+	p := w.start(0)
+	w.send(0, said{thinName, "s", "e"}, said{shyName, "o", ""})
+	w.settle()
+	_ = p.stop()
+	for _, a := range w.apis {
+		a.always(func(http.ResponseWriter, *http.Request) { t.Error("the API was asked") })
+	}
+	o := w.stage(0, newLine(), hydrate.DefaultGroup, schemas.Hydrate)
+	reads := normalize.NewInterpreter(o.Providers, o.Validator, normalize.InterpreterOptions{StaleAfter: o.TTL})
+	written := map[string][]byte{}
+	for _, r := range w.read(schemas.Session) {
+		e := &kycv1.SessionEvent{}
+		if err := proto.Unmarshal(r.Value, e); err != nil {
+			t.Fatal(err)
+		}
+		written[e.GetMetadata().GetEventId()] = r.Value
+	}
+	again := 0
+	for _, r := range w.read(schemas.Hydrate) {
+		task := &kycv1.HydrateTask{}
+		if err := proto.Unmarshal(r.Value, task); err != nil {
+			t.Fatal(err)
+		}
+		if task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
+			continue
+		}
+		reading := reads.InterpretTask(normalize.RecordOf(r, w.topicID(schemas.Hydrate)), w.rawID, task)
+		for _, out := range reading.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, time.Now()) {
+			if e, ok := out.Message.(*kycv1.SessionEvent); ok {
+				value, err := schemas.Marshal(e)
+				if err != nil || !bytes.Equal(value, written[e.GetMetadata().GetEventId()]) {
+					t.Errorf("a second reading gives %v (%v)", e, err)
+				}
+				again++
+			}
+		}
+	}
+	if again != 2 || len(written) != 2 {
+		t.Errorf("%d events read again, %d written, expected 2", again, len(written))
+	}
+}
+
+// Waiting tasks: those that are due go back, the others are written again so that offsets advance, and
+// none of it waits for a task of long patience.
+func TestTheWaitTopicAdvances(t *testing.T) {
+	w := newWorld(t, 1)
+	w.apis[shyName].always(code(http.StatusUnauthorized)) // its breaker stays open for long
+	w.apis[thinName].answer("/live/sessions/s", func(rw http.ResponseWriter, _ *http.Request) {
+		w.apis[thinName].set("/live/sessions/s", "s", "approved", 1)
+		rw.WriteHeader(http.StatusInternalServerError)
+	})
+	w.start(0)
+	w.send(0, said{shyName, "a", ""}, said{shyName, "b", ""})
+	w.await("tasks wait", func() bool { return len(w.read(schemas.HydrateWait)) >= 2 })
+	w.send(0, said{thinName, "s", "e"})
+	w.await("the other vendor's task comes back", func() bool { return len(w.texts()) == 1 })
+	w.await("offsets advance", func() bool {
+		at, err := w.reader.Committed(w.ctx, hydrate.DefaultGroup, schemas.HydrateWait)
+		return err == nil && at[0] > 3 && len(w.read(schemas.HydrateWait)) > 5
+	})
+	if n := w.apis[shyName].times("/first/a") + w.apis[shyName].times("/first/b"); n > 3 {
+		t.Errorf("refused credentials were shown %d times", n)
+	}
+	var last []*kgo.Record = w.read(schemas.HydrateWait)
+	for _, r := range last {
+		task := &kycv1.HydrateTask{}
+		if err := proto.Unmarshal(r.Value, task); err != nil || task.GetNotBefore() == nil {
+			t.Errorf("a waiting record is %v (%v)", task, err)
+		}
+	}
+}
+
+// A webhook that arrives while its object is being fetched starts another fetch: the first may be too
+// early for it.
+func TestALaterWebhookStartsAnotherFetch(t *testing.T) {
+	w := newWorld(t, 1)
+	api := w.apis[shyName]
+	release := make(chan struct{})
+	api.answer("/first/o", func(rw http.ResponseWriter, r *http.Request) {
+		api.set("/first/o", "o", "done", 2)
+		<-release
+		_, _ = rw.Write([]byte(`{"id":"o","status":"open","version":1}`))
+	})
+	w.start(0)
+	w.send(0, said{shyName, "o", ""})
+	w.await("the first fetch is under way", func() bool { return api.times("/first/o") == 1 })
+	w.send(0, said{shyName, "o", ""})
+	w.await("the second task is there", func() bool {
+		raws := map[int64]bool{}
+		for _, task := range w.tasks() {
+			raws[task.GetRaw().GetOffset()] = true
+		}
+		return len(raws) == 2
+	})
+	close(release)
+	w.settle()
+	w.expect("o/open/fetched", "o/done/fetched")
+	w.audit()
+	var at time.Time
+	for _, e := range w.events() {
+		if fetched := e.GetMetadata().GetFetchedAt().AsTime(); fetched.Before(at) {
+			t.Error("events are not in the order of their fetches")
+		} else {
+			at = fetched
+		}
+	}
+}
