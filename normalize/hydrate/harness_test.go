@@ -27,7 +27,7 @@ import (
 )
 
 // testLimit ends a test that hangs; no test depends on its length.
-const testLimit = 90 * time.Second
+const testLimit = 3 * time.Minute
 
 var validator = sync.OnceValues(schemas.NewValidator)
 
@@ -136,7 +136,7 @@ func (w *world) open(l *line, group, input string) func(context.Context, string,
 		if err != nil {
 			return normalize.Slot{}, err
 		}
-		return normalize.Slot{Session: s, TopicID: s.TopicID(), RawTopicID: w.rawID, DispositionID: w.dispID, Close: s.Close}, nil
+		return normalize.Slot{Session: s, TopicID: s.TopicID(), RawTopicID: w.rawID, DispositionID: w.dispID, Close: s.Close, Refused: s.Refused}, nil
 	}
 }
 
@@ -265,7 +265,7 @@ func (w *world) await(what string, ok func() bool) {
 		if w.ctx.Err() != nil {
 			w.t.Fatalf("never happened: %s; events %v", what, w.texts())
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(25 * time.Millisecond)
 	}
 }
 
