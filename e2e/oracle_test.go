@@ -126,16 +126,24 @@ func nobodyLetIn(t testing.TB, l *load, f found) {
 	}
 }
 
-// oneDispositionEach (O4): every raw record has exactly one, and an emitted one its events.
+// oneDispositionEach (O4): every raw record has exactly one that is final, after one HYDRATING at most, and
+// an emitted one its events.
 func oneDispositionEach(t testing.TB, f found) {
 	t.Helper()
-	dispositions := map[position]int{}
+	dispositions, hydrating := map[position]int{}, map[position]int{}
 	events := map[string]bool{}
 	for _, e := range f.events {
 		events[e.metadata.GetEventId()] = true
 	}
 	for _, d := range f.dispositions {
-		dispositions[rawOf(d.GetRaw())]++
+		at := rawOf(d.GetRaw())
+		if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
+			if hydrating[at]++; hydrating[at] > 1 {
+				t.Errorf("raw record %v was handed to the hydrate stage %d times", at, hydrating[at])
+			}
+			continue
+		}
+		dispositions[at]++
 		for _, id := range d.GetEventIds() {
 			if !events[id] {
 				t.Errorf("disposition of %v names event %s, which is in no topic", rawOf(d.GetRaw()), id)
@@ -145,7 +153,7 @@ func oneDispositionEach(t testing.TB, f found) {
 	for _, record := range f.raw {
 		at := position{record.Topic, record.Partition, record.Offset}
 		if n := dispositions[at]; n != 1 {
-			t.Errorf("raw record %v has %d dispositions, want 1", at, n)
+			t.Errorf("raw record %v has %d final dispositions, want 1", at, n)
 		}
 	}
 	if len(dispositions) > len(f.raw) {
@@ -153,12 +161,19 @@ func oneDispositionEach(t testing.TB, f found) {
 	}
 }
 
-// orderKept (O5): per topic and key, events stand in the order of their raw records.
+// orderKept (O5): per topic and key, events stand in the order of their raw records, hydrated ones in the
+// order of their fetches.
 func orderKept(t testing.TB, f found) {
 	t.Helper()
 	groups := map[string][]emitted{}
 	for _, e := range f.events {
 		group := e.record.Topic + " " + string(e.record.Key)
+		switch e.metadata.GetHydration() {
+		case kycv1.Hydration_HYDRATION_FETCHED:
+			group += " fetched"
+		case kycv1.Hydration_HYDRATION_NOT_FOUND, kycv1.Hydration_HYDRATION_GAVE_UP:
+			group += " asked for" // in the order of answers, of which an event does not tell
+		}
 		groups[group] = append(groups[group], e)
 	}
 	for group, events := range groups {
@@ -168,7 +183,12 @@ func orderKept(t testing.TB, f found) {
 			if before.record.Partition != after.record.Partition {
 				t.Errorf("%s stands in partitions %d and %d", group, before.record.Partition, after.record.Partition)
 			}
-			if before.metadata.GetRaw().GetOffset() > after.metadata.GetRaw().GetOffset() {
+			fetched := before.metadata.GetFetchedAt()
+			switch {
+			case before.metadata.GetHydration() > kycv1.Hydration_HYDRATION_OFF:
+			case fetched != nil && fetched.AsTime().After(after.metadata.GetFetchedAt().AsTime()):
+				t.Errorf("%s: an object fetched at %v stands before one of %v", group, fetched.AsTime(), after.metadata.GetFetchedAt().AsTime())
+			case fetched == nil && before.metadata.GetRaw().GetOffset() > after.metadata.GetRaw().GetOffset():
 				t.Errorf("%s: raw offset %d stands before %d", group, before.metadata.GetRaw().GetOffset(), after.metadata.GetRaw().GetOffset())
 			}
 		}
