@@ -25,8 +25,9 @@ type burst struct {
 	copies   int                 // posts of each
 	rate     float64             // posts per second; 0 means no limit
 	corrupt  bool
-	seed     uint64 // makes the ids of this run
-	posted   func() // called after each post
+	seed     uint64                          // makes the ids of this run
+	tell     func(providers.Fixture, signed) // called before the posts of a delivery; nil: nobody is told
+	posted   func()                          // called after each post
 }
 
 // run posts everything, and returns what was answered. It ends early when ctx
@@ -44,6 +45,8 @@ func (b burst) run(ctx context.Context) *tally {
 		d := b.sender.sign(f, b.seed+uint64(i/len(b.fixtures))) // fixtures of one round belong together
 		if b.corrupt {
 			d = d.corrupt()
+		} else if b.tell != nil {
+			b.tell(f, d)
 		}
 		for range b.copies {
 			if !tick.wait(ctx) {

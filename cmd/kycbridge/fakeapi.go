@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -241,6 +242,25 @@ func sampleAnswer(v providers.Provider, f providers.Fixture, sent *signed) (id s
 	}
 	a.body = freshen([]byte(strings.ReplaceAll(string(a.body), `"`+own.ID+`"`, `"`+target.ID+`"`)), time.Now())
 	return target.ID, a, ok
+}
+
+// tellDev makes the object of a sample delivery known to the fake API of a dev
+// that runs beside us. Where none does, the object is one that nobody knows.
+func tellDev(ctx context.Context, admin string, v providers.Provider, f providers.Fixture, d signed) {
+	id, a, ok := sampleAnswer(v, f, &d)
+	if admin == "" || !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	at := strings.TrimSuffix(admin, "/") + "/dev/vendors/" + v.Name + "/" + url.PathEscape(id) + "?kind=" + url.QueryEscape(a.kind) + "&status=" + strconv.Itoa(a.status)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPut, at, bytes.NewReader(a.body))
+	if err != nil {
+		return
+	}
+	if resp, err := http.DefaultClient.Do(r); err == nil {
+		_ = resp.Body.Close()
+	}
 }
 
 // targetOf is the object that a delivery needs.

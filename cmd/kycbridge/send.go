@@ -28,6 +28,7 @@ type sendFlags struct {
 	rate      float64
 	list      bool
 	corrupt   bool
+	admin     string
 }
 
 func newSend(w *world) *cobra.Command {
@@ -64,6 +65,7 @@ the vendor's success code (with --corrupt: 401).`,
 	c.Flags().IntVar(&f.duplicate, "duplicate", 1, "how often each delivery is posted")
 	c.Flags().Float64Var(&f.rate, "rate", 0, "posts per second; 0 means as fast as they are answered")
 	c.Flags().BoolVar(&f.list, "list", false, "print the names of the fixtures and stop")
+	c.Flags().StringVar(&f.admin, "admin", "http://127.0.0.1:9090", "admin address of a running dev; its fake API is told the objects of the deliveries (\"\": nobody is)")
 	c.Flags().BoolVar(&f.corrupt, "corrupt", false, "change the body after signing; every answer should be 401")
 	return c
 }
@@ -113,6 +115,7 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	defer s.close()
 	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt, seed: rand.Uint64()}
 	bar := progress(w, f)
+	b.tell = func(one providers.Fixture, d signed) { tellDev(ctx, f.admin, vendor, one, d) }
 	b.posted = func() { _ = bar.Add(1) }
 	start := time.Now()
 	t := b.run(ctx)
