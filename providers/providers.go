@@ -74,6 +74,9 @@ type Provider struct {
 	// Vary makes a fresh delivery out of a fixture: the same n gives the same
 	// new event and object ids, another n gives others.
 	Vary func(body []byte, n uint64) []byte
+	// SampleEnvironment is that of the fixtures, where they say one: an endpoint
+	// that is to take them has it. Zero: SANDBOX.
+	SampleEnvironment kycv1.Environment
 	// Testdata is the embedded folder "testdata": one folder for each fixture.
 	Testdata fs.FS
 }

@@ -59,7 +59,7 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 	if err != nil {
 		return
 	}
-	secret, err := signer(w, vendor)
+	ways, err := signers(w, v, "")
 	if err != nil {
 		return
 	}
@@ -67,7 +67,7 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 	if err != nil {
 		return
 	}
-	s := newSender(v, secret, hookURL(a, vendor), 1, nil)
+	s := newSender(v, ways[0], hookURL(a, vendor), 1, nil)
 	f := typical(v, fixtures)
 	var body bytes.Buffer
 	if json.Compact(&body, s.sign(f, rand.Uint64()).body) != nil {

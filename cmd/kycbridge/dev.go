@@ -22,6 +22,9 @@ import (
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
+// defaultData is where `dev` keeps its data.
+const defaultData = "./.kycbridge"
+
 // devPartitions is the partition count of every topic of `dev`.
 const devPartitions = 4
 
@@ -65,7 +68,7 @@ answers that instead, ?kind= names a kind).`,
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address for webhooks")
 	c.Flags().StringVar(&f.kafka, "kafka", defaultKafka, "address of the embedded Kafka")
 	c.Flags().StringVar(&f.admin, "admin", "127.0.0.1:9090", "address for health and metrics")
-	c.Flags().StringVar(&f.dir, "data", "./.kycbridge", "data directory; delete it to start afresh")
+	c.Flags().StringVar(&f.dir, "data", defaultData, "data directory; delete it to start afresh")
 	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send signed sample deliveries, so many a second, and print the events")
 	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
 	c.Flags().BoolVar(&f.tls, "tls", false, "webhooks over HTTPS, with a certificate of its own making in the data directory")
@@ -98,36 +101,39 @@ func runDev(ctx context.Context, w *world, f devFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	cfg, err := devConfig(w, f, "http://"+apis.Addr().String())
-	if err != nil {
-		return errors.Join(err, apis.Close())
-	}
-	s := &service{world: w, role: roleAll, config: cfg, log: log, embedded: true, health: &health{}, registry: newRegistry(), fakes: newFakeAPIs(catalog.All())}
+	cfg := devBase(f)
+	s := &service{world: w, role: roleAll, config: &config.Config{File: cfg}, log: log, embedded: true, health: &health{}, registry: newRegistry(), fakes: newFakeAPIs(catalog.All()), data: f.dir}
 	s.later(s.fakes.serve(apis, log))
 	defer func() { err = errors.Join(err, s.close()) }()
+	if err := f.addresses(); err != nil {
+		return err
+	}
 	if err := s.listen("--listen", "--admin"); err != nil {
 		return err
 	}
-	services, err := startEmbedded(ctx, f, cfg, log)
+	services, err := startEmbedded(ctx, f, log)
 	if err != nil {
 		return err
 	}
 	s.later(services.Close)
-	cfg.File.Kafka.Brokers = services.Brokers()
-	cfg.File.Redis.Address = services.RedisAddr()
+	cfg.Kafka.Brokers = services.Brokers()
+	cfg.Redis.Address = services.RedisAddr()
 	s.life = services.LifeID()
+	if s.config, err = devConfig(w, f, cfg, "http://"+apis.Addr().String()); err != nil {
+		return err
+	}
 	if f.tls { // in the data directory, which is ours only now
-		if cfg.File.Ingest.Tls, err = devCertificate(f.dir, f.listen, time.Now()); err != nil {
+		if s.config.File.Ingest.Tls, err = devCertificate(f.dir, f.listen, time.Now()); err != nil {
 			return err
 		}
 	}
 	return runWithTraffic(ctx, s, f)
 }
 
-func startEmbedded(ctx context.Context, f devFlags, cfg *config.Config, log *slog.Logger) (*embedded.Services, error) {
-	o := embedded.Options{DataDir: f.dir, KafkaAddr: f.kafka, MaxMessageBytes: cfg.File.Kafka.MaxMessageBytes, Logger: log}
+func startEmbedded(ctx context.Context, f devFlags, log *slog.Logger) (*embedded.Services, error) {
+	o := embedded.Options{DataDir: f.dir, KafkaAddr: f.kafka, MaxMessageBytes: embedded.DefaultMaxMessageBytes, Logger: log}
 	for _, t := range schemas.Topics() {
-		o.Topics = append(o.Topics, embedded.Topic{Name: t.Name(cfg.File.Kafka.TopicPrefix), Partitions: devPartitions})
+		o.Topics = append(o.Topics, embedded.Topic{Name: t.Name(schemas.DefaultPrefix), Partitions: devPartitions})
 	}
 	return embedded.Start(ctx, o)
 }
@@ -165,36 +171,62 @@ func runWithTraffic(ctx context.Context, s *service, f devFlags) error {
 	return err
 }
 
-// devConfig is the configuration of `dev`: one endpoint for each vendor. The
-// addresses of Kafka and Redis are replaced once the two have started.
-func devConfig(w *world, f devFlags, apis string) (*config.Config, error) {
+// addresses refuses flags that are none.
+func (f devFlags) addresses() error {
 	for flag, addr := range map[string]string{"--listen": f.listen, "--kafka": f.kafka, "--admin": f.admin} {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return nil, usagef("%s is %q; it is an address such as 127.0.0.1:8080", flag, addr)
+			return usagef("%s is %q; it is an address such as 127.0.0.1:8080", flag, addr)
 		}
 	}
-	m := &configv1.Config{
-		Kafka:     &configv1.Kafka{Brokers: []string{f.kafka}, ClientId: "kycbridge-dev"},
-		Redis:     &configv1.Redis{Address: "127.0.0.1:0"},
+	return nil
+}
+
+// devBase is the configuration of `dev` as far as it is known before the data
+// directory is ours.
+func devBase(f devFlags) *configv1.Config {
+	return &configv1.Config{
+		Kafka:     &configv1.Kafka{ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
+		Redis:     &configv1.Redis{},
 		Topics:    &configv1.Topics{Partitions: devPartitions, Replication: 1},
 		Ingest:    &configv1.Ingest{Listen: f.listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
 		Normalize: &configv1.Normalize{Slots: 2},
 		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000}, // the APIs are in this process
 		Admin:     &configv1.Admin{Listen: f.admin},
 	}
+}
+
+// devConfig adds the endpoints: one for each vendor, and one more for each other
+// way in which a vendor can be told to prove itself.
+func devConfig(w *world, f devFlags, m *configv1.Config, apis string) (*config.Config, error) {
 	needs := config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()}
 	for _, v := range needs.Vendors {
-		value, _, err := vendorSecret(w, v.Name)
+		var key []byte
+		var keySet string
+		var err error
+		if tokenSigned(v) {
+			if key, keySet, err = devKeys(f.dir, v.Name); err != nil {
+				return nil, err
+			}
+		}
+		ways, err := vendorWays(w, v, key)
 		if err != nil {
 			return nil, err
 		}
-		m.Endpoints = append(m.Endpoints, &configv1.Endpoint{
-			Name: v.Name, Provider: v.Name, Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
-			Secrets: []*configv1.Secret{{Id: "dev", Value: value}},
-			Api:     devAPI(v, apis),
-		})
+		for _, way := range ways {
+			e := &configv1.Endpoint{Name: way.endpoint, Provider: v.Name, Environment: sampleEnvironment(v), Api: devAPI(v, apis)}
+			way.prove(e, keySet)
+			m.Endpoints = append(m.Endpoints, e)
+		}
 	}
 	return config.Build("dev", m, needs)
+}
+
+// sampleEnvironment is that of the endpoint which takes a vendor's fixtures.
+func sampleEnvironment(v providers.Provider) kycv1.Environment {
+	if v.SampleEnvironment != 0 {
+		return v.SampleEnvironment
+	}
+	return kycv1.Environment_ENVIRONMENT_SANDBOX
 }
 
 // devAPI points an endpoint at the fake API of its vendor; nil where none is

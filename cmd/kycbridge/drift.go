@@ -9,13 +9,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -125,62 +123,17 @@ func readDrift(ctx context.Context, w *world, o sink.Options, from sink.Start, v
 	if err != nil {
 		return nil, err
 	}
+	tasks, err := d.source(ctx, schemas.Hydrate, d.taskReading)
+	if err != nil {
+		return nil, err
+	}
 	options := audit.DriftOptions{Vendors: vendors}
 	if w.terminal {
 		p := &progressLine{out: w.stderr, now: time.Now}
 		options.Progress = p.show
 		defer p.clear()
 	}
-	return audit.Drift(ctx, []audit.Source{raw}, options)
-}
-
-// driftReader joins what sink reads with what normalize understands.
-type driftReader struct {
-	reader *sink.Reader
-	kafka  sink.Options
-	from   sink.Start
-	reads  *normalize.Interpreter
-}
-
-func (d driftReader) source(ctx context.Context, base string, read func(audit.Record) audit.Reading) (audit.Source, error) {
-	partitions, _, err := d.reader.Partitions(ctx, base)
-	scan := func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
-		_, err := d.reader.Scan(ctx, base, partition, d.from, func(r *kgo.Record) error {
-			return fn(audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value})
-		})
-		return err
-	}
-	return audit.Source{Name: d.kafka.Topic(base), Partitions: int32(partitions), Scan: scan, Read: read}, err
-}
-
-// rawReading is what the webhook alone says.
-func (d driftReader) rawReading(r audit.Record) audit.Reading {
-	return reading(d.reads.Interpret(normalize.RawRecord{
-		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value,
-	}))
-}
-
-// reading takes out of a normaliser's reading what a report of drift needs.
-func reading(r *normalize.Reading) audit.Reading {
-	out := audit.Reading{
-		Vendor:     r.Envelope.GetProvider(),
-		ReceivedAt: r.Envelope.GetReceivedAt().AsTime(),
-		Sample: audit.Sample{
-			Topic: r.Raw.Topic, Partition: r.Raw.Partition, Offset: r.Raw.Offset,
-			Delivery: r.Envelope.GetDeliveryId(),
-		},
-	}
-	for _, d := range r.Drift {
-		out.News = append(out.News, audit.News{Kind: d.Kind, Word: d.Word})
-	}
-	switch {
-	case r.Dead.GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED:
-	case r.Provider == "": // a vendor of another version of this program
-		out.News = append(out.News, audit.News{Kind: "provider", Word: out.Vendor})
-	default:
-		out.News = append(out.News, audit.News{Kind: "event_type", Word: r.VendorType})
-	}
-	return out
+	return audit.Drift(ctx, []audit.Source{raw, tasks}, options)
 }
 
 func printDrift(w *world, r *audit.DriftReport, asJSON bool) error {

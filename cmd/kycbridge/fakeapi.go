@@ -265,7 +265,7 @@ func tellDev(ctx context.Context, admin string, v providers.Provider, f provider
 
 // targetOf is the object that a delivery needs.
 func targetOf(v providers.Provider, body []byte, header http.Header) (t providers.Target, ok bool) {
-	d := &providers.Delivery{Endpoint: v.Name, ContentType: header.Get("Content-Type"), Headers: header, Body: body}
+	d := &providers.Delivery{Endpoint: v.Name, Environment: sampleEnvironment(v), ContentType: header.Get("Content-Type"), Headers: header, Body: body}
 	n, err := v.Parse(d)
 	if err != nil {
 		return t, false

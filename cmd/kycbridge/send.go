@@ -21,7 +21,9 @@ const sendConnections = 32
 
 type sendFlags struct {
 	fixture   string
+	endpoint  string
 	to        string
+	data      string
 	ca        string
 	count     int
 	duplicate int
@@ -59,6 +61,8 @@ the vendor's success code (with --corrupt: 401).`,
 		},
 	}
 	c.Flags().StringVar(&f.fixture, "case", "", "fixture to send (default: with --count above 1 all good ones in turn, else one that makes one event)")
+	c.Flags().StringVar(&f.endpoint, "as", "", "prove the sender as this endpoint of `dev` wants it, such as idwise-bearer (default: the vendor's name)")
+	c.Flags().StringVar(&f.data, "data", defaultData, "data directory of dev, where the keys of vendors that sign tokens are")
 	c.Flags().StringVar(&f.to, "to", "", "address to post to (default \"http://127.0.0.1:8080/hooks/VENDOR\")")
 	c.Flags().StringVar(&f.ca, "ca", "", "file with certificates to trust instead of the system's, such as that of dev --tls")
 	c.Flags().IntVar(&f.count, "count", 1, "number of different deliveries")
@@ -70,7 +74,7 @@ the vendor's success code (with --corrupt: 401).`,
 	return c
 }
 
-func (f *sendFlags) check(vendor string) error {
+func (f *sendFlags) check() error {
 	switch {
 	case f.count < 1:
 		return usagef("--count is %d; it is 1 or more", f.count)
@@ -80,12 +84,36 @@ func (f *sendFlags) check(vendor string) error {
 		return usagef("--rate is %g; it is a number of posts per second, or 0 for no limit", f.rate)
 	}
 	if f.to == "" {
-		f.to = "http://127.0.0.1:8080/hooks/" + vendor
+		return nil
 	}
 	if u, err := url.Parse(f.to); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return usagef("--to is %q; it is an address such as http://127.0.0.1:8080/hooks/%s", f.to, vendor)
+		return usagef("--to is %q; it is an address such as http://127.0.0.1:8080/hooks/complycube", f.to)
 	}
 	return nil
+}
+
+// pickWay finds the way that was asked for, the vendor's first without one, and
+// posts to its endpoint of `dev` unless told otherwise.
+func pickWay(w *world, vendor providers.Provider, f *sendFlags) (devWay, error) {
+	ways, err := signers(w, vendor, f.data)
+	if err != nil {
+		return devWay{}, err
+	}
+	endpoint := vendor.Name
+	if f.endpoint != "" {
+		endpoint = f.endpoint
+	}
+	var names []string
+	for _, way := range ways {
+		if way.endpoint == endpoint {
+			if f.to == "" {
+				f.to = "http://127.0.0.1:8080/hooks/" + endpoint
+			}
+			return way, nil
+		}
+		names = append(names, way.endpoint)
+	}
+	return devWay{}, usagef("--as is %q; dev has these endpoints of %s: %s", endpoint, vendor.Name, strings.Join(names, ", "))
 }
 
 func send(ctx context.Context, w *world, name string, f sendFlags) error {
@@ -93,7 +121,7 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := f.check(name); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	if f.list {
@@ -103,7 +131,7 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	if err != nil {
 		return err
 	}
-	secret, err := signer(w, name)
+	way, err := pickWay(w, vendor, &f)
 	if err != nil {
 		return err
 	}
@@ -111,7 +139,7 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	if err != nil {
 		return usagef("--ca: %v", err)
 	}
-	s := newSender(vendor, secret, f.to, sendConnections, roots)
+	s := newSender(vendor, way, f.to, sendConnections, roots)
 	defer s.close()
 	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt, seed: rand.Uint64()}
 	bar := progress(w, f)

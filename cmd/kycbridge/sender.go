@@ -22,14 +22,14 @@ const answerLimit = 30 * time.Second
 // sender plays a vendor: it signs fixtures and posts them.
 type sender struct {
 	vendor providers.Provider
-	secret auth.Secret
+	way    devWay
 	url    string
 	client *http.Client
 }
 
 // newSender makes a sender; roots nil means what the system trusts.
-func newSender(vendor providers.Provider, secret auth.Secret, url string, connections int, roots *x509.CertPool) *sender {
-	return &sender{vendor: vendor, secret: secret, url: url + auth.Path(vendor.Ways()[0], secret), client: &http.Client{
+func newSender(vendor providers.Provider, way devWay, url string, connections int, roots *x509.CertPool) *sender {
+	return &sender{vendor: vendor, way: way, url: url + auth.Path(way.scheme, way.secret), client: &http.Client{
 		Timeout:       answerLimit,
 		Transport:     &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, TLSClientConfig: &tls.Config{RootCAs: roots}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -64,7 +64,7 @@ func (s *sender) seal(body []byte, headers http.Header) signed {
 		d.header.Set("Content-Type", "application/json")
 	}
 	d.header.Set("User-Agent", "kycbridge-send")
-	d.body = auth.Deliver(s.vendor.Ways()[0], s.secret, body, d.header)
+	d.body = auth.Deliver(s.way.scheme, s.way.secret, body, d.header)
 	return d
 }
 
@@ -110,7 +110,7 @@ func goodFixtures(p providers.Provider) ([]providers.Fixture, error) {
 // approved session where the vendor has that; else the first there is.
 func typical(p providers.Provider, fixtures []providers.Fixture) providers.Fixture {
 	for _, f := range fixtures {
-		d := &providers.Delivery{Endpoint: p.Name, Body: f.Body, Headers: f.Headers}
+		d := &providers.Delivery{Endpoint: p.Name, Environment: sampleEnvironment(p), ContentType: f.Headers.Get("Content-Type"), Body: f.Body, Headers: f.Headers, Fetched: f.Fetched}
 		n, err := p.Parse(d)
 		if err != nil {
 			continue

@@ -24,6 +24,7 @@ type service struct {
 	config   *config.Config
 	instance int
 	fakes    *fakeAPIs // of `dev`; nil elsewhere
+	data     string    // directory of `dev`
 	embedded bool      // Kafka and Redis are in this process
 	life     string    // goes into transactional ids where each life needs fresh ones; "" elsewhere
 	log      *slog.Logger

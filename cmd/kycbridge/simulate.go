@@ -59,7 +59,7 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 	if err != nil {
 		return err
 	}
-	secret, err := signer(s.world, v.Name)
+	ways, err := signers(s.world, v, s.data)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 	if err != nil {
 		return err
 	}
-	sender := newSender(v, secret, hookURL(a, v.Name), 4, roots)
+	sender := newSender(v, ways[0], hookURL(a, v.Name), 4, roots)
 	defer sender.close()
 	tick := newPace(rate)
 	defer tick.stop()

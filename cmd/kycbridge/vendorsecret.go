@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
-	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
@@ -34,13 +36,30 @@ func vendorSecret(w *world, vendor string) (value string, own bool, err error) {
 	return value, true, nil
 }
 
-// signer is vendorSecret as a value that signs.
-func signer(w *world, vendor string) (auth.Secret, error) {
-	value, _, err := vendorSecret(w, vendor)
+// vendorWays are the ways of a vendor with the secret that `dev` and `send` share.
+func vendorWays(w *world, v providers.Provider, key []byte) ([]devWay, error) {
+	value, _, err := vendorSecret(w, v.Name)
 	if err != nil {
-		return auth.Secret{}, err
+		return nil, err
 	}
-	return auth.NewSecret("send", []byte(value), time.Time{}, time.Time{})
+	return devWays(v, value, key)
+}
+
+// signers are vendorWays for one who signs: with the key that `dev` keeps in dir,
+// or, where none was made there, with one that proves nothing to it.
+func signers(w *world, v providers.Provider, dir string) ([]devWay, error) {
+	var key []byte
+	if tokenSigned(v) {
+		var err error
+		key, err = os.ReadFile(devKeyFile(dir, v.Name))
+		if errors.Is(err, fs.ErrNotExist) {
+			key, err = makeKey()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return vendorWays(w, v, key)
 }
 
 func vendorNames() []string {

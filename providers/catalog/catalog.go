@@ -10,6 +10,9 @@ import (
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/complycube"
 	"github.com/kycbridge/kycbridge/providers/idenfy"
+	"github.com/kycbridge/kycbridge/providers/idnow"
+	"github.com/kycbridge/kycbridge/providers/idwise"
+	"github.com/kycbridge/kycbridge/providers/proofme"
 )
 
 // All returns every vendor, in the order of their names.
@@ -17,6 +20,9 @@ func All() []providers.Provider {
 	return []providers.Provider{
 		complycube.Provider,
 		idenfy.Provider,
+		idnow.Provider,
+		idwise.Provider,
+		proofme.Provider,
 	}
 }
 

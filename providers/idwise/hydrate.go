@@ -28,6 +28,7 @@ var hydration = providers.Hydration{
 		kindAML:       {Path: "/checks/aml/{id}", OrElse: kindJourney},
 		kindSpotCheck: {Path: "/journey/v2/spot-check/{id}", OrElse: kindJourney},
 	},
+	Check: check,
 	Needs: needs,
 }
 

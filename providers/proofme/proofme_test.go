@@ -226,7 +226,7 @@ func TestCheck(t *testing.T) {
 		{"an error", identification, `{"status":401,"title":"Unauthorized Request"}`, providers.ErrMalformed},
 		{"no JSON", identification, `<html>CANARY</html>`, providers.ErrMalformed},
 	} {
-		err := check(providers.Target{Kind: tc.kind, ID: "a"}, []byte(tc.answer))
+		err := Provider.Hydration.Check(providers.Target{Kind: tc.kind, ID: "a"}, []byte(tc.answer))
 		if !errors.Is(err, tc.err) {
 			t.Errorf("%s: %v, want %v", tc.name, err, tc.err)
 		}

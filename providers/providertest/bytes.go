@@ -36,7 +36,9 @@ func (s *suite) checkVary(t testing.TB) {
 		}
 		seen := map[string]bool{string(first.notice.Identity.Bytes()): true}
 		for _, body := range [][]byte{one, two} {
-			r := s.read(s.delivery(t, f, body))
+			d := s.delivery(t, f, body)
+			d.Fetched = s.answerFor(t, f, body)
+			r := s.read(d)
 			if r.err != nil || len(r.Events) != len(first.Events) {
 				t.Errorf("%s: a varied delivery maps to %d events, %v; want %d events", f.Name, len(r.Events), r.err, len(first.Events))
 				continue
@@ -48,6 +50,24 @@ func (s *suite) checkVary(t testing.TB) {
 			}
 		}
 	}
+}
+
+// answerFor is the fixture's answer of the API, about the object that body names.
+func (s *suite) answerFor(t testing.TB, f providers.Fixture, body []byte) *providers.Fetched {
+	if f.Fetched == nil || s.Hydration == nil {
+		return f.Fetched
+	}
+	answer := *f.Fetched
+	answer.Body = bytes.ReplaceAll(answer.Body, []byte(`"`+s.target(t, f, f.Body)+`"`), []byte(`"`+s.target(t, f, body)+`"`))
+	return &answer
+}
+
+// target is the id of the object that a delivery of the fixture needs.
+func (s *suite) target(t testing.TB, f providers.Fixture, body []byte) string {
+	d := s.delivery(t, f, body)
+	d.Fetched = nil
+	target, _ := s.Hydration.Needs(d, s.read(d).notice)
+	return target.ID
 }
 
 // Fuzz reads whatever the fuzzer invents out of the fixtures. Use it as

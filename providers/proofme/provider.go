@@ -50,6 +50,7 @@ var Provider = providers.Provider{
 			document:       {Path: "/v1/document/{id}"},
 		},
 		Needs:    func(d *providers.Delivery, _ *providers.Notice) (providers.Target, bool) { return target(d), true },
+		Check:    check,
 		AskAgain: true,
 	},
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 //go:embed testdata
@@ -32,12 +33,13 @@ var Provider = providers.Provider{
 		RetryFor:      1023 * time.Second, // 1 + 2 + 4 + … + 512 s
 		FinalStatuses: []providers.StatusRange{{From: 400, To: 499}},
 	},
-	KeepHeaders: []string{signatureHeader},
-	Key:         key,
-	Parse:       parse,
-	Verdicts:    []string{"payload.sessionStatus", "payload.lastStepStatus", "lastStepStatus", "fetched:outcome", "fetched:decisionOutcome"},
-	Vary:        vary,
-	Testdata:    testdata,
+	KeepHeaders:       []string{signatureHeader},
+	Key:               key,
+	Parse:             parse,
+	Verdicts:          []string{"payload.sessionStatus", "payload.lastStepStatus", "lastStepStatus", "fetched:outcome", "fetched:decisionOutcome"},
+	Vary:              vary,
+	SampleEnvironment: kycv1.Environment_ENVIRONMENT_LIVE,
+	Testdata:          testdata,
 	Maps: map[string]providers.MapFunc{
 		"session.created":   mapSession,
 		"session.completed": mapSession,
@@ -57,7 +59,12 @@ var Provider = providers.Provider{
 		Objects: map[string]providers.APIObject{
 			sessionObject: {Path: "/api/v1/{environment}/sessions/{id}"},
 		},
+		Environments: map[kycv1.Environment]string{
+			kycv1.Environment_ENVIRONMENT_LIVE:    live,
+			kycv1.Environment_ENVIRONMENT_SANDBOX: staging,
+		},
 		Needs: needs,
+		Check: check,
 	},
 }
 
