@@ -23,12 +23,13 @@ func printBanner(w *world, a addresses, f devFlags) {
 	self := program()
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
 	for _, v := range catalog.All() {
-		_, own, _ := vendorSecret(w, v.Name)
-		secret := "secret " + devSecret(v.Name)
-		if own {
-			secret = "secret from " + secretVariable(v.Name)
+		ways, err := signers(w, v, f.dir)
+		if err != nil {
+			continue // or the endpoints would not be there
 		}
-		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, v.Name), secret)
+		for _, way := range ways {
+			fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.endpoint), way.describe(w, v.Name, f.dir))
+		}
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
 	fmt.Fprintf(out, "  health     http://%s/readyz   metrics http://%s/metrics\n", dialable(a.Admin), dialable(a.Admin))

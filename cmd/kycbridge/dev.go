@@ -50,7 +50,13 @@ production: there is one broker and no replication.
 
 There is one endpoint for each vendor, /hooks/<vendor>, with the secret
 dev-secret-<vendor>; KYCBRIDGE_SECRET_<VENDOR> replaces it, for those who point
-a vendor's sandbox at it.
+a vendor's sandbox at it. A vendor that can prove itself in other ways has an
+endpoint for each, such as /hooks/idwise-bearer.
+
+The APIs of the vendors are played in this process. They answer about sample
+traffic, and about what they are given on the admin address:
+
+  curl -X PUT http://127.0.0.1:9090/dev/vendors/proofme/ID --data @object.json
 
 The fake APIs know the objects of the sample traffic. PUT /dev/vendors/<vendor>/<id>
 on the admin address, with the object as JSON, makes another one known (?status=410

@@ -153,3 +153,28 @@ func makeKey() ([]byte, error) {
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), nil
 }
+
+// describe says what the endpoint wants to see, for those who play the vendor.
+func (w devWay) describe(world *world, vendor, dir string) string {
+	secret := devSecret(vendor)
+	if _, own, _ := vendorSecret(world, vendor); own {
+		secret = "$" + secretVariable(vendor)
+	}
+	switch s := w.scheme.(type) {
+	case auth.Basic:
+		return "basic " + devUser + ":" + secret
+	case auth.Bearer:
+		return "bearer " + secret
+	case auth.Header:
+		return s.Name + ": " + secret
+	case auth.PathToken:
+		return "followed by /" + secret
+	case auth.JWT:
+		if s.Header != "" {
+			return "token in " + s.Header + ", key " + devKeyFile(dir, vendor)
+		}
+		return "token as body, key " + devKeyFile(dir, vendor)
+	default:
+		return "secret " + secret
+	}
+}
