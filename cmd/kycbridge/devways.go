@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -82,6 +83,31 @@ func devAudience(vendor string) string { return "https://hooks.invalid/" + vendo
 func tokenSigned(v providers.Provider) bool {
 	_, ok := v.Ways()[0].(auth.JWT)
 	return ok
+}
+
+// unsigned is the body of a fixture as the vendor's package reads it: inside a
+// token, where the vendor sends one, which nobody signed.
+func unsigned(v providers.Provider, body []byte) []byte {
+	token, ok := v.Ways()[0].(auth.JWT)
+	if !ok {
+		return body
+	}
+	claims := fmt.Appendf(nil, "{%q:%s}", token.Claim, body)
+	return []byte("e30." + base64.RawURLEncoding.EncodeToString(claims) + ".e30")
+}
+
+// forged is the way with a secret that nobody configured.
+func (w devWay) forged() (devWay, error) {
+	value := []byte("not-" + w.value)
+	if auth.Keyless(w.scheme) {
+		var err error
+		if value, err = makeKey(); err != nil {
+			return w, err
+		}
+	}
+	var err error
+	w.secret, err = auth.NewSecret(devSecretID, value, time.Time{}, time.Time{})
+	return w, err
 }
 
 // prove writes the way into an endpoint's configuration. keySet is the file with

@@ -99,7 +99,7 @@ func (f *fakeAPIs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeAPIs) get(w http.ResponseWriter, v providers.Provider, path string) {
 	for kind, object := range v.Hydration.Objects {
-		id, ok := idIn(path, object.Path, v.Hydration.Environment(kycv1.Environment_ENVIRONMENT_SANDBOX))
+		id, ok := idIn(path, object.Path, v.Hydration.Environment(sampleEnvironment(v)))
 		if !ok {
 			continue
 		}
@@ -221,7 +221,7 @@ func sampleAnswer(v providers.Provider, f providers.Fixture, sent *signed) (id s
 	if v.Hydration == nil || f.Fetched == nil {
 		return "", a, false
 	}
-	own, ok := targetOf(v, f.Body, f.Headers)
+	own, ok := targetOf(v, unsigned(v, f.Body), f.Headers)
 	if !ok {
 		return "", a, false
 	}

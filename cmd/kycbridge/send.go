@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
 // sendConnections is how many deliveries `send` has under way at once.
@@ -70,7 +71,7 @@ the vendor's success code (with --corrupt: 401).`,
 	c.Flags().Float64Var(&f.rate, "rate", 0, "posts per second; 0 means as fast as they are answered")
 	c.Flags().BoolVar(&f.list, "list", false, "print the names of the fixtures and stop")
 	c.Flags().StringVar(&f.admin, "admin", "http://127.0.0.1:9090", "admin address of a running dev; its fake API is told the objects of the deliveries (\"\": nobody is)")
-	c.Flags().BoolVar(&f.corrupt, "corrupt", false, "change the body after signing; every answer should be 401")
+	c.Flags().BoolVar(&f.corrupt, "corrupt", false, "change the body after signing, or the secret where the body is not signed; every answer should be 401")
 	return c
 }
 
@@ -135,13 +136,20 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	if err != nil {
 		return err
 	}
+	// Where the proof does not cover the body, it is the proof that is spoilt.
+	spoilt := f.corrupt && !auth.BindsBody(way.scheme)
+	if spoilt {
+		if way, err = way.forged(); err != nil {
+			return err
+		}
+	}
 	roots, err := trust(f.ca)
 	if err != nil {
 		return usagef("--ca: %v", err)
 	}
 	s := newSender(vendor, way, f.to, sendConnections, roots)
 	defer s.close()
-	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt, seed: rand.Uint64()}
+	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt && !spoilt, seed: rand.Uint64()}
 	bar := progress(w, f)
 	b.tell = func(one providers.Fixture, d signed) { tellDev(ctx, f.admin, vendor, one, d) }
 	b.posted = func() { _ = bar.Add(1) }
