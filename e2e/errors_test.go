@@ -33,10 +33,10 @@ func TestOneLineErrors(t *testing.T) {
 	}{
 		{"port taken", nil, dev(taken.Addr().String(), t.TempDir()), []string{taken.Addr().String(), "--listen"}},
 		{"data directory in use", nil, dev("127.0.0.1:0", busy.data), []string{busy.data, "--data"}},
-		{"Kafka away", []string{"KYCBRIDGE_KAFKA=127.0.0.1:1", "KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_SECRET_IDENFY=dev-secret-idenfy"}, local, []string{"127.0.0.1:1", "make services"}},
+		{"Kafka away", append(secrets(), "KYCBRIDGE_KAFKA=127.0.0.1:1", "KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0"), local, []string{"127.0.0.1:1", "make services"}},
 		{"typo", nil, []string{"config", "check", typo}, []string{"typo.yaml:4", "lissten"}},
-		{"secret missing", []string{"KYCBRIDGE_SECRET_COMPLYCUBE="}, local, []string{"KYCBRIDGE_SECRET_COMPLYCUBE"}},
-		{"secret short", []string{"KYCBRIDGE_SECRET_COMPLYCUBE=short"}, local, []string{"16"}},
+		{"secret missing", append(secrets(), "KYCBRIDGE_SECRET_COMPLYCUBE="), local, []string{"KYCBRIDGE_SECRET_COMPLYCUBE"}},
+		{"secret short", append(secrets(), "KYCBRIDGE_SECRET_COMPLYCUBE=short"), local, []string{"16"}},
 		{"no such file", nil, []string{"config", "check", "nowhere.yaml"}, []string{"nowhere.yaml"}},
 	}
 	for _, c := range cases {

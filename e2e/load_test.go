@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,15 @@ import (
 // secret is the built-in secret of the complycube endpoint of `kycbridge dev`;
 // the real pair gets the same through its environment.
 const secret = "dev-secret-complycube"
+
+// secrets are the variables that deploy/local.yaml wants.
+func secrets() []string {
+	var all []string
+	for _, vendor := range []string{"complycube", "idenfy", "idnow", "idwise", "proofme"} {
+		all = append(all, "KYCBRIDGE_SECRET_"+strings.ToUpper(vendor)+"=dev-secret-"+vendor)
+	}
+	return all
+}
 
 // delivery is one webhook and what the sender knows about it.
 type delivery struct {

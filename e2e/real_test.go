@@ -173,10 +173,9 @@ func TestRealSurvivesKills(t *testing.T) {
 func TestRealLocalConfig(t *testing.T) {
 	kafka, redis := realServices(t)
 	listen, admin := freePort(t), freePort(t)
-	p := start(t, admin, []string{
-		"KYCBRIDGE_KAFKA=" + kafka, "KYCBRIDGE_REDIS=" + redis, "KYCBRIDGE_LISTEN=" + listen,
-		"KYCBRIDGE_ADMIN=" + admin, "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_SECRET_IDENFY=dev-secret-idenfy",
-	}, "all", "--config", "../deploy/local.yaml")
+	p := start(t, admin, append(secrets(),
+		"KYCBRIDGE_KAFKA="+kafka, "KYCBRIDGE_REDIS="+redis, "KYCBRIDGE_LISTEN="+listen, "KYCBRIDGE_ADMIN="+admin,
+	), "all", "--config", "../deploy/local.yaml")
 	p.ready(t)
 	l := newLoad(fmt.Sprintf("local-%d", time.Now().UnixNano()))
 	d := l.make(0)
