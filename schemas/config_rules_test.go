@@ -56,10 +56,6 @@ func TestConfigRules(t *testing.T) {
 		{"name with capitals", func(c *configv1.Config) { c.Endpoints[0].Name = "A" }, []string{"endpoints[0].name endpoint.name"}},
 		{"no provider", func(c *configv1.Config) { c.Endpoints[0].Provider = "" }, []string{"endpoints[0].provider endpoint.provider"}},
 		{"no environment", func(c *configv1.Config) { c.Endpoints[0].Environment = 0 }, []string{"endpoints[0].environment endpoint.environment"}},
-		{"no secrets", func(c *configv1.Config) { c.Endpoints[0].Secrets = nil }, []string{"endpoints[0].secrets repeated.min_items"}},
-		{"the same secret id twice", func(c *configv1.Config) {
-			c.Endpoints[0].Secrets = append(c.Endpoints[0].Secrets, c.Endpoints[0].Secrets[0])
-		}, []string{"endpoints[0] endpoint.secret_ids_unique"}},
 	})
 }
 
