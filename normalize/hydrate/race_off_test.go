@@ -1,0 +1,5 @@
+//go:build !race
+
+package hydrate_test
+
+const raceEnabled = false
