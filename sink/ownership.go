@@ -8,10 +8,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ownership turns the library's callbacks into "these came, these went". The
+// ownership turns what the library tells into "these came, these went". The
 // transactional session reports only the first revocation between two ends of a
-// transaction, so a partition can come back without having been reported as
-// gone; ownership then reports both, in that order.
+// transaction, so the callbacks alone leave a slot believing in partitions that
+// another one works on. What goes is therefore also seen where it cannot be
+// missed: in the assignment of each generation of the group (see watched).
 type ownership struct {
 	topic      string
 	came, went func([]int32)
@@ -49,14 +50,50 @@ func (w *ownership) assigned(_ context.Context, _ *kgo.Client, added map[string]
 	w.came(came) // also when nothing came: the group has been joined
 }
 
+// holds is told everything this member has in a new generation of the group.
+func (w *ownership) holds(parts []int32) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var went []int32
+	for p := range w.owned {
+		if !slices.Contains(parts, p) {
+			went = append(went, p)
+		}
+	}
+	w.leave(went)
+}
+
 func (w *ownership) gone(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	went := slices.Sorted(slices.Values(removed[w.topic]))
-	for _, p := range went {
-		delete(w.owned, p)
+	w.leave(removed[w.topic])
+}
+
+// leave reports those of parts that were not reported yet. The lock is held.
+func (w *ownership) leave(parts []int32) {
+	var went []int32
+	for _, p := range slices.Sorted(slices.Values(parts)) {
+		if w.owned[p] {
+			delete(w.owned, p)
+			went = append(went, p)
+		}
 	}
 	if len(went) > 0 {
 		w.went(went)
 	}
+}
+
+// watched is a balancer that shows ownership each assignment.
+type watched struct {
+	kgo.GroupBalancer
+	watch *ownership
+}
+
+// ParseSyncAssignment is called once for each generation of the group.
+func (b watched) ParseSyncAssignment(assignment []byte) (map[string][]int32, error) {
+	assigned, err := b.GroupBalancer.ParseSyncAssignment(assignment)
+	if err == nil {
+		b.watch.holds(assigned[b.watch.topic])
+	}
+	return assigned, err
 }

@@ -100,6 +100,7 @@ func (s *Session) consumer() []kgo.Opt {
 		kgo.ConsumerGroup(s.opts.Scoped(s.session.Group)),
 		kgo.ConsumeTopics(s.opts.Topic(s.session.Input)),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.Balancers(watched{kgo.CooperativeStickyBalancer(), watch}),
 		// A new group reads the log from its start. Where the broker lost data
 		// and cannot say from which offset on, the log is read from its start
 		// too: records already disposed of are recognised by their done marks,
