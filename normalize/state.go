@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -52,6 +53,8 @@ type ownership struct {
 	member  bool // the group was joined, perhaps without a partition for us
 	owned   map[int32]bool
 	changed map[int32]bool
+	busy    int32 // the partition that is being worked on; see during
+	cut     context.CancelFunc
 }
 
 func newOwnership() *ownership {
@@ -64,6 +67,32 @@ func (o *ownership) assigned(parts []int32) {
 	o.member = true
 	for _, p := range parts {
 		o.owned[p], o.changed[p] = true, true
+		o.interrupt(p)
+	}
+}
+
+// during returns a context for work on one partition, which ends when the partition comes or goes.
+// done ends it; one piece of work at a time.
+func (o *ownership) during(ctx context.Context, p int32) (work context.Context, done func()) {
+	work, cancel := context.WithCancel(ctx)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.busy, o.cut = p, cancel
+	if o.changed[p] {
+		cancel()
+	}
+	return work, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.cut = nil
+		cancel()
+	}
+}
+
+// interrupt ends the work on a partition. The lock is held.
+func (o *ownership) interrupt(p int32) {
+	if o.cut != nil && o.busy == p {
+		o.cut()
 	}
 }
 
@@ -80,6 +109,7 @@ func (o *ownership) revoked(parts []int32) {
 	for _, p := range parts {
 		delete(o.owned, p)
 		o.changed[p] = true
+		o.interrupt(p)
 	}
 }
 

@@ -36,3 +36,25 @@ func TestStateEndsOnlyItsReason(t *testing.T) {
 		t.Errorf("joining ended while Redis is away: %v", err)
 	}
 }
+
+// Work on a partition ends when that partition goes, and not when another one does.
+func TestWorkEndsWithItsPartition(t *testing.T) {
+	o := newOwnership()
+	o.assigned([]int32{1, 2})
+	o.drain()
+	work, done := o.during(t.Context(), 1)
+	o.revoked([]int32{2})
+	if work.Err() != nil {
+		t.Error("another partition went, and the work was cut")
+	}
+	o.revoked([]int32{1})
+	if work.Err() == nil {
+		t.Error("the partition went, and the work goes on")
+	}
+	done()
+	if work, done := o.during(t.Context(), 1); work.Err() == nil {
+		t.Error("work begins on a partition whose change was not looked at yet")
+	} else {
+		done()
+	}
+}

@@ -25,6 +25,7 @@ func (w *worker) repair(ctx context.Context) error {
 		w.ledger.Forget(p)
 		w.progress.forget(p)
 		delete(w.guard.alone, p)
+		delete(w.aside, p)
 		if slices.Contains(owned, p) {
 			w.progress.begin(p)
 		}
@@ -35,18 +36,13 @@ func (w *worker) repair(ctx context.Context) error {
 	if w.o.Claims == nil || w.bypassed() {
 		return nil
 	}
-	missing := slices.DeleteFunc(owned, w.ledger.Repaired)
+	missing := slices.DeleteFunc(owned, func(p int32) bool { return w.aside[p] || w.ledger.Repaired(p) })
 	slices.Sort(missing)
 	for i, p := range missing {
 		w.state.set(fmt.Errorf("%w of raw partition(s) %v", ErrRepairing, missing[i:]))
-		marks, err := w.ledger.Repair(ctx, p)
-		w.metrics.marks.Add(float64(marks))
-		if err != nil {
-			w.metrics.repairs.WithLabelValues("failed").Inc()
+		if err := w.repairOne(ctx, p); err != nil {
 			return w.unrepaired(ctx, err)
 		}
-		w.metrics.repairs.WithLabelValues("done").Inc()
-		w.log.Debug("marks are complete", "partition", p, "marks", marks)
 	}
 	if len(missing) > 0 {
 		w.answering()
@@ -55,6 +51,32 @@ func (w *worker) repair(ctx context.Context) error {
 		w.state.end(errJoining)
 	}
 	return nil
+}
+
+// repairOne repairs one partition, unless it goes away meanwhile, or somebody else turns out to be
+// repairing it. While partitions move, two slots may both think that one is theirs; if both insisted,
+// each would undo the other's work for ever. So it is set aside until a record of it is polled, which
+// only its owner does.
+func (w *worker) repairOne(ctx context.Context, p int32) error {
+	during, done := w.owned.during(ctx, p)
+	defer done()
+	marks, err := w.ledger.Repair(during, p)
+	w.metrics.marks.Add(float64(marks))
+	outcome := "done"
+	switch {
+	case err == nil:
+		w.log.Debug("marks are complete", "partition", p, "marks", marks)
+	case ctx.Err() == nil && during.Err() != nil:
+		outcome, err = "cut", nil
+	case errors.Is(err, dedupe.ErrMoved):
+		outcome, err = "contended", nil
+		w.aside[p] = true
+		w.log.Debug("somebody else repairs the marks", "partition", p)
+	default:
+		outcome = "failed"
+	}
+	w.metrics.repairs.WithLabelValues(outcome).Inc()
+	return err
 }
 
 func (w *worker) unrepaired(ctx context.Context, err error) error {
@@ -71,6 +93,9 @@ func (w *worker) unrepaired(ctx context.Context, err error) error {
 func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdict, error) {
 	if w.bypassed() {
 		return w.ledger.Unverified(items), nil
+	}
+	for _, item := range items {
+		delete(w.aside, item.Partition) // it is ours, so its repair is, too
 	}
 	verdicts, err := w.ledger.Claim(ctx, items)
 	if err == nil {

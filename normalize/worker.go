@@ -32,6 +32,7 @@ type worker struct {
 	metrics  *metrics
 	state    state
 	owned    *ownership
+	aside    map[int32]bool // partitions whose repair waits for a record of theirs
 	progress progress
 
 	slot    Slot
@@ -48,7 +49,7 @@ type worker struct {
 
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
-		o: o, id: TransactionalID(o.ID, o.Instance, slot), owned: newOwnership(),
+		o: o, id: TransactionalID(o.ID, o.Instance, slot), owned: newOwnership(), aside: map[int32]bool{},
 		log:  o.Logger.With("slot", slot),
 		keys: dedupe.NewKeyer(o.Pepper),
 	}
@@ -101,7 +102,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 		}
 	}
 	w.state.set(errJoining)
-	w.owned = newOwnership()
+	w.owned, w.aside = newOwnership(), map[int32]bool{}
 	watch := w.owned
 	w.slot, err = w.o.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked})
 	if err != nil {

@@ -266,7 +266,7 @@ func (h *hooked) Exchange(ctx context.Context, r Round) (Reply, error) {
 }
 
 // The second flush comes while the first is being repaired, between any two of its pipelines.
-func TestFlushDuringRepairStartsItAgain(t *testing.T) {
+func TestFlushDuringRepairIsNoticed(t *testing.T) {
 	b := newBench(t)
 	b.repair(b.ledger, 0)
 	for n := range 2500 {
@@ -281,6 +281,9 @@ func TestFlushDuringRepairStartsItAgain(t *testing.T) {
 			return nil
 		}}
 		l := b.another(h)
+		if _, err := l.Repair(b.ctx, 0); at > 2 && !errors.Is(err, ErrMoved) {
+			t.Errorf("flush before pipeline %d: the repair says %v, expected %v", at, err, ErrMoved)
+		}
 		b.repair(l, 0)
 		for _, n := range []int{0, 999, 1000, 2499} {
 			copyOf := Item{Offset: int64(5000 + n), Identified: true, Key: Key{1, byte(n), byte(n >> 8)}, Hash: [32]byte{9}}

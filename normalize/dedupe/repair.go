@@ -10,34 +10,26 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-const (
-	repairChunk    = 1000 // marks per pipeline
-	repairAttempts = 5
-)
+const repairChunk = 1000 // marks per pipeline
 
-var errMoved = errors.New("redis: the sentinel changed during its repair")
+// ErrMoved says that a repair met another one of the same partition, or a Redis that lost data
+// meanwhile. The partition is not repaired; trying again is harmless.
+var ErrMoved = errors.New("redis: the sentinel changed during its repair")
 
 // Repair writes every mark of a partition that Redis may lack, out of the disposition topic, and
 // then takes the sentinel over. It is called for each partition that comes to this worker, and again
 // after a DriftError. It returns how many marks it wrote.
 //
 // It first puts its own word into the sentinel and moves it with every chunk of marks, in their
-// pipeline: a flush or a rollback during the repair then fails the next move, and the repair starts
-// again. A process that dies in the middle leaves a sentinel that is true.
+// pipeline: a flush or a rollback during the repair then fails the next move, and with it the repair
+// (ErrMoved). A process that dies in the middle leaves a sentinel that is true.
 func (l *Ledger) Repair(ctx context.Context, p int32) (marks int, err error) {
 	l.Forget(p)
-	for range repairAttempts {
-		r := &repair{ledger: l, partition: p}
-		err = r.run(ctx)
-		marks += r.written
-		if !errors.Is(err, errMoved) {
-			break
-		}
+	r := &repair{ledger: l, partition: p}
+	if err := r.run(ctx); err != nil {
+		return r.written, fmt.Errorf("repairing the marks of raw partition %d: %w", p, err)
 	}
-	if err != nil {
-		return marks, fmt.Errorf("repairing the marks of raw partition %d: %w", p, err)
-	}
-	return marks, nil
+	return r.written, nil
 }
 
 // repair is one attempt at one partition.
@@ -108,7 +100,7 @@ func (r *repair) move(ctx context.Context) error {
 		return err
 	}
 	if was := reply.Before[0]; was != move.From && was != move.To {
-		return errMoved
+		return ErrMoved
 	}
 	r.written += len(r.marks)
 	r.stored, r.marks = move.To, r.marks[:0]
