@@ -52,7 +52,7 @@ type fence struct {
 }
 
 var fences = []fence{
-	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "normalize/hydrate", "cmd/kycbridge"}},
+	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "normalize/hydrate", "normalize/normalizetest", "cmd/kycbridge"}},
 	{"github.com/redis/go-redis", []string{"normalize/dedupe/..."}},
 	{"github.com/alicebob/miniredis", []string{"embedded/..."}},
 	{"github.com/spf13/cobra", []string{"cmd/kycbridge"}},

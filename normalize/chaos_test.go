@@ -229,10 +229,10 @@ func (c *storm) rain(ctx context.Context) {
 
 // chill pauses a process for longer than its session lasts; it wakes up as a zombie.
 func (c *storm) chill(p *process) {
-	p.line.freeze(true)
+	p.line.Freeze(true)
 	c.ice.Go(func() {
 		time.Sleep(2 * time.Second)
-		p.line.freeze(false)
+		p.line.Freeze(false)
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/kycbridge/kycbridge/sink"
@@ -37,9 +38,9 @@ func (t *trap) spring(at string) error {
 		return nil
 	}
 	<-t.ready
-	t.process.line.cut()
+	t.process.line.Cut()
 	close(t.down)
-	return errKilled
+	return normalizetest.ErrKilled
 }
 
 // trapped is a session and a store that die at the steps named here.
@@ -261,7 +262,7 @@ func (b brokenRules) Validate(m proto.Message, o ...protovalidate.ValidationOpti
 func TestBrokenRuleStopsInsteadOfBuryingEverything(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "1"}, said{Subject: "s", ID: "2"})
-	o := w.options(0, newLine())
+	o := w.options(0, w.undertaker.Line())
 	o.Validator = brokenRules{o.Validator}
 	n := must(normalize.New(o))(t)
 	err := n.Run(w.ctx)

@@ -47,7 +47,7 @@ func TestRecordThatKillsProcessesIsGivenUpAlone(t *testing.T) {
 			select {
 			case <-died:
 				deaths++
-				p.line.cut()
+				p.line.Cut()
 				return true
 			default:
 				ended = w.settled()
@@ -101,7 +101,7 @@ func TestRecordBesideTheKillerIsNotGivenUp(t *testing.T) {
 		w.await("the process dies or is done", func() bool {
 			select {
 			case <-died:
-				p.line.cut()
+				p.line.Cut()
 				return true
 			default:
 				ended = w.settled()

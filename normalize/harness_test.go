@@ -19,6 +19,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -40,7 +41,9 @@ type world struct {
 	sink    sink.Options
 	reader  *sink.Reader
 	raw     *kgo.Client
-	dispID  [16]byte
+
+	undertaker *normalizetest.Undertaker
+	dispID     [16]byte
 }
 
 func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
@@ -60,6 +63,7 @@ func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
 	t.Cleanup(w.reader.Close)
 	w.raw = must(kgo.NewClient(kgo.SeedBrokers(w.sink.Brokers...), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner())))(t)
 	t.Cleanup(w.raw.Close)
+	w.undertaker = normalizetest.NewUndertaker(w.raw)
 	var err error
 	if _, w.dispID, err = w.reader.Partitions(ctx, schemas.DispositionTopic); err != nil {
 		t.Fatal(err)
@@ -105,7 +109,7 @@ func (w *world) store(addr string) *dedupe.Store {
 }
 
 // options is a normaliser of this world with one slot.
-func (w *world) options(instance int, l *line) normalize.Options {
+func (w *world) options(instance int, l *normalizetest.Line) normalize.Options {
 	v := must(validator())(w.t)
 	o := normalize.Options{
 		Instance: instance, Judge: judge,
@@ -124,7 +128,7 @@ func (w *world) options(instance int, l *line) normalize.Options {
 	}
 	kafka := w.sink
 	// The fake broker waits this long for a killed member before it lets the others on.
-	kafka.Extra = []kgo.Opt{kgo.Dialer(l.dial), kgo.RebalanceTimeout(2 * time.Second)}
+	kafka.Extra = []kgo.Opt{kgo.Dialer(l.Dial), kgo.RebalanceTimeout(2 * time.Second)}
 	o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
 		s, err := sink.OpenSession(ctx, kafka, sink.SessionOptions{
 			Group: normalize.DefaultGroup, TransactionalID: id, Input: schemas.Raw,
@@ -156,7 +160,7 @@ func judge(err error) normalize.Trouble {
 // process is a running normaliser.
 type process struct {
 	n    *normalize.Normalizer
-	line *line
+	line *normalizetest.Line
 	stop func() error // asks it to end, and waits
 	wait func() error // until it ends of itself
 }
@@ -164,7 +168,7 @@ type process struct {
 // start runs a normaliser with the options as changed.
 func (w *world) start(instance int, change ...func(*normalize.Options)) *process {
 	w.t.Helper()
-	l := newLine()
+	l := w.undertaker.Line()
 	o := w.options(instance, l)
 	for _, f := range change {
 		f(&o)
@@ -183,7 +187,7 @@ func (w *world) start(instance int, change ...func(*normalize.Options)) *process
 
 // kill ends a process as kill -9 does: nothing it still wants to say arrives.
 func (p *process) kill() {
-	p.line.cut()
+	p.line.Cut()
 	_ = p.stop()
 }
 
@@ -254,6 +258,7 @@ func (w *world) settle() {
 }
 
 func (w *world) settled() bool {
+	w.undertaker.Bury(w.ctx, normalize.DefaultGroup)
 	ends, err := w.reader.Ends(w.ctx, schemas.Raw)
 	if err != nil {
 		return false

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"os"
 	"slices"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -40,9 +40,11 @@ type world struct {
 	sink    sink.Options
 	reader  *sink.Reader
 	raw     *kgo.Client
-	rawID   [16]byte
-	dispID  [16]byte
-	apis    map[string]*api // by vendor
+
+	undertaker *normalizetest.Undertaker
+	rawID      [16]byte
+	dispID     [16]byte
+	apis       map[string]*api // by vendor
 }
 
 func newWorld(t *testing.T, partitions int32) *world {
@@ -61,6 +63,7 @@ func newWorld(t *testing.T, partitions int32) *world {
 	t.Cleanup(w.reader.Close)
 	w.raw = must(kgo.NewClient(kgo.SeedBrokers(w.sink.Brokers...), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner())))(t)
 	t.Cleanup(w.raw.Close)
+	w.undertaker = normalizetest.NewUndertaker(w.raw)
 	w.rawID, w.dispID = w.topicID(schemas.Raw), w.topicID(schemas.DispositionTopic)
 	for _, name := range []string{shyName, thinName} {
 		w.apis[name] = newAPI(t)
@@ -108,7 +111,7 @@ func (w *world) store() *dedupe.Store {
 }
 
 // stage is what both stages of this world share.
-func (w *world) stage(instance int, l *line, group, input string) normalize.Options {
+func (w *world) stage(instance int, l *normalizetest.Line, group, input string) normalize.Options {
 	o := normalize.Options{
 		Instance: instance, Judge: judge, Claims: w.store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
 		Providers: []providers.Provider{shy(), thin()}, Validator: must(validator())(w.t), Grace: time.Second,
@@ -124,9 +127,11 @@ func (w *world) stage(instance int, l *line, group, input string) normalize.Opti
 	return o
 }
 
-func (w *world) open(l *line, group, input string) func(context.Context, string, normalize.Watch) (normalize.Slot, error) {
+func (w *world) open(l *normalizetest.Line, group, input string) func(context.Context, string, normalize.Watch) (normalize.Slot, error) {
 	kafka := w.sink
-	kafka.Extra = []kgo.Opt{kgo.Dialer(l.dial)}
+	// The fake broker waits this long for a killed member, and anew with each join of another one, before
+	// it lets the others on; a member that waits longer than its client does would join again for ever.
+	kafka.Extra = []kgo.Opt{kgo.Dialer(l.Dial), kgo.RebalanceTimeout(2 * time.Second)}
 	return func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
 		s, err := sink.OpenSession(ctx, kafka, sink.SessionOptions{
 			Group: group, TransactionalID: id, Input: input, Gather: input == schemas.Hydrate,
@@ -154,7 +159,7 @@ func judge(err error) normalize.Trouble {
 }
 
 // options is a hydrator of this world, impatient so that tests are quick.
-func (w *world) options(instance int, l *line) hydrate.Options {
+func (w *world) options(instance int, l *normalizetest.Line) hydrate.Options {
 	o := hydrate.Options{
 		Stage: w.stage(instance, l, hydrate.DefaultGroup, schemas.Hydrate), OpenWait: w.open(l, hydrate.DefaultGroup, schemas.HydrateWait),
 		Rate: 10000, Timeout: 5 * time.Second, GiveUpAfter: 24 * time.Hour * 365 * 100,
@@ -171,14 +176,14 @@ func (w *world) options(instance int, l *line) hydrate.Options {
 
 // process is a running normaliser and hydrator.
 type process struct {
-	line *line
+	line *normalizetest.Line
 	stop func() error
 }
 
 // start runs both stages; change alters the hydrator.
 func (w *world) start(instance int, change ...func(*hydrate.Options)) *process {
 	w.t.Helper()
-	l := newLine()
+	l := w.undertaker.Line()
 	o := w.options(instance, l)
 	for _, f := range change {
 		f(&o)
@@ -197,7 +202,7 @@ func (w *world) start(instance int, change ...func(*hydrate.Options)) *process {
 
 // kill ends a process as kill -9 does: nothing it still wants to say arrives.
 func (p *process) kill() {
-	p.line.cut()
+	p.line.Cut()
 	_ = p.stop()
 }
 
@@ -284,7 +289,10 @@ func (w *world) finals() map[[2]int64]int {
 func (w *world) settle() {
 	w.t.Helper()
 	raw := len(w.read(schemas.Raw))
-	w.await("every delivery has a final disposition", func() bool { return len(w.finals()) == raw })
+	w.await("every delivery has a final disposition", func() bool {
+		w.undertaker.Bury(w.ctx, normalize.DefaultGroup, hydrate.DefaultGroup)
+		return len(w.finals()) == raw
+	})
 }
 
 // audit checks conservation and the contract: one final disposition for each raw record, after one
@@ -325,40 +333,5 @@ func (w *world) expect(want ...string) {
 	slices.Sort(want)
 	if got := w.texts(); !slices.Equal(got, want) {
 		w.t.Errorf("events\n%v, expected\n%v", got, want)
-	}
-}
-
-// line is a process's connections to Kafka: cut, the process is as good as killed.
-type line struct {
-	mu    sync.Mutex
-	dead  bool
-	conns []net.Conn
-}
-
-var errKilled = errors.New("killed")
-
-func newLine() *line { return &line{} }
-
-func (l *line) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
-	if err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.dead {
-		_ = conn.Close()
-		return nil, errKilled
-	}
-	l.conns = append(l.conns, conn)
-	return conn, nil
-}
-
-func (l *line) cut() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dead = true
-	for _, c := range l.conns {
-		_ = c.Close()
 	}
 }

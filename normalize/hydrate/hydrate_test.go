@@ -2,7 +2,6 @@ package hydrate_test
 
 import (
 	"net/http"
-	"os"
 	"testing"
 	"time"
 
@@ -92,9 +91,6 @@ func TestAStateToldBeforeIsAskedForOnceMore(t *testing.T) {
 }
 
 func TestAnAPIThatHangsDelaysItselfAlone(t *testing.T) {
-	if raceEnabled && os.Getenv("KYCBRIDGE_TEST_CHAOS") == "" {
-		t.Skip("does not always settle within its limit under the race detector yet; KYCBRIDGE_TEST_CHAOS=1m runs it")
-	}
 	w := newWorld(t, 1)
 	release := make(chan struct{})
 	w.apis[shyName].always(func(rw http.ResponseWriter, r *http.Request) {
@@ -180,7 +176,7 @@ func TestOneFetchAnswersAllThatWait(t *testing.T) {
 	w.send(0, said{thinName, "s", "1"}, said{thinName, "s", "2"}, said{thinName, "s", "3"})
 	w.apis[thinName].set("/live/sessions/s", "s", "approved", 1)
 	w.apis[shyName].set("/first/o", "o", "done", 1)
-	n := must(normalize.New(w.stage(9, newLine(), normalize.DefaultGroup, schemas.Raw)))(t)
+	n := must(normalize.New(w.stage(9, w.undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
 	go func() { _ = n.Run(w.ctx) }()
 	w.await("the tasks are there", func() bool { return len(w.tasks()) == 13 })
 	w.start(0)

@@ -1,5 +1,0 @@
-//go:build race
-
-package hydrate_test
-
-const raceEnabled = true

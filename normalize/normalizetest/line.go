@@ -1,0 +1,103 @@
+// Package normalizetest kills and freezes processes of a test without ending its own: what a process has
+// of Kafka is its connections.
+package normalizetest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+)
+
+// ErrKilled is what a process sees after its line was cut.
+var ErrKilled = errors.New("killed")
+
+// Line is a process's connections to Kafka: cut, the process is as good as killed; frozen, it is a paused
+// one that does not know it.
+type Line struct {
+	mu     sync.Mutex
+	wake   *sync.Cond
+	frozen bool
+	dead   bool
+	conns  []net.Conn
+}
+
+// NewLine returns a line that works.
+func NewLine() *Line {
+	l := &Line{}
+	l.wake = sync.NewCond(&l.mu)
+	return l
+}
+
+// Dial is for the options of a client.
+func (l *Line) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if !l.open() {
+		return nil, ErrKilled
+	}
+	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		_ = conn.Close()
+		return nil, ErrKilled
+	}
+	l.conns = append(l.conns, conn)
+	return &lineConn{Conn: conn, line: l}, nil
+}
+
+// open waits while the line is frozen, and says whether it still lives.
+func (l *Line) open() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.frozen && !l.dead {
+		l.wake.Wait()
+	}
+	return !l.dead
+}
+
+// Cut ends every connection, and refuses new ones.
+func (l *Line) Cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead = true
+	for _, c := range l.conns {
+		_ = c.Close()
+	}
+	l.wake.Broadcast()
+}
+
+// Freeze holds back everything that is to be written, or lets it go.
+func (l *Line) Freeze(frozen bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.frozen = frozen
+	l.wake.Broadcast()
+}
+
+// deadAddresses gives the process's side of each connection of a line that was cut.
+func (l *Line) deadAddresses() (all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.dead {
+		return nil
+	}
+	for _, c := range l.conns {
+		all = append(all, c.LocalAddr().String())
+	}
+	return all
+}
+
+type lineConn struct {
+	net.Conn
+	line *Line
+}
+
+func (c *lineConn) Write(b []byte) (int, error) {
+	if !c.line.open() {
+		return 0, ErrKilled
+	}
+	return c.Conn.Write(b)
+}

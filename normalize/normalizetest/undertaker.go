@@ -1,0 +1,69 @@
+package normalizetest
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// Undertaker takes killed members out of their groups. Kafka does so after their session timeout; the
+// in-process broker starts that timer with its answer to a join, so that a member which dies while it
+// waits for the answer would keep its partitions for ever.
+type Undertaker struct {
+	client *kgo.Client
+
+	mu    sync.Mutex
+	lines []*Line
+}
+
+// NewUndertaker asks the broker over client.
+func NewUndertaker(client *kgo.Client) *Undertaker { return &Undertaker{client: client} }
+
+// Line returns a line that is looked after.
+func (u *Undertaker) Line() *Line {
+	l := NewLine()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.lines = append(u.lines, l)
+	return l
+}
+
+// Bury removes every member of the groups whose process was killed. What fails now is done when it is
+// called again.
+func (u *Undertaker) Bury(ctx context.Context, groups ...string) {
+	dead := u.deadAddresses()
+	if len(dead) == 0 {
+		return
+	}
+	described, err := kadm.NewClient(u.client).DescribeGroups(ctx, groups...)
+	if err != nil {
+		return
+	}
+	for _, group := range described.Sorted() {
+		leave := kmsg.NewPtrLeaveGroupRequest()
+		leave.Group = group.Group
+		for _, m := range group.Members {
+			if slices.Contains(dead, m.ClientHost) {
+				member := kmsg.NewLeaveGroupRequestMember()
+				member.MemberID = m.MemberID
+				leave.Members = append(leave.Members, member)
+			}
+		}
+		if len(leave.Members) > 0 {
+			_, _ = leave.RequestWith(ctx, u.client)
+		}
+	}
+}
+
+func (u *Undertaker) deadAddresses() (all []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, l := range u.lines {
+		all = append(all, l.deadAddresses()...)
+	}
+	return all
+}
