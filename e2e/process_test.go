@@ -67,7 +67,7 @@ func start(t testing.TB, admin string, env []string, args ...string) *process {
 		}
 		p.kill()
 		if t.Failed() {
-			t.Logf("log of %v (pid %d), last part:\n%s", args, p.cmd.Process.Pid, tail(p.log.String(), 60000))
+			t.Logf("log of %v (pid %d), last part:\n%s", args, p.cmd.Process.Pid, tail(p.log.String(), 400_000))
 		}
 	})
 	return p

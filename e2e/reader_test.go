@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -31,9 +32,11 @@ type reader struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 
-	mu      sync.Mutex
-	records map[position]*kgo.Record
-	newest  time.Time
+	mu       sync.Mutex
+	records  map[position]*kgo.Record
+	disposed map[position]bool          // raw records whose final disposition was read
+	next     map[string]map[int32]int64 // per topic and partition, the offset after the last record read
+	newest   time.Time
 }
 
 func topics(prefix string) []string {
@@ -70,22 +73,40 @@ func read(t testing.TB, kafka, prefix string) *reader {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &reader{prefix: prefix, client: client, cancel: cancel, done: make(chan struct{}), records: map[position]*kgo.Record{}, newest: time.Now()}
-	go r.run(ctx)
+	r := &reader{prefix: prefix, client: client, cancel: cancel, done: make(chan struct{}), newest: time.Now(),
+		records: map[position]*kgo.Record{}, disposed: map[position]bool{}, next: map[string]map[int32]int64{}}
+	go r.run(ctx, t)
 	t.Cleanup(r.stop)
 	return r
 }
 
-func (r *reader) run(ctx context.Context) {
+func (r *reader) run(ctx context.Context, t testing.TB) {
 	defer close(r.done)
 	for ctx.Err() == nil {
 		fetches := r.client.PollFetches(ctx)
 		r.mu.Lock()
-		fetches.EachRecord(func(record *kgo.Record) {
-			r.records[position{record.Topic, record.Partition, record.Offset}] = record
-			r.newest = time.Now()
-		})
+		fetches.EachRecord(func(record *kgo.Record) { r.note(t, record) })
 		r.mu.Unlock()
+	}
+}
+
+// note takes a record up. The lock is held.
+func (r *reader) note(t testing.TB, record *kgo.Record) {
+	r.records[position{record.Topic, record.Partition, record.Offset}] = record
+	r.newest = time.Now()
+	if r.next[record.Topic] == nil {
+		r.next[record.Topic] = map[int32]int64{}
+	}
+	r.next[record.Topic][record.Partition] = record.Offset + 1
+	if topicOf(record.Topic).Base != schemas.DispositionTopic {
+		return
+	}
+	d := &kycv1.Disposition{}
+	if err := proto.Unmarshal(record.Value, d); err != nil {
+		t.Errorf("%s/%d@%d: %v", record.Topic, record.Partition, record.Offset, err)
+	}
+	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
+		r.disposed[rawOf(d.GetRaw())] = true
 	}
 }
 
@@ -102,49 +123,58 @@ func (r *reader) quiet(t testing.TB) {
 	const silence = 700 * time.Millisecond
 	var missing string
 	if !eventually(patience, func() bool {
-		missing = r.missing(t)
+		missing = r.missing()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		return missing == "" && time.Since(r.newest) > silence
 	}) {
-		t.Fatalf("after %s there is still something to come: %s", patience, missing)
+		t.Fatalf("after %s there is still something to come: %s%s", patience, missing, r.behind())
 	}
 }
 
 // missing says which raw records are not yet read or have no disposition yet.
-func (r *reader) missing(t testing.TB) string {
+func (r *reader) missing() string {
 	ends, err := kadm.NewClient(r.client).ListEndOffsets(context.Background(), r.prefix+schemas.Raw)
 	if err != nil {
 		return err.Error()
 	}
-	disposed := map[position]bool{}
-	read := map[int32]int64{}
-	for at, record := range r.snapshot() {
-		switch topicOf(at.topic).Base {
-		case schemas.Raw:
-			read[at.partition] = max(read[at.partition], at.offset+1)
-		case schemas.DispositionTopic:
-			if d := decode[*kycv1.Disposition](t, record); d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
-				disposed[rawOf(d.GetRaw())] = true
-			}
-		}
-	}
-	var out string
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out strings.Builder
 	ends.Each(func(end kadm.ListedOffset) {
-		if read[end.Partition] < end.Offset {
-			out += fmt.Sprintf(" raw partition %d read to %d of %d;", end.Partition, read[end.Partition], end.Offset)
+		if read := r.next[end.Topic][end.Partition]; read < end.Offset {
+			fmt.Fprintf(&out, " raw partition %d read to %d of %d;", end.Partition, read, end.Offset)
 		}
 	})
-	undisposed := 0
-	for at := range r.snapshot() {
-		if topicOf(at.topic).Base == schemas.Raw && !disposed[at] {
-			undisposed++
+	var undisposed []string
+	for at := range r.records {
+		if topicOf(at.topic).Base == schemas.Raw && !r.disposed[at] {
+			undisposed = append(undisposed, fmt.Sprintf("%d@%d", at.partition, at.offset))
 		}
 	}
-	if undisposed > 0 {
-		out += fmt.Sprintf(" %d raw records without a final disposition;", undisposed)
+	if len(undisposed) > 0 {
+		fmt.Fprintf(&out, " %d raw records without a final disposition, such as %s;", len(undisposed), some(undisposed))
 	}
-	return out
+	return out.String()
+}
+
+// behind says how far the disposition topic goes, and how far it was read: whether something is missing in
+// Kafka, hidden by an open transaction, or not read yet.
+func (r *reader) behind() string {
+	topic, admin := r.prefix+schemas.DispositionTopic, kadm.NewClient(r.client)
+	ends, err1 := admin.ListEndOffsets(context.Background(), topic)
+	stable, err2 := admin.ListCommittedOffsets(context.Background(), topic)
+	if err := errors.Join(err1, err2); err != nil {
+		return err.Error()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out strings.Builder
+	for _, end := range ends.Offsets().Sorted() {
+		last, _ := stable.Lookup(topic, end.Partition)
+		fmt.Fprintf(&out, " dispositions partition %d: end %d, stable to %d, read to %d;", end.Partition, end.At, last.Offset, r.next[topic][end.Partition])
+	}
+	return out.String()
 }
 
 func (r *reader) snapshot() map[position]*kgo.Record {

@@ -136,6 +136,17 @@ func (s *serving) ready(t *testing.T) string {
 	return ""
 }
 
+// measures waits until /metrics holds a text: the client of Kafka counts a write after its answer.
+func (s *serving) measures(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if _, metrics := get(t, "http://"+s.Admin+"/metrics"); strings.Contains(metrics, text) {
+			return
+		}
+	}
+	t.Errorf("/metrics has no %s", text)
+}
+
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	resp, err := http.Get(url)
