@@ -95,7 +95,7 @@ func tally(keys int, count map[string]int) (lost, doubled []string) {
 func chaos(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, flush bool) (int, map[string]int) {
 	span := chaosTime(t)
 	w := newWorld(t, chaosPartitions, kfake.NumBrokers(3))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), span+30*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), span+testLimit)
 	t.Cleanup(cancel)
 	w.ctx = ctx
 	steadyEpochs(w.cluster)
