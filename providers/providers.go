@@ -10,6 +10,7 @@
 package providers
 
 import (
+	"cmp"
 	"io/fs"
 	"net/http"
 	"slices"
@@ -74,8 +75,8 @@ type Provider struct {
 	// Vary makes a fresh delivery out of a fixture: the same n gives the same
 	// new event and object ids, another n gives others.
 	Vary func(body []byte, n uint64) []byte
-	// SampleEnvironment is that of the fixtures, where they say one: an endpoint
-	// that is to take them has it. Zero: SANDBOX.
+	// SampleEnvironment is that of the fixtures, where they say one. Zero: SANDBOX.
+	// FixtureEnvironment answers for both.
 	SampleEnvironment kycv1.Environment
 	// Testdata is the embedded folder "testdata": one folder for each fixture.
 	Testdata fs.FS
@@ -87,6 +88,11 @@ func (p *Provider) Ways() []auth.Scheme {
 		return p.Proofs
 	}
 	return append([]auth.Scheme{p.Scheme}, p.Proofs...)
+}
+
+// FixtureEnvironment is that of an endpoint which is to take the fixtures.
+func (p *Provider) FixtureEnvironment() kycv1.Environment {
+	return cmp.Or(p.SampleEnvironment, kycv1.Environment_ENVIRONMENT_SANDBOX)
 }
 
 // Ack is a vendor's rule for the answer.

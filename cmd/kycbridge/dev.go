@@ -18,7 +18,6 @@ import (
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
@@ -219,20 +218,12 @@ func devConfig(w *world, f devFlags, m *configv1.Config, apis string) (*config.C
 			return nil, err
 		}
 		for _, way := range ways {
-			e := &configv1.Endpoint{Name: way.endpoint, Provider: v.Name, Environment: sampleEnvironment(v), Api: devAPI(v, apis)}
+			e := &configv1.Endpoint{Name: way.endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: devAPI(v, apis)}
 			way.prove(e, keySet)
 			m.Endpoints = append(m.Endpoints, e)
 		}
 	}
 	return config.Build("dev", m, needs)
-}
-
-// sampleEnvironment is that of the endpoint which takes a vendor's fixtures.
-func sampleEnvironment(v providers.Provider) kycv1.Environment {
-	if v.SampleEnvironment != 0 {
-		return v.SampleEnvironment
-	}
-	return kycv1.Environment_ENVIRONMENT_SANDBOX
 }
 
 // devAPI points an endpoint at the fake API of its vendor; nil where none is

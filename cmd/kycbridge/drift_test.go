@@ -137,7 +137,7 @@ func topicOf(name string, values [][]byte, read func(audit.Record) audit.Reading
 
 func envelopeOf(p providers.Provider, f providers.Fixture) *kycv1.RawEnvelope {
 	e := &kycv1.RawEnvelope{
-		Provider: p.Name, Endpoint: p.Name, Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
+		Provider: p.Name, Endpoint: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(),
 		ReceivedAt: timestamppb.New(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)), Method: "POST",
 		Body: f.Body, DeliveryId: "019b8a5e-5c00-7000-8000-000000000001",
 	}

@@ -99,7 +99,7 @@ func (f *fakeAPIs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeAPIs) get(w http.ResponseWriter, v providers.Provider, path string) {
 	for kind, object := range v.Hydration.Objects {
-		id, ok := idIn(path, object.Path, v.Hydration.Environment(sampleEnvironment(v)))
+		id, ok := idIn(path, object.Path, v.Hydration.Environment(v.FixtureEnvironment()))
 		if !ok {
 			continue
 		}
@@ -265,7 +265,7 @@ func tellDev(ctx context.Context, admin string, v providers.Provider, f provider
 
 // targetOf is the object that a delivery needs.
 func targetOf(v providers.Provider, body []byte, header http.Header) (t providers.Target, ok bool) {
-	d := &providers.Delivery{Endpoint: v.Name, Environment: sampleEnvironment(v), ContentType: header.Get("Content-Type"), Headers: header, Body: body}
+	d := &providers.Delivery{Endpoint: v.Name, Environment: v.FixtureEnvironment(), ContentType: header.Get("Content-Type"), Headers: header, Body: body}
 	n, err := v.Parse(d)
 	if err != nil {
 		return t, false

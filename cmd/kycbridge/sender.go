@@ -110,7 +110,7 @@ func goodFixtures(p providers.Provider) ([]providers.Fixture, error) {
 // approved session where the vendor has that; else the first there is.
 func typical(p providers.Provider, fixtures []providers.Fixture) providers.Fixture {
 	for _, f := range fixtures {
-		d := &providers.Delivery{Endpoint: p.Name, Environment: sampleEnvironment(p), ContentType: f.Headers.Get("Content-Type"), Body: unsigned(p, f.Body), Headers: f.Headers, Fetched: f.Fetched}
+		d := &providers.Delivery{Endpoint: p.Name, Environment: p.FixtureEnvironment(), ContentType: f.Headers.Get("Content-Type"), Body: unsigned(p, f.Body), Headers: f.Headers, Fetched: f.Fetched}
 		n, err := p.Parse(d)
 		if err != nil {
 			continue

@@ -10,36 +10,18 @@ import (
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/providertest"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 func TestProvider(t *testing.T) { providertest.Run(t, underTest()) }
 
 func FuzzProvider(f *testing.F) { providertest.Fuzz(f, underTest()) }
 
-// underTest is Provider as the suite reads its fixtures: on a live endpoint, which
-// is where their environment belongs, and in tokens that are the same bytes in
-// every run, so that the key of a delivery without a session id is, too.
+// underTest is Provider in tokens that are the same bytes in every run, so that the
+// key of a delivery without a session id is, too.
 func underTest() providers.Provider {
 	p := Provider
 	p.Proofs = append([]auth.Scheme{stableToken{auth.HMAC{Header: "Signature", Hash: crypto.SHA256}}}, Provider.Proofs...)
-	p.Parse = func(d *providers.Delivery) (*providers.Notice, error) { return Provider.Parse(onLive(d)) }
-	p.Maps = map[string]providers.MapFunc{}
-	for name, f := range Provider.Maps {
-		p.Maps[name] = func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) { return f(onLive(d), n) }
-	}
-	h := *Provider.Hydration
-	h.Needs = func(d *providers.Delivery, n *providers.Notice) (providers.Target, bool) {
-		return Provider.Hydration.Needs(onLive(d), n)
-	}
-	p.Hydration = &h
 	return p
-}
-
-func onLive(d *providers.Delivery) *providers.Delivery {
-	live := *d
-	live.Environment = kycv1.Environment_ENVIRONMENT_LIVE
-	return &live
 }
 
 // stableToken has the form of a JWT and is signed with a secret: the vendor's own

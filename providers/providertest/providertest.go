@@ -121,7 +121,7 @@ func (s *suite) delivery(t testing.TB, f providers.Fixture, body []byte) *provid
 	h := s.kept(r.Header)
 	maps.Copy(h, f.Headers)
 	return &providers.Delivery{
-		Endpoint: s.Name, Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
+		Endpoint: s.Name, Tenant: "default", Environment: s.FixtureEnvironment(),
 		ContentType: cmp.Or(r.Header.Get("Content-Type"), "application/json"), Headers: h, Body: r.Body, ReceivedAt: s.now, Fetched: f.Fetched,
 	}
 }
