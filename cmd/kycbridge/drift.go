@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -86,22 +85,11 @@ func drift(ctx context.Context, w *world, f driftFlags, vendors []string) error 
 	report, err := readDrift(ctx, w, o, start, vendors)
 	switch {
 	case report == nil || err != nil && ctx.Err() == nil:
-		return driftTrouble(o, err)
+		return readTrouble(o, err)
 	case err != nil:
 		err = errors.New("interrupted: the report holds what was read before")
 	}
 	return errors.Join(err, printDrift(w, report, f.json))
-}
-
-// driftTrouble says what to do about a Kafka that does not answer as it should.
-func driftTrouble(o sink.Options, err error) error {
-	switch {
-	case errors.Is(err, sink.ErrUnavailable):
-		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(o.Brokers, ", "))
-	case sink.Classify(err) == sink.ClassUnknownTopic:
-		return fmt.Errorf("%w: %s; or pass --topic-prefix", err, sink.Advice(err))
-	}
-	return err
 }
 
 // readDrift connects and makes the report; without a connection there is none.

@@ -79,9 +79,16 @@ func tail(ctx context.Context, w *world, f tailFlags, names []string) error {
 	} else {
 		err = follow(ctx, o, bases, f.fromStart, p)
 	}
-	switch {
-	case errors.Is(err, errEnough) || ctx.Err() != nil:
+	if errors.Is(err, errEnough) || ctx.Err() != nil {
 		return nil
+	}
+	return readTrouble(o, err)
+}
+
+// readTrouble adds what to do about a Kafka that a command reads from and that
+// does not answer as it should.
+func readTrouble(o sink.Options, err error) error {
+	switch {
 	case errors.Is(err, sink.ErrUnavailable):
 		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(o.Brokers, ", "))
 	case sink.Classify(err) == sink.ClassUnknownTopic:
