@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -100,7 +101,7 @@ func (h *health) state() readiness {
 	}
 	for _, p := range parts {
 		if err := p.away(); err != nil {
-			r.Away[p.name] = oneLine(err)
+			r.Away[p.name] = reasons(err)
 			r.Ready = r.Ready && p.tell
 		} else {
 			r.Here = append(r.Here, p.name)
@@ -115,7 +116,21 @@ func (h *health) serveReady(w http.ResponseWriter, _ *http.Request) {
 	if !r.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_ = json.NewEncoder(w).Encode(r)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // people read it, and no browser takes JSON for a page
+	_ = e.Encode(r)
+}
+
+// reasons is an error on one line, each reason once: what is away is away for
+// every slot of a stage.
+func reasons(err error) string {
+	var once []string
+	for line := range strings.Lines(err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(once, line) {
+			once = append(once, line)
+		}
+	}
+	return strings.Join(once, "; ")
 }
 
 // serveLive says only that the process answers. It asks neither Kafka nor

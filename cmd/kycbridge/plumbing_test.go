@@ -39,12 +39,20 @@ func TestHealth(t *testing.T) {
 	if code, r := ask(); code != 503 || r.Away["kafka"] != "first; second" {
 		t.Errorf("Kafka away again: %d %+v", code, r)
 	}
+	kafka.set(errors.Join(errors.New("slow"), errors.New("dial 10.0.0.1->10.0.0.2"), errors.New("slow"), errors.New("dial 10.0.0.1->10.0.0.2")))
+	if code, r := ask(); code != 503 || r.Away["kafka"] != "slow; dial 10.0.0.1->10.0.0.2" {
+		t.Errorf("Kafka away for the same reasons several times: %d %+v", code, r)
+	}
+	w := httptest.NewRecorder()
+	if h.serveReady(w, nil); !strings.Contains(w.Body.String(), "->") {
+		t.Errorf("/readyz escapes what people are to read: %s", w.Body)
+	}
 	kafka.set(nil)
 	h.drain()
 	if code, r := ask(); code != 503 || r.Away["process"] != "draining" {
 		t.Errorf("draining: %d %+v", code, r)
 	}
-	w := httptest.NewRecorder()
+	w = httptest.NewRecorder()
 	if serveLive(w, nil); w.Code != 200 {
 		t.Errorf("/livez is %d while draining, want 200", w.Code)
 	}
