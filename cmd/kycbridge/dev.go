@@ -85,14 +85,13 @@ answers that instead, ?kind= names a kind).`,
 // stand alone does not take the next word by itself.
 func (f *devFlags) rateArgument(c *cobra.Command, args []string) error {
 	if len(args) == 1 && c.Flags().Changed("simulate") {
-		rate, err := strconv.ParseFloat(args[0], 64)
-		if err == nil {
-			f.simulate = rate
-			args = nil
+		if err := c.Flags().Set("simulate", args[0]); err != nil {
+			return c.FlagErrorFunc()(c, err)
 		}
+		args = nil
 	}
 	if f.simulate < 0 || f.simulate > 10_000 || math.IsNaN(f.simulate) {
-		return usagef("--simulate is %g; it is a number of deliveries a second, up to 10000", f.simulate)
+		return usagef("--simulate is %g; it is a number of deliveries a second, up to 10000, such as --simulate=20", f.simulate)
 	}
 	return noArgs(c, args)
 }

@@ -184,8 +184,9 @@ func TestDevFaults(t *testing.T) {
 		{"secret empty", map[string]string{"KYCBRIDGE_SECRET_COMPLYCUBE": ""}, nil, []string{"KYCBRIDGE_SECRET_COMPLYCUBE", "0 bytes", "unset it"}},
 		{"secret too short", map[string]string{"KYCBRIDGE_SECRET_COMPLYCUBE": "hunter2"}, nil, []string{"KYCBRIDGE_SECRET_COMPLYCUBE", "7 bytes", "16"}},
 		{"address without a port", nil, []string{"--listen", "localhost"}, []string{"--listen", "localhost"}},
-		{"rate is no number", nil, []string{"--simulate", "fast"}, []string{"fast"}},
-		{"rate below nothing", nil, []string{"--simulate=-1"}, []string{"--simulate"}},
+		{"rate is no number", nil, []string{"--simulate", "fast"}, []string{`--simulate is "fast"; it is a number, such as --simulate=20; see `}},
+		{"rate is no number, in one word", nil, []string{"--simulate=abc"}, []string{`--simulate is "abc"; it is a number, such as --simulate=20; see `}},
+		{"rate below nothing", nil, []string{"--simulate=-1"}, []string{"--simulate is -1", "up to 10000, such as --simulate=20"}},
 		{"unknown flag", nil, []string{"--lissten", "x"}, []string{"--lissten", "dev --help"}},
 		{"unknown log level", nil, []string{"--log-level", "loud"}, []string{"loud", "debug"}},
 	} {

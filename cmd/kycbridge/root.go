@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit codes: 1 says that something failed, 2 that the command line is wrong.
@@ -47,7 +48,7 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see `%s --help`", err, c.CommandPath())}
+		return &usageError{fmt.Errorf("%w; see `%s --help`", flagTrouble(err), c.CommandPath())}
 	})
 	root.AddCommand(
 		newDev(w),
@@ -55,6 +56,26 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 		newTail(w), newDrift(w), newSend(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
 	)
 	return root
+}
+
+// flagTrouble says of a flag what was found, what is expected and an example, in
+// place of the words of the parser of numbers.
+func flagTrouble(err error) error {
+	var invalid *pflag.InvalidValueError
+	if !errors.As(err, &invalid) {
+		return err
+	}
+	f := invalid.GetFlag()
+	want, known := map[string]string{
+		"float64":  "a number, such as --%s=20",
+		"int":      "a whole number, such as --%s=10",
+		"duration": "a number with its unit, such as --%s=90m",
+		"bool":     "true or false, such as --%s=true",
+	}[f.Value.Type()]
+	if !known {
+		return err
+	}
+	return fmt.Errorf("--%s is %q; it is "+want, f.Name, invalid.GetValue(), f.Name)
 }
 
 // usageError marks a command line that cannot be understood.
