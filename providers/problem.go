@@ -44,6 +44,17 @@ func (p *Problem) Error() string {
 
 func (p *Problem) Unwrap() error { return p.Err }
 
+// LacksID is a delivery without an id that its event needs, or with one that is none.
+func LacksID(field string) error {
+	return &Problem{Field: field, Detail: "want a string of 1 to 256 characters (128 for the event's own id)", Err: ErrInvalid}
+}
+
+// Contradicts is a delivery that says one thing in field and another elsewhere.
+// detail holds the vendor's documented words only.
+func Contradicts(field, detail string) error {
+	return &Problem{Field: field, Detail: "contradiction: " + detail, Err: ErrMismatch}
+}
+
 // Reason is the dead-letter reason of an error that Parse or Map returned, and
 // CRASHER for any other, which only a panic or a bug can be.
 func Reason(err error) kycv1.DeadLetterReason {

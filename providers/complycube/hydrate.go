@@ -63,7 +63,7 @@ func (r *reading) complete(f *providers.Fetched) {
 	said := outcomeOf(r.payload)
 	r.payload = providers.Fill(r.payload, object, "clientId", "type", "enableMonitoring", "documentId", "addressId",
 		"livePhotoId", "liveVideoId", "workflowId", "workflowTemplateId", "workflowVersion", "lastCompletedTaskId", "allRelatedChecks")
-	if !said.given && wordOf(object.At("status")).is("complete") {
+	if !said.Given && providers.TermOf(object.At("status")).Is("complete") {
 		r.payload = providers.Fill(r.payload, object, "outcome", "result")
 	}
 }

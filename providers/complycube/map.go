@@ -23,10 +23,10 @@ func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc 
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 		r := &reading{Notice: n, payload: n.Doc.At("payload")}
 		if n.ID == "" {
-			return r.Mapping, lacks("id")
+			return r.Mapping, providers.LacksID("id")
 		}
 		if r.id = r.payload.At("id").ID(); r.id == "" {
-			return r.Mapping, lacks("payload.id")
+			return r.Mapping, providers.LacksID("payload.id")
 		}
 		r.at = r.Time("created_at", n.Doc.At("createdAt"))
 		r.Unknown("", n.Doc, envelopeFields)
@@ -42,32 +42,10 @@ func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc 
 // common are the fields of every resource.
 var common = providers.Fields{"id": true, "clientId": true, "createdAt": true, "updatedAt": true}
 
-func lacks(field string) error {
-	return &providers.Problem{Field: field, Detail: "want a string of 1 to 256 characters (128 for the event's own id)", Err: providers.ErrInvalid}
-}
-
-// contradicts is a delivery that says one thing in field and another elsewhere.
-// detail holds the vendor's documented words only.
-func contradicts(field, detail string) error {
-	return &providers.Problem{Field: field, Detail: "contradiction: " + detail, Err: providers.ErrMismatch}
-}
-
 // metadata starts the metadata of an event about subject.
 func (r *reading) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
 	if subject.ClientId == "" {
 		subject.ClientId = r.payload.At("clientId").ID()
 	}
 	return &kycv1.EventMetadata{Subject: subject, OccurredAt: r.at}
-}
-
-// attributes are further words and ids, as pairs of name and value; empty values
-// are left out.
-func attributes(pairs ...string) map[string]string {
-	out := make(map[string]string, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		if v := providers.Word(pairs[i+1]); v != "" {
-			out[pairs[i]] = v
-		}
-	}
-	return out
 }

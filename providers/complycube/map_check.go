@@ -72,7 +72,7 @@ func check(by says) providers.MapFunc {
 // checkUpdated is a report where the update touches status or outcome, and a
 // resource change otherwise.
 var checkUpdated = mapper(checkFields, func(r *reading) error {
-	if wordOf(r.payload.At("status")).given || outcomeOf(r.payload).given {
+	if providers.TermOf(r.payload.At("status")).Given || outcomeOf(r.payload).Given {
 		return r.check(says{})
 	}
 	r.addResource(checkResource, kycv1.Change_CHANGE_UPDATED, nil)
@@ -80,15 +80,15 @@ var checkUpdated = mapper(checkFields, func(r *reading) error {
 })
 
 func (r *reading) check(by says) error {
-	status, outcome := wordOf(r.payload.At("status")), outcomeOf(r.payload)
+	status, outcome := providers.TermOf(r.payload.At("status")), outcomeOf(r.payload)
 	if err := r.agree(by, status, outcome); err != nil {
 		return err
 	}
-	if !outcome.given {
-		outcome.text = by.outcome
+	if !outcome.Given {
+		outcome.Text = by.outcome
 	}
 	at, vendorWord := r.standing(by, status, outcome)
-	screening := by.monitored || outcome.is(matchConfirmed)
+	screening := by.monitored || outcome.Is(matchConfirmed)
 	kind, vendorKind := r.checkKind(screening)
 	screening = screening || kind == kycv1.CheckKind_CHECK_KIND_AML_SCREENING
 	r.Incomplete = kind == kycv1.CheckKind_CHECK_KIND_UNSPECIFIED && vendorKind == "" || at == unsaid
@@ -106,59 +106,59 @@ func (r *reading) check(by says) error {
 }
 
 // agree refuses a delivery that contradicts itself.
-func (r *reading) agree(by says, status, outcome word) error {
-	if _, known := checkStatuses.Of(status.text); known && by.status != "" && !status.is(by.status) {
-		return contradicts("payload.status", "the event type says "+by.status)
+func (r *reading) agree(by says, status, outcome providers.Term) error {
+	if _, known := checkStatuses.Of(status.Text); known && by.status != "" && !status.Is(by.status) {
+		return providers.Contradicts("payload.status", "the event type says "+by.status)
 	}
-	if outcome.given && by.outcome != "" && !outcome.is(by.outcome) {
-		return contradicts("payload.outcome", "the event type says "+by.outcome)
+	if outcome.Given && by.outcome != "" && !outcome.Is(by.outcome) {
+		return providers.Contradicts("payload.outcome", "the event type says "+by.outcome)
 	}
-	if full := wordOf(r.payload.At("result", "outcome")); full.given && !full.is(outcome.text) {
-		return contradicts("payload.result.outcome", "payload.outcome says something else")
+	if full := providers.TermOf(r.payload.At("result", "outcome")); full.Given && !full.Is(outcome.Text) {
+		return providers.Contradicts("payload.result.outcome", "payload.outcome says something else")
 	}
-	if !status.given {
-		status.text = by.status
+	if !status.Given {
+		status.Text = by.status
 	}
-	_, verdict := checkOutcomes.Of(outcome.text)
-	if verdict && !outcome.is("not_processed") && (status.is("pending") || status.is("failed")) {
-		return contradicts("payload.outcome", "a check has one only when it is complete")
+	_, verdict := checkOutcomes.Of(outcome.Text)
+	if verdict && !outcome.Is("not_processed") && (status.Is("pending") || status.Is("failed")) {
+		return providers.Contradicts("payload.outcome", "a check has one only when it is complete")
 	}
 	return nil
 }
 
 // standing reads status and outcome together, with the vendor's word that
 // decided: else its status, else the event type.
-func (r *reading) standing(by says, status, outcome word) (standing, string) {
+func (r *reading) standing(by says, status, outcome providers.Term) (standing, string) {
 	at, known := checkStatuses[by.status], true
-	if status.given {
-		at, known = checkStatuses.Of(status.text)
+	if status.Given {
+		at, known = checkStatuses.Of(status.Text)
 	}
 	switch {
 	case !known:
-		r.Note("status", status.text)
-		return unknown, providers.FirstWord(status.text, r.Type)
+		r.Note("status", status.Text)
+		return unknown, providers.FirstWord(status.Text, r.Type)
 	case at.result != kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED: // pending or failed
-		return at, providers.FirstWord(status.text, r.Type)
-	case outcome.text == "" && !outcome.given:
-		return unsaid, providers.FirstWord(status.text, r.Type)
+		return at, providers.FirstWord(status.Text, r.Type)
+	case outcome.Text == "" && !outcome.Given:
+		return unsaid, providers.FirstWord(status.Text, r.Type)
 	}
-	at, known = checkOutcomes.Of(outcome.text)
+	at, known = checkOutcomes.Of(outcome.Text)
 	if !known {
-		r.Note("outcome", outcome.text)
+		r.Note("outcome", outcome.Text)
 	}
-	return at, providers.FirstWord(outcome.text, status.text, r.Type)
+	return at, providers.FirstWord(outcome.Text, status.Text, r.Type)
 }
 
 func (r *reading) checkKind(screening bool) (kycv1.CheckKind, string) {
-	t := wordOf(r.payload.At("type"))
-	kind, known := checkKinds.Of(t.text)
-	if t.given && !known {
-		r.Note("check_type", t.text)
+	t := providers.TermOf(r.payload.At("type"))
+	kind, known := checkKinds.Of(t.Text)
+	if t.Given && !known {
+		r.Note("check_type", t.Text)
 	}
-	if !t.given && screening {
+	if !t.Given && screening {
 		kind = kycv1.CheckKind_CHECK_KIND_AML_SCREENING
 	}
-	return kind, providers.Word(t.text)
+	return kind, providers.Word(t.Text)
 }
 
 func (r *reading) checkMetadata() *kycv1.EventMetadata {
@@ -167,9 +167,9 @@ func (r *reading) checkMetadata() *kycv1.EventMetadata {
 		DocumentId: r.payload.At("documentId").ID(),
 		AddressId:  r.payload.At("addressId").ID(),
 	})
-	md.VendorAttributes = attributes(
-		"status", strings.ToLower(wordOf(r.payload.At("status")).text),
-		"outcome", strings.ToLower(outcomeOf(r.payload).text),
+	md.VendorAttributes = providers.Attributes(
+		"status", strings.ToLower(providers.TermOf(r.payload.At("status")).Text),
+		"outcome", strings.ToLower(outcomeOf(r.payload).Text),
 		"enable_monitoring", r.payload.At("enableMonitoring").Scalar(),
 		"live_photo_id", r.payload.At("livePhotoId").ID(),
 		"live_video_id", r.payload.At("liveVideoId").ID(),

@@ -32,19 +32,19 @@ var sessionOutcomes = providers.Enum[kycv1.Decision]{
 // session maps one event type; statuses are those that go with it, none for any.
 func session(t kycv1.SessionTransition, statuses ...string) providers.MapFunc {
 	return mapper(sessionFields, func(r *reading) error {
-		status := wordOf(r.payload.At("status"))
-		open, known := sessionStatuses.Of(status.text)
-		if known && len(statuses) > 0 && !slices.ContainsFunc(statuses, status.is) {
-			return contradicts("payload.status", "the event type says "+statuses[0])
+		status := providers.TermOf(r.payload.At("status"))
+		open, known := sessionStatuses.Of(status.Text)
+		if known && len(statuses) > 0 && !slices.ContainsFunc(statuses, status.Is) {
+			return providers.Contradicts("payload.status", "the event type says "+statuses[0])
 		}
-		if status.given && !known {
-			r.Note("status", status.text)
+		if status.Given && !known {
+			r.Note("status", status.Text)
 		}
 		t := sessionTransition(t, status)
-		decision, vendorOutcome := r.decision(t, known || !status.given)
+		decision, vendorOutcome := r.decision(t, known || !status.Given)
 		r.Add(&kycv1.SessionEvent{
 			Metadata: r.sessionMetadata(), Transition: t, Decision: decision, Finality: finality(t, decision, open),
-			VendorStatus:  providers.FirstWord(status.text, r.Type),
+			VendorStatus:  providers.FirstWord(status.Text, r.Type),
 			VendorOutcome: vendorOutcome,
 		})
 		return nil
@@ -53,13 +53,13 @@ func session(t kycv1.SessionTransition, statuses ...string) providers.MapFunc {
 
 // sessionTransition lets an update say that the session ended without a verdict:
 // the vendor has a status for that and no event type.
-func sessionTransition(t kycv1.SessionTransition, status word) kycv1.SessionTransition {
+func sessionTransition(t kycv1.SessionTransition, status providers.Term) kycv1.SessionTransition {
 	switch {
 	case t != kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED:
 		return t
-	case status.is("abandoned"):
+	case status.Is("abandoned"):
 		return kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED
-	case status.is("cancelled"):
+	case status.Is("cancelled"):
 		return kycv1.SessionTransition_SESSION_TRANSITION_CANCELLED
 	}
 	return t
@@ -72,19 +72,19 @@ func (r *reading) decision(t kycv1.SessionTransition, statusKnown bool) (kycv1.D
 	if t == kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED || t == kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED {
 		none = kycv1.Decision_DECISION_UNDETERMINED
 	}
-	outcome := wordOf(r.payload.At("outcome"))
-	if !outcome.given {
+	outcome := providers.TermOf(r.payload.At("outcome"))
+	if !outcome.Given {
 		r.Incomplete = none == kycv1.Decision_DECISION_UNDETERMINED
 		return none, ""
 	}
-	d, known := sessionOutcomes.Of(outcome.text)
+	d, known := sessionOutcomes.Of(outcome.Text)
 	if !known {
-		r.Note("outcome", outcome.text)
+		r.Note("outcome", outcome.Text)
 	}
 	if !known || !statusKnown {
 		d = none
 	}
-	return d, providers.Word(outcome.text)
+	return d, providers.Word(outcome.Text)
 }
 
 // finality: an outcome given while the session is open is not its last word. The
@@ -108,7 +108,7 @@ func (r *reading) sessionMetadata() *kycv1.EventMetadata {
 		md.FlowId = template
 	}
 	md.FlowVersion = providers.Word(r.payload.At("workflowVersion").Scalar())
-	md.VendorAttributes = attributes(
+	md.VendorAttributes = providers.Attributes(
 		"workflow_id", workflow,
 		"workflow_template_id", template,
 		"last_completed_task_id", r.payload.At("lastCompletedTaskId").ID(),

@@ -75,13 +75,13 @@ func foldable(n *providers.Notice, payload *providers.Value) providers.Identity 
 	switch rest, isCheck := strings.CutPrefix(n.MapAs, "check.completed"); {
 	case isCheck && (rest == "" || rest[0] == '.'):
 		told, said := strings.TrimPrefix(rest, "."), outcomeOf(payload)
-		if told != "" && said.given && !said.is(told) {
+		if told != "" && said.Given && !said.Is(told) {
 			return nil
 		}
-		if !said.given {
-			said.text = told
+		if !said.Given {
+			said.Text = told
 		}
-		return providers.Identity{"check.completed", id, updated, strings.ToLower(said.text)}
+		return providers.Identity{"check.completed", id, updated, strings.ToLower(said.Text)}
 	case n.MapAs == "document.updated" || strings.HasPrefix(n.MapAs, "document.updated.image_"):
 		return providers.Identity{"document.updated", id, updated}
 	}
@@ -93,26 +93,11 @@ func hashOf(content []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// word is an enum word of a payload.
-type word struct {
-	text  string // "" where it is not given or is no scalar
-	given bool
-}
-
-// wordOf reads a word. null and the empty string count as not given; an object
-// or a list is given and unreadable, hence never one of the words we know.
-func wordOf(v *providers.Value) word {
-	text := strings.TrimSpace(v.Scalar())
-	return word{text: text, given: v.Given() && (text != "" || v.Kind() != providers.String)}
-}
-
-func (w word) is(other string) bool { return strings.EqualFold(w.text, other) }
-
 // outcomeOf is a check's outcome: on its own in a notice, under result in a full
 // object.
-func outcomeOf(payload *providers.Value) word {
-	if w := wordOf(payload.At("outcome")); w.given {
+func outcomeOf(payload *providers.Value) providers.Term {
+	if w := providers.TermOf(payload.At("outcome")); w.Given {
 		return w
 	}
-	return wordOf(payload.At("result", "outcome"))
+	return providers.TermOf(payload.At("result", "outcome"))
 }

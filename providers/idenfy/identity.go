@@ -46,11 +46,11 @@ func (f *family) identify(d *providers.Delivery, n *providers.Notice) providers.
 // part is a state as it goes into an identity: a code as written, anything else as
 // a hash, since goldens show identities.
 func part(v *providers.Value) string {
-	switch w := wordOf(v); {
-	case !w.given:
+	switch w := providers.TermOf(v); {
+	case !w.Given:
 		return ""
-	case providers.IsCode(w.text):
-		return w.text
+	case providers.IsCode(w.Text):
+		return w.Text
 	}
 	return hashValue(v)
 }

@@ -49,11 +49,11 @@ func (r *reading) fallback(words ...string) string {
 
 // say finds a word in a vocabulary. A word that is new to us is drift of the given
 // kind, and its meaning is the zero value of E: unspecified, never good.
-func say[E any](r *reading, kind string, vocabulary providers.Enum[E], v *providers.Value) (E, word) {
-	w := wordOf(v)
-	e, ok := vocabulary.Of(w.text)
-	if w.given && !ok {
-		r.Note(kind, w.text)
+func say[E any](r *reading, kind string, vocabulary providers.Enum[E], v *providers.Value) (E, providers.Term) {
+	w := providers.TermOf(v)
+	e, ok := vocabulary.Of(w.Text)
+	if w.Given && !ok {
+		r.Note(kind, w.Text)
 	}
 	return e, w
 }

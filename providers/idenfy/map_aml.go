@@ -90,12 +90,12 @@ func (s *screening) monitoring() total {
 	r, state, found := s.r, total{name: "status", status: notChecked}, false
 	for _, v := range []*providers.Value{r.Doc.At("status"), first(r.Doc, "alertStatus", "alert_status")} {
 		status, w := say(r, "monitoring_status", monitorings, v)
-		if !w.given || found && w.is("status") {
+		if !w.Given || found && w.Is("status") {
 			continue
 		}
 		s.unknown = s.unknown || status == newWord
 		if !found || severity[status] > severity[state.status] {
-			state.status, state.word = status, w.text
+			state.status, state.word = status, w.Text
 		}
 		found = true
 	}

@@ -45,12 +45,12 @@ func (r *reading) blocks() {
 // decider says whose result of a part counts: a manual one before an automatic one, but
 // a reviewer's "not analysed" is none.
 func decider(vocabulary results, status *providers.Value, part string) kycv1.DecidedBy {
-	if manual := wordOf(status.At("manual" + part)); manual.given {
-		if result, _ := vocabulary.Of(manual.text); result != notPerformed {
+	if manual := providers.TermOf(status.At("manual" + part)); manual.Given {
+		if result, _ := vocabulary.Of(manual.Text); result != notPerformed {
 			return kycv1.DecidedBy_DECIDED_BY_HUMAN
 		}
 	}
-	if wordOf(status.At("auto" + part)).given {
+	if providers.TermOf(status.At("auto" + part)).Given {
 		return kycv1.DecidedBy_DECIDED_BY_SYSTEM
 	}
 	return kycv1.DecidedBy_DECIDED_BY_UNSPECIFIED
@@ -59,12 +59,12 @@ func decider(vocabulary results, status *providers.Value, part string) kycv1.Dec
 func (r *reading) part(kind kycv1.CheckKind, vocabulary results, part string) (block, bool) {
 	status := r.Doc.At("status")
 	b := block{kind: kind, name: "auto" + part, by: decider(vocabulary, status, part)}
-	if b.by == kycv1.DecidedBy_DECIDED_BY_HUMAN || !wordOf(status.At(b.name)).given {
+	if b.by == kycv1.DecidedBy_DECIDED_BY_HUMAN || !providers.TermOf(status.At(b.name)).Given {
 		b.name = "manual" + part
 	}
 	result, w := say(r, strings.ToLower(part)+"_result", vocabulary, status.At(b.name))
-	b.result, b.word = result, w.text
-	return b, w.given
+	b.result, b.word = result, w.Text
+	return b, w.Given
 }
 
 func face(r *reading) (block, bool) { return r.part(kycv1.CheckKind_CHECK_KIND_FACE, faces, "Face") }
@@ -76,7 +76,7 @@ func document(r *reading) (block, bool) {
 // spoken is a block whose result is one word at a path.
 func (r *reading) spoken(kind kycv1.CheckKind, name string, vocabulary results, v *providers.Value) (block, bool) {
 	result, w := say(r, name, vocabulary, v)
-	return block{kind: kind, name: name, result: result, word: w.text}, w.given
+	return block{kind: kind, name: name, result: result, word: w.Text}, w.Given
 }
 
 func steps(r *reading) (block, bool) {
@@ -99,8 +99,8 @@ func bank(r *reading) (block, bool) {
 	v := r.Doc.At("bankVerification")
 	_, level := say(r, "risk_level", riskLevels, v.At("riskLevel"))
 	return block{
-		kind: kycv1.CheckKind_CHECK_KIND_BANK, name: "bankVerification", word: level.text, id: v.At("id").ID(),
-	}, level.given
+		kind: kycv1.CheckKind_CHECK_KIND_BANK, name: "bankVerification", word: level.Text, id: v.At("id").ID(),
+	}, level.Given
 }
 
 // yesNo is a block whose result is a boolean.
@@ -134,18 +134,18 @@ func email(r *reading) (block, bool) {
 // manualAddress: the field is there, and false, also where no address was read.
 func manualAddress(r *reading) (block, bool) {
 	b, ok := r.yesNo(kycv1.CheckKind_CHECK_KIND_ADDRESS, "manualAddressMatch", r.Doc.At("manualAddressMatch"))
-	return b, ok && (b.result != failed || wordOf(r.Doc.At("manualAddress")).given)
+	return b, ok && (b.result != failed || providers.TermOf(r.Doc.At("manualAddress")).Given)
 }
 
 // code is a list of one reason code, or of none.
 func (r *reading) code(kind string, v *providers.Value) []string {
-	w := wordOf(v)
+	w := providers.TermOf(v)
 	switch {
-	case !w.given:
+	case !w.Given:
 		return nil
-	case !providers.IsCode(w.text):
+	case !providers.IsCode(w.Text):
 		r.Note(kind, "")
 		return nil
 	}
-	return []string{w.text}
+	return []string{w.Text}
 }

@@ -20,7 +20,7 @@ var faceAuthenticated = mapper(faceFields, func(r *reading) error {
 	}
 	result, w := say(r, "face_authentication", faceAuthentications, r.Doc.At("status"))
 	r.addCheck(subject, block{
-		kind: kycv1.CheckKind_CHECK_KIND_FACE, name: r.kind("type"), result: result, word: w.text,
+		kind: kycv1.CheckKind_CHECK_KIND_FACE, name: r.kind("type"), result: result, word: w.Text,
 		codes: r.tags("risk_tag", riskTags, r.Doc.At("riskTags")),
 	})
 	r.attribute("type", r.Doc.At("type"))
@@ -62,16 +62,16 @@ var ageEstimated = mapper(ageFields, func(r *reading) error {
 	r.at, _ = r.date("occurred_at", r.Doc.At("occurredAt"))
 	status, statusWord := say(r, "age_status", ageStatuses, r.Doc.At("status"))
 	result, outcome := say(r, "age_outcome", ageOutcomes, r.Doc.At("outcome"))
-	_, understood := ageStatuses.Of(statusWord.text)
+	_, understood := ageStatuses.Of(statusWord.Text)
 	switch {
 	case status == failed && result == passed:
-		return mismatch("outcome", "SUCCESS beside the status FAILED")
-	case !outcome.given:
+		return providers.Contradicts("outcome", "SUCCESS beside the status FAILED")
+	case !outcome.Given:
 		result, outcome = status, statusWord
 	case result == passed && !understood:
 		result = unsaid
 	}
-	r.addCheck(r.scan(), block{kind: kycv1.CheckKind_CHECK_KIND_AGE, name: r.MapAs, result: result, word: outcome.text})
+	r.addCheck(r.scan(), block{kind: kycv1.CheckKind_CHECK_KIND_AGE, name: r.MapAs, result: result, word: outcome.Text})
 	r.attribute("status", r.Doc.At("status"))
 	r.attribute("verdict", r.Doc.At("verdict"))
 	return nil
@@ -88,7 +88,7 @@ var accountChecked = mapper(accountFields, func(r *reading) error {
 	}
 	r.at, _ = r.date("date", r.Doc.At("date"))
 	result, w := say(r, "account_status", accountStatuses, r.Doc.At("status"))
-	r.addCheck(r.scan(), block{kind: kycv1.CheckKind_CHECK_KIND_BANK, name: r.MapAs, result: result, word: w.text})
+	r.addCheck(r.scan(), block{kind: kycv1.CheckKind_CHECK_KIND_BANK, name: r.MapAs, result: result, word: w.Text})
 	r.attribute("score", r.Doc.At("score"))
 	return nil
 })
@@ -145,11 +145,11 @@ var sosReported = mapper(sosFields, func(r *reading) error {
 })
 
 // ownCheck adds a check that has an id of its own.
-func (r *reading) ownCheck(kind kycv1.CheckKind, result kycv1.CheckResult, w word, codes []string) error {
+func (r *reading) ownCheck(kind kycv1.CheckKind, result kycv1.CheckResult, w providers.Term, codes []string) error {
 	if r.id("id") == "" {
 		return lacks("id")
 	}
 	subject := &kycv1.Subject{CheckId: r.id("id"), SessionId: r.id("scanRef"), CustomerReference: r.reference()}
-	r.addCheck(subject, block{kind: kind, name: r.MapAs, result: result, word: w.text, codes: codes})
+	r.addCheck(subject, block{kind: kind, name: r.MapAs, result: result, word: w.Text, codes: codes})
 	return nil
 }

@@ -57,7 +57,7 @@ var companyReviewed = mapper(companyReviewFields, func(r *reading) error {
 	}
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, Decision: decision,
-		VendorStatus: r.fallback(w.text), VendorOutcome: providers.Word(w.text),
+		VendorStatus: r.fallback(w.Text), VendorOutcome: providers.Word(w.Text),
 	}
 	if r.Doc.At("statusChangedBy").Kind() == providers.Object {
 		e.DecidedBy = kycv1.DecidedBy_DECIDED_BY_HUMAN
@@ -160,7 +160,7 @@ var govDocumentOrdered = mapper(govDocumentFields, func(r *reading) error {
 	e := &kycv1.ResourceEvent{
 		Metadata: r.metadata(&kycv1.Subject{DocumentId: id, CustomerReference: r.reference()}),
 		Resource: kycv1.Resource_RESOURCE_DOCUMENT, Change: kycv1.Change_CHANGE_UPDATED,
-		VendorResource: "document", VendorStatus: r.fallback(status.text),
+		VendorResource: "document", VendorStatus: r.fallback(status.Text),
 	}
 	e.Metadata.VendorAttributes = attributes(
 		"product_key", r.Doc.At("productKey").Scalar(), "document_format", r.Doc.At("documentFormat").Scalar())

@@ -85,18 +85,18 @@ func (r *reading) session(by says) {
 	if at.change != kycv1.Change_CHANGE_UNSPECIFIED {
 		r.Add(&kycv1.ResourceEvent{
 			Metadata: r.metadata(r.scan()), Resource: kycv1.Resource_RESOURCE_SESSION, Change: at.change,
-			VendorResource: "scanRef", VendorStatus: providers.Word(overall.text),
+			VendorResource: "scanRef", VendorStatus: providers.Word(overall.Text),
 		})
 		if at.transition == kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED {
 			return
 		}
 	}
 	final := r.finality()
-	_, readable := overalls.Of(overall.text)
-	t := transitionOf(at, by, final, overall.given && !readable)
+	_, readable := overalls.Of(overall.Text)
+	t := transitionOf(at, by, final, overall.Given && !readable)
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(r.scan()), Transition: t, Decision: at.decision, Finality: final,
-		ReasonCodes: r.reasons(), VendorStatus: r.fallback(overall.text),
+		ReasonCodes: r.reasons(), VendorStatus: r.fallback(overall.Text),
 	}
 	e.Metadata.VendorAttributes = r.sessionAttributes()
 	if ended(t) && final == kycv1.Finality_FINALITY_PRELIMINARY {
@@ -109,7 +109,7 @@ func (r *reading) session(by says) {
 		e.DecidedBy = r.decidedBy()
 	}
 	if at.transition == kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED {
-		e.VendorOutcome = providers.Word(overall.text)
+		e.VendorOutcome = providers.Word(overall.Text)
 	}
 	r.Add(e)
 }

@@ -39,7 +39,7 @@ var documentExpires = mapper(documentExpirationFields, func(r *reading) error {
 	}
 	d, w := say(r, "expiration_threshold", thresholds, r.Doc.At("expirationThreshold"))
 	e := &kycv1.RenewalEvent{
-		Metadata: r.metadata(r.scan()), Kind: kycv1.RenewalKind_RENEWAL_KIND_DOCUMENT, State: d.state, VendorStatus: r.fallback(w.text),
+		Metadata: r.metadata(r.scan()), Kind: kycv1.RenewalKind_RENEWAL_KIND_DOCUMENT, State: d.state, VendorStatus: r.fallback(w.Text),
 	}
 	if d.days != nil {
 		e.DueInDays = proto.Int32(*d.days)
@@ -61,7 +61,7 @@ var companyExpires = mapper(companyExpirationFields, func(r *reading) error {
 	}
 	d, w := say(r, "expiration_status", expirations, r.Doc.At("expirationStatus"))
 	r.Add(&kycv1.RenewalEvent{
-		Metadata: r.metadata(r.company(id)), Kind: kycv1.RenewalKind_RENEWAL_KIND_COMPANY, State: d.state, VendorStatus: r.fallback(w.text),
+		Metadata: r.metadata(r.company(id)), Kind: kycv1.RenewalKind_RENEWAL_KIND_COMPANY, State: d.state, VendorStatus: r.fallback(w.Text),
 	})
 	return nil
 })
@@ -84,11 +84,11 @@ var infoRequested = mapper(infoRequestFields, func(r *reading) error {
 	if d.state == stateDue {
 		r.Add(&kycv1.SessionEvent{
 			Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_RESUBMISSION_REQUIRED,
-			VendorStatus: providers.Word(w.text),
+			VendorStatus: providers.Word(w.Text),
 		})
 	}
 	r.Add(&kycv1.RenewalEvent{
-		Metadata: r.metadata(r.company(id)), Kind: kycv1.RenewalKind_RENEWAL_KIND_INFORMATION, State: d.state, VendorStatus: r.fallback(w.text),
+		Metadata: r.metadata(r.company(id)), Kind: kycv1.RenewalKind_RENEWAL_KIND_INFORMATION, State: d.state, VendorStatus: r.fallback(w.Text),
 	})
 	return nil
 })

@@ -26,15 +26,15 @@ func (r *reading) service(item *providers.Value) (kycv1.CheckResult, string) {
 	result, overall := say(r, "service_result", suspicions, status.At("overallStatus"))
 	switch {
 	case result == review || status.At("serviceSuspected").True():
-		return review, overall.text
-	case overall.given && result == unsaid:
-		return unsaid, overall.text
+		return review, overall.Text
+	case overall.Given && result == unsaid:
+		return unsaid, overall.Text
 	case isFalse(status.At("checkSuccessful")):
-		return technical, overall.text
+		return technical, overall.Text
 	case isFalse(status.At("serviceUsed")):
-		return notPerformed, overall.text
+		return notPerformed, overall.Text
 	}
-	return result, overall.text
+	return result, overall.Text
 }
 
 func isFalse(v *providers.Value) bool { return v.Kind() == providers.Bool && !v.True() }
@@ -80,12 +80,12 @@ func registry(r *reading) (block, bool) {
 	b := block{kind: kycv1.CheckKind_CHECK_KIND_REGISTRY, name: "registryCenterCheck"}
 	says := false
 	for name, field := range v.Members() {
-		if !strings.HasSuffix(name, "Status") || !wordOf(field).given {
+		if !strings.HasSuffix(name, "Status") || !providers.TermOf(field).Given {
 			continue
 		}
 		result, w := say(r, "registry_result", registryFields, field)
 		if !says || gravity[result] > gravity[b.result] {
-			b.result, b.word = result, w.text
+			b.result, b.word = result, w.Text
 		}
 		if says = true; gravity[result] > gravity[passed] && providers.IsCode(name) && len(b.codes) < 1000 {
 			b.codes = append(b.codes, name)

@@ -27,9 +27,9 @@ func parse(d *providers.Delivery) (*providers.Notice, error) {
 	case !known(n.MapAs):
 		return refused(n, "unmapped"), nil
 	case !f.has(n.MapAs):
-		return refused(n, "mismatch"), mismatch("header "+typeHeader, "the signed body is one of "+f.types[0])
-	case neverApproved(n.MapAs) && wordOf(doc.At("status", "overall")).is("approved"):
-		return refused(n, "mismatch"), mismatch("status.overall", "the header says "+n.MapAs+", the signed body APPROVED")
+		return refused(n, "mismatch"), providers.Contradicts("header "+typeHeader, "the signed body is one of "+f.types[0])
+	case neverApproved(n.MapAs) && providers.TermOf(doc.At("status", "overall")).Is("approved"):
+		return refused(n, "mismatch"), providers.Contradicts("status.overall", "the header says "+n.MapAs+", the signed body APPROVED")
 	}
 	n.Identity = f.identify(d, n)
 	return n, nil
@@ -44,30 +44,9 @@ func refused(n *providers.Notice, why string) *providers.Notice {
 	return n
 }
 
-// mismatch is a delivery that says one thing in field and another elsewhere.
-// detail holds the vendor's documented words only.
-func mismatch(field, detail string) error {
-	return &providers.Problem{Field: field, Detail: "contradiction: " + detail, Err: providers.ErrMismatch}
-}
-
 func lacks(field string) error {
 	return &providers.Problem{Field: field, Detail: "want a string of 1 to 256 characters", Err: providers.ErrInvalid}
 }
-
-// word is an enum word of a payload.
-type word struct {
-	text  string // "" where it is not given or is no scalar
-	given bool
-}
-
-// wordOf reads a word. null and the empty string count as not given; an object or
-// a list is given and unreadable, hence never one of the words we know.
-func wordOf(v *providers.Value) word {
-	text := strings.TrimSpace(v.Scalar())
-	return word{text: text, given: v.Given() && (text != "" || v.Kind() != providers.String)}
-}
-
-func (w word) is(other string) bool { return strings.EqualFold(w.text, other) }
 
 // first is the first of several fields that is given: a field has been renamed, or
 // is spelled in two ways.

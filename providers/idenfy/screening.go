@@ -56,18 +56,18 @@ type total struct {
 // class reads the word of one category.
 func (s *screening) class(c kycv1.AmlCategory, name string, v *providers.Value) {
 	status, w := say(s.r, "aml_class", flags, v)
-	if w.given {
+	if w.Given {
 		s.unknown = s.unknown || status == newWord
-		s.find(c, name, status, w.text)
+		s.find(c, name, status, w.Text)
 	}
 }
 
 // total reads a word for everything.
 func (s *screening) total(name string, v *providers.Value) {
 	status, w := say(s.r, "aml_class", flags, v)
-	if w.given {
+	if w.Given {
 		s.unknown = s.unknown || status == newWord
-		s.totals = append(s.totals, total{name: name, word: w.text, status: status})
+		s.totals = append(s.totals, total{name: name, word: w.Text, status: status})
 	}
 }
 

@@ -79,40 +79,32 @@ func begin(d *providers.Delivery, n *providers.Notice) (*reading, error) {
 	data := n.Doc.At("data")
 	r := &reading{Notice: n, d: d, data: data, payload: data.At("payload"), status: statusOf(data)}
 	if n.ID == "" {
-		return nil, lacks("data.eventId")
+		return nil, providers.LacksID("data.eventId")
 	}
 	if r.id = r.payload.At("sessionId").ID(); r.id == "" {
-		return nil, lacks("data.payload.sessionId")
+		return nil, providers.LacksID("data.payload.sessionId")
 	}
-	if !r.fits(wordOf(data.At("environment"))) {
-		return nil, contradicts("data.environment", "the endpoint is configured for the other environment (live, or staging as sandbox)")
+	if !r.fits(providers.TermOf(data.At("environment"))) {
+		return nil, providers.Contradicts("data.environment", "the endpoint is configured for the other environment (live, or staging as sandbox)")
 	}
 	said := statusOfEvent[n.MapAs]
 	switch {
-	case said == "" || r.status.is(said):
-	case !r.status.given:
-		r.status.text = said
+	case said == "" || r.status.Is(said):
+	case !r.status.Given:
+		r.status.Text = said
 	case r.status.known():
-		return nil, contradicts("data.payload.sessionStatus", "the event name goes with "+said)
+		return nil, providers.Contradicts("data.payload.sessionStatus", "the event name goes with "+said)
 	}
 	return r, nil
 }
 
-func lacks(field string) error {
-	return &providers.Problem{Field: field, Detail: "want a string of 1 to 256 characters (128 for the event's own id)", Err: providers.ErrInvalid}
-}
-
-func contradicts(field, detail string) error {
-	return &providers.Problem{Field: field, Detail: "contradiction: " + detail, Err: providers.ErrMismatch}
-}
-
 // fits says whether the vendor's word for an environment may come to this
 // endpoint. live is LIVE, every other word is not; none says nothing.
-func (r *reading) fits(environment word) bool {
+func (r *reading) fits(environment providers.Term) bool {
 	switch {
-	case !environment.given || r.d.Environment == kycv1.Environment_ENVIRONMENT_UNSPECIFIED:
+	case !environment.Given || r.d.Environment == kycv1.Environment_ENVIRONMENT_UNSPECIFIED:
 		return true
-	case environment.is(live):
+	case environment.Is(live):
 		return r.d.Environment == kycv1.Environment_ENVIRONMENT_LIVE
 	}
 	return r.d.Environment == kycv1.Environment_ENVIRONMENT_SANDBOX
@@ -123,14 +115,14 @@ func (r *reading) notes() {
 	if r.MapAs == anyEvent {
 		r.Note("event_type", r.Type)
 	}
-	if !r.status.given || !r.status.known() {
+	if !r.status.Given || !r.status.known() {
 		r.Note("status", r.status.said())
 	}
-	if w := wordOf(r.data.At("environment")); !w.is(live) && !w.is(staging) {
-		r.Note("environment", w.text)
+	if w := providers.TermOf(r.data.At("environment")); !w.Is(live) && !w.Is(staging) {
+		r.Note("environment", w.Text)
 	}
 	// Seen in one integration only: sub is the event's id.
-	if sub := wordOf(r.Doc.At("sub")); sub.given && sub.text != r.ID {
+	if sub := providers.TermOf(r.Doc.At("sub")); sub.Given && sub.Text != r.ID {
 		r.Note("sub", "")
 	}
 	if r.data.At("eventSequence").Given() && r.sequence() == "" {
@@ -143,14 +135,14 @@ func (r *reading) notes() {
 
 // said is the word as the vendor gave it.
 func (s status) said() string {
-	if !s.given {
+	if !s.Given {
 		return ""
 	}
-	return s.text
+	return s.Text
 }
 
 func (r *reading) addSession() {
-	transition, _ := transitions.Of(r.status.text)
+	transition, _ := transitions.Of(r.status.Text)
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(""), Transition: transition,
 		VendorStatus: providers.FirstWord(r.status.said(), r.Type),
@@ -169,24 +161,12 @@ func (r *reading) metadata(step string) *kycv1.EventMetadata {
 		VendorSequence: r.sequence(),
 		FlowId:         r.payload.At("flowId").ID(),
 		FlowVersion:    providers.Word(r.object.At("flowVersion").Scalar()),
-		VendorAttributes: attributes(
+		VendorAttributes: providers.Attributes(
 			"event_version", r.data.At("eventVersion").Scalar(),
 			"last_step_id", r.step("lastStepId").ID(),
 			"last_step_type", r.step("lastStepType").Scalar(), // not its status, which reads like a verdict
 		),
 	}
-}
-
-// attributes are further words and ids, as pairs of name and value; empty values
-// are left out.
-func attributes(pairs ...string) map[string]string {
-	out := make(map[string]string, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		if v := providers.Word(pairs[i+1]); v != "" {
-			out[pairs[i]] = v
-		}
-	}
-	return out
 }
 
 // maxSequence is the number of digits that metadata.vendor_sequence holds.
@@ -195,7 +175,7 @@ const maxSequence = 40
 // sequence counts within a session. Open question: the vendor's table says
 // String, its text counts 1, 2, 3; both are read.
 func (r *reading) sequence() string {
-	s := wordOf(r.data.At("eventSequence")).text
+	s := providers.TermOf(r.data.At("eventSequence")).Text
 	if len(s) > maxSequence {
 		return ""
 	}

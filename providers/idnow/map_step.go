@@ -56,33 +56,33 @@ var screenings = providers.Enum[screening]{
 
 // addStep adds the check that the last step was. START and END are no checks.
 func (r *reading) addStep() {
-	typ, result := wordOf(r.step("lastStepType")), wordOf(r.step("lastStepStatus"))
-	if typ.text == "" || result.text == "" || typ.is("START") || typ.is("END") {
+	typ, result := providers.TermOf(r.step("lastStepType")), providers.TermOf(r.step("lastStepStatus"))
+	if typ.Text == "" || result.Text == "" || typ.Is("START") || typ.Is("END") {
 		return
 	}
 	e := &kycv1.CheckEvent{
 		Metadata: r.metadata(r.step("lastStepId").ID()), Kind: r.stepKind(typ),
-		VendorKind:   providers.Word(typ.text),
-		VendorResult: providers.FirstWord(result.text, r.status.said(), r.Type),
+		VendorKind:   providers.Word(typ.Text),
+		VendorResult: providers.FirstWord(result.Text, r.status.said(), r.Type),
 	}
 	if e.Kind == kycv1.CheckKind_CHECK_KIND_AML_SCREENING {
 		r.addScreening(e, result)
 		return
 	}
 	known := false
-	if e.Result, known = stepResults.Of(result.text); !known {
-		r.Note("step_status", result.text)
+	if e.Result, known = stepResults.Of(result.Text); !known {
+		r.Note("step_status", result.Text)
 	}
-	if result.is("fraud_detected") || result.is("fraud") {
-		e.ReasonCodes = []string{result.text}
+	if result.Is("fraud_detected") || result.Is("fraud") {
+		e.ReasonCodes = []string{result.Text}
 	}
 	r.Add(e)
 }
 
-func (r *reading) addScreening(e *kycv1.CheckEvent, result word) {
-	says, known := screenings.Of(result.text)
+func (r *reading) addScreening(e *kycv1.CheckEvent, result providers.Term) {
+	says, known := screenings.Of(result.Text)
 	if !known {
-		r.Note("step_status", result.text)
+		r.Note("step_status", result.Text)
 	}
 	e.Result = says.check
 	r.Add(e)
@@ -94,19 +94,19 @@ func (r *reading) addScreening(e *kycv1.CheckEvent, result word) {
 
 // stepKind knows a step by the title of its page, however it is written. Open
 // question: the words of lastStepType are listed nowhere.
-func (r *reading) stepKind(typ word) kycv1.CheckKind {
+func (r *reading) stepKind(typ providers.Term) kycv1.CheckKind {
 	letters := strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' {
 			return c
 		}
 		return -1
-	}, strings.ToLower(typ.text))
+	}, strings.ToLower(typ.Text))
 	switch {
 	case letters == "documentbasedidv":
 		return kycv1.CheckKind_CHECK_KIND_DOCUMENT
 	case strings.HasPrefix(letters, "aml"):
 		return kycv1.CheckKind_CHECK_KIND_AML_SCREENING
 	}
-	r.Note("step_type", typ.text)
+	r.Note("step_type", typ.Text)
 	return kycv1.CheckKind_CHECK_KIND_UNSPECIFIED
 }

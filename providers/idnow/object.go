@@ -13,7 +13,7 @@ const sessionObject = "session"
 // needs: only a completed session has an outcome, and only the API says which.
 func needs(d *providers.Delivery, n *providers.Notice) (providers.Target, bool) {
 	r, err := begin(d, n)
-	if err != nil || !r.status.is(completed) {
+	if err != nil || !r.status.Is(completed) {
 		return providers.Target{}, false
 	}
 	return providers.Target{Kind: sessionObject, ID: r.id}, true
@@ -27,13 +27,13 @@ func check(t providers.Target, body []byte) error {
 	if err != nil {
 		return err
 	}
-	id, state := wordOf(object.At("sessionId")), wordOf(object.At("sessionStatus"))
+	id, state := providers.TermOf(object.At("sessionId")), providers.TermOf(object.At("sessionStatus"))
 	switch {
-	case !id.given && !state.given && !object.At("outcome").Given():
+	case !id.Given && !state.Given && !object.At("outcome").Given():
 		return errors.New("the answer is no session: it has none of sessionId, sessionStatus, outcome")
-	case id.given && id.text != t.ID:
+	case id.Given && id.Text != t.ID:
 		return errors.New("the answer is another session: sessionId is not the one asked for")
-	case state.is("CREATED"), state.is("RUNNING"):
+	case state.Is("CREATED"), state.Is("RUNNING"):
 		return errors.New("the API lags behind the webhook: sessionStatus is not COMPLETED yet")
 	}
 	return nil
@@ -63,14 +63,14 @@ func (r *reading) readObject() {
 	}
 	r.Unknown("fetched.", object, objectFields)
 	r.Unknown("fetched.lastStep.", object.At("lastStep"), objectStepFields)
-	id, state := wordOf(object.At("sessionId")), wordOf(object.At("sessionStatus"))
+	id, state := providers.TermOf(object.At("sessionId")), providers.TermOf(object.At("sessionStatus"))
 	switch {
-	case id.given && id.text != r.id:
+	case id.Given && id.Text != r.id:
 		r.Note("fetched_session", "")
-	case !r.fits(wordOf(object.At("environment"))):
+	case !r.fits(providers.TermOf(object.At("environment"))):
 		r.Note("fetched_environment", object.At("environment").Text())
-	case state.given && !state.is(r.status.text):
-		r.Note("fetched_status", state.text)
+	case state.Given && !state.Is(r.status.Text):
+		r.Note("fetched_status", state.Text)
 	default:
 		r.object = object
 		r.at = r.Time("completed_at", object.At("completedAt"))
@@ -99,16 +99,16 @@ func (r *reading) decide(e *kycv1.SessionEvent) {
 		r.Incomplete = true
 		return
 	}
-	outcome, older := wordOf(r.object.At("outcome")), wordOf(r.object.At("decisionOutcome"))
-	if !outcome.given {
+	outcome, older := providers.TermOf(r.object.At("outcome")), providers.TermOf(r.object.At("decisionOutcome"))
+	if !outcome.Given {
 		outcome = older // its name in older versions
 	}
-	e.VendorOutcome = providers.Word(outcome.text)
-	decision, known := outcomes.Of(outcome.text)
+	e.VendorOutcome = providers.Word(outcome.Text)
+	decision, known := outcomes.Of(outcome.Text)
 	switch {
-	case !outcome.given:
-	case !known || older.given && !older.is(outcome.text):
-		r.Note("outcome", outcome.text)
+	case !outcome.Given:
+	case !known || older.Given && !older.Is(outcome.Text):
+		r.Note("outcome", outcome.Text)
 	default:
 		e.Decision = decision
 	}

@@ -3,7 +3,6 @@ package idnow
 import (
 	"bytes"
 	"cmp"
-	"strings"
 
 	"github.com/kycbridge/kycbridge/providers"
 )
@@ -81,29 +80,14 @@ func eventID(data *providers.Value) string {
 	return id
 }
 
-// word is an enum word of a delivery or of the fetched object.
-type word struct {
-	text  string // "" where it is not given or is no scalar
-	given bool
-}
-
-// wordOf reads a word. null and the empty string count as not given; an object or
-// a list is given and unreadable, hence never one of the words we know.
-func wordOf(v *providers.Value) word {
-	text := strings.TrimSpace(v.Scalar())
-	return word{text: text, given: v.Given() && (text != "" || v.Kind() != providers.String)}
-}
-
-func (w word) is(other string) bool { return strings.EqualFold(w.text, other) }
-
 // status is a sessionStatus.
-type status struct{ word }
+type status struct{ providers.Term }
 
 func statusOf(data *providers.Value) status {
-	return status{wordOf(data.At("payload", "sessionStatus"))}
+	return status{providers.TermOf(data.At("payload", "sessionStatus"))}
 }
 
 func (s status) known() bool {
-	_, known := transitions.Of(s.text)
+	_, known := transitions.Of(s.Text)
 	return known
 }

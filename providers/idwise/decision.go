@@ -34,7 +34,7 @@ var finalWords = providers.Enum[kycv1.Decision]{
 }
 
 // words are the three decisions as one source gives them.
-type words struct{ system, manual, final word }
+type words struct{ system, manual, final providers.Term }
 
 // words are the object's where it is a journey's, since it is the later of the two.
 // A screening's has a final decision only, which completes what the webhook says.
@@ -44,7 +44,7 @@ func (r *reading) words() words {
 		wordOf(field(r.object, "manual_decision")),
 		wordOf(field(r.object, "final_decision")),
 	}
-	if object.system.given || object.manual.given {
+	if object.system.Given || object.manual.Given {
 		return object
 	}
 	w := bodyWords(r.body)
@@ -55,7 +55,7 @@ func (r *reading) words() words {
 }
 
 // settled reports whether the words say which decision counts.
-func (w words) settled() bool { return w.final.given || w.manual.given }
+func (w words) settled() bool { return w.final.Given || w.manual.Given }
 
 func bodyWords(body *providers.Value) words {
 	return words{wordOf(body.At("systemDecision")), wordOf(body.At("manualDecision")), wordOf(body.At("finalDecision"))}
@@ -75,31 +75,31 @@ type verdict struct {
 // refused. An object that does is no verdict: it must not hide the delivery.
 func (r *reading) decide() error {
 	if bodyWords(r.body).contradictory() {
-		return &providers.Problem{Field: "body.manualDecision", Detail: "contradiction: body.finalDecision says something else", Err: providers.ErrMismatch}
+		return providers.Contradicts("body.manualDecision", "body.finalDecision says something else")
 	}
 	w := r.words()
 	used, d := w.used()
-	r.verdict = verdict{decision: d, word: providers.Word(used.text), by: w.by()}
+	r.verdict = verdict{decision: d, word: providers.Word(used.Text), by: w.by()}
 	final := r.isNew("final_decision", w.final, finalWords)
 	manual := r.isNew("manual_decision", w.manual, manualWords)
 	system := r.isNew("system_decision", w.system, systemWords)
 	// A reviewer's word stands whatever the system's is.
-	r.verdict.strange = final || manual || system && !w.manual.given
+	r.verdict.strange = final || manual || system && !w.manual.Given
 	if w.contradictory() {
 		r.Note("contradiction", "")
 		r.verdict.strange = true
 	}
-	if r.verdict.strange || !used.given {
+	if r.verdict.strange || !used.Given {
 		r.verdict.decision = undetermined
 	}
 	return nil
 }
 
 // isNew notes a word that is given and not in the vocabulary.
-func (r *reading) isNew(kind string, w word, vocabulary providers.Enum[kycv1.Decision]) bool {
-	_, ok := vocabulary.Of(w.text)
-	if w.given && !ok {
-		r.Note(kind, w.text)
+func (r *reading) isNew(kind string, w providers.Term, vocabulary providers.Enum[kycv1.Decision]) bool {
+	_, ok := vocabulary.Of(w.Text)
+	if w.Given && !ok {
+		r.Note(kind, w.Text)
 		return true
 	}
 	return false
@@ -107,23 +107,23 @@ func (r *reading) isNew(kind string, w word, vocabulary providers.Enum[kycv1.Dec
 
 // used is the final decision. Where it is not given it is what the vendor says it
 // would be: the reviewer's word, else the system's.
-func (w words) used() (word, kycv1.Decision) {
+func (w words) used() (providers.Term, kycv1.Decision) {
 	from, vocabulary := w.system, systemWords
 	switch {
-	case w.final.given:
+	case w.final.Given:
 		from, vocabulary = w.final, finalWords
-	case w.manual.given:
+	case w.manual.Given:
 		from, vocabulary = w.manual, manualWords
 	}
-	d := vocabulary[strings.ToLower(from.text)]
+	d := vocabulary[strings.ToLower(from.Text)]
 	return from, d
 }
 
 func (w words) by() kycv1.DecidedBy {
 	switch {
-	case w.manual.given:
+	case w.manual.Given:
 		return kycv1.DecidedBy_DECIDED_BY_HUMAN
-	case w.system.given && (!w.final.given || w.final.is(w.system.text)):
+	case w.system.Given && (!w.final.Given || w.final.Is(w.system.Text)):
 		return kycv1.DecidedBy_DECIDED_BY_SYSTEM
 	}
 	return kycv1.DecidedBy_DECIDED_BY_UNSPECIFIED
@@ -133,15 +133,15 @@ func (w words) by() kycv1.DecidedBy {
 // which it should repeat. Beside the system's it may be another: a reviewer's word
 // is sometimes left out.
 func (w words) contradictory() bool {
-	final, known := finalWords.Of(w.final.text)
-	manual, reviewed := manualWords.Of(w.manual.text)
+	final, known := finalWords.Of(w.final.Text)
+	manual, reviewed := manualWords.Of(w.manual.Text)
 	return known && reviewed && manual != final
 }
 
 // known is the word if it is one of the vocabulary, else "".
-func known(w word, vocabulary providers.Enum[kycv1.Decision]) string {
-	if _, ok := vocabulary.Of(w.text); ok {
-		return w.text
+func known(w providers.Term, vocabulary providers.Enum[kycv1.Decision]) string {
+	if _, ok := vocabulary.Of(w.Text); ok {
+		return w.Text
 	}
 	return ""
 }

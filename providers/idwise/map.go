@@ -68,7 +68,7 @@ func (r *reading) metadata() *kycv1.EventMetadata {
 	return &kycv1.EventMetadata{
 		Subject: proto.CloneOf(r.subject),
 		FlowId:  r.flow(),
-		VendorAttributes: attributes(
+		VendorAttributes: providers.Attributes(
 			"system_decision", known(r.words().system, systemWords),
 			"manual_decision", known(r.words().manual, manualWords),
 		),
@@ -111,16 +111,4 @@ func oneLine(s string) bool {
 	return !strings.ContainsFunc(s, func(c rune) bool {
 		return c < ' ' || c >= 0x7f && c <= 0x9f || c == '\u2028' || c == '\u2029'
 	})
-}
-
-// attributes are further words and ids, as pairs of name and value; empty values
-// are left out.
-func attributes(pairs ...string) map[string]string {
-	out := make(map[string]string, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		if v := providers.Word(pairs[i+1]); v != "" {
-			out[pairs[i]] = v
-		}
-	}
-	return out
 }

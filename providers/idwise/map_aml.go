@@ -23,21 +23,21 @@ var amlFields = providers.Fields{"previousSystemDecision": true, "updatedAMLVers
 func amlMonitored(r *reading) error {
 	r.Incomplete = true
 	now, before := wordOf(r.body.At("systemDecision")), wordOf(r.body.At("previousSystemDecision"))
-	previous, known := finalWords.Of(before.text) // an older page says that a reviewer's word may stand here
-	if before.given && !known {
-		r.Note("previous_system_decision", before.text)
+	previous, known := finalWords.Of(before.Text) // an older page says that a reviewer's word may stand here
+	if before.Given && !known {
+		r.Note("previous_system_decision", before.Text)
 	}
-	decision, said := systemWords.Of(now.text)
-	strange := r.verdict.strange || before.given && !known || now.given && !said
+	decision, said := systemWords.Of(now.Text)
+	strange := r.verdict.strange || before.Given && !known || now.Given && !said
 	e := r.aml(kycv1.AmlSource_AML_SOURCE_MONITORING, r.screening(strange))
 	if decision == kycv1.Decision_DECISION_REVIEW || decision == kycv1.Decision_DECISION_DECLINED {
 		e.Status = amlHit
 	}
-	e.PreviousDecision, e.VendorPreviousDecision = previous, providers.Word(before.text)
-	e.NewDecision, e.VendorNewDecision = decision, providers.Word(now.text)
+	e.PreviousDecision, e.VendorPreviousDecision = previous, providers.Word(before.Text)
+	e.NewDecision, e.VendorNewDecision = decision, providers.Word(now.Text)
 	e.Metadata.VendorSequence = r.version()
 	r.Add(e)
-	if now.given && before.given && !now.is(before.text) {
+	if now.Given && before.Given && !now.Is(before.Text) {
 		r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, "")
 		r.Incomplete = true
 	}
@@ -59,15 +59,17 @@ func (r *reading) version() string {
 
 // isAML reports whether an update is about AML, which also holds for actions that
 // are new to us.
-func isAML(action word) bool { return strings.HasPrefix(strings.ToLower(action.text), "aml ") }
+func isAML(action providers.Term) bool {
+	return strings.HasPrefix(strings.ToLower(action.Text), "aml ")
+}
 
 // addAmlUpdate adds what an update of the journey says about AML: something
 // changed. The API knows what.
-func (r *reading) addAmlUpdate(source kycv1.AmlSource, action word) {
+func (r *reading) addAmlUpdate(source kycv1.AmlSource, action providers.Term) {
 	r.Incomplete = true
 	e := r.aml(source, r.screening(r.verdict.strange))
 	e.NewDecision, e.VendorNewDecision = r.given(), r.verdict.word
-	e.VendorStatus = providers.Word(action.text)
+	e.VendorStatus = providers.Word(action.Text)
 	r.Add(e)
 }
 

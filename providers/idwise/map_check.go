@@ -21,12 +21,12 @@ var stepKinds = providers.Enum[kycv1.CheckKind]{
 // the vendor's pages disagree; both are read alike.
 func step(r *reading) error {
 	kind := wordOf(r.body.At("stepType"))
-	k, known := stepKinds.Of(kind.text)
-	if kind.given && !known {
-		r.Note("step_type", kind.text)
+	k, known := stepKinds.Of(kind.Text)
+	if kind.Given && !known {
+		r.Note("step_type", kind.Text)
 	}
 	e := &kycv1.CheckEvent{
-		Metadata: r.metadata(), Kind: k, VendorKind: providers.Word(kind.text),
+		Metadata: r.metadata(), Kind: k, VendorKind: providers.Word(kind.Text),
 		Result: kycv1.CheckResult_CHECK_RESULT_PENDING, VendorResult: r.Type,
 	}
 	e.Metadata.Subject.StepId = r.body.At("stepId").ID()

@@ -59,25 +59,25 @@ func (r *reading) addDocument(id string, doc *providers.Value) {
 	progress := wordOf(field(doc, "progress"))
 	outcome := wordOf(field(doc, "validation_result", "validation_outcome"))
 	rules := field(doc, "has_passed_rules")
-	if !progress.given && !outcome.given && !rules.Given() {
+	if !progress.Given && !outcome.Given && !rules.Given() {
 		return
 	}
-	result, known := stepProgress.Of(progress.text)
-	if progress.given && !known {
-		r.Note("progress", progress.text)
+	result, known := stepProgress.Of(progress.Text)
+	if progress.Given && !known {
+		r.Note("progress", progress.Text)
 	}
 	shown := progress
-	if outcome.given && (known || !progress.given) && result == kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED {
-		result, known = documentOutcomes.Of(outcome.text)
+	if outcome.Given && (known || !progress.Given) && result == kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED {
+		result, known = documentOutcomes.Of(outcome.Text)
 		if !known {
-			r.Note("document_outcome", outcome.text)
+			r.Note("document_outcome", outcome.Text)
 		}
 		shown = outcome
 	}
 	if failed := rules.Kind() == providers.Bool && !rules.True(); failed && result == kycv1.CheckResult_CHECK_RESULT_PASSED {
 		result = kycv1.CheckResult_CHECK_RESULT_REVIEW
 	}
-	r.addCheck(id, "documents", kycv1.CheckKind_CHECK_KIND_DOCUMENT, result, shown.text)
+	r.addCheck(id, "documents", kycv1.CheckKind_CHECK_KIND_DOCUMENT, result, shown.Text)
 }
 
 func (r *reading) addFaceMatch(id string, match *providers.Value) {
@@ -104,16 +104,16 @@ var selfieStatuses = providers.Enum[kycv1.CheckResult]{
 // addSelfie: the vendor calls the selfie's status that of its liveness.
 func (r *reading) addSelfie(selfie *providers.Value) {
 	status, live := wordOf(field(selfie, "status")), field(selfie, "is_live")
-	if !status.given {
+	if !status.Given {
 		return
 	}
-	result, known := selfieStatuses.Of(status.text)
+	result, known := selfieStatuses.Of(status.Text)
 	if !known {
-		r.Note("selfie_status", status.text)
+		r.Note("selfie_status", status.Text)
 	}
 	if result == kycv1.CheckResult_CHECK_RESULT_PASSED && live.Kind() == providers.Bool && !live.True() {
 		result = kycv1.CheckResult_CHECK_RESULT_REVIEW
 	}
-	r.addCheck("", "selfie", kycv1.CheckKind_CHECK_KIND_LIVENESS, result, status.text,
+	r.addCheck("", "selfie", kycv1.CheckKind_CHECK_KIND_LIVENESS, result, status.Text,
 		field(selfie, "liveness_status_code").Text())
 }

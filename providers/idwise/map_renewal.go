@@ -20,16 +20,16 @@ const kycRenewal = "KYC Renewal"
 func required(r *reading) error {
 	trigger := wordOf(r.body.At("trigger"))
 	steps := r.steps()
-	if trigger.is(kycRenewal) {
-		r.Add(r.renewal(kycv1.RenewalState_RENEWAL_STATE_DUE, trigger.text, steps))
+	if trigger.Is(kycRenewal) {
+		r.Add(r.renewal(kycv1.RenewalState_RENEWAL_STATE_DUE, trigger.Text, steps))
 	}
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(), Transition: kycv1.SessionTransition_SESSION_TRANSITION_RESUBMISSION_REQUIRED,
 		Decision: r.given(), DecidedBy: r.verdict.by, Finality: finality(r.verdict.decision),
 		ReasonCodes: reasons(steps), RequiredSteps: steps,
-		VendorStatus: providers.Word(trigger.text), VendorOutcome: r.verdict.word,
+		VendorStatus: providers.Word(trigger.Text), VendorOutcome: r.verdict.word,
 	}
-	if !trigger.is(kycRenewal) && e.VendorOutcome != "" {
+	if !trigger.Is(kycRenewal) && e.VendorOutcome != "" {
 		e.Finality = kycv1.Finality_FINALITY_PRELIMINARY
 	}
 	r.Add(e)

@@ -20,10 +20,10 @@ func completed(r *reading) error {
 // than those known are announced; they change the decision as well.
 func updated(r *reading) error {
 	action := wordOf(r.body.At("action"))
-	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, action.text)
-	source, known := actions.Of(action.text)
-	if action.given && !known {
-		r.Note("action", action.text)
+	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, action.Text)
+	source, known := actions.Of(action.Text)
+	if action.Given && !known {
+		r.Note("action", action.Text)
 	}
 	if isAML(action) {
 		r.addAmlUpdate(source, action)
@@ -81,12 +81,12 @@ func (r *reading) failedRules() []string {
 	var out []string
 	for key, rule := range field(r.object, "rule_results").Members() {
 		switch result := wordOf(field(rule, "result")); {
-		case result.is("failed") && providers.IsCode(key) && len(out) < maxSteps:
+		case result.Is("failed") && providers.IsCode(key) && len(out) < maxSteps:
 			out = append(out, key)
-		case result.is("failed"):
+		case result.Is("failed"):
 			r.Note("rule", "")
-		case result.given && !result.is("passed") && !result.is("undetermined"):
-			r.Note("rule_result", result.text)
+		case result.Given && !result.Is("passed") && !result.Is("undetermined"):
+			r.Note("rule_result", result.Text)
 		}
 	}
 	slices.Sort(out)

@@ -98,20 +98,12 @@ func identity(n *providers.Notice) providers.Identity {
 	return providers.Identity{"content", hex.EncodeToString(sum[:])}
 }
 
-// word is an enum word of a delivery or of an object.
-type word struct {
-	text  string // "" where it is not given or is no scalar
-	given bool
+// wordOf reads a word, with single spaces in it: the vendor's words have some.
+func wordOf(v *providers.Value) providers.Term {
+	w := providers.TermOf(v)
+	w.Text = strings.Join(strings.Fields(w.Text), " ")
+	return w
 }
-
-// wordOf reads a word. null and the empty string count as not given; an object
-// or a list is given and unreadable, hence never one of the words we know.
-func wordOf(v *providers.Value) word {
-	text := strings.Join(strings.Fields(v.Scalar()), " ")
-	return word{text: text, given: v.Given() && (text != "" || v.Kind() != providers.String)}
-}
-
-func (w word) is(other string) bool { return strings.EqualFold(w.text, other) }
 
 // field follows names through objects. The API writes snake_case and the webhooks
 // camelCase; which of the two an answer uses has not been seen, so both are read.

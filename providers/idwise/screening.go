@@ -34,11 +34,11 @@ func (r *reading) screening(strange bool) screening {
 	block, history := field(r.object, "aml"), field(r.object, "aml_matches")
 	matches := field(block, "matches")
 	applies := wordOf(field(block, "applicability"))
-	s := screening{word: providers.Word(applies.text)}
-	s.said = applies.given || matches.Kind() == providers.Array || history.Kind() == providers.Array
+	s := screening{word: providers.Word(applies.Text)}
+	s.said = applies.Given || matches.Kind() == providers.Array || history.Kind() == providers.Array
 	known := false
-	if s.status, known = applicabilities.Of(applies.text); applies.given && !known {
-		r.Note("applicability", applies.text)
+	if s.status, known = applicabilities.Of(applies.Text); applies.Given && !known {
+		r.Note("applicability", applies.Text)
 		strange = true
 	}
 	if matches.Kind() != providers.Array {
@@ -139,9 +139,9 @@ func (r *reading) addFinding(out []*kycv1.AmlFinding, list string, status kycv1.
 // match_status are not documented, so any of them leaves the state open.
 func (r *reading) matchStatus(m *providers.Value, strange bool) (kycv1.AmlStatus, string) {
 	status := wordOf(field(m, "match_status"))
-	if status.given {
-		r.Note("match_status", status.text)
-		return amlUnknown, providers.FirstWord(status.text, r.Type)
+	if status.Given {
+		r.Note("match_status", status.Text)
+		return amlUnknown, providers.FirstWord(status.Text, r.Type)
 	}
 	switch whitelisted := field(m, "is_whitelisted").True(); {
 	case whitelisted && strange:

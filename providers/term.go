@@ -1,0 +1,32 @@
+package providers
+
+import "strings"
+
+// Term is a word of a vendor's vocabulary as a delivery or an object of the API has
+// it: a status, an outcome, a type.
+type Term struct {
+	Text  string // trimmed; "" where it is not given or is no scalar
+	Given bool
+}
+
+// TermOf reads a word. null and the empty string count as not given; an object or a
+// list is given and unreadable, hence never one of the words that a mapping knows.
+func TermOf(v *Value) Term {
+	text := strings.TrimSpace(v.Scalar())
+	return Term{Text: text, Given: v.Given() && (text != "" || v.Kind() != String)}
+}
+
+// Is reports whether it is that word, whatever its case.
+func (t Term) Is(word string) bool { return strings.EqualFold(t.Text, word) }
+
+// Attributes makes vendor_attributes of pairs of name and value; values that are
+// empty after Word are left out.
+func Attributes(pairs ...string) map[string]string {
+	out := make(map[string]string, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		if v := Word(pairs[i+1]); v != "" {
+			out[pairs[i]] = v
+		}
+	}
+	return out
+}
