@@ -20,12 +20,13 @@ type Mark struct {
 type Move struct{ Sentinel, From, To string }
 
 // Round is one pipeline. Its order carries the meaning: marks of the previous batch, then the
-// sentinels that vouch for them, then the claims of this batch, and the sentinels read again at the
-// end, so that a server which lost data anywhere before is noticed.
+// sentinels that vouch for them, then the claims of this batch or looks at other marks, and the
+// sentinels read again at the end, so that a server which lost data anywhere before is noticed.
 type Round struct {
 	Marks  []Mark // written whatever is there: they are true
 	Moves  []Move
 	Claims []Mark // written only where nothing is
+	Looks  []Key  // read, and left as they are
 	Reads  []string
 }
 
@@ -33,6 +34,7 @@ type Round struct {
 type Reply struct {
 	Before []string // per Move, the value before it; "" none
 	Found  []*Claim // per Claim, the one that was there; nil none, so ours is now
+	Looked []*Claim // per Look; nil none
 	Seen   []string // per Read; "" none
 }
 
@@ -63,6 +65,10 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	for i, m := range r.Claims {
 		claims[i] = pipe.Do(ctx, "set", redisKey(m.Key), m.Claim.Append(nil), "nx", "get", "ex", seconds(s.ttl))
 	}
+	looks := make([]*redis.StringCmd, len(r.Looks))
+	for i, key := range r.Looks {
+		looks[i] = pipe.Get(ctx, redisKey(key))
+	}
 	reads := make([]*redis.StringCmd, len(r.Reads))
 	for i, key := range r.Reads {
 		reads[i] = pipe.Get(ctx, key)
@@ -70,7 +76,12 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	if err := run(ctx, pipe); err != nil {
 		return Reply{}, err
 	}
-	return readReply(moves, claims, reads)
+	reply, err := readReply(moves, claims, reads)
+	if err != nil {
+		return Reply{}, err
+	}
+	reply.Looked, err = looked(looks)
+	return reply, err
 }
 
 func readReply(moves, claims []*redis.Cmd, reads []*redis.StringCmd) (Reply, error) {
@@ -127,6 +138,10 @@ func (s *Store) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
 	if err := run(ctx, pipe); err != nil {
 		return nil, err
 	}
+	return looked(cmds)
+}
+
+func looked(cmds []*redis.StringCmd) ([]*Claim, error) {
 	found := make([]*Claim, len(cmds))
 	for i, cmd := range cmds {
 		var err error

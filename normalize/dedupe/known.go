@@ -23,11 +23,12 @@ var errPassed = errors.New("passed the batch")
 
 // known finds the records whose own disposition is committed already: below the highest offset ever
 // disposed of, records are being read a second time. Claims alone would not do there: a copy would
-// be disposed of twice, and a record without identity published twice.
+// be disposed of twice, and a record without identity published twice. Tasks are not looked up here:
+// the stage that reads them asked Disposed before it did anything for them.
 func (l *Ledger) known(ctx context.Context, items []Item, verdicts []Verdict) error {
 	behind := make(map[int32]map[int64]int)
 	for i, item := range items {
-		if item.Offset > l.parts[item.Partition].state.highest {
+		if item.Origin != nil || item.Offset > l.parts[item.Partition].state.highest {
 			continue
 		}
 		if behind[item.Partition] == nil {

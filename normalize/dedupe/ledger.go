@@ -58,6 +58,7 @@ type partition struct {
 	state   sentinel // what it will say once the pending marks are written
 	pending []Mark
 	cursor  cursor
+	open    map[Key]bool // origins of tasks that are known to have no final disposition yet
 }
 
 // DriftError says that Redis is not what we left it: marks may be missing. The batch must be given
@@ -156,7 +157,12 @@ func (l *Ledger) Settle(items []Item, verdicts []Verdict, dispositions []int64) 
 			continue
 		}
 		part.state.next = max(part.state.next, dispositions[i]+1)
-		part.state.highest = max(part.state.highest, item.Offset)
+		part.state.highest = max(part.state.highest, item.raw())
+		if item.Origin != nil {
+			mark := l.originMark(*item.Origin, item.claim())
+			part.pending = append(part.pending, mark)
+			delete(part.open, mark.Key)
+		}
 		if v := verdicts[i]; v.Action == Publish && v.Keyed {
 			part.pending = append(part.pending, Mark{Key: v.Key, Claim: item.claim().Done()})
 		}
@@ -168,13 +174,13 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	if !l.Pending() {
 		return nil
 	}
-	_, err := l.exchange(ctx, nil, nil)
+	_, err := l.exchange(ctx, Round{}, nil)
 	return err
 }
 
-// exchange runs one pipeline around the claims and checks every sentinel it touches.
-func (l *Ledger) exchange(ctx context.Context, claims []Mark, reads []int32) (Reply, error) {
-	round := Round{Claims: claims}
+// exchange runs one pipeline around the claims or looks of a round and checks every sentinel it
+// touches.
+func (l *Ledger) exchange(ctx context.Context, round Round, reads []int32) (Reply, error) {
 	var moved []int32
 	for p, part := range l.parts {
 		if part.dirty() {

@@ -81,11 +81,9 @@ func (r *repair) note(ctx context.Context, offset int64, value []byte) error {
 		return nil
 	}
 	if d.GetStage() == r.ledger.o.Stage {
-		r.state.highest = max(r.state.highest, claimedAt(d).GetOffset())
+		r.state.highest = max(r.state.highest, d.GetRaw().GetOffset())
 	}
-	if mark, ok := r.ledger.mark(d); ok {
-		r.marks = append(r.marks, mark)
-	}
+	r.marks = append(r.marks, r.ledger.marks(d)...)
 	if len(r.marks) < repairChunk {
 		return nil
 	}
@@ -130,18 +128,27 @@ func claimedAt(d *kycv1.Disposition) *kycv1.RawPosition {
 	return d.GetRaw()
 }
 
-// mark is the done mark a disposition stands for, for the rest of its life.
-func (l *Ledger) mark(d *kycv1.Disposition) (Mark, bool) {
-	left := l.o.TTL - l.o.Now().Sub(d.GetDecidedAt().AsTime())
-	if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE || len(d.GetDedupeKey()) != KeySize || left <= 0 {
-		return Mark{}, false
+// marks are the done marks a disposition stands for, for the rest of their life: that of what it
+// claims, and that of its origin. A replay is no final disposition: the origin keeps its own.
+func (l *Ledger) marks(d *kycv1.Disposition) (marks []Mark) {
+	left := min(l.o.TTL-l.o.Now().Sub(d.GetDecidedAt().AsTime()), l.o.TTL)
+	if left <= 0 {
+		return nil
 	}
 	at := claimedAt(d)
 	claim := Claim{
 		State: Done, Partition: at.GetPartition(), Offset: at.GetOffset(),
 		Hash: [HashSize]byte(pad(d.GetContentHash())),
 	}
-	return Mark{Key: Key(d.GetDedupeKey()), Claim: claim, TTL: min(left, l.o.TTL)}, true
+	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE && len(d.GetDedupeKey()) == KeySize {
+		marks = append(marks, Mark{Key: Key(d.GetDedupeKey()), Claim: claim, TTL: left})
+	}
+	if origin, ok := originOf(d); ok && d.GetStage() == l.o.Stage {
+		mark := l.originMark(origin, claim)
+		mark.TTL = left
+		marks = append(marks, mark)
+	}
+	return marks
 }
 
 // pad returns at least 16 bytes, so that a short field converts instead of panicking.

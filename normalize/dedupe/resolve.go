@@ -105,7 +105,7 @@ func (r *resolution) ask(ctx context.Context, parts []int32) error {
 	for i, g := range groups {
 		claims[i] = Mark{Key: g.classes[0].key, Claim: g.classes[0].own}
 	}
-	reply, err := r.ledger.exchange(ctx, claims, parts)
+	reply, err := r.ledger.exchange(ctx, Round{Claims: claims}, parts)
 	if err != nil {
 		return err
 	}

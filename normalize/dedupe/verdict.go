@@ -2,14 +2,23 @@ package dedupe
 
 import "time"
 
-// Item is one raw record of a batch.
+// Item is one raw record of a batch, or a task that stands for one.
 type Item struct {
 	Partition  int32
 	Offset     int64
 	Time       time.Time // the record's own, for finding its disposition again
+	Origin     *Origin   // of a task: open, and in the batch once; see Ledger.Disposed
 	Identified bool      // false: it has no identity, nothing is claimed, nothing can be its copy
 	Key        Key
 	Hash       [32]byte // of the content
+}
+
+// raw is the offset of the raw record.
+func (i Item) raw() int64 {
+	if i.Origin != nil {
+		return i.Origin.Offset
+	}
+	return i.Offset
 }
 
 func (i Item) claim() Claim {

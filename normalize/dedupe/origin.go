@@ -1,0 +1,126 @@
+package dedupe
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// openMost bounds how many origins of one partition are remembered as open; what is forgotten is
+// looked up.
+const openMost = 1 << 16
+
+// Origin is the raw record behind what a later stage reads. A task is written anew each time it moves
+// on, so several records of that stage's topic stand for one origin, and only the last of them is
+// disposed of. When offsets were reset, the earlier ones are read again: the origin tells that they are
+// done with.
+//
+// Its partition's number is that of the task. Endpoint and time of arrival tell records apart whose
+// coordinates are equal because the raw topic was recreated while tasks were under way.
+type Origin struct {
+	TopicID    [16]byte // of the raw topic
+	Partition  int32
+	Offset     int64
+	Endpoint   string
+	ReceivedAt time.Time
+}
+
+// key is where the mark of an origin is kept. Nothing in it is secret, so it needs no pepper.
+func (o Origin) key(stageTopic [16]byte) Key {
+	b := append([]byte("origin"), stageTopic[:]...)
+	b = append(b, o.TopicID[:]...)
+	b = binary.BigEndian.AppendUint32(b, uint32(o.Partition))
+	b = binary.BigEndian.AppendUint64(b, uint64(o.Offset))
+	b = binary.BigEndian.AppendUint64(b, uint64(o.ReceivedAt.Unix()))
+	b = binary.BigEndian.AppendUint32(b, uint32(o.ReceivedAt.Nanosecond()))
+	sum := sha256.Sum256(append(b, o.Endpoint...))
+	return Key(sum[:KeySize])
+}
+
+// originOf is the origin a disposition was written for; false where it claims in the raw record's name.
+func originOf(d *kycv1.Disposition) (Origin, bool) {
+	if d.GetClaimed() == nil {
+		return Origin{}, false
+	}
+	return Origin{
+		TopicID: [16]byte(pad(d.GetRawTopicId())), Partition: d.GetRaw().GetPartition(), Offset: d.GetRaw().GetOffset(),
+		Endpoint: d.GetEndpoint(), ReceivedAt: d.GetReceivedAt().AsTime(),
+	}, true
+}
+
+// Disposed says which origins have their final disposition by this stage. The answer holds until the
+// batch is committed: whoever else wrote one meanwhile owns the partition, and the commit fails.
+//
+// An origin behind the highest raw offset disposed of cannot have one. The others are looked up in
+// Redis, together with the sentinels that vouch for it, and remembered while they are open. So a task
+// that is met when it is new is never looked up, and one of an earlier owner's is once.
+func (l *Ledger) Disposed(ctx context.Context, origins []Origin) ([]bool, error) {
+	keys := make([]Key, len(origins))
+	var parts, missing []int32
+	var asked []int
+	for i, o := range origins {
+		keys[i] = o.key(l.o.TopicID)
+		part := l.parts[o.Partition]
+		switch {
+		case part == nil:
+			missing = append(missing, o.Partition)
+		case o.Offset > part.state.highest || part.open[keys[i]]:
+		default:
+			asked = append(asked, i)
+			if !slices.Contains(parts, o.Partition) {
+				parts = append(parts, o.Partition)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("raw partition(s) %v: %w", slices.Compact(missing), ErrUnrepaired)
+	}
+	done := make([]bool, len(origins))
+	if err := l.look(ctx, keys, asked, parts, done); err != nil {
+		return nil, err
+	}
+	for i, o := range origins {
+		if !done[i] {
+			l.parts[o.Partition].noteOpen(keys[i])
+		}
+	}
+	return done, nil
+}
+
+func (l *Ledger) look(ctx context.Context, keys []Key, asked []int, parts []int32, done []bool) error {
+	if len(asked) == 0 {
+		return nil
+	}
+	round := Round{Looks: make([]Key, len(asked))}
+	for n, i := range asked {
+		round.Looks[n] = keys[i]
+	}
+	reply, err := l.exchange(ctx, round, parts)
+	if err != nil {
+		return err
+	}
+	for n, i := range asked {
+		done[i] = reply.Looked[n] != nil
+	}
+	return nil
+}
+
+func (p *partition) noteOpen(k Key) {
+	if p.open == nil || len(p.open) >= openMost {
+		p.open = make(map[Key]bool)
+	}
+	p.open[k] = true
+}
+
+// originMark says that an origin has its final disposition, which was made for the record of claim.
+// It outlives the earlier copies of the task: they were written before it, and their topics keep them
+// for less than its life.
+func (l *Ledger) originMark(o Origin, claim Claim) Mark {
+	claim.Hash = [HashSize]byte{}
+	return Mark{Key: o.key(l.o.TopicID), Claim: claim.Done()}
+}
