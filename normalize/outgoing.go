@@ -127,6 +127,8 @@ func (r *Reading) item(keys dedupe.Keyer) dedupe.Item {
 	stage := dedupe.StageNormalize
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {
 		stage = dedupe.StageHydrate
+		origin := originOf(r.Raw.TopicID, r.position(), r.Envelope)
+		item.Origin = &origin
 	}
 	if len(r.Identity) > 0 {
 		item.Identified = true
@@ -136,6 +138,14 @@ func (r *Reading) item(keys dedupe.Keyer) dedupe.Item {
 		})
 	}
 	return item
+}
+
+// originOf is the raw record behind a task as package dedupe sees it.
+func originOf(topic [16]byte, raw *kycv1.RawPosition, e *kycv1.RawEnvelope) dedupe.Origin {
+	return dedupe.Origin{
+		TopicID: topic, Partition: raw.GetPartition(), Offset: raw.GetOffset(),
+		Endpoint: e.GetEndpoint(), ReceivedAt: e.GetReceivedAt().AsTime(),
+	}
 }
 
 // shrink leaves the body out of a dead letter that would not fit: the raw record still has it, and

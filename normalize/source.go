@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // Source is what a slot reads. It is used by one goroutine and keeps no record from one Next to the
@@ -24,6 +26,10 @@ type Input struct {
 	Poll func(ctx context.Context, limit time.Duration, max int) ([]*kgo.Record, error)
 	// Bury says that a polled record must not be interpreted: processes died over it. nil: none.
 	Bury func(r *kgo.Record) bool
+	// Disposed says which tasks' raw records have their final disposition, each task lying in the
+	// partition of its raw record's number: they are to be passed over. The others are open until the
+	// batch is committed. What it returns as an error must be returned from Next.
+	Disposed func(tasks []*kycv1.HydrateTask) ([]bool, error)
 }
 
 // raw is the Source of the normaliser: one poll of the raw topic.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // step takes one batch through all of it:
@@ -32,10 +33,14 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	if w.ledger.Pending() {
 		limit = pollPending // marks are soon written
 	}
-	readings, err := w.source.Next(ctx, Input{Slot: w.slot, Limit: limit, Poll: w.poll, Bury: w.guard.buries})
+	readings, err := w.source.Next(ctx, Input{
+		Slot: w.slot, Limit: limit, Poll: w.poll, Bury: w.guard.buries,
+		Disposed: func(tasks []*kycv1.HydrateTask) ([]bool, error) { return w.disposed(work, tasks) },
+	})
+	var back returned
 	switch {
-	case errors.Is(err, errOneByOne):
-		return false, w.giveBack(ctx, work, dedupe.ErrUnrepaired)
+	case errors.As(err, &back):
+		return false, w.giveBack(ctx, work, back.error)
 	case err != nil:
 		return false, err
 	}
@@ -123,7 +128,7 @@ func (w *worker) poll(ctx context.Context, limit time.Duration, max int) ([]*kgo
 
 // errOneByOne says that processes died over the records that were polled: they are to be given back and
 // polled one by one.
-var errOneByOne = errors.New("processes died over these records")
+var errOneByOne = returned{fmt.Errorf("processes died over these records: %w", dedupe.ErrUnrepaired)}
 
 // suspect counts an attempt at records before they are interpreted.
 func (w *worker) suspect(ctx context.Context, records []*kgo.Record) error {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // forgotten is after how long without a failure a new one counts as a new absence.
@@ -111,6 +112,35 @@ func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdi
 	}
 	return nil, err
 }
+
+// disposed asks which tasks' raw records are done with, without the store where that is allowed.
+func (w *worker) disposed(ctx context.Context, tasks []*kycv1.HydrateTask) ([]bool, error) {
+	origins := make([]dedupe.Origin, len(tasks))
+	for i, t := range tasks {
+		origins[i] = originOf(w.slot.RawTopicID, t.GetRaw(), t.GetEnvelope())
+		delete(w.aside, origins[i].Partition) // it is ours, so its repair is, too
+	}
+	if !w.bypassed() {
+		done, err := w.ledger.Disposed(ctx, origins)
+		switch {
+		case err == nil:
+			return done, nil
+		case !errors.Is(err, dedupe.ErrAway) || !w.mayBypass():
+			return nil, returned{err}
+		}
+		w.noteAway()
+		w.retry = time.Now().Add(openRetry)
+	}
+	for _, o := range origins {
+		w.ledger.Forget(o.Partition) // should the store be back when the batch is claimed, it is polled again
+	}
+	return make([]bool, len(tasks)), nil
+}
+
+// returned says that what was polled is to be given back, for the reason in it.
+type returned struct{ error }
+
+func (r returned) Unwrap() error { return r.error }
 
 // giveBack returns a batch that could not be decided, and waits where waiting helps.
 func (w *worker) giveBack(ctx, work context.Context, cause error) error {

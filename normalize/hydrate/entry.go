@@ -33,6 +33,7 @@ const (
 	stored              // its fetch ended now: the task with the answer is written
 	waits               // its time has not come
 	unread              // no task at all
+	passed              // nothing is to be done for it
 )
 
 // entry is one record in hand.
@@ -41,39 +42,28 @@ type entry struct {
 	headers []schemas.Header
 	task    *kycv1.HydrateTask
 	stand   stand
-	why     string // it waits
+	why     string // it waits, or is passed over
 	flight  *flight
 	read    *normalize.Reading
 	question
 	vendor *providers.Provider // nil: unknown
 }
 
-// open reads a record. What has its answer is mapped; the rest asks.
-func (s *source) open(in normalize.Input, r *kgo.Record) *entry {
-	e := &entry{in: normalize.RecordOf(r, in.Slot.TopicID), task: &kycv1.HydrateTask{}}
-	for _, h := range r.Headers {
-		e.headers = append(e.headers, schemas.Header{Key: h.Key, Value: h.Value})
-	}
-	if schemas.Unmarshal(r.Value, e.task) != nil || s.o.Stage.Validator.Validate(e.task) != nil {
-		s.metrics.unread.Inc()
-		s.log.Error("a record of the task topic is no task and is passed over", "partition", r.Partition, "offset", r.Offset)
-		e.stand = unread
-		return e
-	}
+// open says what is to be done for a task. What has its answer is mapped; the rest asks.
+func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) {
 	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
 	if in.Bury(r) {
 		e.stand, e.read = mapped, s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task)
-		return e
+		return
 	}
 	s.asker.notice(e.task.GetRaw().GetPartition(), e.task.GetRaw().GetOffset())
 	if e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
-		return e
+		return
 	}
 	e.stand, e.read = mapped, s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task)
 	if e.mayLag() && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
 		e.read.Again = e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter)
 	}
-	return e
 }
 
 // mayLag says whether the answer may be older than the webhook, and nobody has asked twice yet.
@@ -234,7 +224,9 @@ func (s *source) reading(e *entry) *normalize.Reading {
 	case waits:
 		return pass("waiting", schemas.HydrateWait, e)
 	case unread:
-		return &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: "unreadable"}}
+		return skip("unreadable", e)
+	case passed:
+		return skip(e.why, e)
 	}
 	if e.flight != nil && time.Since(e.flight.began) > goesRound {
 		s.postpone(e, time.Now().Add(slowBack), waitSlow)

@@ -6,6 +6,10 @@
 // holds up nobody: one whose time has not come goes to the wait topic, from where another worker of this
 // package puts it back. Nothing is held in memory but the answers on their way.
 //
+// So both topics hold earlier copies of each task. When the group's offsets were reset they are read
+// again, and passed over where the raw record has its final disposition: nobody is asked, nothing is
+// written, the offsets advance.
+//
 // It judges no sender, knows no vendor (package providers does), and asks for nothing that no task names.
 package hydrate
 

@@ -64,10 +64,25 @@ func killAt(t *testing.T, n int32, after bool) {
 		}
 		_, _ = rw.Write([]byte(`{"id":"o","status":"done","version":1}`))
 	})
-	died := make(chan struct{})
+	p, died := w.startDying(n, after)
+	w.send(0, said{thinName, "s", "e"}, said{shyName, "o", ""}, said{thinName, "s", "e"})
+	select {
+	case <-died:
+		_ = p.stop()
+		w.start(0)
+	case <-w.ctx.Done():
+		t.Fatal("the process never came so far")
+	}
+	w.settle()
+	w.expect("s.e/approved/fetched", "o/done/fetched")
+	w.audit()
+}
+
+// startDying runs a process that dies at the n-th commit of its hydrator, and says when it has.
+func (w *world) startDying(n int32, after bool) (p *process, died chan struct{}) {
+	died = make(chan struct{})
 	left := &atomic.Int32{}
 	left.Store(n)
-	var p *process
 	ready := make(chan struct{})
 	kill := func() { <-ready; p.line.Cut(); close(died) }
 	p = w.start(0, func(o *hydrate.Options) {
@@ -83,17 +98,7 @@ func killAt(t *testing.T, n int32, after bool) {
 		}
 	})
 	close(ready)
-	w.send(0, said{thinName, "s", "e"}, said{shyName, "o", ""}, said{thinName, "s", "e"})
-	select {
-	case <-died:
-		_ = p.stop()
-		w.start(0)
-	case <-w.ctx.Done():
-		t.Fatal("the process never came so far")
-	}
-	w.settle()
-	w.expect("s.e/approved/fetched", "o/done/fetched")
-	w.audit()
+	return p, died
 }
 
 // Processes come and go at random while APIs fail at random.

@@ -63,8 +63,8 @@ func (s *source) Next(ctx context.Context, in normalize.Input) ([]*normalize.Rea
 		if len(hand) == 0 && len(records) == 0 {
 			return nil, nil
 		}
-		for _, r := range records {
-			hand = append(hand, s.open(in, r))
+		if hand, err = s.take(in, hand, records); err != nil {
+			return nil, err
 		}
 		now, ready := time.Now(), false
 		for _, e := range hand {

@@ -209,6 +209,16 @@ func (a *api) times(path string) int {
 	return a.asked[path]
 }
 
+// total counts all requests.
+func (a *api) total() (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, asked := range a.asked {
+		n += asked
+	}
+	return n
+}
+
 func code(n int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(n) }
 }

@@ -4,11 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 const waitBatch = 200
@@ -31,10 +28,10 @@ func (w *waiting) Next(ctx context.Context, in normalize.Input) ([]*normalize.Re
 	entries := make([]*entry, len(records))
 	until := time.Time{}
 	for i, r := range records {
-		e := waitEntry(in, r)
-		entries[i] = e
-		until = later(until, earlier(e.task.GetNotBefore().AsTime(), r.Timestamp.Add(w.reappend)))
+		entries[i] = newEntry(in, r)
+		until = later(until, earlier(entries[i].task.GetNotBefore().AsTime(), r.Timestamp.Add(w.reappend)))
 	}
+	passCopies(entries)
 	wait(ctx, min(time.Until(until), w.reappend)) // clocks of writers may be ahead
 	if ctx.Err() != nil {
 		return nil, nil // the batch was not committed: whoever comes next reads it again
@@ -44,7 +41,9 @@ func (w *waiting) Next(ctx context.Context, in normalize.Input) ([]*normalize.Re
 	for i, e := range entries {
 		switch {
 		case e.stand == unread:
-			readings[i] = &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: "unreadable"}}
+			readings[i] = skip("unreadable", e)
+		case e.stand == passed:
+			readings[i] = skip(e.why, e)
 		case now.Before(e.task.GetNotBefore().AsTime()):
 			readings[i] = pass("waiting", schemas.HydrateWait, e)
 		default:
@@ -52,15 +51,4 @@ func (w *waiting) Next(ctx context.Context, in normalize.Input) ([]*normalize.Re
 		}
 	}
 	return readings, nil
-}
-
-func waitEntry(in normalize.Input, r *kgo.Record) *entry {
-	e := &entry{in: normalize.RecordOf(r, in.Slot.TopicID), task: &kycv1.HydrateTask{}}
-	for _, h := range r.Headers {
-		e.headers = append(e.headers, schemas.Header{Key: h.Key, Value: h.Value})
-	}
-	if schemas.Unmarshal(r.Value, e.task) != nil {
-		e.stand = unread
-	}
-	return e
 }

@@ -1,0 +1,114 @@
+package hydrate_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Copies of one task that are read in one batch become one: the last.
+func TestCopiesInOneBatchBecomeOne(t *testing.T) {
+	w := newWorld(t, 1)
+	n := must(normalize.New(w.stage(9, w.undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
+	go func() { _ = n.Run(w.ctx) }()
+	w.send(0, said{shyName, "o", ""}, said{shyName, "waits", ""})
+	w.await("the tasks are there", func() bool { return len(w.tasks()) == 2 })
+	task, waits := w.tasks()[0], w.tasks()[1]
+	w.put(schemas.Hydrate, task, answered(task, "v1"), task, answered(task, "v2"), answered(task, "v3"))
+	waits.NotBefore = timestamppb.Now()
+	w.put(schemas.HydrateWait, waits, waits, waits)
+	w.apis[shyName].set("/first/waits", "waits", "done", 1)
+	metrics := prometheus.NewRegistry()
+	w.start(0, func(o *hydrate.Options) { o.Stage.Registerer = metrics })
+	w.settle()
+	w.drain()
+	w.audit()
+	w.expect("o/v3/fetched", "waits/done/fetched")
+	if n := outcomes(t, metrics, "kycbridge_hydrate_wait_records_total")["copy"]; n != 2 {
+		t.Errorf("%v waiting copies are passed over, expected 2 of 3", n)
+	}
+	if n := w.apis[shyName].times("/first/o"); n != 0 {
+		t.Errorf("the API was asked %d times, though its answer was there", n)
+	}
+}
+
+// outcomes gives the values of a counter by the label "outcome".
+func outcomes(t *testing.T, metrics prometheus.Gatherer, name string) map[string]float64 {
+	t.Helper()
+	found := map[string]float64{}
+	for _, family := range must(metrics.Gather())(t) {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			found[m.GetLabel()[0].GetValue()] = m.GetCounter().GetValue()
+		}
+	}
+	return found
+}
+
+// put appends tasks as an earlier reading left them.
+func (w *world) put(topic string, tasks ...*kycv1.HydrateTask) {
+	w.t.Helper()
+	for _, task := range tasks {
+		r := &kgo.Record{Topic: schemas.DefaultPrefix + topic, Partition: task.GetRaw().GetPartition(), Key: []byte("shy/o"), Value: must(schemas.Marshal(task))(w.t)}
+		if err := w.raw.ProduceSync(w.ctx, r).FirstErr(); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+// answered is a task with an answer of a state.
+func answered(task *kycv1.HydrateTask, status string) *kycv1.HydrateTask {
+	a := proto.CloneOf(task)
+	a.FetchResult, a.FetchedKind, a.FetchedAt = kycv1.FetchResult_FETCH_RESULT_FETCHED, "first", timestamppb.New(received)
+	a.Fetched = []byte(`{"id":"o","status":"` + status + `","version":1}`)
+	return a
+}
+
+// looking counts the marks that are looked up.
+type looking struct {
+	*dedupe.Store
+	looks *atomic.Int64
+}
+
+func (l looking) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error) {
+	l.looks.Add(int64(len(r.Looks)))
+	return l.Store.Exchange(ctx, r)
+}
+
+// Tasks that overtake each other cost no look at Redis, until a successor meets those of its predecessor.
+func TestOrdinaryTasksAreNotLookedUp(t *testing.T) {
+	w := inFlight(t, 1)
+	w.redis.FlushAll()
+	var looks atomic.Int64
+	counted := func(o *hydrate.Options) {
+		o.Stage.Claims = looking{o.Stage.Claims.(*dedupe.Store), &looks}
+	}
+	settled := len(w.finals())
+	p := w.start(0, counted)
+	for n := range 10 {
+		w.send(0, said{shyName, fmt.Sprint("quick", n), ""})
+		w.await("a later task is settled", func() bool { return len(w.finals()) == settled+n+1 })
+	}
+	if n := looks.Load(); n > 3 {
+		t.Errorf("%d marks were looked up, expected those of the 3 tasks of the process before", n)
+	}
+	w.recover()
+	w.settle()
+	w.drain()
+	must(0, p.stop())(t)
+	w.audit()
+}

@@ -1,0 +1,110 @@
+package hydrate
+
+import (
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Why a task is passed over, beside that it is none.
+const (
+	passedDisposed = "disposed" // its raw record has its final disposition
+	passedCopy     = "copy"     // a later copy of it is in hand
+)
+
+// take opens what was polled. What is done with moves its offset and nothing else: records that are no
+// tasks, tasks whose raw records have their final disposition, and earlier copies of tasks in hand.
+func (s *source) take(in normalize.Input, hand []*entry, records []*kgo.Record) ([]*entry, error) {
+	polled := make([]*entry, len(records))
+	var tasks []*kycv1.HydrateTask
+	for i, r := range records {
+		polled[i] = s.decode(in, r)
+		if polled[i].stand != unread {
+			tasks = append(tasks, polled[i].task)
+		}
+	}
+	disposed, err := in.Disposed(tasks)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range polled {
+		if e.stand == unread {
+			continue
+		}
+		if disposed[0] {
+			e.stand, e.why = passed, passedDisposed
+		} else {
+			s.open(in, records[i], e)
+		}
+		disposed = disposed[1:]
+	}
+	hand = append(hand, polled...)
+	passCopies(hand)
+	return hand, nil
+}
+
+// newEntry is a record of either topic as it was polled.
+func newEntry(in normalize.Input, r *kgo.Record) *entry {
+	e := &entry{in: normalize.RecordOf(r, in.Slot.TopicID), task: &kycv1.HydrateTask{}}
+	for _, h := range r.Headers {
+		e.headers = append(e.headers, schemas.Header{Key: h.Key, Value: h.Value})
+	}
+	if schemas.Unmarshal(r.Value, e.task) != nil {
+		e.stand = unread
+	}
+	return e
+}
+
+// decode reads a record. A task lies in the partition of its raw record's number, or somebody else wrote
+// it.
+func (s *source) decode(in normalize.Input, r *kgo.Record) *entry {
+	e := newEntry(in, r)
+	if e.stand == unread || s.o.Stage.Validator.Validate(e.task) != nil || e.task.GetRaw().GetPartition() != r.Partition {
+		s.metrics.unread.Inc()
+		s.log.Error("a record of the task topic is no task and is passed over", "partition", r.Partition, "offset", r.Offset)
+		e.stand = unread
+	}
+	return e
+}
+
+// origin is what the copies of a task have in common: the raw record, told from one at the same place of
+// a raw topic that was there before.
+type origin struct {
+	partition        int32
+	offset, received int64
+	endpoint         string
+	delivery         string
+}
+
+func (e *entry) origin() origin {
+	raw, envelope := e.task.GetRaw(), e.task.GetEnvelope()
+	return origin{
+		partition: raw.GetPartition(), offset: raw.GetOffset(), received: envelope.GetReceivedAt().AsTime().UnixNano(),
+		endpoint: envelope.GetEndpoint(), delivery: envelope.GetDeliveryId(),
+	}
+}
+
+// passCopies leaves of each task in hand the last copy, which has come furthest. There are several only
+// where offsets were reset. One transaction writes what the last one becomes and moves the offsets of
+// all, so nothing is lost with the others.
+func passCopies(hand []*entry) {
+	last := make(map[origin]bool, len(hand))
+	for i := len(hand) - 1; i >= 0; i-- {
+		e := hand[i]
+		if e.stand == unread || e.stand == passed {
+			continue
+		}
+		if o := e.origin(); last[o] {
+			e.stand, e.why = passed, passedCopy
+		} else {
+			last[o] = true
+		}
+	}
+}
+
+// skip is a record of which only the offset moves.
+func skip(as string, e *entry) *normalize.Reading {
+	return &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: as}}
+}
