@@ -3,47 +3,21 @@ package hydrate
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"sync"
-	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-const (
-	// queued is how many fetches may be under way or about to begin, for each that may be under way.
-	queued = 4
-	// The breaker opens after so many failures in a row, or at once where the credentials are refused.
-	breakerFailures = 5
-	breakerFirst    = 5 * time.Second
-	breakerLast     = time.Minute
-)
-
-// account is one endpoint's API: its client, and what holds requests back. Each endpoint has its own, so
-// none waits behind another.
+// account is one endpoint's API and its client. What holds requests back is shared by endpoints that ask
+// as the same customer.
 type account struct {
 	Endpoint
+	*gate
 	baseURL, tokenURL string
 	client            *http.Client
 	maxResponse       int64
-	tokens            tokens
-	limiter           *rate.Limiter
-	spacing           time.Duration // between two requests in the long run
-	turns             chan struct{} // one for each request under way
-	most              int           // fetches begun and not ended
-
-	mu       sync.Mutex
-	flying   int
-	next     time.Time // when the next task that finds the limit reached may come back
-	failures int       // in a row
-	pause    time.Duration
-	until    time.Time // the breaker is open
-	probing  bool
 }
 
 func newAccount(e Endpoint, o Options) (*account, error) {
@@ -64,11 +38,19 @@ func newAccount(e Endpoint, o Options) (*account, error) {
 	if h.Interval > 0 {
 		perSecond = min(perSecond, 1/h.Interval.Seconds())
 	}
-	burst := max(1, int(perSecond))
-	a.limiter, a.spacing = rate.NewLimiter(rate.Limit(perSecond), burst), time.Duration(float64(time.Second)/perSecond)
+	a.gate = newGate(perSecond, o.Concurrency)
 	a.client = newClient(e.Internal, o.Concurrency, o.Timeout, o.Resolver)
-	a.turns, a.most = make(chan struct{}, o.Concurrency), queued*o.Concurrency
 	return a, nil
+}
+
+// customer is whom an API counts requests for.
+type customer struct {
+	vendor, baseURL, tokenURL string
+	Credentials
+}
+
+func (a *account) customer() customer {
+	return customer{vendor: a.Provider.Name, baseURL: a.baseURL, tokenURL: a.tokenURL, Credentials: a.Credentials}
 }
 
 func or(s, otherwise string) string {
@@ -106,73 +88,3 @@ func (a *account) checkCredentials() error {
 	}
 	return nil
 }
-
-// admit says whether a fetch may begin now, or when to come back and why.
-func (a *account) admit(now time.Time) (ok bool, back time.Time, why string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch {
-	case now.Before(a.until):
-		return false, a.until.Add(jitter(time.Second)), waitBreaker
-	case a.pause > 0 && a.probing:
-		return false, now.Add(time.Second), waitBreaker
-	case a.flying >= a.most || !a.limiter.AllowN(now, 1):
-		// One place in the queue for each, so that they do not all come back at once.
-		a.next = later(a.next, now).Add(a.spacing)
-		return false, earlier(a.next, now.Add(time.Minute)), waitTurn
-	}
-	a.probing = a.pause > 0
-	a.flying++
-	return true, time.Time{}, ""
-}
-
-// landed notes how a fetch ended. It says whether the breaker opened because of it.
-func (a *account) landed(now time.Time, f *failure) (opened bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.flying--
-	a.probing = false
-	switch {
-	case f == nil:
-		a.failures, a.pause, a.until = 0, 0, time.Time{}
-		return false
-	case f.label == labelGarbage || f.label == labelTooLarge:
-		// About one object, not about the API: it answered.
-		a.failures, a.pause = 0, 0
-		return false
-	}
-	a.failures++
-	switch {
-	case f.label == labelRefused, a.failures >= breakerFailures, a.pause > 0:
-		a.pause = min(max(2*a.pause, breakerFirst), breakerLast)
-		a.until = now.Add(max(a.pause, f.after))
-		return true
-	case f.after > 0:
-		a.until = now.Add(f.after)
-	}
-	return false
-}
-
-// open says whether the breaker is.
-func (a *account) open(now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.pause > 0 && now.Before(a.until)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
-// jitter spreads what would otherwise come at one moment.
-func jitter(d time.Duration) time.Duration { return time.Duration(rand.Int64N(int64(d))) }

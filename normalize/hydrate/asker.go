@@ -88,12 +88,17 @@ func newAsker(o Options, m *metrics) (*asker, error) {
 		flights: make(map[object]*flight), seen: make(map[int32]int64),
 	}
 	var errs []error
+	gates := make(map[customer]*gate)
 	for _, e := range o.Endpoints {
 		account, err := newAccount(e, o)
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
+		if shared := gates[account.customer()]; shared != nil {
+			account.gate = shared
+		}
+		gates[account.customer()] = account.gate
 		a.accounts[e.Name] = account
 	}
 	a.ctx, a.stop = context.WithCancel(context.Background())
@@ -194,6 +199,8 @@ func (a *asker) tell(c *account, f *failure, opened bool) {
 		return
 	case f.label == labelRefused || f.label == labelAddress || f.label == labelConfiguration || f.label == labelRedirect:
 		log.Error("the vendor's API cannot be used as it is configured: tasks of this endpoint wait; correct its api", "reason", f.label, "status", f.status)
+	case f.label == labelForbidden:
+		log.Warn("the vendor's API keeps an object from us, and its task is tried again: give the credentials of the api the right to read it, if it is yours", "reason", f.label, "status", f.status)
 	case opened:
 		log.Warn("the vendor's API fails: tasks of this endpoint wait", "reason", f.label, "status", f.status)
 	default:

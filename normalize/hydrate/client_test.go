@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -245,6 +247,73 @@ func TestBreaker(t *testing.T) {
 	a.landed(now, &failure{label: labelRefused, status: 401})
 	if admit() {
 		t.Error("refused credentials are shown again at once")
+	}
+}
+
+// What an API has against one object holds up no other: not a refusal to show it, nor a dislike of its id.
+func TestAnObjectThatIsKeptFromUsOpensNoBreaker(t *testing.T) {
+	a := testAccount(t, Endpoint{Credentials: Credentials{Key: "k"}}, Options{Rate: 10000})
+	now := time.Now()
+	for _, status := range []int{403, 400, 422} {
+		f := failedStatus(&http.Response{StatusCode: status})
+		for range 3 * breakerFailures {
+			if ok, _, why := a.admit(now); !ok {
+				t.Fatalf("status %d: not admitted because of %q", status, why)
+			}
+			a.landed(now, f)
+		}
+	}
+	if f := failedStatus(&http.Response{StatusCode: 403}); f.label != labelForbidden {
+		t.Errorf("a 403 is %q, expected %q", f.label, labelForbidden)
+	}
+	for _, status := range []int{401, 408, 429, 500} {
+		if failedStatus(&http.Response{StatusCode: status}).aboutObject() {
+			t.Errorf("status %d is taken for an answer about one object", status)
+		}
+	}
+}
+
+// The rate counts requests: one fetch may need several.
+func TestFurtherRequestsWaitForTheRate(t *testing.T) {
+	asked := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		cancel()
+		http.NotFound(w, r)
+	}))
+	defer api.Close()
+	a := testAccount(t, Endpoint{BaseURL: api.URL, Internal: true, Credentials: Credentials{Key: "k"}}, Options{Rate: 0.001})
+	a.Provider.Hydration.Objects["thing"] = providers.APIObject{Path: "/things/{id}", OrElse: "other"}
+	a.Provider.Hydration.Objects["other"] = providers.APIObject{Path: "/others/{id}"}
+	if ok, _, _ := a.admit(time.Now()); !ok {
+		t.Fatal("the first request waits")
+	}
+	got := a.fetch(ctx, providers.Target{Kind: "thing", ID: "a"})
+	if got.failed == nil || asked != 1 {
+		t.Errorf("answer %+v after %d requests, expected the second to wait", got, asked)
+	}
+}
+
+// Endpoints that ask as the same customer share what the API allows it.
+func TestEndpointsOfOneCustomerShareTheirLimits(t *testing.T) {
+	endpoint := func(name, key string) Endpoint {
+		return Endpoint{Name: name, Provider: vendor(), Credentials: Credentials{Key: key}}
+	}
+	m, err := newMetrics(prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := newAsker(Options{Endpoints: []Endpoint{endpoint("a", "one"), endpoint("b", "one"), endpoint("c", "two")}}.withDefaults(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	if a.accounts["a"].gate != a.accounts["b"].gate {
+		t.Error("two endpoints with equal credentials have limits of their own")
+	}
+	if a.accounts["a"].gate == a.accounts["c"].gate {
+		t.Error("two customers share one limit")
 	}
 }
 

@@ -53,6 +53,9 @@ func (c *account) token(ctx context.Context) (string, *failure) {
 	if time.Now().Before(c.tokens.until) {
 		return c.tokens.value, nil
 	}
+	if c.limiter.Wait(ctx) != nil {
+		return "", &failure{label: labelConnection} // the process ends
+	}
 	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.Credentials.ClientID}, "client_secret": {c.Credentials.ClientSecret}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.tokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -66,6 +69,9 @@ func (c *account) token(ctx context.Context) (string, *failure) {
 	}
 	defer resp.Body.Close()
 	if failed := failedStatus(resp); failed != nil {
+		if failed.aboutObject() {
+			failed.label = labelRefused // an object is not asked for yet
+		}
 		return "", failed
 	}
 	var said struct {

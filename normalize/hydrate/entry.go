@@ -61,14 +61,20 @@ func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) {
 		return
 	}
 	e.stand, e.read = mapped, s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task)
-	if e.mayLag() && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
+	if s.mayLag(e, time.Now()) && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
 		e.read.Again = e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter)
 	}
 }
 
-// mayLag says whether the answer may be older than the webhook, and nobody has asked twice yet.
-func (e *entry) mayLag() bool {
-	return e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.AskAgain && !e.task.GetAskedAgain()
+// mayLag says whether the answer may be older than the webhook, and nobody has asked twice yet. An answer
+// that comes when patience is over is not: no API lags that far behind.
+func (s *source) mayLag(e *entry, now time.Time) bool {
+	return e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.AskAgain && !e.task.GetAskedAgain() && now.Before(s.due(e))
+}
+
+// due is when patience with the vendor's API ends.
+func (s *source) due(e *entry) time.Time {
+	return e.task.GetEnvelope().GetReceivedAt().AsTime().Add(s.o.GiveUpAfter)
 }
 
 // again is the task that asks once more, a while after the answer.
@@ -102,7 +108,7 @@ func (s *source) ask(e *entry, now time.Time) bool {
 	ok := s.question(e)
 	q := e.question
 	account := s.asker.accounts[q.endpoint]
-	due := e.task.GetEnvelope().GetReceivedAt().AsTime().Add(s.o.GiveUpAfter)
+	due := s.due(e)
 	tired := !now.Before(due)
 	switch required := e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.Required; {
 	case !ok, account == nil && !required, tired && (e.task.GetAttempt() > 0 || account == nil || account.open(now)):
@@ -159,7 +165,7 @@ func (s *source) store(e *entry, a answer, now time.Time) {
 	switch {
 	case a.failed != nil:
 		s.retry(e, a.failed, now)
-	case a.result == kycv1.FetchResult_FETCH_RESULT_NOT_FOUND && e.mayLag():
+	case a.result == kycv1.FetchResult_FETCH_RESULT_NOT_FOUND && s.mayLag(e, now):
 		attempt := e.task.GetAttempt() + 1
 		e.task = e.again(a.at, s.o.AskAgainAfter)
 		e.task.Attempt = attempt
@@ -185,7 +191,7 @@ func (s *source) finish(e *entry, a answer) {
 
 // retry comes back later and later, and no later than when patience ends.
 func (s *source) retry(e *entry, f *failure, now time.Time) {
-	due := e.task.GetEnvelope().GetReceivedAt().AsTime().Add(s.o.GiveUpAfter)
+	due := s.due(e)
 	pause := retryLast
 	if n := e.task.GetAttempt(); n < 10 {
 		pause = min(s.o.RetryFirst<<n, retryLast)

@@ -21,7 +21,8 @@ const (
 	labelConnection    = "connection"
 	labelAddress       = "inside_address"
 	labelRedirect      = "redirect"
-	labelRefused       = "refused" // 401 and 403: our credentials
+	labelRefused       = "refused"   // 401, or no token: our credentials
+	labelForbidden     = "forbidden" // 403: this object
 	labelLimited       = "rate_limited"
 	labelStatus        = "status"
 	labelGarbage       = "garbage"
@@ -36,6 +37,18 @@ type failure struct {
 	after  time.Duration // the API's own wish; 0: it has none
 }
 
+// aboutObject says whether the API answered, and has something against this object alone: others may be
+// asked for as before.
+func (f *failure) aboutObject() bool {
+	switch f.label {
+	case labelGarbage, labelTooLarge, labelForbidden:
+		return true
+	case labelStatus:
+		return f.status/100 == 4 && f.status != http.StatusRequestTimeout
+	}
+	return false
+}
+
 // answer is how a fetch ended: with a result, or with a failure.
 type answer struct {
 	result kycv1.FetchResult
@@ -45,7 +58,8 @@ type answer struct {
 	failed *failure
 }
 
-// fetch asks for an object under its kind, and where that knows no such id, under the next.
+// fetch asks for an object under its kind, and where that knows no such id, under the next. Its first
+// request was admitted; each further one waits for the rate.
 func (c *account) fetch(ctx context.Context, t providers.Target) answer {
 	kind := t.Kind
 	for range len(c.Provider.Hydration.Objects) {
@@ -53,10 +67,14 @@ func (c *account) fetch(ctx context.Context, t providers.Target) answer {
 		if !ok || !providers.ValidObjectID(t.ID) {
 			return answer{failed: &failure{label: labelConfiguration}}
 		}
-		a := c.get(ctx, object, providers.Target{Kind: kind, ID: t.ID})
+		ask := c.get
+		if kind != t.Kind {
+			ask = c.getInTurn
+		}
+		a := ask(ctx, object, providers.Target{Kind: kind, ID: t.ID})
 		if a.failed != nil && a.failed.status == http.StatusUnauthorized && c.Credentials.Scheme == providers.APIClientCredentials {
 			c.forget()
-			a = c.get(ctx, object, providers.Target{Kind: kind, ID: t.ID})
+			a = c.getInTurn(ctx, object, providers.Target{Kind: kind, ID: t.ID})
 		}
 		if a.result != kycv1.FetchResult_FETCH_RESULT_NOT_FOUND || object.OrElse == "" {
 			return a
@@ -64,6 +82,14 @@ func (c *account) fetch(ctx context.Context, t providers.Target) answer {
 		kind = object.OrElse
 	}
 	return answer{failed: &failure{label: labelConfiguration}}
+}
+
+// getInTurn asks once, when the rate allows it.
+func (c *account) getInTurn(ctx context.Context, object providers.APIObject, t providers.Target) answer {
+	if c.limiter.Wait(ctx) != nil {
+		return answer{failed: &failure{label: labelConnection}} // the process ends
+	}
+	return c.get(ctx, object, t)
 }
 
 // get asks once.
@@ -129,8 +155,10 @@ func failedStatus(resp *http.Response) *failure {
 	switch {
 	case resp.StatusCode == http.StatusOK:
 		return nil
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
+	case resp.StatusCode == http.StatusUnauthorized:
 		f.label = labelRefused
+	case resp.StatusCode == http.StatusForbidden:
+		f.label = labelForbidden
 	case resp.StatusCode == http.StatusTooManyRequests:
 		f.label = labelLimited
 	case resp.StatusCode/100 == 3:

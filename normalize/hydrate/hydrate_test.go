@@ -2,6 +2,7 @@ package hydrate_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +166,30 @@ func TestPatienceEnds(t *testing.T) {
 	dead := w.deadLetters()
 	if len(dead) != 1 || dead[0].GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_HYDRATION_FAILED || dead[0].GetAttempts() != 1 {
 		t.Errorf("dead letters %v", dead)
+	}
+}
+
+// When hydrate was down for longer than patience lasts, an API that answers now is believed at once: a
+// state told before is a duplicate, an unknown id is unknown, and neither is a failed fetch.
+func TestLateAnswersAreBelieved(t *testing.T) {
+	w := newWorld(t, 1)
+	w.apis[shyName].set("/first/o", "o", "done", 1)
+	w.start(0, func(o *hydrate.Options) { o.GiveUpAfter = time.Second }) // every delivery is older
+	w.send(0, said{shyName, "o", ""}, said{shyName, "o", ""}, said{shyName, "nobody", ""})
+	w.settle()
+	w.expect("o/done/fetched")
+	w.audit()
+	kinds := map[kycv1.DispositionKind]int{}
+	for _, d := range w.dispositions() {
+		kinds[d.GetKind()]++
+	}
+	if kinds[kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE] != 1 {
+		t.Errorf("dispositions by kind: %v, expected one duplicate", kinds)
+	}
+	for _, d := range w.deadLetters() {
+		if d.GetRaw().GetOffset() != 2 || strings.Contains(d.GetDetail(), "in the time there was") {
+			t.Errorf("a dead letter %v, expected one, for the unknown id", d)
+		}
 	}
 }
 
