@@ -48,22 +48,35 @@ func isObject(t providers.Target, body []byte) error {
 	return nil
 }
 
-// complete takes from the vendor's object what the webhook leaves open. What the
-// webhook says stays as it is said: the object may be of a later day, and a
-// verdict changed since has a webhook of its own.
-func (r *reading) complete(f *providers.Fetched) {
-	if f == nil || f.Result != kycv1.FetchResult_FETCH_RESULT_FETCHED {
+// complete takes from the vendor's object what the webhook leaves open, and returns
+// the object; nil where there is none. What the webhook says stays as it is said:
+// the object may be of a later day, and a verdict changed since has a webhook of
+// its own. So the verdict is not among it; see conclude.
+func (r *reading) complete() *providers.Value {
+	if r.fetched == nil || r.fetched.Result != kycv1.FetchResult_FETCH_RESULT_FETCHED {
+		return nil
+	}
+	object, err := providers.ReadObject(r.fetched.Body)
+	if err != nil {
+		r.Note("fetched", "")
+		return nil
+	}
+	r.payload = providers.Fill(r.payload, object, "clientId", "type", "enableMonitoring", "documentId", "addressId",
+		"livePhotoId", "liveVideoId", "workflowId", "workflowTemplateId", "workflowVersion", "lastCompletedTaskId", "allRelatedChecks")
+	return object
+}
+
+// conclude takes the verdict from the vendor's object. It is for a webhook that says
+// that its subject is complete and leaves open how it ended. An object that is not
+// complete, or names two outcomes, says no more than the webhook.
+func (r *reading) conclude(object *providers.Value) {
+	if !providers.TermOf(object.At("status")).Is("complete") {
 		return
 	}
-	object, err := providers.ReadObject(f.Body)
-	if err != nil {
+	full := providers.TermOf(object.At("result", "outcome"))
+	if short := providers.TermOf(object.At("outcome")); short.Given && full.Given && !short.Is(full.Text) {
 		r.Note("fetched", "")
 		return
 	}
-	said := outcomeOf(r.payload)
-	r.payload = providers.Fill(r.payload, object, "clientId", "type", "enableMonitoring", "documentId", "addressId",
-		"livePhotoId", "liveVideoId", "workflowId", "workflowTemplateId", "workflowVersion", "lastCompletedTaskId", "allRelatedChecks")
-	if !said.Given && providers.TermOf(object.At("status")).Is("complete") {
-		r.payload = providers.Fill(r.payload, object, "outcome", "result")
-	}
+	r.payload = providers.Fill(r.payload, object, "outcome", "result")
 }

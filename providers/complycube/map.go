@@ -13,6 +13,7 @@ type reading struct {
 	payload *providers.Value
 	id      string // payload.id
 	at      *timestamppb.Timestamp
+	fetched *providers.Fetched // of the vendor's API; see complete
 	providers.Mapping
 }
 
@@ -21,7 +22,7 @@ var envelopeFields = providers.Fields{"id": true, "type": true, "resourceType": 
 // mapper checks what every event needs, then lets f add the events.
 func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc {
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-		r := &reading{Notice: n, payload: n.Doc.At("payload")}
+		r := &reading{Notice: n, payload: n.Doc.At("payload"), fetched: d.Fetched}
 		if n.ID == "" {
 			return r.Mapping, providers.LacksID("id")
 		}
@@ -31,7 +32,6 @@ func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc 
 		r.at = r.Time("created_at", n.Doc.At("createdAt"))
 		r.Unknown("", n.Doc, envelopeFields)
 		r.Unknown("payload.", r.payload, common, known)
-		r.complete(d.Fetched)
 		if err := f(r); err != nil {
 			return providers.Mapping{}, err
 		}

@@ -88,6 +88,11 @@ func (r *reading) check(by says) error {
 		outcome.Text = by.outcome
 	}
 	at, vendorWord := r.standing(by, status, outcome)
+	if object := r.complete(); at == unsaid {
+		r.conclude(object)
+		outcome = outcomeOf(r.payload)
+		at, vendorWord = r.standing(by, status, outcome)
+	}
 	screening := by.monitored || outcome.Is(matchConfirmed)
 	kind, vendorKind := r.checkKind(screening)
 	screening = screening || kind == kycv1.CheckKind_CHECK_KIND_AML_SCREENING
@@ -105,7 +110,8 @@ func (r *reading) check(by says) error {
 	return nil
 }
 
-// agree refuses a delivery that contradicts itself.
+// agree refuses a delivery that contradicts itself. It looks at what the webhook
+// says alone: the fetched object may tell of a later day without a contradiction.
 func (r *reading) agree(by says, status, outcome providers.Term) error {
 	if _, known := checkStatuses.Of(status.Text); known && by.status != "" && !status.Is(by.status) {
 		return providers.Contradicts("payload.status", "the event type says "+by.status)

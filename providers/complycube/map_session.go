@@ -41,6 +41,10 @@ func session(t kycv1.SessionTransition, statuses ...string) providers.MapFunc {
 			r.Note("status", status.Text)
 		}
 		t := sessionTransition(t, status)
+		object := r.complete()
+		if verdictDue(t) && (!status.Given || status.Is("complete")) && !providers.TermOf(r.payload.At("outcome")).Given {
+			r.conclude(object)
+		}
 		decision, vendorOutcome := r.decision(t, known || !status.Given)
 		r.Add(&kycv1.SessionEvent{
 			Metadata: r.sessionMetadata(), Transition: t, Decision: decision, Finality: finality(t, decision, open),
@@ -65,16 +69,21 @@ func sessionTransition(t kycv1.SessionTransition, status providers.Term) kycv1.S
 	return t
 }
 
+// verdictDue reports whether a session in this transition should have an outcome.
+func verdictDue(t kycv1.SessionTransition) bool {
+	return t == kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED || t == kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED
+}
+
 // decision reads the outcome. Where a verdict is due and none can be read, it is
 // UNDETERMINED; a session whose status is new to us has no readable verdict.
 func (r *reading) decision(t kycv1.SessionTransition, statusKnown bool) (kycv1.Decision, string) {
 	none := kycv1.Decision_DECISION_UNSPECIFIED
-	if t == kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED || t == kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED {
+	if verdictDue(t) {
 		none = kycv1.Decision_DECISION_UNDETERMINED
 	}
 	outcome := providers.TermOf(r.payload.At("outcome"))
 	if !outcome.Given {
-		r.Incomplete = none == kycv1.Decision_DECISION_UNDETERMINED
+		r.Incomplete = verdictDue(t)
 		return none, ""
 	}
 	d, known := sessionOutcomes.Of(outcome.Text)
