@@ -127,15 +127,16 @@ func ended(t kycv1.SessionTransition) bool {
 
 // transitionOf reads signed fields first. The header's word for the end of a
 // session is believed only where the signed body holds no verdict, and a word we
-// cannot read may be one. That the customer sent more changes no verdict, so the
-// header is believed in that.
+// cannot read may be one. Nor does it overrule a signed EXPIRED: the vendor has no
+// word for a cancelled session in the body, so the two are no contradiction. That
+// the customer sent more changes no verdict, so the header is believed in that.
 func transitionOf(at standing, by says, final kycv1.Finality, unreadable bool) kycv1.SessionTransition {
 	verdict := at.decision != kycv1.Decision_DECISION_UNSPECIFIED || unreadable
 	switch {
+	case at.transition == kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED, by == saysExpired && !verdict:
+		return kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED
 	case by == saysCancelled && !verdict:
 		return kycv1.SessionTransition_SESSION_TRANSITION_CANCELLED
-	case by == saysExpired && !verdict, at.transition == kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED:
-		return kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED
 	case by == saysResubmitted:
 		return kycv1.SessionTransition_SESSION_TRANSITION_RESUBMITTED
 	case at.transition != kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED:
