@@ -151,6 +151,7 @@ func TestSame(t *testing.T) {
 		{"document_expiration_expired", "document_expiration_1_day", false, false},
 		{"monitoring_alert", "monitoring_active_clear", false, false},
 		{"face_pending", "face_success", false, false},
+		{"face_without_id", "face_without_id_other_token", false, false},
 		{"company_info_request_requested", "company_info_request_expired", false, false},
 		{"company_review_approved", "company_review_denied", false, false},
 		{"company_expiration_pending", "company_expiration_expired", false, false},

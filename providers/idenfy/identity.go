@@ -117,6 +117,16 @@ func amlReviewIdentity(_ *providers.Delivery, doc *providers.Value) []string {
 		"statusSetAt", "pepsStatusSetAt", "sanctionsStatusSetAt", "newsStatusSetAt")(nil, doc)
 }
 
+// faceIdentity holds what names the authentication. Where it has no id of its own,
+// that is the token, as a hash: one customer may show the face many times.
+func faceIdentity(_ *providers.Delivery, doc *providers.Value) []string {
+	status := part(doc.At("status"))
+	if doc.At("id").ID() != "" {
+		return []string{status}
+	}
+	return []string{status, hashValue(doc.At("token"))}
+}
+
 // infoRequestIdentity holds the token only as a hash: it opens the form.
 func infoRequestIdentity(_ *providers.Delivery, doc *providers.Value) []string {
 	return []string{part(doc.At("status")), hashValue(doc.At("token"))}

@@ -46,7 +46,7 @@ var families = []family{
 	{types: []string{companyExpiration}, any: []string{"expirationStatus"}, ids: []string{"id", "companyId"}, id: fields("expirationStatus")},
 	{types: []string{ageEstimation}, any: []string{"occurredAt", "estimatedAge"}, ids: scanRef, id: fields("status", "outcome", "occurredAt"), loose: true},
 	{types: []string{accountCheck}, any: []string{"authToken", "facebookScore", "gmailScore", "ipScore", "score"}, ids: scanRef, id: fields("status", "date"), loose: true},
-	{types: []string{facialAuth}, any: []string{"facePhoto", "riskTags", "failReason", "method"}, ids: []string{"id", "scanRef"}, id: fields("status"), loose: true},
+	{types: []string{facialAuth}, any: []string{"facePhoto", "riskTags", "failReason", "method"}, ids: []string{"id", "scanRef"}, id: faceIdentity, loose: true},
 	{types: []string{companySubmit}, any: []string{"submissionTime", "soleProprietor"}, ids: ownID, id: fields("submissionTime"), loose: true},
 	{types: []string{companyInfoRequest}, all: []string{"companyId", "token"}, ids: companyIDs[:1], id: infoRequestIdentity, loose: true},
 	{types: []string{companyDelete}, all: []string{"companyId", "date"}, none: []string{"status", "email", "token"}, ids: companyIDs, id: fields("date"), loose: true},
