@@ -71,6 +71,7 @@ type (
 	keyless  interface{ Keyless() bool }
 	choosy   interface{ Check(s Secret) error }
 	kindness interface{ Kind() string }
+	headed   interface{ HeaderName() string }
 )
 
 // Deliver signs body as the vendor would and returns the bytes to post: body
@@ -114,6 +115,15 @@ func Kind(scheme Scheme) string {
 		return k.Kind()
 	}
 	return "signature"
+}
+
+// HeaderName is the header in which a scheme looks for its proof, "" for a scheme
+// that looks elsewhere.
+func HeaderName(scheme Scheme) string {
+	if h, ok := scheme.(headed); ok {
+		return h.HeaderName()
+	}
+	return ""
 }
 
 // Check says what is wrong with a secret for this scheme, without quoting it.

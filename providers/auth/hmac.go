@@ -45,6 +45,9 @@ func (m HMAC) Verify(secrets []Secret, r Request) (string, error) {
 	})
 }
 
+// HeaderName is Header.
+func (m HMAC) HeaderName() string { return m.Header }
+
 // Kind is KindHMAC.
 func (m HMAC) Kind() string { return KindHMAC }
 

@@ -233,6 +233,9 @@ func (j JWT) BindsBody() bool { return j.Header == "" }
 // Keyless is true: the keys are the vendor's.
 func (j JWT) Keyless() bool { return true }
 
+// HeaderName is Header, "" when the body is the token.
+func (j JWT) HeaderName() string { return j.Header }
+
 // Kind is KindJWT.
 func (j JWT) Kind() string { return KindJWT }
 

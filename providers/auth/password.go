@@ -168,6 +168,15 @@ func (c Header) Kind() string { return KindHeader }
 // Kind is KindPathToken.
 func (p PathToken) Kind() string { return KindPathToken }
 
+// HeaderName is Authorization.
+func (b Basic) HeaderName() string { return authorization }
+
+// HeaderName is Authorization.
+func (b Bearer) HeaderName() string { return authorization }
+
+// HeaderName is the name.
+func (c Header) HeaderName() string { return c.Name }
+
 // credentials reads what follows the scheme's word, which is compared without
 // case, in the header Authorization.
 func credentials(h http.Header, word string) (string, error) {

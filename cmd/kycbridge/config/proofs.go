@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -41,6 +42,7 @@ func (f *file) proofs(i int, e *configv1.Endpoint, vendor providers.Provider, c 
 	}
 	if len(f.problems) == before {
 		p.enough(e)
+		p.passable()
 	}
 	return p.proofs
 }
@@ -57,6 +59,30 @@ func (p *prover) enough(e *configv1.Endpoint) {
 	default:
 		p.problem(fmt.Sprintf("nothing proves the sender: set %s, which %s can do (or allow_unauthenticated: true, to take deliveries from anybody)",
 			p.ways(), p.vendor.Title))
+	}
+}
+
+// passable wants every header to be read by one check at most. A request has each
+// header once, and one value cannot be two proofs: such an endpoint would refuse all.
+func (p *prover) passable() {
+	readers := map[string]string{} // name of the header to the setting that has it read
+	custom := 0
+	for _, proof := range p.proofs {
+		setting := setting(proof.Scheme)
+		field := []any{setting}
+		if setting == auth.KindHeader {
+			field = append(field, custom, "name")
+			custom++
+		}
+		name := http.CanonicalHeaderKey(auth.HeaderName(proof.Scheme))
+		if name == "" {
+			continue
+		}
+		if other, taken := readers[name]; taken {
+			p.problem(fmt.Sprintf("%s and %s both read the header %s, which a request has once, so no delivery could pass both: take one of the two out",
+				other, setting, name), field...)
+		}
+		readers[name] = setting
 	}
 }
 
@@ -179,11 +205,7 @@ func (p *prover) cannot() string {
 func (p *prover) ways() string {
 	var names []string
 	for _, s := range p.vendor.Ways() {
-		name := auth.Kind(s)
-		if name == auth.KindHMAC {
-			name = "secrets"
-		}
-		if !slices.Contains(names, name) {
+		if name := setting(s); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -191,6 +213,14 @@ func (p *prover) ways() string {
 		return strings.Join(names[:n-1], ", ") + " or " + names[n-1]
 	}
 	return strings.Join(names, "")
+}
+
+// setting is the name under which a configuration has a scheme.
+func setting(s auth.Scheme) string {
+	if kind := auth.Kind(s); kind != auth.KindHMAC {
+		return kind
+	}
+	return "secrets"
 }
 
 func (p *prover) problem(text string, field ...any) { p.add(p.path(field...), text) }

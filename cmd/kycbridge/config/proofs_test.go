@@ -16,8 +16,9 @@ func TestProofs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{
-		"basic [user] bearer [token token-next] headers [header-a] headers [header-b] path_tokens [address] jwt [] allow_from []",
+		"basic [user] headers [header-a] headers [header-b] path_tokens [address] jwt [] allow_from []",
 		"jwt []",
+		"bearer [token token-next]",
 	} {
 		var got []string
 		for _, p := range c.Endpoints[i].Proofs {
@@ -31,14 +32,14 @@ func TestProofs(t *testing.T) {
 			t.Errorf("endpoint %d checks %s, want %s", i, got, want)
 		}
 	}
-	body, header := c.Endpoints[0].Proofs[5].Scheme.(auth.JWT), c.Endpoints[1].Proofs[0].Scheme.(auth.JWT)
+	body, header := c.Endpoints[0].Proofs[4].Scheme.(auth.JWT), c.Endpoints[1].Proofs[0].Scheme.(auth.JWT)
 	if len(c.KeySets) != 1 || body.Keys != auth.Keys(c.KeySets[0]) || header.Keys != body.Keys {
 		t.Errorf("there are %d key sets, want one that both endpoints share", len(c.KeySets))
 	}
 	if body.Header != "" || header.Header != "X-Token" || body.Leeway != defaultLeeway || header.Leeway != 0 || body.Issuer == "" || len(body.Algorithms) != 2 {
 		t.Errorf("tokens are %+v and %+v", body, header)
 	}
-	if other := c.Endpoints[0].Proofs[3].Scheme.(auth.Header); other.Name != "X-Other" {
+	if other := c.Endpoints[0].Proofs[2].Scheme.(auth.Header); other.Name != "X-Other" {
 		t.Errorf("the second header is %q", other.Name)
 	}
 	if got := fmt.Sprint(c.Trusted); got != "[10.0.0.0/8 ::1/128]" {
