@@ -1,8 +1,10 @@
 // Package jwks keeps a vendor's public keys at hand: it fetches a JWK Set from a
 // configured address, in the background, and answers from memory.
 //
-// It never takes an address from a token, and a token makes it fetch at most once
-// in RefreshWindow. It checks no token; package auth does.
+// It never takes an address from a token, and tokens make it fetch at most once in
+// RefreshWindow. Only a set that was never fetched is asked for more often, by itself
+// and whatever arrives: 2, 4, 8 and 16 s after an attempt that failed, then once in
+// RefreshWindow. It checks no token; package auth does.
 package jwks
 
 import (
@@ -18,8 +20,9 @@ import (
 
 // Times of a set.
 const (
-	// RefreshWindow is the least time between two fetches that someone outside can
-	// cause. A key that was not in a set fetched so lately does not exist.
+	// RefreshWindow is the least time between the end of a fetch and another one that
+	// someone outside can cause, and between attempts while a set cannot be fetched
+	// any more. A key that was not in a set fetched so lately does not exist.
 	RefreshWindow = 30 * time.Second
 	// DefaultEvery is how often a set is fetched anyway.
 	DefaultEvery = 5 * time.Minute
@@ -162,8 +165,10 @@ func (k *KeySet) Run(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// pause is the time to the next fetch: growing from a second while the first one
-// fails, so that a start in the wrong order heals soon.
+// pause is the time to the next fetch that nobody asks for: 2, 4, 8, 16 s while the
+// first one fails, so that a start in the wrong order heals soon, and from then on
+// RefreshWindow as after any failure. RefreshWindow bounds what tokens cause, and
+// these four they do not.
 func (k *KeySet) pause() time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -216,6 +221,14 @@ func (k *KeySet) Fetched() time.Time {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.fetched
+}
+
+// Ready reports whether the last fetch succeeded and is not too old to be believed:
+// then no key id is ErrUndecided for longer than a fetch takes.
+func (k *KeySet) Ready() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.failure == nil && !k.fetched.IsZero() && time.Since(k.fetched) <= k.options.MaxStale
 }
 
 // URL is where the set is.

@@ -145,6 +145,9 @@ func TestOutage(t *testing.T) {
 			time.Sleep(DefaultEvery + fetchLimit)
 			expect(t, k, "one", nil)
 			expect(t, k, "two", auth.ErrUndecided)
+			if k.Ready() {
+				t.Error("a set that cannot be fetched says that it is ready")
+			}
 			if t.Failed() {
 				t.Fatal(name)
 			}
@@ -152,6 +155,9 @@ func TestOutage(t *testing.T) {
 			time.Sleep(RefreshWindow + time.Second)
 			synctest.Wait()
 			expect(t, k, "two", auth.ErrMismatch)
+			if !k.Ready() {
+				t.Error("a set that was just fetched says that it is not ready")
+			}
 		}
 		v.now(func(v *vendor) { v.status = 503 })
 		time.Sleep(DefaultMaxStale - time.Minute)
@@ -167,14 +173,27 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// A start before the vendor is there: undecided, and healed within seconds.
+// A start before the vendor is there: undecided, asked again after growing pauses, and
+// then as often as during any outage.
 func TestFirstFetchFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &vendor{set: set(t, "one"), status: 500}
 		k := start(t, v, Options{}, io.Discard)
 		expect(t, k, "one", auth.ErrUndecided)
+		if k.Ready() {
+			t.Error("a set that was never fetched says that it is ready")
+		}
+		time.Sleep(2*time.Minute - time.Second)
+		// Retries of the first fetch are no refreshes that a token caused.
+		var after []time.Duration
+		for i, at := range v.fetches[1:] {
+			after = append(after, at.Sub(v.fetches[i]))
+		}
+		if want := []time.Duration{2, 4, 8, 16, 30, 30}; !slices.EqualFunc(after, want, func(a, b time.Duration) bool { return a == b*time.Second }) {
+			t.Errorf("the next attempts come after %s, want %d s", after, want)
+		}
 		v.now(func(v *vendor) { v.status = 200 })
-		time.Sleep(3 * time.Second)
+		time.Sleep(RefreshWindow)
 		expect(t, k, "one", nil)
 		if k.Fetched().IsZero() || k.URL() == "" {
 			t.Error("the set does not say when it was fetched")
