@@ -14,25 +14,44 @@ const outageCheck = 10 * time.Second
 // its horizon deliveries are lost for good.
 type outage struct {
 	horizon time.Duration // 0: the vendor does not say
-	since   atomic.Int64  // uptime at the first that was turned away; 0 while all is well
-	told    atomic.Bool
+	// Uptimes at the first delivery that was turned away, 0 while all is well: one
+	// that had proved its sender, and one whose sender could not be judged and may
+	// have been a stranger.
+	proved, unjudged atomic.Int64
+	told             atomic.Bool
 }
 
-// saw takes down an outcome at an uptime. What a stranger can cause (too many
-// requests, a slow body) does not count.
+// saw takes down an outcome at an uptime. What a stranger can cause whatever our
+// state (too many requests, a slow body) does not count.
 func (o *outage) saw(what outcome, now int64) {
 	switch what {
 	case accepted:
-		o.since.Store(0)
+		o.proved.Store(0)
+		o.unjudged.Store(0)
 		o.told.Store(false)
-	case refused, unacked, undecided:
-		o.since.CompareAndSwap(0, now)
+	case refused, unacked:
+		o.proved.CompareAndSwap(0, now)
+	case undecided:
+		o.unjudged.CompareAndSwap(0, now)
+	}
+}
+
+// judging takes down that senders can be judged again. A vendor that was turned
+// away and still tries is accepted from here on; whoever does not come again was a
+// stranger, and nothing is lost. After the horizon it is too late for that.
+func (o *outage) judging(now int64) {
+	since := o.unjudged.Load()
+	if since != 0 && !o.longer(since, now) {
+		o.unjudged.CompareAndSwap(since, 0)
 	}
 }
 
 // over says whether the outage is longer than the vendor's patience.
 func (o *outage) over(now int64) bool {
-	since := o.since.Load()
+	return o.longer(o.proved.Load(), now) || o.longer(o.unjudged.Load(), now)
+}
+
+func (o *outage) longer(since, now int64) bool {
 	return o.horizon > 0 && since > 0 && time.Duration(now-since) > o.horizon
 }
 
@@ -47,6 +66,9 @@ func (s *Server) watchOutages(ctx context.Context) {
 		case <-ticker.C:
 		}
 		for _, e := range s.directory.byName {
+			if e.Proofs.Ready(s.options.Now()) {
+				e.metrics.outage.judging(s.metrics.uptime())
+			}
 			if o := &e.metrics.outage; o.over(s.metrics.uptime()) && !o.told.Swap(true) {
 				s.options.Logger.Error("deliveries have been turned away for longer than the vendor tries again: some are lost; have the vendor send them again, or ask its API",
 					"endpoint", e.Name, "provider", e.Provider.Name, "horizon", o.horizon)

@@ -5,11 +5,14 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
 // A lockedBuffer is a log that is read while it is written.
@@ -78,6 +81,58 @@ func TestOutageOverHorizon(t *testing.T) {
 		answer = nil
 		serve(s, signed(t, "one", "old", testBody))
 		expect(0, 2)
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// keysAway is a check that cannot judge while what it needs is away, and that
+// nobody passes otherwise.
+type keysAway struct {
+	auth.Header
+	away *atomic.Bool
+}
+
+func (k keysAway) Verify([]auth.Secret, auth.Request) (string, error) {
+	if k.away.Load() {
+		return "", auth.ErrUndecided
+	}
+	return "", auth.ErrMismatch
+}
+
+func (k keysAway) Ready() bool { return !k.away.Load() }
+
+// TestOutageOfJudgement: a sender that cannot be judged may be a stranger. If it is
+// not accepted once judging is possible again, it was one, and nothing is lost;
+// that cannot be said if it takes longer than the vendor tries again.
+func TestOutageOfJudgement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const horizon = 17 * time.Minute
+		var away atomic.Bool
+		registry := prometheus.NewRegistry()
+		o := testOptions(t, &heldLog{})
+		o.Endpoints[0].Provider.Ack.RetryFor = horizon
+		o.Endpoints[0].Proofs = proofs(keysAway{away: &away}, testSecret(t, "old"))
+		o.Registerer = registry
+		s := newServer(t, o)
+		_, stop := run(t, s)
+		for _, tc := range []struct {
+			away time.Duration
+			over float64
+		}{{time.Minute, 0}, {horizon + outageCheck, 1}} {
+			away.Store(true)
+			if w := serve(s, signed(t, "one", "other", testBody)); w.Code != 503 {
+				t.Fatalf("the answer is %d, want 503", w.Code)
+			}
+			time.Sleep(tc.away)
+			away.Store(false)
+			time.Sleep(2 * horizon)
+			synctest.Wait()
+			if got := gathered(t, registry)[`kycbridge_ingest_outage_over_horizon{endpoint="one"}`]; got != tc.over {
+				t.Errorf("keys were away for %s: the gauge is %v, want %v", tc.away, got, tc.over)
+			}
+		}
 		if err := stop(); err != nil {
 			t.Error(err)
 		}

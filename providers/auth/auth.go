@@ -61,17 +61,18 @@ const (
 )
 
 // What a scheme may be beyond a Scheme. One that has none of these methods binds
-// the body, leaves it as it is, needs a secret and takes any.
+// the body, leaves it as it is, needs a secret, takes any, and is always ready.
 type (
 	wrapper interface {
 		Wrap(s Secret, body []byte) []byte
 	}
-	loose    interface{ BindsBody() bool }
-	pathed   interface{ Path(s Secret) string }
-	keyless  interface{ Keyless() bool }
-	choosy   interface{ Check(s Secret) error }
-	kindness interface{ Kind() string }
-	headed   interface{ HeaderName() string }
+	loose     interface{ BindsBody() bool }
+	pathed    interface{ Path(s Secret) string }
+	keyless   interface{ Keyless() bool }
+	choosy    interface{ Check(s Secret) error }
+	kindness  interface{ Kind() string }
+	headed    interface{ HeaderName() string }
+	readiness interface{ Ready() bool }
 )
 
 // Deliver signs body as the vendor would and returns the bytes to post: body

@@ -21,6 +21,9 @@ import (
 //
 // A token in a header does not bind the body. Whoever reads such a delivery must
 // read the token's claims (see Claims), not the body.
+//
+// exp must be there, and it alone bounds a token's age. iat and nbf may be missing;
+// where they are given they must not be of the future.
 type JWT struct {
 	Header     string        // name of the header with the token; "" when the body is the token
 	Claim      string        // claim that must be there: the one that holds the event; "" for none
@@ -137,7 +140,8 @@ func (j JWT) signed(token string) (payload, error) {
 	return nil, fmt.Errorf("%w: the token's signature, algorithm or key is not right", ErrMismatch) // the library's text may quote the token
 }
 
-// judge checks the claims of a token whose signature is right.
+// judge checks the claims of a token whose signature is right. iss, aud and exp must
+// be there; a missing iat is accepted, since exp alone bounds the age.
 func (j JWT) judge(p payload, now time.Time) error {
 	var claims jwt.RegisteredClaims
 	if err := json.Unmarshal(p, &claims); err != nil {
@@ -232,6 +236,13 @@ func (j JWT) BindsBody() bool { return j.Header == "" }
 
 // Keyless is true: the keys are the vendor's.
 func (j JWT) Keyless() bool { return true }
+
+// Ready reports whether the keys are there and up to date; true for keys that do not
+// change.
+func (j JWT) Ready() bool {
+	r, ok := j.Keys.(readiness)
+	return j.Keys != nil && (!ok || r.Ready())
+}
 
 // HeaderName is Header, "" when the body is the token.
 func (j JWT) HeaderName() string { return j.Header }

@@ -41,6 +41,12 @@ func (p Proof) Live(now time.Time) bool {
 	return Keyless(p.Scheme) || slices.ContainsFunc(p.Secrets, func(s Secret) bool { return s.key != nil && s.live(now) })
 }
 
+// ready reports whether a request can be judged at now.
+func (p Proof) ready(now time.Time) bool {
+	r, ok := p.Scheme.(readiness)
+	return p.Live(now) && (!ok || r.Ready())
+}
+
 // ids are the names that Verify may return.
 func (p Proof) ids() []string {
 	if Kind(p.Scheme) == KindJWT {
@@ -89,6 +95,13 @@ func gravity(err error) int {
 		return 3
 	}
 	return 2 // ErrUndecided, and what nobody foresaw
+}
+
+// Ready reports whether every check has what it takes to judge a request at now: a
+// live secret, or the vendor's keys. While it does not, Verify may return
+// ErrUndecided to anybody.
+func (ps Proofs) Ready(now time.Time) bool {
+	return !slices.ContainsFunc(ps, func(p Proof) bool { return !p.ready(now) })
 }
 
 // Prove reports whether the checks prove a sender at all: an address alone does

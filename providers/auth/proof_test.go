@@ -87,6 +87,43 @@ func TestNoLiveSecret(t *testing.T) {
 	}
 }
 
+// keysOf are keys that may be away.
+type keysOf struct {
+	StaticKeys
+	ready bool
+}
+
+func (k keysOf) Ready() bool { return k.ready }
+
+func TestReady(t *testing.T) {
+	now := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)
+	live, err := NewSecret("live", []byte("synthetic-secret-live"), time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := NewSecret("ended", []byte("synthetic-secret-ended"), time.Time{}, now.Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := Proof{Scheme: Bearer{}, Secrets: []Secret{ended, live}}
+	for name, tc := range map[string]struct {
+		proofs Proofs
+		want   bool
+	}{
+		"no check":            {nil, true},
+		"a live secret":       {Proofs{good, {Scheme: Networks{}}}, true},
+		"no live secret":      {Proofs{good, {Scheme: Bearer{}, Secrets: []Secret{ended}}}, false},
+		"keys from a file":    {Proofs{{Scheme: JWT{Keys: StaticKeys{}}}}, true},
+		"keys that are there": {Proofs{{Scheme: JWT{Keys: keysOf{ready: true}}}}, true},
+		"keys that are away":  {Proofs{good, {Scheme: JWT{Keys: keysOf{}}}}, false},
+		"no keys at all":      {Proofs{{Scheme: JWT{}}}, false},
+	} {
+		if got := tc.proofs.Ready(now); got != tc.want {
+			t.Errorf("%s: ready is %v, want %v", name, got, tc.want)
+		}
+	}
+}
+
 func TestNewProof(t *testing.T) {
 	if _, err := NewProof(Bearer{}); err == nil {
 		t.Error("a check without a secret is taken")
