@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 )
@@ -69,7 +70,7 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 		return
 	}
 	s := newSender(v, ways[0], hookURL(a, vendor), 1, nil)
-	f := typical(v, fixtures)
+	f := typical(v, nameless(fixtures))
 	var body bytes.Buffer
 	if json.Compact(&body, s.sign(f, rand.Uint64()).body) != nil {
 		return
@@ -84,6 +85,18 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 		fmt.Fprintf(out, " \\\n    -H %s", quote(name+": "+d.header.Get(name)))
 	}
 	fmt.Fprintf(out, " \\\n    --data-binary %s\n", quote(string(d.body)))
+}
+
+// nameless leaves out the samples with made-up personal data, which are for tests
+// and odd to look at, unless there is no other.
+func nameless(fixtures []providers.Fixture) []providers.Fixture {
+	without := slices.DeleteFunc(slices.Clone(fixtures), func(f providers.Fixture) bool {
+		return bytes.Contains(bytes.ToUpper(f.Body), []byte("CANARY"))
+	})
+	if len(without) == 0 {
+		return fixtures
+	}
+	return without
 }
 
 // quote makes one word of text for a POSIX shell.
