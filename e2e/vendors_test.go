@@ -14,7 +14,8 @@ import (
 // vendorEndpoints are those of `kycbridge dev`: each vendor in each way it can
 // prove itself.
 var vendorEndpoints = []string{
-	"complycube", "idenfy", "idnow", "idnow-jwt-header", "idwise", "idwise-bearer", "idwise-headers", "proofme",
+	"complycube", "idenfy", "idenfy-headers", "idnow", "idnow-jwt-header", "idnow-headers",
+	"idwise", "idwise-bearer", "idwise-headers", "proofme",
 }
 
 // TestEmbeddedVendors posts the samples of every vendor as the vendor would: each

@@ -50,7 +50,8 @@ production: there is one broker and no replication.
 There is one endpoint for each vendor, /hooks/<vendor>, with the secret
 dev-secret-<vendor>; KYCBRIDGE_SECRET_<VENDOR> replaces it, for those who point
 a vendor's sandbox at it. A vendor that can prove itself in other ways has an
-endpoint for each, such as /hooks/idwise-bearer.
+endpoint for each, such as /hooks/idwise-bearer; a header of the customer's choice
+is X-Auth-Token there.
 
 The APIs of the vendors are played in this process. They answer about sample
 traffic, and about what they are given on the admin address:

@@ -123,10 +123,14 @@ func TestDevHealthAndMetrics(t *testing.T) {
 func TestDevBanner(t *testing.T) {
 	dev := startDev(t, t.TempDir(), nil)
 	banner := dev.stdout.String()
-	for _, want := range []string{dev.hook(), dev.Kafka, dev.Admin, "dev-secret-complycube", "tail --brokers " + dev.Kafka, "send complycube --to " + dev.hook()} {
+	for _, want := range []string{dev.hook(), dev.Kafka, dev.Admin, "dev-secret-complycube", "tail --brokers " + dev.Kafka, "send complycube --to " + dev.hook(),
+		"/hooks/idenfy-headers   (X-Auth-Token: dev-secret-idenfy)", "/hooks/idnow-headers   (X-Auth-Token: dev-secret-idnow, token as body"} {
 		if !strings.Contains(banner, want) {
 			t.Errorf("the banner does not say %q:\n%s", want, banner)
 		}
+	}
+	if strings.Contains(banner, "CANARY") {
+		t.Errorf("the banner shows a made-up person:\n%s", banner)
 	}
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("no curl here to run the banner's command with")

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,19 +36,16 @@ type devWay struct {
 	scheme   auth.Scheme
 	value    string      // the secret as a configuration holds it
 	secret   auth.Secret // the same, to sign with
+	token    *devWay     // the token that the vendor signs all the same; nil for none
 }
 
 // devWays are the ways of a vendor in dev. The endpoint named after the vendor
 // takes the first; each other one has an endpoint of its own, named after it
-// too. key is the private key, in PEM, of a vendor that signs tokens.
-//
-// A vendor's own signature is enough for dev, without what else it may send.
+// too. key is the private key, in PEM, of a vendor that signs tokens: its events are
+// in them, so a secret in a header comes on top.
 func devWays(v providers.Provider, secret string, key []byte) ([]devWay, error) {
 	var ways []devWay
 	for i, scheme := range v.Ways() {
-		if i > 0 && (v.Scheme != nil || auth.Kind(scheme) == "headers" && tokenSigned(v)) {
-			continue
-		}
 		w := devWay{endpoint: v.Name, scheme: scheme, value: secret}
 		name := strings.ReplaceAll(auth.Kind(scheme), "_", "-")
 		switch s := scheme.(type) {
@@ -57,6 +55,10 @@ func devWays(v providers.Provider, secret string, key []byte) ([]devWay, error) 
 			}
 		case auth.Header:
 			w.scheme = auth.Header{Name: devHeader}
+			if tokenSigned(v) {
+				token := ways[0]
+				w.token = &token
+			}
 		case auth.JWT:
 			s.Issuer, s.Audience, s.KeyID = devIssuer(v.Name), devAudience(v.Name), devKeyID
 			w.scheme, w.value = s, string(key)
@@ -110,9 +112,20 @@ func (w devWay) forged() (devWay, error) {
 	return w, err
 }
 
+// seal makes the delivery of a body, with what proves its sender in h.
+func (w devWay) seal(body []byte, h http.Header) []byte {
+	if w.token != nil {
+		body = w.token.seal(body, h)
+	}
+	return auth.Deliver(w.scheme, w.secret, body, h)
+}
+
 // prove writes the way into an endpoint's configuration. keySet is the file with
 // the public keys of a vendor that signs tokens.
 func (w devWay) prove(e *configv1.Endpoint, keySet string) {
+	if w.token != nil {
+		w.token.prove(e, keySet)
+	}
 	secrets := []*configv1.Secret{{Id: devSecretID, Value: w.value}}
 	switch s := w.scheme.(type) {
 	case auth.Basic:
@@ -192,6 +205,9 @@ func (w devWay) describe(world *world, vendor, dir string) string {
 	case auth.Bearer:
 		return "bearer " + secret
 	case auth.Header:
+		if w.token != nil {
+			return s.Name + ": " + secret + ", " + w.token.describe(world, vendor, dir)
+		}
 		return s.Name + ": " + secret
 	case auth.PathToken:
 		return "followed by /" + secret

@@ -64,7 +64,7 @@ func (s *sender) seal(body []byte, headers http.Header) signed {
 		d.header.Set("Content-Type", "application/json")
 	}
 	d.header.Set("User-Agent", "kycbridge-send")
-	d.body = auth.Deliver(s.way.scheme, s.way.secret, body, d.header)
+	d.body = s.way.seal(body, d.header)
 	return d
 }
 
