@@ -186,9 +186,11 @@ func TestFirstFetchFails(t *testing.T) {
 		time.Sleep(2*time.Minute - time.Second)
 		// Retries of the first fetch are no refreshes that a token caused.
 		var after []time.Duration
-		for i, at := range v.fetches[1:] {
-			after = append(after, at.Sub(v.fetches[i]))
-		}
+		v.now(func(v *vendor) {
+			for i, at := range v.fetches[1:] {
+				after = append(after, at.Sub(v.fetches[i]))
+			}
+		})
 		if want := []time.Duration{2, 4, 8, 16, 30, 30}; !slices.EqualFunc(after, want, func(a, b time.Duration) bool { return a == b*time.Second }) {
 			t.Errorf("the next attempts come after %s, want %d s", after, want)
 		}
