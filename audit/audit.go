@@ -1,5 +1,7 @@
-// Package audit tells what happened from the topics alone. So far that is Drift:
-// what vendors sent that the mappings do not know.
+// Package audit tells what happened from the topics alone. Verify holds every raw
+// record against its disposition and its events: nothing lost, nothing doubled.
+// Trace tells the story of one delivery, session or event. Drift lists what vendors
+// sent that the mappings do not know.
 //
 // It is not a consumer: it changes nothing, joins no group and leaves no mark in
 // Kafka. It opens no connection and knows no vendor either: whoever calls it
@@ -9,6 +11,8 @@ package audit
 import (
 	"context"
 	"time"
+
+	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // Record is one committed record of a topic.
@@ -18,6 +22,7 @@ type Record struct {
 	Offset     int64
 	Time       time.Time // the record's own
 	Key, Value []byte
+	Headers    []schemas.Header
 }
 
 // Source is a topic to be read.

@@ -1,0 +1,86 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Topic is a topic of the catalogue as Verify and Trace read it.
+type Topic struct {
+	Base       string // name in package schemas; says what a record holds
+	Name       string // in full, for messages
+	Partitions int32
+	// Scan gives fn every committed record of one partition, in order, from start to
+	// the end the partition has when Scan begins, and returns the offset after it. It
+	// waits for a transaction that is open below that end. An error of fn ends it.
+	Scan func(ctx context.Context, partition int32, from Start, fn func(Record) error) (next int64, err error)
+}
+
+// Start is where a reading begins: at a time, unless that is zero, else at an offset.
+type Start struct {
+	Offset int64
+	Time   time.Time
+}
+
+// errEnough ends a scan that has seen what it was for.
+var errEnough = errors.New("seen enough")
+
+// scan reads one partition, and says where when it cannot.
+func (t Topic) scan(ctx context.Context, partition int32, from Start, fn func(Record) error) (int64, error) {
+	next, err := t.Scan(ctx, partition, from, func(r Record) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return fn(r)
+	})
+	switch {
+	case err == nil, errors.Is(err, errEnough):
+		return next, nil
+	case errors.Is(err, errWide):
+		return next, err
+	}
+	return next, fmt.Errorf("topic %s partition %d: %w", t.Name, partition, err)
+}
+
+// message decodes a record as the message its topic promises.
+func (t Topic) message(r Record) (proto.Message, error) {
+	known, ok := schemas.TopicNamed("", t.Base)
+	if !ok {
+		return nil, fmt.Errorf("%s is no topic of the catalogue", t.Base)
+	}
+	m := known.New()
+	if err := schemas.Unmarshal(r.Value, m); err != nil {
+		return nil, fmt.Errorf("%s partition %d offset %d is no %s: %w", t.Name, r.Partition, r.Offset, m.ProtoReflect().Descriptor().Name(), err)
+	}
+	return m, nil
+}
+
+// header gives a record's header, "" where it has none of that name.
+func (r Record) header(name string) string {
+	for _, h := range r.Headers {
+		if h.Key == name {
+			return string(h.Value)
+		}
+	}
+	return ""
+}
+
+// Position is a raw record's place in the raw topic.
+type Position struct {
+	Partition int32 `json:"partition"`
+	Offset    int64 `json:"offset"`
+}
+
+// String writes a position as trace takes it.
+func (p Position) String() string { return fmt.Sprintf("%d@%d", p.Partition, p.Offset) }
+
+func positionOf(p *kycv1.RawPosition) Position {
+	return Position{Partition: p.GetPartition(), Offset: p.GetOffset()}
+}

@@ -1,0 +1,99 @@
+package audit
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// WriteJSON writes the verdict as one JSON document. Scripts read it: fields are
+// added, never renamed.
+func (v *Verdict) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("cannot print: %w", err)
+	}
+	return nil
+}
+
+// WriteTable writes the verdict for a person.
+func (v *Verdict) WriteTable(w io.Writer) error {
+	var out strings.Builder
+	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "CHECK\tLOOKED AT\tVIOLATIONS\tWHAT")
+	for _, c := range v.Checks {
+		if c.Unchecked != "" {
+			fmt.Fprintf(t, "%s\t-\t-\t%s (not checked: %s)\n", c.ID, c.What, c.Unchecked)
+			continue
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%s\n", c.ID, c.Looked, c.Violations, c.What)
+	}
+	if err := t.Flush(); err != nil {
+		return fmt.Errorf("cannot print: %w", err)
+	}
+	fmt.Fprintf(&out, "\n%d raw records: %d emitted, %d duplicates, %d dead-lettered, %d waiting for a vendor's API; %d events\n",
+		v.Raw, v.Emitted, v.Repeats, v.Dead, v.Waiting, v.Events)
+	v.remarks(&out)
+	v.list(&out)
+	if _, err := io.WriteString(w, out.String()); err != nil {
+		return fmt.Errorf("cannot print: %w", err)
+	}
+	return nil
+}
+
+// remarks says what a reader of the table must know beside it; nothing where all is plain.
+func (v *Verdict) remarks(out io.Writer) {
+	say := func(n int64, text string) {
+		if n > 0 {
+			fmt.Fprintf(out, "%d %s\n", n, text)
+		}
+	}
+	say(v.Pending, "more were not yet processed when the check began: pending, not judged")
+	say(v.Filled, "records were brought to an end by a replay alone")
+	for _, word := range slices.Sorted(maps.Keys(v.Flagged)) {
+		say(v.Flagged[word], "events carry the flag dedupe="+word+" and are left out of O2")
+	}
+	for _, r := range v.Replays {
+		fmt.Fprintf(out, "replay %q: %d emitted, %d duplicates, %d dead-lettered; %d events\n", r.ID, r.Emitted, r.Duplicates, r.DeadLettered, r.Events)
+	}
+	say(v.Older, "duplicates repeat a record outside of the range, which was not looked at")
+	say(v.Vanished, "raw records without a disposition were removed by retention while the check ran: too late to tell what they were")
+	say(v.Unread, "records are not what their topic promises and were passed over; is the schema framing another one?")
+	for _, n := range v.Notes {
+		fmt.Fprintln(out, "note: "+n)
+	}
+}
+
+// list writes the first violations of each check.
+func (v *Verdict) list(out io.Writer) {
+	for _, c := range v.Checks {
+		if c.Violations == 0 {
+			continue
+		}
+		fmt.Fprintf(out, "\n%s: %d violations\n", c.ID, c.Violations)
+		for _, one := range c.First {
+			if one.Raw.Offset < 0 {
+				fmt.Fprintf(out, "  %s\n", one.What)
+				continue
+			}
+			fmt.Fprintf(out, "  raw %s: %s\n", one.Raw, one.What)
+		}
+		if rest := c.Violations - int64(len(c.First)); rest > 0 {
+			fmt.Fprintf(out, "  … and %d more\n", rest)
+		}
+	}
+}
+
+// Summary says in one line how it ended.
+func (v *Verdict) Summary() string {
+	if n := v.Violations(); n > 0 {
+		return fmt.Sprintf("%d violations in %d raw records", n, v.Raw)
+	}
+	return fmt.Sprintf("no violation in %d raw records", v.Raw)
+}

@@ -1,0 +1,190 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Evidence is what Verify looks at.
+type Evidence struct {
+	Raw, Dispositions, DeadLetters Topic
+	Domain                         []Topic
+	// Tasks are the topics of the hydrate stage. Each must be scanned from what the
+	// stage has committed on, whatever start is asked for: what waits for a vendor's
+	// API is found there. Empty: nothing may wait.
+	Tasks []Topic
+	// RawID is Kafka's id of the raw topic. Dispositions of another one, which had the
+	// same name before, are not held against it. Zero: any is ours.
+	RawID [16]byte
+	Spans map[int32]Span // for each partition of the raw topic
+	// Ledger is what a sender knows; nil where only the topics are known. Without it
+	// O1 and O3 cannot be checked.
+	Ledger *Ledger
+}
+
+// Span is which raw records of a partition are judged: from First up to the lower of
+// Next and Done.
+type Span struct {
+	First int64     // the first offset
+	Next  int64     // the offset after the last one
+	Done  int64     // the normaliser's committed offset, taken before anything is read
+	Since time.Time // the other topics are read from here on; zero: from their start
+}
+
+func (s Span) end() int64 { return max(min(s.Next, s.Done), s.First) }
+
+// Ledger is what a sender of deliveries knows, by the vendor's id of each.
+type Ledger struct {
+	Accepted map[string]bool // got at least one success code, rightly
+	Forged   map[string]bool // could not prove its sender, and must have left no trace
+}
+
+// VerifyOptions tune a check.
+type VerifyOptions struct {
+	// MaxListed is how many violations of each kind of check are listed; all are
+	// counted. 0: DefaultMaxListed.
+	MaxListed int
+	// Together reads all partitions as one. Verify does so by itself where the topics
+	// have different partition counts, or where an event stands in another partition
+	// than its raw record.
+	Together bool
+	// Progress, when set, is told after every record where the reading is.
+	Progress func(Progress)
+}
+
+// DefaultMaxListed is how many violations of a check are listed.
+const DefaultMaxListed = 20
+
+// errWide: an event was made of a raw record of another partition.
+var errWide = errors.New("an event stands in another partition than its raw record")
+
+// Verify checks O1 to O5: nothing lost, nothing doubled, nobody let in, one final
+// disposition for each raw record with its events, and order. It may run while
+// deliveries are processed. What was not processed when it began is counted as
+// pending, not as lost.
+//
+// It reads one raw partition at a time, with the partition of that number of every
+// other topic, since an event has its raw record's key. Memory: one byte for each raw
+// record of the partition, about 60 for each of its events and dead letters, and about
+// 150 for each of its subjects. Read together, all partitions count as one.
+//
+// An error means that it could not be checked; the verdict is nil then.
+func Verify(ctx context.Context, in Evidence, o VerifyOptions) (*Verdict, error) {
+	if o.MaxListed <= 0 {
+		o.MaxListed = DefaultMaxListed
+	}
+	if !o.Together && in.aligned() {
+		v, err := in.verify(ctx, o, in.eachAlone(), true)
+		if !errors.Is(err, errWide) {
+			return v, err
+		}
+	}
+	return in.verify(ctx, o, [][]int32{in.partitions()}, false)
+}
+
+// aligned says whether an event must stand in the partition of its raw record's number.
+func (in *Evidence) aligned() bool {
+	for _, t := range append([]Topic{in.DeadLetters}, in.Domain...) {
+		if t.Partitions != in.Raw.Partitions {
+			return false
+		}
+	}
+	return true
+}
+
+func (in *Evidence) partitions() []int32 { return slices.Sorted(maps.Keys(in.Spans)) }
+
+func (in *Evidence) eachAlone() (lanes [][]int32) {
+	for _, p := range in.partitions() {
+		if s := in.Spans[p]; s.end() > s.First {
+			lanes = append(lanes, []int32{p})
+		}
+	}
+	return lanes
+}
+
+func (in *Evidence) verify(ctx context.Context, o VerifyOptions, lanes [][]int32, alone bool) (*Verdict, error) {
+	f := newFindings(in, o)
+	for _, partitions := range lanes {
+		l := newLane(in, f, partitions)
+		if err := l.run(ctx, alone); err != nil {
+			return nil, err
+		}
+	}
+	return f.verdict(), nil
+}
+
+// run reads a lane. Dispositions come first and are read on at the end: an event that
+// came meanwhile has its disposition there, since one transaction holds both.
+func (l *lane) run(ctx context.Context, alone bool) error {
+	ends := map[int32]int64{}
+	for p, part := range l.parts {
+		next, err := l.in.Dispositions.scan(ctx, p, Start{Time: part.span.Since}, l.told(l.in.Dispositions, l.disposition))
+		if err != nil {
+			return err
+		}
+		ends[p] = next
+	}
+	for _, t := range l.in.Domain {
+		l.order = order{}
+		err := l.each(ctx, t, alone, func(r Record) error { return l.event(t, r) })
+		if err != nil {
+			return err
+		}
+	}
+	if err := l.each(ctx, l.in.DeadLetters, alone, l.letter); err != nil {
+		return err
+	}
+	for p := range l.parts {
+		for _, t := range l.in.Tasks {
+			if _, err := t.scan(ctx, p, Start{}, l.told(t, func(r Record) error { return l.task(t, r) })); err != nil {
+				return err
+			}
+		}
+	}
+	l.late = true
+	for p, next := range ends {
+		if _, err := l.in.Dispositions.scan(ctx, p, Start{Offset: next}, l.told(l.in.Dispositions, l.disposition)); err != nil {
+			return err
+		}
+	}
+	return l.close(ctx)
+}
+
+// each reads the partitions of a topic that belong to the lane.
+func (l *lane) each(ctx context.Context, t Topic, alone bool, fn func(Record) error) error {
+	for p := range t.Partitions {
+		if _, ours := l.parts[p]; alone && !ours {
+			continue
+		}
+		if _, err := t.scan(ctx, p, Start{Time: l.since}, l.told(t, fn)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// told tells the progress after every record.
+func (l *lane) told(t Topic, fn func(Record) error) func(Record) error {
+	return func(r Record) error {
+		err := fn(r)
+		l.f.read++
+		if l.f.o.Progress != nil {
+			l.f.o.Progress(Progress{Source: t.Name, Partition: r.Partition, Partitions: t.Partitions, Records: l.f.read})
+		}
+		return err
+	}
+}
+
+// The kinds of disposition, shorter.
+const (
+	emitted   = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED
+	duplicate = kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE
+	dead      = kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
+	hydrating = kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING
+)
