@@ -1,12 +1,17 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -17,6 +22,7 @@ type found struct {
 	dispositions []*kycv1.Disposition
 	dead         []*kycv1.DeadLetter
 	events       []emitted
+	verdict      *audit.Verdict // of judge
 }
 
 // emitted is one domain record.
@@ -43,159 +49,129 @@ func sorted(t testing.TB, records map[position]*kgo.Record) found {
 	return out
 }
 
-// judge holds what was read against what was answered.
+// oracleSays is what each check of package audit is called in a failed test.
+var oracleSays = map[string]string{"O1": "LOST", "O2": "DOUBLED", "O3": "LET IN", "O4": "UNACCOUNTED", "O5": "OUT OF ORDER"}
+
+// judge holds what was read against what was answered, by O1 to O5 of package audit: everything that
+// was read must be processed and disposed of, nothing may wait, and nothing may be in doubt.
 func judge(t testing.TB, l *load, records map[position]*kgo.Record) found {
 	t.Helper()
 	f := sorted(t, records)
-	nothingLost(t, l, f)
-	nothingDoubled(t, f)
-	nobodyLetIn(t, l, f)
-	oneDispositionEach(t, f)
-	orderKept(t, f)
+	e := evidence(records)
+	l.mu.Lock()
+	e.Ledger = &audit.Ledger{Accepted: map[string]bool{}, Forged: maps.Clone(l.forged)}
+	for key := range l.acked {
+		e.Ledger.Accepted[key] = true
+	}
+	l.mu.Unlock()
+	v, err := audit.Verify(context.Background(), e, audit.VerifyOptions{MaxListed: 5, Together: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range v.Checks {
+		if c.Violations > 0 {
+			t.Errorf("%s: %d of %d (%s): %v", oracleSays[c.ID], c.Violations, c.Looked, c.What, c.First)
+		}
+	}
+	for word, n := range v.Flagged {
+		t.Errorf("%d events carry dedupe=%s, want no flag: nothing was in doubt", n, word)
+	}
+	positions := map[position]bool{}
+	for _, d := range f.dispositions {
+		positions[rawOf(d.GetRaw())] = true
+	}
+	if len(positions) > len(f.raw) || v.Unread > 0 {
+		t.Errorf("%d raw positions have dispositions, and %d raw records exist; %d records cannot be read", len(positions), len(f.raw), v.Unread)
+	}
+	f.verdict = v
 	return f
 }
 
-// nothingLost (O1): a key that got a success code is in a domain topic or dead-lettered.
-func nothingLost(t testing.TB, l *load, f found) {
-	t.Helper()
-	seen := map[string]bool{}
-	for _, e := range f.events {
-		seen[e.metadata.GetVendorEventId()] = true
+// evidence hands what a reader collected to package audit.
+func evidence(records map[position]*kgo.Record) audit.Evidence {
+	logs := map[string]map[int32][]audit.Record{} // by base name and partition, in order
+	for at, r := range records {
+		base := topicOf(at.topic).Base
+		if logs[base] == nil {
+			logs[base] = map[int32][]audit.Record{}
+		}
+		logs[base][at.partition] = append(logs[base][at.partition], auditRecord(r))
 	}
-	for _, d := range f.dispositions {
-		if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED {
-			seen[d.GetVendorEventId()] = true
+	e := audit.Evidence{Spans: map[int32]audit.Span{}}
+	for _, t := range schemas.Topics() {
+		log := logTopic(t.Base, logs[t.Base])
+		switch {
+		case t.Base == schemas.Raw:
+			e.Raw = log
+		case t.Base == schemas.DispositionTopic:
+			e.Dispositions = log
+		case t.Base == schemas.DeadLetterTopic:
+			e.DeadLetters = log
+		case t.Domain:
+			e.Domain = append(e.Domain, log)
 		}
 	}
-	var lost []string
-	for key := range l.acked {
-		if !seen[key] {
-			lost = append(lost, key)
-		}
+	for p, log := range logs[schemas.Raw] {
+		end := log[len(log)-1].Offset + 1
+		e.Spans[p] = audit.Span{First: log[0].Offset, Next: end, Done: end}
 	}
-	if len(lost) > 0 {
-		t.Errorf("LOST: %d of %d accepted deliveries are in no topic: %s", len(lost), len(l.acked), some(lost))
-	}
+	return e
 }
 
-// nothingDoubled (O2): no event id stands twice, and none was emitted under a
-// flag that admits a possible double.
-func nothingDoubled(t testing.TB, f found) {
-	t.Helper()
-	times := map[string]int{}
-	for _, e := range f.events {
-		times[e.record.Topic+" "+e.metadata.GetEventId()]++
-		for _, h := range e.record.Headers {
-			if h.Key == "dedupe" {
-				t.Errorf("event %s carries dedupe=%s, want no flag: nothing was in doubt", e.metadata.GetEventId(), h.Value)
-			}
-		}
+func auditRecord(r *kgo.Record) audit.Record {
+	out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
+	for _, h := range r.Headers {
+		out.Headers = append(out.Headers, schemas.Header{Key: h.Key, Value: h.Value})
 	}
-	letters := map[position]int{}
-	for _, d := range f.dead {
-		letters[rawOf(d.GetRaw())]++
-	}
-	for at, n := range letters {
-		if n > 1 {
-			times[fmt.Sprintf("dead letter of %v", at)] = n
-		}
-	}
-	var doubled []string
-	for id, n := range times {
-		if n > 1 {
-			doubled = append(doubled, fmt.Sprintf("%s ×%d", id, n))
-		}
-	}
-	if len(doubled) > 0 {
-		t.Errorf("DOUBLED: %d: %s", len(doubled), some(doubled))
-	}
+	return out
 }
 
-// nobodyLetIn (O3): nothing stems from a forged delivery.
-func nobodyLetIn(t testing.TB, l *load, f found) {
-	t.Helper()
-	for _, e := range f.events {
-		if l.forged[e.metadata.GetVendorEventId()] {
-			t.Errorf("LET IN: forged delivery %s became event %s", e.metadata.GetVendorEventId(), e.metadata.GetEventId())
-		}
+// logTopic is a topic in memory. It sorts the log.
+func logTopic(base string, log map[int32][]audit.Record) audit.Topic {
+	out := audit.Topic{Base: base, Name: base}
+	for p, records := range log {
+		out.Partitions = max(out.Partitions, p+1)
+		slices.SortFunc(records, func(a, b audit.Record) int { return int(a.Offset - b.Offset) })
 	}
-	for _, d := range f.dispositions {
-		if l.forged[d.GetVendorEventId()] {
-			t.Errorf("LET IN: forged delivery %s is in the raw topic at %v", d.GetVendorEventId(), rawOf(d.GetRaw()))
-		}
-	}
-}
-
-// oneDispositionEach (O4): every raw record has exactly one that is final, after one HYDRATING at most, and
-// an emitted one its events.
-func oneDispositionEach(t testing.TB, f found) {
-	t.Helper()
-	dispositions, hydrating := map[position]int{}, map[position]int{}
-	events := map[string]bool{}
-	for _, e := range f.events {
-		events[e.metadata.GetEventId()] = true
-	}
-	for _, d := range f.dispositions {
-		at := rawOf(d.GetRaw())
-		if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
-			if hydrating[at]++; hydrating[at] > 1 {
-				t.Errorf("raw record %v was handed to the hydrate stage %d times", at, hydrating[at])
+	out.Scan = func(_ context.Context, p int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
+		next := int64(0)
+		for _, r := range log[p] {
+			next = r.Offset + 1
+			if r.Offset < from.Offset {
+				continue
 			}
-			continue
-		}
-		dispositions[at]++
-		for _, id := range d.GetEventIds() {
-			if !events[id] {
-				t.Errorf("disposition of %v names event %s, which is in no topic", rawOf(d.GetRaw()), id)
+			if err := fn(r); err != nil {
+				return r.Offset, err
 			}
 		}
+		return next, nil
 	}
-	for _, record := range f.raw {
-		at := position{record.Topic, record.Partition, record.Offset}
-		if n := dispositions[at]; n != 1 {
-			t.Errorf("raw record %v has %d final dispositions, want 1", at, n)
-		}
-	}
-	if len(dispositions) > len(f.raw) {
-		t.Errorf("%d raw positions have dispositions, but only %d raw records exist", len(dispositions), len(f.raw))
-	}
-}
-
-// orderKept (O5): per topic and key, events stand in the order of their raw records, hydrated ones in the
-// order of their fetches.
-func orderKept(t testing.TB, f found) {
-	t.Helper()
-	groups := map[string][]emitted{}
-	for _, e := range f.events {
-		group := e.record.Topic + " " + string(e.record.Key)
-		switch e.metadata.GetHydration() {
-		case kycv1.Hydration_HYDRATION_FETCHED:
-			group += " fetched"
-		case kycv1.Hydration_HYDRATION_NOT_FOUND, kycv1.Hydration_HYDRATION_GAVE_UP:
-			group += " asked for" // in the order of answers, of which an event does not tell
-		}
-		groups[group] = append(groups[group], e)
-	}
-	for group, events := range groups {
-		sort.Slice(events, func(i, j int) bool { return events[i].record.Offset < events[j].record.Offset })
-		for i := 1; i < len(events); i++ {
-			before, after := events[i-1], events[i]
-			if before.record.Partition != after.record.Partition {
-				t.Errorf("%s stands in partitions %d and %d", group, before.record.Partition, after.record.Partition)
-			}
-			fetched := before.metadata.GetFetchedAt()
-			switch {
-			case before.metadata.GetHydration() > kycv1.Hydration_HYDRATION_OFF:
-			case fetched != nil && fetched.AsTime().After(after.metadata.GetFetchedAt().AsTime()):
-				t.Errorf("%s: an object fetched at %v stands before one of %v", group, fetched.AsTime(), after.metadata.GetFetchedAt().AsTime())
-			case fetched == nil && before.metadata.GetRaw().GetOffset() > after.metadata.GetRaw().GetOffset():
-				t.Errorf("%s: raw offset %d stands before %d", group, before.metadata.GetRaw().GetOffset(), after.metadata.GetRaw().GetOffset())
-			}
-		}
-	}
+	return out
 }
 
 func some(all []string) string {
 	sort.Strings(all)
 	return fmt.Sprint(all[:min(len(all), 5)])
+}
+
+// TestJudgeCanFail: a reader that misses records is told so.
+func TestJudgeCanFail(t *testing.T) {
+	l := newLoad("none")
+	l.acked["none-1"] = 1
+	r := &kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Offset: 3}
+	failed := &failures{TB: t}
+	judge(failed, l, map[position]*kgo.Record{{r.Topic, 0, 3}: r})
+	if got := strings.Join(failed.text, "\n"); !strings.Contains(got, "LOST: 1 of 1") || !strings.Contains(got, "UNACCOUNTED: 1 of 1") {
+		t.Errorf("judge says %q, want one lost delivery and one raw record without a disposition", got)
+	}
+}
+
+// failures collects what a test would fail with.
+type failures struct {
+	testing.TB
+	text []string
+}
+
+func (f *failures) Errorf(format string, args ...any) {
+	f.text = append(f.text, fmt.Sprintf(format, args...))
 }
