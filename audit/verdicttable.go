@@ -64,7 +64,7 @@ func (v *Verdict) remarks(out io.Writer) {
 	}
 	say(v.Older, "duplicates repeat a record outside of the range, which was not looked at")
 	say(v.Vanished, "raw records without a disposition were removed by retention while the check ran: too late to tell what they were")
-	say(v.Unread, "records are not what their topic promises and were passed over; is the schema framing another one?")
+	say(v.Unread, "records are not what their topic promises and were passed over")
 	for _, n := range v.Notes {
 		fmt.Fprintln(out, "note: "+n)
 	}

@@ -98,13 +98,13 @@ func readDrift(ctx context.Context, w *world, o sink.Options, from sink.Start, v
 	if err != nil {
 		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
 	}
-	reader, err := sink.OpenReader(ctx, o)
+	reader, err := openTopics(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
 	d := driftReader{
-		reader: reader, kafka: o, from: from,
+		topics: reader, from: audit.Start(from),
 		reads: normalize.NewInterpreter(catalog.All(), validator, normalize.InterpreterOptions{}),
 	}
 	raw, err := d.source(ctx, schemas.Raw, d.rawReading)

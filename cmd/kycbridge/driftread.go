@@ -3,32 +3,26 @@ package main
 import (
 	"context"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 // driftReader joins what sink reads with what normalize understands.
 type driftReader struct {
-	reader *sink.Reader
-	kafka  sink.Options
-	from   sink.Start
+	topics *topicReader
+	from   audit.Start
 	reads  *normalize.Interpreter
 }
 
 func (d driftReader) source(ctx context.Context, base string, read func(audit.Record) audit.Reading) (audit.Source, error) {
-	partitions, _, err := d.reader.Partitions(ctx, base)
+	t, _, err := d.topics.topic(ctx, base)
 	scan := func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
-		_, err := d.reader.Scan(ctx, base, partition, d.from, func(r *kgo.Record) error {
-			return fn(audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value})
-		})
+		_, err := t.Scan(ctx, partition, d.from, fn)
 		return err
 	}
-	return audit.Source{Name: d.kafka.Topic(base), Partitions: int32(partitions), Scan: scan, Read: read}, err
+	return audit.Source{Name: t.Name, Partitions: t.Partitions, Scan: scan, Read: read}, err
 }
 
 // rawReading is what the webhook alone says.

@@ -31,8 +31,20 @@ func run(ctx context.Context, args []string, w world) int {
 	if usage := (*usageError)(nil); errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
 		return exitUsage
 	}
+	if coded := (*codedError)(nil); errors.As(err, &coded) {
+		return coded.code
+	}
 	return exitFailed
 }
+
+// codedError ends the program with an exit code of its own.
+type codedError struct {
+	code int
+	err  error
+}
+
+func (e *codedError) Error() string { return e.err.Error() }
+func (e *codedError) Unwrap() error { return e.err }
 
 func newRoot(w *world) *cobra.Command {
 	root := &cobra.Command{
@@ -53,7 +65,7 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 	root.AddCommand(
 		newDev(w),
 		newServer(w, roleAll), newServer(w, roleIngest), newServer(w, roleNormalize), newServer(w, roleHydrate),
-		newTail(w), newDrift(w), newSend(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
+		newTail(w), newVerify(w), newDrift(w), newSend(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
 	)
 	return root
 }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// clockSlack is how far the clocks of ingest, which stamps raw records, and of the
+// normaliser, which stamps the others, may differ.
+const clockSlack = time.Hour
+
+// evidenceReader finds what audit.Verify looks at.
+type evidenceReader struct {
+	reader   *topicReader
+	now      time.Time
+	evidence audit.Evidence
+	notes    []string
+}
+
+// collect asks first what the stages have committed: all that is read afterwards is
+// at least as new.
+func (e *evidenceReader) collect(ctx context.Context, win window) error {
+	done, err := e.reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
+	if err != nil {
+		return err
+	}
+	for _, t := range schemas.Topics() {
+		topic, id, err := e.reader.topic(ctx, t.Base)
+		if err != nil {
+			return err
+		}
+		switch {
+		case t.Domain:
+			e.evidence.Domain = append(e.evidence.Domain, topic)
+		case t.Base == schemas.Raw:
+			e.evidence.Raw, e.evidence.RawID = topic, id
+		case t.Base == schemas.DispositionTopic:
+			e.evidence.Dispositions = topic
+		case t.Base == schemas.DeadLetterTopic:
+			e.evidence.DeadLetters = topic
+		default:
+			if topic, err = e.waiting(ctx, topic); err != nil {
+				return err
+			}
+			e.evidence.Tasks = append(e.evidence.Tasks, topic)
+		}
+	}
+	return e.spans(ctx, win, done)
+}
+
+// waiting narrows a topic of the hydrate stage to what it has not committed.
+func (e *evidenceReader) waiting(ctx context.Context, t audit.Topic) (audit.Topic, error) {
+	done, err := e.reader.Committed(ctx, hydrate.DefaultGroup, t.Base)
+	scan := t.Scan
+	t.Scan = func(ctx context.Context, partition int32, _ audit.Start, fn func(audit.Record) error) (int64, error) {
+		return scan(ctx, partition, audit.Start{Offset: done[partition]}, fn)
+	}
+	return t, err
+}
+
+// spans finds the raw records of the window.
+func (e *evidenceReader) spans(ctx context.Context, win window, done map[int32]int64) error {
+	starts, err := e.reader.Starts(ctx, schemas.Raw)
+	if err != nil {
+		return err
+	}
+	ends, err := e.reader.Ends(ctx, schemas.Raw)
+	if err != nil {
+		return err
+	}
+	if win.from, err = e.kept(ctx, win.from, starts, ends); err != nil {
+		return err
+	}
+	froms, tos := starts, ends
+	if !win.from.IsZero() {
+		if froms, err = e.reader.OffsetsAt(ctx, schemas.Raw, win.from); err != nil {
+			return err
+		}
+	}
+	if !win.to.IsZero() {
+		if tos, err = e.reader.OffsetsAt(ctx, schemas.Raw, win.to); err != nil {
+			return err
+		}
+	}
+	var expired int64
+	e.evidence.Spans = map[int32]audit.Span{}
+	for p, start := range starts {
+		span := audit.Span{First: max(froms[p], start), Next: min(tos[p], ends[p]), Done: done[p], Since: win.from}
+		if span.Next = max(span.Next, span.First); span.First == start {
+			expired += start
+		}
+		if span.Since.IsZero() {
+			if span.Since, err = e.timeAt(ctx, p, span.First); err != nil {
+				return err
+			}
+		}
+		if !span.Since.IsZero() {
+			span.Since = span.Since.Add(-clockSlack)
+		}
+		e.evidence.Spans[p] = span
+	}
+	if expired > 0 {
+		e.notes = append(e.notes, fmt.Sprintf("retention has removed the %d raw records before these: they cannot be checked any more, and `kycbridge trace` tells from the dispositions what became of them", expired))
+	}
+	return nil
+}
+
+// kept moves the beginning to where every topic still holds what the raw records became, and
+// says so.
+func (e *evidenceReader) kept(ctx context.Context, from time.Time, starts, ends map[int32]int64) (time.Time, error) {
+	for _, t := range schemas.Topics() {
+		if !t.Domain && t.Base != schemas.DeadLetterTopic && t.Base != schemas.DispositionTopic {
+			continue
+		}
+		keeps, err := e.reader.Retention(ctx, t.Base)
+		if err != nil {
+			return from, err
+		}
+		limit := e.now.Add(-keeps)
+		if keeps <= 0 || !from.IsZero() && !from.Before(limit) {
+			continue
+		}
+		older, err := e.anyBefore(ctx, limit, starts, ends)
+		if err != nil {
+			return from, err
+		}
+		if older {
+			from = limit
+			e.notes = append(e.notes, fmt.Sprintf("raw records before %s are not checked: %s keeps its records no longer (%s)", limit.UTC().Format(time.RFC3339), e.reader.kafka.Topic(t.Base), keeps))
+		}
+	}
+	return from, nil
+}
+
+// anyBefore says whether there are raw records older than a time.
+func (e *evidenceReader) anyBefore(ctx context.Context, limit time.Time, starts, ends map[int32]int64) (bool, error) {
+	at, err := e.reader.OffsetsAt(ctx, schemas.Raw, limit)
+	for p := range starts {
+		if min(at[p], ends[p]) > starts[p] {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+var errFirst = errors.New("the first record is seen")
+
+// timeAt gives the time of the first raw record from an offset on; zero where there is none.
+func (e *evidenceReader) timeAt(ctx context.Context, partition int32, offset int64) (at time.Time, err error) {
+	_, err = e.evidence.Raw.Scan(ctx, partition, audit.Start{Offset: offset}, func(r audit.Record) error {
+		at = r.Time
+		return errFirst
+	})
+	if errors.Is(err, errFirst) {
+		err = nil
+	}
+	return at, err
+}

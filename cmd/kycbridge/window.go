@@ -1,0 +1,49 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// window is a range of time; a zero end is open.
+type window struct{ from, to time.Time }
+
+// windowHelp is said by every command that takes one.
+const windowHelp = `TIME is RFC 3339 (2026-01-02T15:04:05Z, or just 2026-01-02, midnight UTC), or a
+duration before now (90m, 36h, 7d).`
+
+// parseWindow reads --from and --to.
+func parseWindow(from, to string, now time.Time) (w window, err error) {
+	if w.from, err = parseWhen("--from", from, now); err != nil {
+		return w, err
+	}
+	if w.to, err = parseWhen("--to", to, now); err != nil {
+		return w, err
+	}
+	if !w.from.IsZero() && !w.to.IsZero() && !w.from.Before(w.to) {
+		return w, usagef("--from %s is not before --to %s", from, to)
+	}
+	return w, nil
+}
+
+func parseWhen(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at, nil
+		}
+	}
+	ago, err := time.ParseDuration(text)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		var n int
+		n, err = strconv.Atoi(days)
+		ago = time.Duration(min(n, 100_000)) * 24 * time.Hour
+	}
+	if err != nil || ago < 0 {
+		return time.Time{}, usagef("%s is %q; want a time such as 2026-01-02T15:04:05Z or 2026-01-02, or a duration before now such as 90m, 36h or 7d", flag, text)
+	}
+	return now.Add(-ago), nil
+}
