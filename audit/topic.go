@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -80,6 +81,10 @@ type Position struct {
 
 // String writes a position as trace takes it.
 func (p Position) String() string { return fmt.Sprintf("%d@%d", p.Partition, p.Offset) }
+
+func comparePositions(a, b Position) int {
+	return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
+}
 
 func positionOf(p *kycv1.RawPosition) Position {
 	return Position{Partition: p.GetPartition(), Offset: p.GetOffset()}

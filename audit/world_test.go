@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ type world struct {
 	spans  map[int32]audit.Span
 	ledger *audit.Ledger
 	tick   int
+	mu     sync.Mutex
 	scans  map[string]int
 	during func(base string, partition int32) // called when a scan has reached its end
 }
@@ -58,7 +60,9 @@ func (w *world) add(base string, partition int32, key string, m proto.Message, h
 func (w *world) topic(base string) audit.Topic {
 	return audit.Topic{Base: base, Name: "kyc." + base, Partitions: partitions,
 		Scan: func(_ context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
+			w.mu.Lock()
 			w.scans[base]++
+			w.mu.Unlock()
 			records := slices.Clone(w.topics[base][partition])
 			for _, r := range records {
 				if r.Offset < from.Offset || r.Time.Before(from.Time) {
@@ -119,11 +123,14 @@ func delivery(raw audit.Position) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(raw.String())).String()
 }
 
+// receivedAt is when a delivery came: one a second.
+func receivedAt(raw audit.Position) time.Time { return noon.Add(time.Duration(raw.Offset) * time.Second) }
+
 // receive writes the raw record of a webhook.
 func (w *world) receive(h webhook) audit.Position {
 	raw := audit.Position{Partition: h.partition, Offset: int64(len(w.topics[schemas.Raw][h.partition]))}
 	return w.add(schemas.Raw, h.partition, h.key(), &kycv1.RawEnvelope{
-		Provider: "complycube", Endpoint: "shop", ReceivedAt: timestamppb.New(w.at(w.tick)), DeliveryId: delivery(raw),
+		Provider: "complycube", Endpoint: "shop", ReceivedAt: timestamppb.New(receivedAt(raw)), DeliveryId: delivery(raw),
 		Body: []byte(`{"name":"CANARY"}`),
 	})
 }
@@ -142,7 +149,7 @@ func (w *world) dispose(h webhook, raw audit.Position, kind kycv1.DispositionKin
 	d := &kycv1.Disposition{
 		Raw: rawPosition(raw), RawTopicId: make([]byte, 16), Provider: "complycube", Endpoint: "shop", Stage: kycv1.Stage_STAGE_NORMALIZE,
 		Kind: kind, VendorEventId: h.id, VendorEventType: "check.completed", MapperVersion: "complycube/1",
-		ReceivedAt: timestamppb.New(w.at(w.tick)), DecidedAt: timestamppb.New(w.at(w.tick)),
+		ReceivedAt: timestamppb.New(receivedAt(raw)), DecidedAt: timestamppb.New(w.at(w.tick)),
 	}
 	for _, c := range change {
 		c(d)
@@ -161,7 +168,7 @@ func event(h webhook) func(*kycv1.Disposition) {
 func (w *world) emit(h webhook, raw audit.Position, change ...func(*kycv1.EventMetadata)) {
 	md := &kycv1.EventMetadata{
 		EventId: eventOf(h), Provider: "complycube", Endpoint: "shop", VendorEventId: h.id, VendorEventType: "check.completed",
-		Subject: &kycv1.Subject{CheckId: h.subject, SessionId: "session-of-" + h.subject}, Raw: rawPosition(raw), ReceivedAt: timestamppb.New(w.at(w.tick)),
+		Subject: &kycv1.Subject{CheckId: h.subject, SessionId: "session-of-" + h.subject}, Raw: rawPosition(raw), ReceivedAt: timestamppb.New(receivedAt(raw)),
 		Hydration: kycv1.Hydration_HYDRATION_NOT_NEEDED,
 	}
 	for _, c := range change {

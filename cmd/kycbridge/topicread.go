@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -42,3 +43,40 @@ func auditRecord(r *kgo.Record) audit.Record {
 	}
 	return out
 }
+
+// narrowed gives a topic that begins and ends with a window of time.
+func (r *topicReader) narrowed(ctx context.Context, t audit.Topic, win window) (audit.Topic, error) {
+	froms, tos := map[int32]int64{}, map[int32]int64{}
+	var err error
+	if !win.from.IsZero() {
+		if froms, err = r.OffsetsAt(ctx, t.Base, win.from); err != nil {
+			return t, err
+		}
+	}
+	if !win.to.IsZero() {
+		if tos, err = r.OffsetsAt(ctx, t.Base, win.to); err != nil {
+			return t, err
+		}
+	}
+	scan := t.Scan
+	t.Scan = func(ctx context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
+		end, bounded := tos[partition]
+		if from.Time.IsZero() {
+			from.Offset = max(from.Offset, froms[partition])
+		}
+		next, err := scan(ctx, partition, from, func(rec audit.Record) error {
+			if bounded && rec.Offset >= end {
+				return errPast
+			}
+			return fn(rec)
+		})
+		if errors.Is(err, errPast) {
+			err = nil
+		}
+		return next, err
+	}
+	return t, nil
+}
+
+// errPast ends a reading behind its window.
+var errPast = errors.New("behind the window")

@@ -87,7 +87,7 @@ func plantedTrace(n int) []schemas.Header {
 
 func raw(n int) *schemas.Outgoing {
 	return &schemas.Outgoing{Key: []byte(plantedKey), Partition: 1, Message: &kycv1.RawEnvelope{
-		Provider: "complycube", Endpoint: "shop", DeliveryId: plantedDelivery(n), ReceivedAt: timestamppb.New(plantedAt(n)), Body: []byte(`{"name":"CANARY"}`),
+		Provider: "complycube", Endpoint: "shop", Tenant: "default", DeliveryId: plantedDelivery(n), ReceivedAt: timestamppb.New(plantedAt(n)), Body: []byte(`{"name":"CANARY"}`),
 	}}
 }
 
@@ -103,7 +103,7 @@ func disposed(t *testing.T, p *planted, n int, kind kycv1.DispositionKind) *sche
 	}
 	d := &kycv1.Disposition{
 		Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 1, Offset: int64(n)}, RawTopicId: id[:], Kind: kind, Stage: kycv1.Stage_STAGE_NORMALIZE,
-		Provider: "complycube", Endpoint: "shop", VendorEventId: fmt.Sprintf("vendor-%d", n), VendorEventType: "check.completed", MapperVersion: "complycube/1",
+		Provider: "complycube", Endpoint: "shop", Tenant: "default", VendorEventId: fmt.Sprintf("vendor-%d", n), VendorEventType: "check.completed", MapperVersion: "complycube/1",
 		ReceivedAt: timestamppb.New(plantedAt(n)), DecidedAt: timestamppb.New(plantedAt(n).Add(40 * time.Millisecond)),
 	}
 	switch kind {
@@ -122,7 +122,7 @@ func checked(n int) *schemas.Outgoing {
 	return &schemas.Outgoing{Key: []byte(plantedKey), Partition: 1, Headers: plantedTrace(n), Message: &kycv1.CheckEvent{
 		Kind: kycv1.CheckKind_CHECK_KIND_DOCUMENT, Result: kycv1.CheckResult_CHECK_RESULT_PASSED, VendorResult: "clear",
 		Metadata: &kycv1.EventMetadata{
-			EventId: plantedEvent(n), Provider: "complycube", Endpoint: "shop", VendorEventId: fmt.Sprintf("vendor-%d", n), VendorEventType: "check.completed",
+			EventId: plantedEvent(n), Provider: "complycube", Endpoint: "shop", Tenant: "default", VendorEventId: fmt.Sprintf("vendor-%d", n), VendorEventType: "check.completed",
 			Subject: &kycv1.Subject{CheckId: "subject-1", SessionId: "session-1"}, Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 1, Offset: int64(n)},
 			ReceivedAt: timestamppb.New(plantedAt(n)), OccurredAt: timestamppb.New(plantedAt(n).Add(-time.Second)), Hydration: kycv1.Hydration_HYDRATION_NOT_NEEDED,
 		},
