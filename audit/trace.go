@@ -46,7 +46,7 @@ var coordinate = regexp.MustCompile(`^([0-9]{1,9})@([0-9]{1,18})$`)
 
 // Story is what Trace found.
 type Story struct {
-	Deliveries []Delivery // as they were received
+	Deliveries []Delivery // those of one partition together, in its order
 	Searched   []string   // what was looked through, in words
 	More       bool       // there are more than MaxDeliveries
 	Earlier    int64      // dispositions that name the id and belong to an earlier raw topic of the same name
@@ -254,8 +254,14 @@ func (t *tracer) story() *Story {
 		d.Pending = len(d.Dispositions) == 0 && d.Raw.Offset >= t.Pending[d.Raw.Partition]
 		s.Deliveries = append(s.Deliveries, *d)
 	}
+	first := map[int32]time.Time{}
+	for _, d := range s.Deliveries {
+		if at, ok := first[d.Raw.Partition]; !ok || d.ReceivedAt.Before(at) {
+			first[d.Raw.Partition] = d.ReceivedAt
+		}
+	}
 	slices.SortFunc(s.Deliveries, func(a, b Delivery) int {
-		return cmp.Or(a.ReceivedAt.Compare(b.ReceivedAt), comparePositions(a.Raw, b.Raw))
+		return cmp.Or(first[a.Raw.Partition].Compare(first[b.Raw.Partition]), comparePositions(a.Raw, b.Raw))
 	})
 	return s
 }

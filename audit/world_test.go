@@ -124,7 +124,9 @@ func delivery(raw audit.Position) string {
 }
 
 // receivedAt is when a delivery came: one a second.
-func receivedAt(raw audit.Position) time.Time { return noon.Add(time.Duration(raw.Offset) * time.Second) }
+func receivedAt(raw audit.Position) time.Time {
+	return noon.Add(time.Duration(raw.Offset) * time.Second)
+}
 
 // receive writes the raw record of a webhook.
 func (w *world) receive(h webhook) audit.Position {
