@@ -306,6 +306,7 @@ func TestVerifyListsTheFirst(t *testing.T) {
 			w.pass(h)
 		}
 	}
+	w.pass(webhook{"f", "s5", 1})
 	v := w.verify(audit.VerifyOptions{MaxListed: 3})
 	c := v.Checks[3]
 	if c.Violations != 20 || len(c.First) != 3 || c.First[0].Raw.Offset != 0 || c.First[2].Raw.Offset != 2 {
