@@ -15,6 +15,9 @@ var ErrKilled = errors.New("killed")
 // Line is a process's connections to Kafka: cut, the process is as good as killed; frozen, it is a paused
 // one that does not know it.
 type Line struct {
+	dial   Dial
+	client string // the process's Kafka client id, where its addresses do not tell it apart
+
 	mu     sync.Mutex
 	wake   *sync.Cond
 	frozen bool
@@ -22,9 +25,15 @@ type Line struct {
 	conns  []net.Conn
 }
 
-// NewLine returns a line that works.
-func NewLine() *Line {
-	l := &Line{}
+// Dial opens a connection.
+type Dial = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+// NewLine returns a line that works, over TCP.
+func NewLine() *Line { return LineOver((&net.Dialer{}).DialContext) }
+
+// LineOver returns a line that works over another network.
+func LineOver(dial Dial) *Line {
+	l := &Line{dial: dial}
 	l.wake = sync.NewCond(&l.mu)
 	return l
 }
@@ -34,7 +43,7 @@ func (l *Line) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 	if !l.open() {
 		return nil, ErrKilled
 	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, network, addr)
+	conn, err := l.dial(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}
@@ -77,12 +86,16 @@ func (l *Line) Freeze(frozen bool) {
 	l.wake.Broadcast()
 }
 
-// deadAddresses gives the process's side of each connection of a line that was cut.
-func (l *Line) deadAddresses() (all []string) {
+// deadNames gives what the broker knows of the process of a line that was cut: its client id, or else the
+// process's side of each connection.
+func (l *Line) deadNames() (all []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.dead {
+	switch {
+	case !l.dead:
 		return nil
+	case l.client != "":
+		return []string{l.client}
 	}
 	for _, c := range l.conns {
 		all = append(all, c.LocalAddr().String())

@@ -24,8 +24,17 @@ type Undertaker struct {
 func NewUndertaker(client *kgo.Client) *Undertaker { return &Undertaker{client: client} }
 
 // Line returns a line that is looked after.
-func (u *Undertaker) Line() *Line {
-	l := NewLine()
+func (u *Undertaker) Line() *Line { return u.adopt(NewLine()) }
+
+// LineOver returns a line over another network. There every process needs a Kafka client id of its
+// own, by which the broker tells them apart.
+func (u *Undertaker) LineOver(dial Dial, client string) *Line {
+	l := LineOver(dial)
+	l.client = client
+	return u.adopt(l)
+}
+
+func (u *Undertaker) adopt(l *Line) *Line {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.lines = append(u.lines, l)
@@ -35,7 +44,7 @@ func (u *Undertaker) Line() *Line {
 // Bury removes every member of the groups whose process was killed. What fails now is done when it is
 // called again.
 func (u *Undertaker) Bury(ctx context.Context, groups ...string) {
-	dead := u.deadAddresses()
+	dead := u.deadNames()
 	if len(dead) == 0 {
 		return
 	}
@@ -47,7 +56,7 @@ func (u *Undertaker) Bury(ctx context.Context, groups ...string) {
 		leave := kmsg.NewPtrLeaveGroupRequest()
 		leave.Group = group.Group
 		for _, m := range group.Members {
-			if slices.Contains(dead, m.ClientHost) {
+			if slices.Contains(dead, m.ClientHost) || slices.Contains(dead, m.ClientID) {
 				member := kmsg.NewLeaveGroupRequestMember()
 				member.MemberID = m.MemberID
 				leave.Members = append(leave.Members, member)
@@ -59,11 +68,11 @@ func (u *Undertaker) Bury(ctx context.Context, groups ...string) {
 	}
 }
 
-func (u *Undertaker) deadAddresses() (all []string) {
+func (u *Undertaker) deadNames() (all []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, l := range u.lines {
-		all = append(all, l.deadAddresses()...)
+		all = append(all, l.deadNames()...)
 	}
 	return all
 }

@@ -1,0 +1,27 @@
+// Package simulate runs hours of traffic and faults in seconds. The production ingest and normaliser, with
+// the production Kafka and Redis clients, live in one testing/synctest bubble, where time jumps ahead
+// whenever nobody has anything to do: brokers are kfake on its VirtualNetwork, Redis is miniredis on pipes
+// with its expiry on the bubble's clock, vendors talk HTTP over pipes. A seed makes a plan of deliveries
+// and faults; at the end an oracle reads every topic. A seed that fails prints itself and what happened,
+// and the same seed gives the same deliveries and faults again. The order in which goroutines run is not
+// part of the seed, so a failure may need several runs to come back.
+//
+// It is a package of tests only. They are built with the tag synctests, under which franz-go waits for its
+// locks on channels: a goroutine that waits for a sync.Mutex holds the bubble's clock, and the library
+// holds some while the group rebalances. The one test without the tag runs the others.
+//
+// What cannot be virtual, and is therefore left to the fault suite over real processes:
+//
+//   - SIGKILL. Here a process dies by losing all its connections in the same instant; what it still does
+//     in its own memory reaches nobody. Files, ports and exit codes are not simulated.
+//   - SIGSTOP. A paused process here cannot send, yet its own timers run: the bubble has one clock.
+//   - Clocks that differ between processes, for the same reason. Only ingest takes its wall clock as an
+//     option, so only ingest's clock jumps. Redis's clock does not: marks that expire before their time
+//     are a loss nobody can see, which the design excludes by the length of their life.
+//   - Replication: kfake has none, so no broker lags or loses what it acknowledged; and a kill of the
+//     broker itself, whose open transactions kfake does not bring back as Kafka does.
+//   - Memory, CPU and disk: full disks, slow consumers, back-pressure by size.
+//   - Several slots in one process while a crashing record is searched for: the slots wait for each other
+//     on a sync.RWMutex of our own, which would hold the clock. The simulated processes have one slot each
+//     with the search, or two without.
+package simulate

@@ -1,0 +1,233 @@
+//go:build synctests
+
+package simulate
+
+import (
+	"context"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// patience is how long an ambush waits for its moment.
+const patience = time.Minute
+
+// rain carries the plan's steps out.
+func (w *world) rain(ctx context.Context) {
+	snapshots := w.plan.snapshot
+	for _, s := range w.plan.steps {
+		for w.elapsed() < s.at {
+			next := min(s.at, snapshots)
+			wait(ctx, next-w.elapsed())
+			if w.elapsed() >= snapshots {
+				w.redis.remember()
+				snapshots += w.plan.snapshot
+			}
+		}
+		w.trace.add("%s", s)
+		w.apply(ctx, s)
+	}
+	wait(ctx, w.plan.span-w.elapsed())
+}
+
+func (w *world) elapsed() time.Duration { return time.Since(w.begin) }
+
+// later does something after a while, at the latest when the faults are over.
+func (w *world) later(ctx context.Context, d time.Duration, do func()) {
+	w.wg.Go(func() {
+		wait(ctx, d)
+		do()
+	})
+}
+
+func (w *world) apply(ctx context.Context, s step) {
+	switch s.kind {
+	case killNormalizer, ambushNormalizer, stopNormalizer, freezeNormalizer, replaceFrozen:
+		w.strikeNormalizer(ctx, s, w.hosts[s.who%normalizers])
+	case killIngest, ambushIngest, stopIngest, jumpClock:
+		w.strikeIngest(s, w.hosts[normalizers+s.who%ingests])
+	case cutKafka, cutRedis, silentKafka, silentRedis, lostKafka, lostRedis:
+		w.strikeWires(s, w.hosts[s.who%len(w.hosts)])
+	case kafkaAway, redisAway, redisFlushed, redisBack:
+		w.strikeRedisOrKafka(ctx, s)
+	default:
+		w.strikeBroker(s)
+	}
+}
+
+func (w *world) strikeNormalizer(ctx context.Context, s step, h *host) {
+	p := h.current()
+	if p == nil {
+		return
+	}
+	switch s.kind {
+	case killNormalizer:
+		h.restAfter(s.last)
+		p.kill()
+	case ambushNormalizer:
+		wires := p.toKfk
+		if s.key == claiming {
+			wires = p.toRds
+		}
+		w.ambush(ctx, wires, h, p, s)
+	case stopNormalizer:
+		h.restAfter(s.last)
+		p.cancel()
+	case freezeNormalizer:
+		p.freeze(true)
+		w.later(ctx, s.last, func() { p.freeze(false) })
+	case replaceFrozen:
+		// Its successor works under the same instance number before it wakes up. A zombie whose
+		// transaction grew too old may take the number back and the successor gives way; in the end
+		// the orchestrator kills what it replaced.
+		p.freeze(true)
+		h.restAfter(s.last / 4)
+		p.end(nil)
+		w.later(ctx, s.last, func() { p.freeze(false) })
+		w.later(ctx, s.last+30*time.Second, p.kill)
+	}
+}
+
+// ambush kills a process at a certain request.
+func (w *world) ambush(ctx context.Context, wires *wires, h *host, p *process, s step) {
+	t := &trap{key: s.key, when: s.when, strike: func() {
+		w.trace.add("  %s dies %s %s", p.name, s.when, requestName(s.key))
+		w.mu.Lock()
+		w.effort.Ambushes++
+		w.mu.Unlock()
+		h.restAfter(s.last)
+		p.kill()
+	}}
+	wires.setTrap(t)
+	w.later(ctx, patience, func() { wires.disarm(t) })
+}
+
+func (w *world) strikeIngest(s step, h *host) {
+	p := h.current()
+	if p == nil {
+		return
+	}
+	switch s.kind {
+	case killIngest:
+		h.restAfter(s.last)
+		p.kill()
+	case ambushIngest:
+		w.ambush(w.ctx, p.toKfk, h, p, s)
+	case stopIngest:
+		h.restAfter(s.last)
+		p.cancel()
+	case jumpClock:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		// From minutes to a day, ahead or behind.
+		p.clock = s.last * time.Duration(1+s.n*s.n*s.n*30)
+		if s.who%2 == 0 {
+			p.clock = -p.clock
+		}
+	}
+}
+
+func (w *world) strikeWires(s step, h *host) {
+	p := h.current()
+	if p == nil {
+		return
+	}
+	switch s.kind {
+	case cutKafka:
+		p.toKfk.drop()
+	case cutRedis:
+		p.toRds.drop()
+	case silentKafka:
+		p.toKfk.swallow(s.last)
+	case silentRedis:
+		p.toRds.swallow(s.last)
+	case lostKafka:
+		p.toKfk.loseAnswers(s.n)
+	case lostRedis:
+		p.toRds.loseAnswers(s.n)
+	}
+}
+
+func (w *world) strikeRedisOrKafka(ctx context.Context, s step) {
+	switch s.kind {
+	case kafkaAway:
+		w.setDown(true)
+		for _, h := range w.hosts {
+			if p := h.current(); p != nil {
+				p.toKfk.drop()
+			}
+		}
+		w.later(ctx, s.last, func() { w.setDown(false) })
+	case redisAway:
+		w.redis.leave()
+		w.later(ctx, s.last, w.redis.back)
+	case redisFlushed:
+		w.redis.flush()
+	case redisBack:
+		w.trace.add("  to what it was %s ago", w.redis.jump(s.n-1).Round(time.Second))
+	}
+}
+
+func (w *world) setDown(down bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.down = down
+}
+
+func (w *world) strikeBroker(s step) {
+	fault := func(key kmsg.Key, topic string, err *kerr.Error) {
+		w.faults = append(w.faults, w.kafka.Fault(kfake.Fault{Keys: []kmsg.Key{key}, Topic: topic, Err: err, Count: s.n}))
+	}
+	unsure := kerr.RequestTimedOut
+	if s.who%2 == 0 {
+		unsure = kerr.NotEnoughReplicasAfterAppend
+	}
+	switch s.kind {
+	case moveLeaders:
+		w.kafka.ShufflePartitionLeaders()
+	case moveCoordinators:
+		w.kafka.RehashCoordinators()
+	case produceUnsure:
+		base := []string{schemas.Raw, schemas.Session, schemas.Check, schemas.DispositionTopic, schemas.Raw, schemas.DeadLetterTopic}
+		fault(kmsg.Produce, schemas.DefaultPrefix+base[s.who%len(base)], unsure)
+	case endUnsure:
+		fault(kmsg.EndTxn, "", kerr.RequestTimedOut)
+	case endRefused:
+		errs := []*kerr.Error{kerr.UnknownServerError, kerr.ConcurrentTransactions, kerr.CoordinatorNotAvailable}
+		fault(kmsg.EndTxn, "", errs[s.who%len(errs)])
+	case offsetsRefused:
+		errs := []*kerr.Error{kerr.UnknownServerError, kerr.CoordinatorLoadInProgress, kerr.RebalanceInProgress}
+		fault(kmsg.TxnOffsetCommit, "", errs[s.who%len(errs)])
+	}
+}
+
+// calm ends every fault.
+func (w *world) calm() {
+	w.trace.add("the faults are over")
+	for _, f := range w.faults {
+		f.Remove()
+	}
+	w.setDown(false)
+	w.redis.back()
+	for _, h := range w.hosts {
+		if p := h.current(); p != nil {
+			p.toKfk.heal()
+			p.toRds.heal()
+			p.freeze(false)
+		}
+	}
+}
+
+// bury takes members that were killed out of the group, until ctx ends.
+func (w *world) bury(ctx context.Context) {
+	for wait(ctx, 10*time.Second) {
+		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+		w.undertaker.Bury(limited, normalize.DefaultGroup)
+		cancel()
+	}
+}

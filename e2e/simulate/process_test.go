@@ -1,0 +1,192 @@
+//go:build synctests
+
+package simulate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/providers/complycube"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// claimTTL is how long claims are kept: 14 days, as by default.
+const claimTTL = 14 * 24 * time.Hour
+
+// process is one life of an ingest or a normaliser.
+type process struct {
+	name  string
+	kafka *normalizetest.Line
+	redis *normalizetest.Line
+	front *wires // of an ingest: its vendors
+	toKfk *wires
+	toRds *wires
+
+	cancel context.CancelFunc
+	over   chan struct{} // it is dead, or has ended; what a dead one still does reaches nobody
+	once   sync.Once
+	err    error
+
+	mu    sync.Mutex
+	clock time.Duration // how far its wall clock is off
+}
+
+func (p *process) end(err error) {
+	p.once.Do(func() { p.err = err; close(p.over) })
+}
+
+var errKilled = errors.New("killed")
+
+// kill ends it at once: nothing it still wants to say arrives.
+func (p *process) kill() {
+	p.kafka.Cut()
+	p.redis.Cut()
+	if p.front != nil {
+		p.front.drop()
+	}
+	p.cancel()
+	p.end(errKilled)
+}
+
+func (p *process) freeze(frozen bool) {
+	p.kafka.Freeze(frozen)
+	p.redis.Freeze(frozen)
+}
+
+func (p *process) now() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Add(p.clock)
+}
+
+// newProcess makes the lines of a new life.
+func (w *world) newProcess(name string) (*process, context.Context) {
+	w.mu.Lock()
+	w.lives++
+	life := w.lives
+	w.mu.Unlock()
+	p := &process{name: fmt.Sprintf("%s.%d", name, life), over: make(chan struct{})}
+	p.toKfk = newWires(w.plan.seed+uint64(life)<<8, 8*time.Millisecond)
+	p.toRds = newWires(w.plan.seed+uint64(life)<<8+1, 8*time.Millisecond)
+	p.kafka = w.undertaker.LineOver(p.toKfk.over(w.dialKafka), p.name)
+	p.redis = normalizetest.LineOver(p.toRds.over(w.redis.dial))
+	ctx, cancel := context.WithCancel(w.ctx)
+	p.cancel = cancel
+	return p, ctx
+}
+
+// startNormalizer opens what the command opens and runs it.
+func (w *world) startNormalizer(instance int) (*process, error) {
+	p, ctx := w.newProcess(fmt.Sprintf("normalizer-%d", instance))
+	kafka := w.kafkaOptions(p.name, p.kafka.Dial)
+	store, err := dedupe.NewStore(dedupe.StoreOptions{Addresses: []string{"redis:6379"}, TTL: claimTTL, EvictionChecked: true, Dialer: p.redis.Dial})
+	if err != nil {
+		return nil, err
+	}
+	reader, err := sink.OpenReader(ctx, kafka)
+	if err != nil {
+		p.kill()
+		return nil, errors.Join(err, store.Close())
+	}
+	n, err := normalize.New(w.normalizeOptions(instance, kafka, store, reader))
+	if err != nil {
+		return nil, err
+	}
+	w.wg.Go(func() {
+		err := n.Run(ctx)
+		reader.Close()
+		p.end(errors.Join(err, store.Close()))
+	})
+	return p, nil
+}
+
+func (w *world) normalizeOptions(instance int, kafka sink.Options, store *dedupe.Store, reader *sink.Reader) normalize.Options {
+	o := normalize.Options{
+		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.rule, Judge: judge,
+		Claims: store, CheckStore: store.Check, Providers: []providers.Provider{complycube.Provider}, Validator: w.rules,
+		History: func(ctx context.Context, p int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
+			return reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: offset, Time: since}, fn)
+		},
+		Ends: func(ctx context.Context) (map[int32]int64, error) { return reader.Ends(ctx, schemas.Raw) },
+		Committed: func(ctx context.Context) (map[int32]int64, error) {
+			return reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
+		},
+		Logger: kafka.Logger,
+	}
+	if w.plan.slots == 1 { // see the package comment
+		o.Attempts = store
+	}
+	o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+		_, dispositions, err := reader.Partitions(ctx, schemas.DispositionTopic)
+		if err != nil {
+			return normalize.Slot{}, err
+		}
+		s, err := sink.OpenSession(ctx, kafka, sink.SessionOptions{
+			Group: normalize.DefaultGroup, TransactionalID: id, Input: schemas.Raw,
+			OnAssigned: watch.Assigned, OnRevoked: watch.Revoked,
+		})
+		if err != nil {
+			return normalize.Slot{}, err
+		}
+		return normalize.Slot{Session: s, RawTopicID: s.TopicID(), DispositionID: dispositions, Close: s.Close, Refused: s.Refused}, nil
+	}
+	return o
+}
+
+// judge is the command's.
+func judge(err error) normalize.Trouble {
+	switch {
+	case errors.Is(err, sink.ErrFenced):
+		return normalize.Fenced
+	case errors.Is(err, sink.ErrTopicChanged):
+		return normalize.Stop
+	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
+		return normalize.Reopen
+	}
+	return normalize.Passing
+}
+
+// startIngest opens what the command opens and serves.
+func (w *world) startIngest(number int) (*process, error) {
+	p, ctx := w.newProcess(fmt.Sprintf("ingest-%d", number))
+	p.front = w.front[number]
+	listener, err := w.network.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", ingestPort+number))
+	if err != nil {
+		return nil, err
+	}
+	kafka := w.kafkaOptions(p.name, p.kafka.Dial)
+	log, err := sink.OpenRawLog(ctx, kafka, sink.RawLogOptions{DeliveryTimeout: complycube.Provider.Ack.Budget() + time.Second})
+	if err != nil {
+		p.kill()
+		return nil, errors.Join(err, listener.Close())
+	}
+	server, err := ingest.New(ingest.Options{
+		Log: log, Now: p.now, Logger: kafka.Logger,
+		Endpoints: []ingest.Endpoint{{
+			Name: endpointName, Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_LIVE, Provider: complycube.Provider,
+			Proofs: auth.Proofs{{Scheme: complycube.Provider.Scheme, Secrets: []auth.Secret{w.vendors.secret}}},
+		}},
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.wg.Go(func() { // a dead process's port is free at once
+		<-p.over
+		_ = listener.Close()
+	})
+	w.wg.Go(func() { p.end(server.Run(ctx, listener)) })
+	return p, nil
+}

@@ -1,0 +1,164 @@
+//go:build synctests
+
+package simulate
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+)
+
+// calmLimit is how long everything may take to get through once the faults are over, in virtual time.
+const calmLimit = 30 * time.Minute
+
+// effort is what a run did.
+type effort struct {
+	Requests, Accepted, Raw, Events int
+	Faults, Ambushes, Lives         int
+	Virtual, Real                   time.Duration
+}
+
+func (e *effort) add(o effort) {
+	e.Requests, e.Accepted, e.Raw, e.Events = e.Requests+o.Requests, e.Accepted+o.Accepted, e.Raw+o.Raw, e.Events+o.Events
+	e.Faults, e.Ambushes, e.Lives = e.Faults+o.Faults, e.Ambushes+o.Ambushes, e.Lives+o.Lives
+	e.Virtual, e.Real = e.Virtual+o.Virtual, e.Real+o.Real
+}
+
+func (e effort) String() string {
+	return fmt.Sprintf("%s of virtual time in %s: %d faults (%d kills at a chosen request), %d lives of processes, %d requests, %d deliveries accepted, %d raw records, %d events",
+		e.Virtual.Round(time.Second), e.Real.Round(time.Millisecond), e.Faults, e.Ambushes, e.Lives, e.Requests, e.Accepted, e.Raw, e.Events)
+}
+
+// outcome is what became of one seed.
+type outcome struct {
+	*judgement
+	trace *trace
+}
+
+// simulate runs one plan in a bubble of its own.
+func simulate(t *testing.T, p *plan, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step) (out outcome) {
+	t.Helper()
+	rules, err := validator()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, p, rules)
+		w.rule = rule
+		out = w.run()
+	})
+	out.seen.Real = time.Since(begin)
+	return out
+}
+
+// run lets traffic and faults go on for the plan's span, then waits until everything is through, and
+// asks the oracle.
+func (w *world) run() outcome {
+	ctx, stop := context.WithCancel(context.Background())
+	w.ctx = ctx
+	w.raise()
+	raining, clear := context.WithCancel(ctx)
+	w.wg.Go(func() { w.bury(ctx) })
+	sent := make(chan struct{})
+	w.wg.Go(func() { defer close(sent); w.traffic(ctx) })
+	w.rain(raining)
+	clear()
+	w.calm()
+	through := w.await(sent)
+	books, err := w.read()
+	stop()
+	w.close()
+	j := w.vendors.audit(books)
+	if err != nil {
+		j.say("unread", "%v", err)
+	}
+	if !through {
+		j.say("stuck", "not everything was through %s after the faults", calmLimit)
+	}
+	j.seen.Requests, j.seen.Faults, j.seen.Ambushes, j.seen.Lives = w.vendors.requests, len(w.plan.steps), w.effort.Ambushes, w.lives
+	j.seen.Virtual = w.elapsed()
+	return outcome{j, w.trace}
+}
+
+// raise starts every process.
+func (w *world) raise() {
+	for i := range normalizers {
+		w.hosts = append(w.hosts, &host{name: fmt.Sprintf("normalizer-%d", i), start: func() (*process, error) { return w.startNormalizer(i) }})
+	}
+	for i := range ingests {
+		w.hosts = append(w.hosts, &host{name: fmt.Sprintf("ingest-%d", i), start: func() (*process, error) { return w.startIngest(i) }})
+	}
+	for _, h := range w.hosts {
+		h.trace, h.pause = w.trace, time.Second
+		w.wg.Go(func() { h.run(w.ctx) })
+	}
+}
+
+// traffic sends everything in its time, and returns when the last delivery was answered for good.
+func (w *world) traffic(ctx context.Context) {
+	var under []chan struct{}
+	for _, s := range w.plan.sends {
+		wait(ctx, s.at-w.elapsed())
+		done := make(chan struct{})
+		under = append(under, done)
+		go func() { defer close(done); w.vendors.send(ctx, s) }()
+	}
+	for _, done := range under {
+		<-done
+	}
+}
+
+// await waits until every delivery is answered and through.
+func (w *world) await(sent chan struct{}) bool {
+	limit := time.After(calmLimit)
+	for {
+		select {
+		case <-limit:
+			return false
+		case <-time.After(time.Second):
+		}
+		select {
+		case <-sent:
+			if w.settled() {
+				return true
+			}
+		default:
+		}
+	}
+}
+
+// report prints what was found, with what is needed to see it again.
+func (o outcome) report(t *testing.T, seed uint64) {
+	t.Helper()
+	for _, check := range slices.Sorted(maps.Keys(o.found)) {
+		all := o.found[check]
+		t.Errorf("seed %d: %s: %d, such as %q", seed, check, len(all), all[:min(len(all), 3)])
+	}
+	if t.Failed() {
+		t.Logf("seed %d again: make simulate SEED=%d; its steps:\n%s", seed, seed, o.trace)
+	}
+}
+
+func TestSeeds(t *testing.T) {
+	begin := time.Now()
+	var all effort
+	n := 0
+	first, enough := span(t)
+	for seed := first; !enough(n, time.Since(begin)); seed++ {
+		n++
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			out := simulate(t, newPlan(seed), nil)
+			t.Logf("%s", out.seen)
+			all.add(out.seen)
+			out.report(t, seed)
+		})
+	}
+	t.Logf("%d seeds from %d: %s", n, first, all)
+}
