@@ -1,14 +1,14 @@
 // Package simulate runs hours of traffic and faults in seconds. The production ingest and normaliser, with
 // the production Kafka and Redis clients, live in one testing/synctest bubble, where time jumps ahead
-// whenever nobody has anything to do: brokers are kfake on its VirtualNetwork, Redis is miniredis on pipes
-// with its expiry on the bubble's clock, vendors talk HTTP over pipes. A seed makes a plan of deliveries
+// whenever nobody has anything to do: brokers are kfake on its VirtualNetwork, Redis is miniredis on pipes,
+// vendors talk HTTP over pipes. A seed makes a plan of deliveries
 // and faults; at the end an oracle reads every topic. A seed that fails prints itself and what happened,
 // and the same seed gives the same deliveries and faults again. The order in which goroutines run is not
 // part of the seed, so a failure may need several runs to come back.
 //
-// It is a package of tests only. They are built with the tag synctests, under which franz-go waits for its
+// It is a package of tests only. To run, they need the tag synctests, under which franz-go waits for its
 // locks on channels: a goroutine that waits for a sync.Mutex holds the bubble's clock, and the library
-// holds some while the group rebalances. The one test without the tag runs the others.
+// holds some while the group rebalances. TestSimulation, which needs no tag, runs the others with it.
 //
 // What cannot be virtual, and is therefore left to the fault suite over real processes:
 //

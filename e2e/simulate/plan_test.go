@@ -1,5 +1,3 @@
-//go:build synctests
-
 package simulate
 
 import (
@@ -109,11 +107,11 @@ func ambushedIngest(r *rand.Rand) step {
 
 // newPlan draws a plan. More deliveries come in bursts than evenly, since most faults matter only to a
 // batch that is under way.
-func newPlan(seed uint64) *plan {
+func newPlan(seed uint64, longest time.Duration) *plan {
 	r := rand.New(rand.NewPCG(seed, 1))
-	p := &plan{seed: seed, slots: 1 + r.IntN(2), snapshot: time.Duration(1+r.IntN(10)) * time.Minute}
-	p.tempo = time.Duration(20+r.IntN(100)) * time.Second
-	p.span = time.Duration(1+r.IntN(3)) * time.Hour
+	p := &plan{seed: seed, slots: 1 + r.IntN(2), snapshot: time.Duration(20+r.IntN(280)) * time.Second}
+	p.tempo = time.Duration(10+r.IntN(50)) * time.Second
+	p.span = longest/3 + spread(r, 2*longest/3)
 	p.drawSteps(r)
 	p.drawSends(rand.New(rand.NewPCG(seed, 2)))
 	return p
@@ -160,7 +158,7 @@ func (p *plan) copies(r *rand.Rand, d delivery, at time.Duration) {
 		case 0, 1:
 			at += spread(r, 3*time.Second)
 		case 2:
-			at += spread(r, 40*time.Minute)
+			at += spread(r, 20*time.Minute)
 		default:
 			return
 		}

@@ -1,5 +1,3 @@
-//go:build synctests
-
 package simulate
 
 import (
@@ -25,6 +23,9 @@ import (
 
 // claimTTL is how long claims are kept: 14 days, as by default.
 const claimTTL = 14 * 24 * time.Hour
+
+// redisAddress is a number, since the client asks the resolver for a name, which is outside of the bubble.
+const redisAddress = "127.0.0.1:6379"
 
 // process is one life of an ingest or a normaliser.
 type process struct {
@@ -92,11 +93,11 @@ func (w *world) newProcess(name string) (*process, context.Context) {
 func (w *world) startNormalizer(instance int) (*process, error) {
 	p, ctx := w.newProcess(fmt.Sprintf("normalizer-%d", instance))
 	kafka := w.kafkaOptions(p.name, p.kafka.Dial)
-	store, err := dedupe.NewStore(dedupe.StoreOptions{Addresses: []string{"redis:6379"}, TTL: claimTTL, EvictionChecked: true, Dialer: p.redis.Dial})
+	store, err := dedupe.NewStore(dedupe.StoreOptions{Addresses: []string{redisAddress}, TTL: claimTTL, EvictionChecked: true, Dialer: p.redis.Dial})
 	if err != nil {
 		return nil, err
 	}
-	reader, err := sink.OpenReader(ctx, kafka)
+	reader, err := openBoth(ctx, store, kafka)
 	if err != nil {
 		p.kill()
 		return nil, errors.Join(err, store.Close())
@@ -111,6 +112,22 @@ func (w *world) startNormalizer(instance int) (*process, error) {
 		p.end(errors.Join(err, store.Close()))
 	})
 	return p, nil
+}
+
+// openBoth asks both servers for a sign of life before any slot does. It also spares the slots the first
+// connection to Redis, during which the client holds a lock that would hold the bubble's clock.
+func openBoth(ctx context.Context, store *dedupe.Store, kafka sink.Options) (*sink.Reader, error) {
+	limited, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	for {
+		err := store.Check(limited)
+		if err == nil {
+			return sink.OpenReader(ctx, kafka)
+		}
+		if !wait(limited, time.Second) {
+			return nil, err
+		}
+	}
 }
 
 func (w *world) normalizeOptions(instance int, kafka sink.Options, store *dedupe.Store, reader *sink.Reader) normalize.Options {

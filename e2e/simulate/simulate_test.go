@@ -1,11 +1,10 @@
-//go:build synctests
-
 package simulate
 
 import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -17,22 +16,29 @@ import (
 // calmLimit is how long everything may take to get through once the faults are over, in virtual time.
 const calmLimit = 30 * time.Minute
 
+// patient is after how much real time a run says where it stands: a bubble in which somebody waits for a
+// sync.Mutex for ever has no clock to end it.
+const patient = 3 * time.Minute
+
 // effort is what a run did.
 type effort struct {
 	Requests, Accepted, Raw, Events int
 	Faults, Ambushes, Lives         int
 	Virtual, Real                   time.Duration
+	Calm                            time.Duration // the longest time from the last fault until all was through
 }
 
 func (e *effort) add(o effort) {
 	e.Requests, e.Accepted, e.Raw, e.Events = e.Requests+o.Requests, e.Accepted+o.Accepted, e.Raw+o.Raw, e.Events+o.Events
 	e.Faults, e.Ambushes, e.Lives = e.Faults+o.Faults, e.Ambushes+o.Ambushes, e.Lives+o.Lives
-	e.Virtual, e.Real = e.Virtual+o.Virtual, e.Real+o.Real
+	e.Virtual, e.Real, e.Calm = e.Virtual+o.Virtual, e.Real+o.Real, max(e.Calm, o.Calm)
 }
 
 func (e effort) String() string {
-	return fmt.Sprintf("%s of virtual time in %s: %d faults (%d kills at a chosen request), %d lives of processes, %d requests, %d deliveries accepted, %d raw records, %d events",
-		e.Virtual.Round(time.Second), e.Real.Round(time.Millisecond), e.Faults, e.Ambushes, e.Lives, e.Requests, e.Accepted, e.Raw, e.Events)
+	return fmt.Sprintf("%s of virtual time in %s: %d faults (%d kills at a chosen request), %d lives of processes, "+
+		"%d requests, %d deliveries accepted, %d raw records, %d events, all through at most %s after the faults",
+		e.Virtual.Round(time.Second), e.Real.Round(time.Millisecond), e.Faults, e.Ambushes, e.Lives,
+		e.Requests, e.Accepted, e.Raw, e.Events, e.Calm.Round(time.Second))
 }
 
 // outcome is what became of one seed.
@@ -48,9 +54,13 @@ func simulate(t *testing.T, p *plan, rule func(dedupe.Claim, *dedupe.Claim) dedu
 	if err != nil {
 		t.Fatal(err)
 	}
-	begin := time.Now()
+	begin, steps := time.Now(), &trace{}
+	watch := time.AfterFunc(patient, func() {
+		fmt.Fprintf(os.Stderr, "seed %d is not through after %s; its steps so far:\n%s\n", p.seed, patient, steps)
+	})
+	defer watch.Stop()
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t, p, rules)
+		w := newWorld(t, p, rules, steps)
 		w.rule = rule
 		out = w.run()
 	})
@@ -71,7 +81,9 @@ func (w *world) run() outcome {
 	w.rain(raining)
 	clear()
 	w.calm()
+	over := time.Now()
 	through := w.await(sent)
+	calm := time.Since(over)
 	books, err := w.read()
 	stop()
 	w.close()
@@ -83,7 +95,7 @@ func (w *world) run() outcome {
 		j.say("stuck", "not everything was through %s after the faults", calmLimit)
 	}
 	j.seen.Requests, j.seen.Faults, j.seen.Ambushes, j.seen.Lives = w.vendors.requests, len(w.plan.steps), w.effort.Ambushes, w.lives
-	j.seen.Virtual = w.elapsed()
+	j.seen.Virtual, j.seen.Calm = w.elapsed(), calm
 	return outcome{j, w.trace}
 }
 
@@ -144,21 +156,4 @@ func (o outcome) report(t *testing.T, seed uint64) {
 	if t.Failed() {
 		t.Logf("seed %d again: make simulate SEED=%d; its steps:\n%s", seed, seed, o.trace)
 	}
-}
-
-func TestSeeds(t *testing.T) {
-	begin := time.Now()
-	var all effort
-	n := 0
-	first, enough := span(t)
-	for seed := first; !enough(n, time.Since(begin)); seed++ {
-		n++
-		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			out := simulate(t, newPlan(seed), nil)
-			t.Logf("%s", out.seen)
-			all.add(out.seen)
-			out.report(t, seed)
-		})
-	}
-	t.Logf("%d seeds from %d: %s", n, first, all)
 }

@@ -1,5 +1,3 @@
-//go:build synctests
-
 package simulate
 
 import (
@@ -74,7 +72,11 @@ func (tr *trace) add(format string, args ...any) {
 	defer tr.mu.Unlock()
 	at := time.Since(tr.begin).Round(time.Millisecond)
 	clock := time.Time{}.Add(at).Format("15:04:05.000")
-	tr.lines = append(tr.lines, clock+" "+fmt.Sprintf(format, args...))
+	line := clock + " " + fmt.Sprintf(format, args...)
+	tr.lines = append(tr.lines, line)
+	if talkative() {
+		fmt.Fprintln(os.Stderr, line)
+	}
 }
 
 func (tr *trace) String() string {
@@ -84,10 +86,10 @@ func (tr *trace) String() string {
 }
 
 // newWorld makes the brokers and Redis, and starts no process.
-func newWorld(t *testing.T, p *plan, rules protovalidate.Validator) *world {
+func newWorld(t *testing.T, p *plan, rules protovalidate.Validator, steps *trace) *world {
 	t.Helper()
 	w := &world{t: t, plan: p, begin: time.Now(), rules: rules, redis: newMemory()}
-	w.trace = &trace{begin: w.begin}
+	steps.begin, w.trace = w.begin, steps
 	var names []string
 	for _, topic := range schemas.Topics() {
 		names = append(names, topic.Name(schemas.DefaultPrefix))
@@ -124,11 +126,13 @@ func (w *world) kafkaOptions(client string, dial normalizetest.Dial) sink.Option
 
 // logger is silent unless KYCBRIDGE_TEST_LOG asks for what every process says, in virtual time.
 func (w *world) logger(name string) *slog.Logger {
-	if os.Getenv("KYCBRIDGE_TEST_LOG") == "" {
+	if !talkative() {
 		return slog.New(slog.DiscardHandler)
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})).With("process", name)
 }
+
+func talkative() bool { return os.Getenv("KYCBRIDGE_TEST_LOG") != "" }
 
 // dialKafka is the network of processes, which may be away.
 func (w *world) dialKafka(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -1,0 +1,42 @@
+package simulate
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+)
+
+// mutantSeeds is within how many seeds a wrong rule must be found out.
+const mutantSeeds = 5
+
+// booleanSetnx is the usual rule, "somebody has it, so drop". It loses what was claimed by a process that
+// died before its transaction, and the simulation must see that: one that cannot fail proves nothing.
+func booleanSetnx(_ dedupe.Claim, found *dedupe.Claim) dedupe.Step {
+	if found == nil {
+		return dedupe.Emit
+	}
+	return dedupe.Drop
+}
+
+// always is the other way to be wrong: nothing is ever a duplicate.
+func always(dedupe.Claim, *dedupe.Claim) dedupe.Step { return dedupe.Emit }
+
+func TestBooleanSetnxLoses(t *testing.T) { findsOut(t, booleanSetnx, "lost") }
+
+func TestEmittingAlwaysDoubles(t *testing.T) { findsOut(t, always, "doubled") }
+
+// findsOut fails unless one of a few seeds sees what the rule does wrong.
+func findsOut(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, check string) {
+	t.Helper()
+	needTag(t)
+	for seed := range uint64(mutantSeeds) {
+		out := simulate(t, newPlan(seed+1, 12*time.Minute), rule)
+		t.Logf("seed %d: %s", seed+1, out.seen)
+		if all := out.found[check]; len(all) > 0 {
+			t.Logf("seed %d: %s: %d, such as %q", seed+1, check, len(all), all[0])
+			return
+		}
+	}
+	t.Errorf("%d seeds and nothing was %s, so this simulation could not see it", mutantSeeds, check)
+}
