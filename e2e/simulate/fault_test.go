@@ -45,41 +45,33 @@ func (w *world) later(ctx context.Context, d time.Duration, do func()) {
 
 func (w *world) apply(ctx context.Context, s step) {
 	switch s.kind {
-	case killNormalizer, ambushNormalizer, stopNormalizer, freezeNormalizer, replaceFrozen:
-		w.strikeNormalizer(ctx, s, w.hosts[s.who%normalizers])
-	case killIngest, ambushIngest, stopIngest, jumpClock:
-		w.strikeIngest(s, w.hosts[normalizers+s.who%ingests])
-	case cutKafka, cutRedis, silentKafka, silentRedis, lostKafka, lostRedis:
-		w.strikeWires(s, w.hosts[s.who%len(w.hosts)])
 	case kafkaAway, redisAway, redisFlushed, redisBack:
 		w.strikeRedisOrKafka(ctx, s)
-	default:
+	case moveLeaders, moveCoordinators, produceUnsure, endUnsure, endRefused, offsetsRefused:
 		w.strikeBroker(s)
+	default:
+		h := w.hosts[s.host()]
+		if p := h.current(); p != nil && !w.strikeProcess(ctx, s, h, p) {
+			strikeWires(s, p)
+		}
 	}
 }
 
-func (w *world) strikeNormalizer(ctx context.Context, s step, h *host) {
-	p := h.current()
-	if p == nil {
-		return
-	}
+// strikeProcess says whether the fault is one of a process.
+func (w *world) strikeProcess(ctx context.Context, s step, h *host, p *process) bool {
 	switch s.kind {
-	case killNormalizer:
+	case killed:
 		h.restAfter(s.last)
 		p.kill()
-	case ambushNormalizer:
-		wires := p.toKfk
-		if s.key == claiming {
-			wires = p.toRds
-		}
-		w.ambush(ctx, wires, h, p, s)
-	case stopNormalizer:
+	case ambushed:
+		w.ambush(ctx, h, p, s)
+	case stopped:
 		h.restAfter(s.last)
 		p.cancel()
-	case freezeNormalizer:
+	case frozen:
 		p.freeze(true)
 		w.later(ctx, s.last, func() { p.freeze(false) })
-	case replaceFrozen:
+	case frozenReplaced:
 		// Its successor works under the same instance number before it wakes up. A zombie whose
 		// transaction grew too old may take the number back and the successor gives way; in the end
 		// the orchestrator kills what it replaced.
@@ -88,11 +80,20 @@ func (w *world) strikeNormalizer(ctx context.Context, s step, h *host) {
 		p.end(nil)
 		w.later(ctx, s.last, func() { p.freeze(false) })
 		w.later(ctx, s.last+30*time.Second, p.kill)
+	case clockJumps:
+		p.jump(s)
+	default:
+		return false
 	}
+	return true
 }
 
 // ambush kills a process at a certain request.
-func (w *world) ambush(ctx context.Context, wires *wires, h *host, p *process, s step) {
+func (w *world) ambush(ctx context.Context, h *host, p *process, s step) {
+	wires := p.toKfk
+	if s.key < 0 {
+		wires = p.toRds
+	}
 	t := &trap{key: s.key, when: s.when, strike: func() {
 		w.trace.add("  %s dies %s %s", p.name, s.when, requestName(s.key))
 		w.mu.Lock()
@@ -105,36 +106,17 @@ func (w *world) ambush(ctx context.Context, wires *wires, h *host, p *process, s
 	w.later(ctx, patience, func() { wires.disarm(t) })
 }
 
-func (w *world) strikeIngest(s step, h *host) {
-	p := h.current()
-	if p == nil {
-		return
-	}
-	switch s.kind {
-	case killIngest:
-		h.restAfter(s.last)
-		p.kill()
-	case ambushIngest:
-		w.ambush(w.ctx, p.toKfk, h, p, s)
-	case stopIngest:
-		h.restAfter(s.last)
-		p.cancel()
-	case jumpClock:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		// From minutes to a day, ahead or behind.
-		p.clock = s.last * time.Duration(1+s.n*s.n*s.n*30)
-		if s.who%2 == 0 {
-			p.clock = -p.clock
-		}
+// jump sets a process's wall clock minutes to a day ahead or behind.
+func (p *process) jump(s step) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clock = s.last * time.Duration(1+s.n*s.n*s.n*30)
+	if s.who%4 < 2 {
+		p.clock = -p.clock
 	}
 }
 
-func (w *world) strikeWires(s step, h *host) {
-	p := h.current()
-	if p == nil {
-		return
-	}
+func strikeWires(s step, p *process) {
 	switch s.kind {
 	case cutKafka:
 		p.toKfk.drop()

@@ -13,7 +13,8 @@ import (
 )
 
 // judgement is what the oracle found wrong, by check: "lost" (O1), "doubled" (O2), "let in" (O3),
-// "unaccounted" (O4), "out of order" (O5).
+// "unaccounted" (O4), "out of order" (O5); and "mistaken": a dead letter nobody deserves, a flag that admits
+// a doubt nobody had, a duplicate of nothing.
 type judgement struct {
 	found map[string][]string
 	seen  effort
@@ -82,6 +83,11 @@ func (v *vendors) audit(b books) *judgement {
 	for _, e := range b.events {
 		arrived[e.about.GetVendorEventId()] = true
 		times[e.about.GetEventId()]++
+		for _, h := range e.record.Headers {
+			if h.Key == "dedupe" {
+				j.say("mistaken", "event %s is flagged %s", e.about.GetEventId(), h.Value)
+			}
+		}
 	}
 	for id, n := range times {
 		if n > 1 {
@@ -106,20 +112,20 @@ func (v *vendors) audit(b books) *judgement {
 
 // accounted checks that every raw record has exactly one disposition, which is true.
 func (j *judgement) accounted(b books, arrived map[string]bool, times map[string]int) {
-	letters := map[string]bool{}
+	letters := map[string]int{}
 	for at, all := range b.dispositions {
 		if !b.raw[at] {
 			j.say("unaccounted", "a disposition of %v, where no raw record is", at)
 		}
 		for _, d := range all {
-			if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED {
+			switch d.GetKind() {
+			case kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED:
 				arrived[d.GetVendorEventId()] = true
-				if letters[d.GetVendorEventId()] {
-					j.say("doubled", "%s is a dead letter twice", d.GetVendorEventId())
-				}
-				letters[d.GetVendorEventId()] = true
-				if b.letters[at] != 1 {
-					j.say("unaccounted", "%v was dead-lettered, and has %d dead letters", at, b.letters[at])
+				letters[d.GetVendorEventId()]++
+				j.letter(b, at, d)
+			case kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE:
+				if of := placeOf(d.GetDuplicateOf()); of.partition != at.partition || of.offset >= at.offset || !b.stands(of) {
+					j.say("mistaken", "%v was dropped as a duplicate of %v", at, of)
 				}
 			}
 			for _, id := range d.GetEventIds() {
@@ -134,6 +140,28 @@ func (j *judgement) accounted(b books, arrived map[string]bool, times map[string
 			j.say("unaccounted", "raw record %v has %d dispositions", at, n)
 		}
 	}
+	for id, n := range letters {
+		if n > 1 {
+			j.say("doubled", "%s is a dead letter %d times", id, n)
+		}
+	}
+}
+
+// letter checks one dead letter: only what the mappings do not know deserves to be one.
+func (j *judgement) letter(b books, at place, d *kycv1.Disposition) {
+	if n := b.letters[at]; n != 1 {
+		j.say("unaccounted", "%v was dead-lettered, and has %d dead letters", at, n)
+	}
+	if d.GetVendorEventType() != unknownType {
+		j.say("mistaken", "%s of type %s is a dead letter: %s", d.GetVendorEventId(), d.GetVendorEventType(), d.GetReason())
+	}
+}
+
+// stands says whether a raw record was let through.
+func (b books) stands(at place) bool {
+	return slices.ContainsFunc(b.dispositions[at], func(d *kycv1.Disposition) bool {
+		return d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE
+	})
 }
 
 // ordered checks that the events of a key stand in the order of their raw records.

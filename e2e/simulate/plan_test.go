@@ -49,15 +49,12 @@ type kind string
 
 // The kinds of fault.
 const (
-	killNormalizer   kind = "normalizer killed"
-	ambushNormalizer kind = "normalizer ambushed"
-	stopNormalizer   kind = "normalizer stopped in order"
-	freezeNormalizer kind = "normalizer frozen"
-	replaceFrozen    kind = "normalizer frozen and replaced"
-	killIngest       kind = "ingest killed"
-	ambushIngest     kind = "ingest ambushed"
-	stopIngest       kind = "ingest stopped in order"
-	jumpClock        kind = "ingest's clock jumps"
+	killed           kind = "killed"
+	ambushed         kind = "ambushed"
+	stopped          kind = "stopped in order"
+	frozen           kind = "frozen"
+	frozenReplaced   kind = "frozen and replaced"
+	clockJumps       kind = "clock jumps"
 	cutKafka         kind = "connections to Kafka cut"
 	cutRedis         kind = "connections to Redis cut"
 	silentKafka      kind = "Kafka swallows what is sent"
@@ -77,32 +74,24 @@ const (
 )
 
 // kinds are all of them, the more dangerous ones more than once.
-func kinds() []func(*rand.Rand) step {
-	of := func(k kind) func(*rand.Rand) step {
-		return func(*rand.Rand) step { return step{kind: k} }
+func kinds() []kind {
+	return []kind{
+		killed, killed, stopped, stopped, frozen, frozen, frozenReplaced, clockJumps,
+		cutKafka, cutRedis, silentKafka, silentRedis, lostKafka, lostRedis, lostRedis,
+		kafkaAway, redisAway, redisFlushed, redisBack, redisBack,
+		moveLeaders, moveLeaders, moveCoordinators, moveCoordinators,
+		produceUnsure, endUnsure, endRefused, offsetsRefused,
+		ambushed, ambushed, ambushed, ambushed, ambushed, ambushed, ambushed, ambushed,
 	}
-	all := []func(*rand.Rand) step{
-		of(killNormalizer), of(stopNormalizer), of(freezeNormalizer), of(replaceFrozen), of(freezeNormalizer),
-		of(killIngest), of(stopIngest), of(jumpClock),
-		of(cutKafka), of(cutRedis), of(silentKafka), of(silentRedis), of(lostKafka), of(lostRedis), of(lostRedis),
-		of(kafkaAway), of(redisAway), of(redisFlushed), of(redisBack), of(redisBack),
-		of(moveLeaders), of(moveLeaders), of(moveCoordinators), of(moveCoordinators),
-		of(produceUnsure), of(endUnsure), of(endRefused), of(offsetsRefused),
-	}
-	for range 6 {
-		all = append(all, ambushed)
-	}
-	return append(all, ambushedIngest)
 }
 
-// ambushed is a kill at one of the places where a worker is most vulnerable.
-func ambushed(r *rand.Rand) step {
-	keys := []int16{claiming, kmsg.Produce.Int16(), kmsg.TxnOffsetCommit.Int16(), kmsg.EndTxn.Int16()}
-	return step{kind: ambushNormalizer, key: keys[r.IntN(len(keys))], when: moment(r.IntN(3))}
-}
-
-func ambushedIngest(r *rand.Rand) step {
-	return step{kind: ambushIngest, key: kmsg.Produce.Int16(), when: moment(r.IntN(3))}
+// ambush places a kill where the process is most vulnerable.
+func (s *step) ambush(r *rand.Rand) {
+	keys := []int16{kmsg.Produce.Int16()}
+	if s.host() < normalizers {
+		keys = append(keys, claiming, claiming, marking, kmsg.TxnOffsetCommit.Int16(), kmsg.EndTxn.Int16())
+	}
+	s.key, s.when = keys[r.IntN(len(keys))], moment(r.IntN(3))
 }
 
 // newPlan draws a plan. More deliveries come in bursts than evenly, since most faults matter only to a
@@ -110,7 +99,7 @@ func ambushedIngest(r *rand.Rand) step {
 func newPlan(seed uint64, longest time.Duration) *plan {
 	r := rand.New(rand.NewPCG(seed, 1))
 	p := &plan{seed: seed, slots: 1 + r.IntN(2), snapshot: time.Duration(20+r.IntN(280)) * time.Second}
-	p.tempo = time.Duration(10+r.IntN(50)) * time.Second
+	p.tempo = time.Duration(5+r.IntN(40)) * time.Second
 	p.span = longest/3 + spread(r, 2*longest/3)
 	p.drawSteps(r)
 	p.drawSends(rand.New(rand.NewPCG(seed, 2)))
@@ -120,8 +109,11 @@ func newPlan(seed uint64, longest time.Duration) *plan {
 func (p *plan) drawSteps(r *rand.Rand) {
 	all := kinds()
 	for at := p.gap(r); at < p.span; at += p.gap(r) {
-		s := all[r.IntN(len(all))](r)
-		s.at, s.who, s.n = at, r.IntN(normalizers*ingests), 1+r.IntN(4)
+		s := step{kind: all[r.IntN(len(all))]}
+		s.at, s.who, s.n = at, r.IntN(normalizers*ingests*(normalizers+ingests)), 1+r.IntN(4)
+		if s.kind == ambushed {
+			s.ambush(r)
+		}
 		s.last = time.Duration(r.Int64N(int64(45 * time.Second)))
 		if r.IntN(3) == 0 {
 			s.last /= 20
@@ -172,6 +164,24 @@ func spread(r *rand.Rand, most time.Duration) time.Duration {
 	return time.Duration(r.Int64N(int64(most)))
 }
 
+// host is the process a fault of one process strikes: normalizers come first.
+func (s step) host() int {
+	switch s.kind {
+	case frozenReplaced:
+		return s.who % normalizers
+	case clockJumps:
+		return normalizers + s.who%ingests
+	}
+	return s.who % (normalizers + ingests)
+}
+
+func hostName(host int) string {
+	if host < normalizers {
+		return fmt.Sprintf("normalizer-%d", host)
+	}
+	return fmt.Sprintf("ingest-%d", host-normalizers)
+}
+
 func (s step) String() string {
 	switch s.kind {
 	case redisFlushed, moveLeaders, moveCoordinators:
@@ -183,8 +193,8 @@ func (s step) String() string {
 	case produceUnsure, endUnsure, endRefused, offsetsRefused:
 		return fmt.Sprintf("%s ×%d", s.kind, s.n)
 	}
-	text := fmt.Sprintf("%s: %d", s.kind, s.who)
-	if s.kind == ambushNormalizer || s.kind == ambushIngest {
+	text := fmt.Sprintf("%s: %s", s.kind, hostName(s.host()))
+	if s.kind == ambushed {
 		text += fmt.Sprintf(" %s %s", s.when, requestName(s.key))
 	}
 	return text + fmt.Sprintf(" (%s)", s.last.Round(time.Millisecond))

@@ -91,7 +91,7 @@ func (w *world) newProcess(name string) (*process, context.Context) {
 
 // startNormalizer opens what the command opens and runs it.
 func (w *world) startNormalizer(instance int) (*process, error) {
-	p, ctx := w.newProcess(fmt.Sprintf("normalizer-%d", instance))
+	p, ctx := w.newProcess(hostName(instance))
 	kafka := w.kafkaOptions(p.name, p.kafka.Dial)
 	store, err := dedupe.NewStore(dedupe.StoreOptions{Addresses: []string{redisAddress}, TTL: claimTTL, EvictionChecked: true, Dialer: p.redis.Dial})
 	if err != nil {
@@ -178,7 +178,7 @@ func judge(err error) normalize.Trouble {
 
 // startIngest opens what the command opens and serves.
 func (w *world) startIngest(number int) (*process, error) {
-	p, ctx := w.newProcess(fmt.Sprintf("ingest-%d", number))
+	p, ctx := w.newProcess(hostName(normalizers + number))
 	p.front = w.front[number]
 	listener, err := w.network.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", ingestPort+number))
 	if err != nil {

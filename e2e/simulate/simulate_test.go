@@ -102,13 +102,13 @@ func (w *world) run() outcome {
 // raise starts every process.
 func (w *world) raise() {
 	for i := range normalizers {
-		w.hosts = append(w.hosts, &host{name: fmt.Sprintf("normalizer-%d", i), start: func() (*process, error) { return w.startNormalizer(i) }})
+		w.hosts = append(w.hosts, &host{start: func() (*process, error) { return w.startNormalizer(i) }})
 	}
 	for i := range ingests {
-		w.hosts = append(w.hosts, &host{name: fmt.Sprintf("ingest-%d", i), start: func() (*process, error) { return w.startIngest(i) }})
+		w.hosts = append(w.hosts, &host{start: func() (*process, error) { return w.startIngest(i) }})
 	}
-	for _, h := range w.hosts {
-		h.trace, h.pause = w.trace, time.Second
+	for i, h := range w.hosts {
+		h.name, h.trace, h.pause = hostName(i), w.trace, time.Second
 		w.wg.Go(func() { h.run(w.ctx) })
 	}
 }

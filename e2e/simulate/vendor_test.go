@@ -34,7 +34,7 @@ func newDelivery(seed uint64, n int) delivery {
 	kind, payload := "check.completed.clear", `"status":"complete","outcome":"clear"`
 	switch r.IntN(8) {
 	case 0:
-		kind, payload = "zzz.unknown", `"status":"new"` // a dead letter
+		kind, payload = unknownType, `"status":"new"`
 	case 1:
 		kind, payload = "workflow.session.started", `"status":"started"`
 	case 2:
@@ -64,6 +64,9 @@ type vendors struct {
 }
 
 const endpointName = "simulated"
+
+// unknownType is an event type that no mapping knows: its deliveries become dead letters.
+const unknownType = "zzz.unknown"
 
 func newVendors(dial func(context.Context, string, string) (net.Conn, error)) *vendors {
 	return &vendors{

@@ -28,9 +28,12 @@ const (
 
 func (m moment) String() string { return [...]string{"before", "after sending", "at the answer to"}[m] }
 
-// claiming stands for Redis pipelines that claim, in place of a Kafka request's key; any Kafka key is
-// positive.
-const claiming = -1
+// What Redis is asked, in place of a Kafka request's key, which is never negative.
+const (
+	claiming = -1 // a pipeline with claims, and the marks of the batch before
+	marking  = -2 // marks alone: a repair, or nothing else is to be done
+	other    = -3
+)
 
 // trap strikes once, at one kind of request.
 type trap struct {
@@ -208,22 +211,25 @@ func (w *wire) Close() error {
 	return w.Conn.Close()
 }
 
-// keyOf says which request starts with these bytes: claiming, a Kafka request's key, or -2.
+// keyOf says which request starts with these bytes: one of Redis, or a Kafka request's key.
 func keyOf(b []byte) int16 {
 	switch {
-	case len(b) > 0 && b[0] == '*':
-		if bytes.Contains(b, []byte("\r\nnx\r\n")) {
-			return claiming
-		}
 	case len(b) >= 8 && int(binary.BigEndian.Uint32(b))+4 == len(b):
 		return int16(binary.BigEndian.Uint16(b[4:]))
+	case bytes.Contains(b, []byte("\r\nnx\r\n")):
+		return claiming
+	case bytes.Contains(b, []byte("\r\neval\r\n")):
+		return marking
 	}
-	return -2
+	return other
 }
 
 func requestName(key int16) string {
-	if key == claiming {
+	switch key {
+	case claiming:
 		return "claims"
+	case marking:
+		return "marks"
 	}
 	return kmsg.Key(key).Name()
 }
