@@ -97,7 +97,7 @@ func (w *world) ambush(ctx context.Context, h *host, p *process, s step) {
 	t := &trap{key: s.key, when: s.when, strike: func() {
 		w.trace.add("  %s dies %s %s", p.name, s.when, requestName(s.key))
 		w.mu.Lock()
-		w.effort.Ambushes++
+		w.kills++
 		w.mu.Unlock()
 		h.restAfter(s.last)
 		p.kill()

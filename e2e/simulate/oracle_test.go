@@ -1,179 +1,121 @@
 package simulate
 
 import (
+	"context"
 	"fmt"
-	"slices"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
-// judgement is what the oracle found wrong, by check: "lost" (O1), "doubled" (O2), "let in" (O3),
-// "unaccounted" (O4), "out of order" (O5); and "mistaken": a dead letter nobody deserves, a flag that admits
-// a doubt nobody had, a duplicate of nothing.
+// judgement is what was found wrong, under the words of wrongs; and "mistaken": a dead letter that nobody
+// deserves, or a flag that admits a doubt nobody had.
 type judgement struct {
 	found map[string][]string
 	seen  effort
 }
 
-func (j *judgement) say(check, format string, args ...any) {
-	j.found[check] = append(j.found[check], fmt.Sprintf(format, args...))
+// wrongs are the oracle's checks by what it is when one fails.
+var wrongs = map[string]string{"O1": "lost", "O2": "doubled", "O3": "let in", "O4": "unaccounted", "O5": "out of order"}
+
+func (j *judgement) say(wrong, format string, args ...any) {
+	j.found[wrong] = append(j.found[wrong], fmt.Sprintf(format, args...))
 }
 
-// place is a raw record.
-type place struct {
-	partition int32
-	offset    int64
-}
-
-func placeOf(p *kycv1.RawPosition) place { return place{p.GetPartition(), p.GetOffset()} }
-
-// books is what stands in the topics.
-type books struct {
-	raw          map[place]bool
-	dispositions map[place][]*kycv1.Disposition
-	letters      map[place]int
-	events       []event
-}
-
-type event struct {
-	record *kgo.Record
-	about  *kycv1.EventMetadata
-}
-
-// read reads everything that is committed.
-func (w *world) read() (books, error) {
-	b := books{raw: map[place]bool{}, dispositions: map[place][]*kycv1.Disposition{}, letters: map[place]int{}}
-	for _, topic := range schemas.Topics() {
-		for p := range int32(partitions) {
-			if _, err := w.reader.Scan(w.ctx, topic.Base, p, sink.Start{}, func(r *kgo.Record) error { return b.add(topic, r) }); err != nil {
-				return b, err
-			}
-		}
-	}
-	return b, nil
-}
-
-func (b *books) add(topic schemas.Topic, r *kgo.Record) error {
-	m := topic.Message.ProtoReflect().New().Interface()
-	if err := proto.Unmarshal(r.Value, m); err != nil {
-		return err
-	}
-	switch m := m.(type) {
-	case *kycv1.RawEnvelope:
-		b.raw[place{r.Partition, r.Offset}] = true
-	case *kycv1.Disposition:
-		b.dispositions[placeOf(m.GetRaw())] = append(b.dispositions[placeOf(m.GetRaw())], m)
-	case *kycv1.DeadLetter:
-		b.letters[placeOf(m.GetRaw())]++
-	case schemas.DomainEvent:
-		b.events = append(b.events, event{r, m.GetMetadata()})
-	}
-	return nil
-}
-
-// audit holds what stands in the topics against what the vendors were told.
-func (v *vendors) audit(b books) *judgement {
+// judge holds what stands in the topics against what the vendors were told.
+func (w *world) judge() *judgement {
 	j := &judgement{found: map[string][]string{}}
-	arrived, times := map[string]bool{}, map[string]int{}
-	for _, e := range b.events {
-		arrived[e.about.GetVendorEventId()] = true
-		times[e.about.GetEventId()]++
-		for _, h := range e.record.Headers {
-			if h.Key == "dedupe" {
-				j.say("mistaken", "event %s is flagged %s", e.about.GetEventId(), h.Value)
+	evidence, err := w.evidence()
+	if err != nil {
+		j.say("unread", "%v", err)
+		return j
+	}
+	verdict, err := audit.Verify(w.ctx, evidence, audit.VerifyOptions{MaxListed: 1 << 20})
+	if err != nil {
+		j.say("unread", "%v", err)
+		return j
+	}
+	for _, check := range verdict.Checks {
+		for _, v := range check.First {
+			if v.Raw.Offset < 0 {
+				j.say(wrongs[check.ID], "%s", v.What)
+				continue
 			}
+			j.say(wrongs[check.ID], "raw record %s: %s", v.Raw, v.What)
+		}
+		if check.Unchecked != "" {
+			j.say("unread", "%s was not checked: %s", check.ID, check.Unchecked)
 		}
 	}
-	for id, n := range times {
-		if n > 1 {
-			j.say("doubled", "event %s stands %d times", id, n)
-		}
+	for word, n := range verdict.Flagged {
+		j.say("mistaken", "%d events are flagged %s", n, word)
 	}
-	j.accounted(b, arrived, times)
-	for id := range v.accepted {
-		if !arrived[id] {
-			j.say("lost", "%s was accepted and is in no topic", id)
-		}
+	if verdict.Unread+verdict.Pending+verdict.Waiting > 0 {
+		j.say("unread", "%d records cannot be read, %d were not processed, %d wait", verdict.Unread, verdict.Pending, verdict.Waiting)
 	}
-	for id := range v.forged {
-		if arrived[id] {
-			j.say("let in", "%s was forged", id)
-		}
-	}
-	j.ordered(b)
-	j.seen = effort{Accepted: len(v.accepted), Raw: len(b.raw), Events: len(b.events)}
+	w.letters(j, evidence.Dispositions)
+	j.seen = effort{Accepted: len(evidence.Ledger.Accepted), Raw: int(verdict.Raw), Events: int(verdict.Events)}
 	return j
 }
 
-// accounted checks that every raw record has exactly one disposition, which is true.
-func (j *judgement) accounted(b books, arrived map[string]bool, times map[string]int) {
-	letters := map[string]int{}
-	for at, all := range b.dispositions {
-		if !b.raw[at] {
-			j.say("unaccounted", "a disposition of %v, where no raw record is", at)
-		}
-		for _, d := range all {
-			switch d.GetKind() {
-			case kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED:
-				arrived[d.GetVendorEventId()] = true
-				letters[d.GetVendorEventId()]++
-				j.letter(b, at, d)
-			case kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE:
-				if of := placeOf(d.GetDuplicateOf()); of.partition != at.partition || of.offset >= at.offset || !b.stands(of) {
-					j.say("mistaken", "%v was dropped as a duplicate of %v", at, of)
-				}
+// letters checks that only what the mappings do not know became a dead letter.
+func (w *world) letters(j *judgement, dispositions audit.Topic) {
+	for p := range dispositions.Partitions {
+		_, err := dispositions.Scan(w.ctx, p, audit.Start{}, func(r audit.Record) error {
+			d := &kycv1.Disposition{}
+			if err := schemas.Unmarshal(r.Value, d); err != nil {
+				return err
 			}
-			for _, id := range d.GetEventIds() {
-				if times[id] == 0 {
-					j.say("unaccounted", "the disposition of %v names event %s, which is in no topic", at, id)
-				}
+			if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED && d.GetVendorEventType() != unknownType {
+				j.say("mistaken", "%s of type %s is a dead letter: %s", d.GetVendorEventId(), d.GetVendorEventType(), d.GetReason())
 			}
-		}
-	}
-	for at := range b.raw {
-		if n := len(b.dispositions[at]); n != 1 {
-			j.say("unaccounted", "raw record %v has %d dispositions", at, n)
-		}
-	}
-	for id, n := range letters {
-		if n > 1 {
-			j.say("doubled", "%s is a dead letter %d times", id, n)
+			return nil
+		})
+		if err != nil {
+			j.say("unread", "%v", err)
 		}
 	}
 }
 
-// letter checks one dead letter: only what the mappings do not know deserves to be one.
-func (j *judgement) letter(b books, at place, d *kycv1.Disposition) {
-	if n := b.letters[at]; n != 1 {
-		j.say("unaccounted", "%v was dead-lettered, and has %d dead letters", at, n)
+// evidence is all topics, from their beginning to their end.
+func (w *world) evidence() (audit.Evidence, error) {
+	e := audit.Evidence{Spans: map[int32]audit.Span{}, Ledger: w.vendors.ledger()}
+	ends, err := w.reader.Ends(w.ctx, schemas.Raw)
+	if err != nil {
+		return e, err
 	}
-	if d.GetVendorEventType() != unknownType {
-		j.say("mistaken", "%s of type %s is a dead letter: %s", d.GetVendorEventId(), d.GetVendorEventType(), d.GetReason())
+	for p, end := range ends {
+		e.Spans[p] = audit.Span{Next: end, Done: end}
 	}
-}
-
-// stands says whether a raw record was let through.
-func (b books) stands(at place) bool {
-	return slices.ContainsFunc(b.dispositions[at], func(d *kycv1.Disposition) bool {
-		return d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE
-	})
-}
-
-// ordered checks that the events of a key stand in the order of their raw records.
-func (j *judgement) ordered(b books) {
-	last := map[string]*kycv1.RawPosition{}
-	slices.SortStableFunc(b.events, func(x, y event) int { return int(x.record.Offset - y.record.Offset) })
-	for _, e := range b.events {
-		key := e.record.Topic + " " + string(e.record.Key)
-		raw := e.about.GetRaw()
-		if before := last[key]; before != nil && (before.GetPartition() != raw.GetPartition() || before.GetOffset() > raw.GetOffset()) {
-			j.say("out of order", "%s: raw record %v stands before %v", key, placeOf(before), placeOf(raw))
+	for _, t := range schemas.Topics() {
+		topic := audit.Topic{Base: t.Base, Name: t.Name(schemas.DefaultPrefix), Partitions: partitions, Scan: w.scan(t.Base)}
+		switch {
+		case t.Base == schemas.Raw:
+			e.Raw = topic
+		case t.Base == schemas.DispositionTopic:
+			e.Dispositions = topic
+		case t.Base == schemas.DeadLetterTopic:
+			e.DeadLetters = topic
+		case t.Domain:
+			e.Domain = append(e.Domain, topic)
 		}
-		last[key] = raw
+	}
+	return e, nil
+}
+
+// scan reads a topic at read_committed.
+func (w *world) scan(base string) func(context.Context, int32, audit.Start, func(audit.Record) error) (int64, error) {
+	return func(ctx context.Context, p int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
+		return w.reader.Scan(ctx, base, p, sink.Start{Offset: from.Offset, Time: from.Time}, func(r *kgo.Record) error {
+			out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
+			for _, h := range r.Headers {
+				out.Headers = append(out.Headers, schemas.Header{Key: h.Key, Value: h.Value})
+			}
+			return fn(out)
+		})
 	}
 }

@@ -84,17 +84,13 @@ func (w *world) run() outcome {
 	over := time.Now()
 	through := w.await(sent)
 	calm := time.Since(over)
-	books, err := w.read()
+	j := w.judge()
 	stop()
 	w.close()
-	j := w.vendors.audit(books)
-	if err != nil {
-		j.say("unread", "%v", err)
-	}
 	if !through {
 		j.say("stuck", "not everything was through %s after the faults", calmLimit)
 	}
-	j.seen.Requests, j.seen.Faults, j.seen.Ambushes, j.seen.Lives = w.vendors.requests, len(w.plan.steps), w.effort.Ambushes, w.lives
+	j.seen.Requests, j.seen.Faults, j.seen.Ambushes, j.seen.Lives = w.vendors.requests, len(w.plan.steps), w.kills, w.lives
 	j.seen.Virtual, j.seen.Calm = w.elapsed(), calm
 	return outcome{j, w.trace}
 }

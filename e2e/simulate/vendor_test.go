@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
 	"time"
 
+	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/complycube"
 )
@@ -133,4 +135,10 @@ func (v *vendors) note(d delivery, status int) {
 	case status == http.StatusOK:
 		v.accepted[d.id] = true
 	}
+}
+
+func (v *vendors) ledger() *audit.Ledger {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return &audit.Ledger{Accepted: maps.Clone(v.accepted), Forged: maps.Clone(v.forged)}
 }

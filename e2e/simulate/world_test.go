@@ -50,14 +50,14 @@ type world struct {
 	undertaker *normalizetest.Undertaker
 
 	mu    sync.Mutex
-	down  bool // Kafka refuses connections
-	lives int
+	down  bool            // Kafka refuses connections
+	lives int             // of processes
+	kills int             // at a chosen request
 	front [ingests]*wires // connections of vendors to each ingest
 
 	hosts  []*host // normalizers, then ingests
 	faults []*kfake.FaultHandle
 	wg     sync.WaitGroup
-	effort effort
 }
 
 // trace is what the simulator did, in virtual time.
