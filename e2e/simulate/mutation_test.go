@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,6 +36,9 @@ func findsOut(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, 
 		t.Logf("seed %d: %s", seed+1, out.seen)
 		if all := out.found[check]; len(all) > 0 {
 			t.Logf("seed %d: %s: %d, such as %q", seed+1, check, len(all), all[0])
+			if steps := out.trace.String(); !strings.Contains(steps, "the faults are over") {
+				t.Errorf("the steps of seed %d are %q, want all of them", seed+1, steps)
+			}
 			return
 		}
 	}
