@@ -82,6 +82,7 @@ type Reading struct {
 	Pass          *Pass              // instead of all that: nothing is decided yet
 	Drift         []providers.Drift
 	Stale         []bool // per event
+	Replay        string // id of the replay that labels what is written; "" in normal operation
 	Stack         []byte // of a recovered panic
 	Err           error  // our own rules are broken: consumption must stop
 

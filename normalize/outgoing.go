@@ -28,6 +28,7 @@ const (
 	headerTrace  = "traceparent"
 	headerDedupe = "dedupe"
 	headerStale  = "stale"
+	headerReplay = "replay"
 )
 
 // Outgoing is what must be written for the record under a verdict: its events, its dead letter or its
@@ -51,9 +52,15 @@ func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Out
 			out = append(out, r.event(i, e, v.Flag))
 		}
 	}
-	return append(out, &schemas.Outgoing{
+	out = append(out, &schemas.Outgoing{
 		Message: r.disposition(v, decidedAt), Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"),
 	})
+	if r.Replay != "" {
+		for _, o := range out {
+			o.Headers = append(o.Headers, schemas.Header{Key: headerReplay, Value: []byte(r.Replay)})
+		}
+	}
+	return out
 }
 
 // disposes says whether Outgoing ends with a disposition.
@@ -80,6 +87,9 @@ func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas
 	for _, f := range flags {
 		md.Flags = append(md.Flags, f.Key+"="+string(f.Value))
 	}
+	if r.Replay != "" { // its header is on every record, see Outgoing
+		md.Flags = append(md.Flags, headerReplay+"="+r.Replay)
+	}
 	headers := schemas.CloudEventHeaders(e, r.Raw.Key)
 	span := strings.ReplaceAll(md.GetEventId(), "-", "")[:16]
 	headers = append(headers, r.trace(span)...)
@@ -97,6 +107,9 @@ func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disp
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {
 		d.Claimed = &kycv1.RawPosition{Topic: r.In.Topic, Partition: r.In.Partition, Offset: r.In.Offset}
 		d.ClaimedTopicId = r.In.TopicID[:]
+	}
+	if r.Replay != "" {
+		d.Stage, d.ReplayId = kycv1.Stage_STAGE_REPLAY, r.Replay
 	}
 	if v.Keyed {
 		d.DedupeKey = v.Key[:]
@@ -121,8 +134,8 @@ func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disp
 	return d
 }
 
-// item is the record as package dedupe sees it.
-func (r *Reading) item(keys dedupe.Keyer) dedupe.Item {
+// Item is the record as package dedupe sees it.
+func (r *Reading) Item(keys dedupe.Keyer) dedupe.Item {
 	item := dedupe.Item{Partition: r.In.Partition, Offset: r.In.Offset, Time: r.In.Time, Hash: r.ContentHash}
 	stage := dedupe.StageNormalize
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {

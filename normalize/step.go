@@ -98,7 +98,7 @@ func (w *worker) batch(readings []*Reading) (*batch, error) {
 			w.log.Error("a record panicked and becomes a dead letter", "partition", r.In.Partition, "offset", r.In.Offset, "stack", string(r.Stack))
 		}
 		if r.Pass == nil {
-			b.items, b.at = append(b.items, r.item(w.keys)), append(b.at, i)
+			b.items, b.at = append(b.items, r.Item(w.keys)), append(b.at, i)
 		}
 	}
 	return b, nil

@@ -36,6 +36,8 @@ const (
 	Duplicate
 	// Nothing: its disposition is committed already; only the offset moves.
 	Nothing
+	// Undecided: only from a Late. Another record holds the claim, and how that one ends is not known.
+	Undecided
 )
 
 // Flag is the value of the header "dedupe" of what is published; "" where all is well.

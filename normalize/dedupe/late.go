@@ -1,0 +1,273 @@
+package dedupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// ErrIncomplete says that Redis does not hold the marks of all that is committed in a partition, so
+// that nothing may be claimed there out of turn.
+var ErrIncomplete = errors.New("redis: the marks of a partition are not complete")
+
+// lateStore is the part of Store that a Late uses.
+type lateStore interface {
+	Exchange(ctx context.Context, r Round) (Reply, error)
+	Peek(ctx context.Context, keys []Key) ([]*Claim, error)
+}
+
+// LateOptions configures a Late. Group, Stage and the topic ids are those of the stage in whose name
+// it claims.
+type LateOptions struct {
+	Group         string
+	Stage         kycv1.Stage // NORMALIZE or HYDRATE
+	TopicID       [16]byte    // of the topic the stage reads
+	DispositionID [16]byte
+	Wait          time.Duration // for another record's claim, and for marks on their way; 1 s
+}
+
+// Late decides records out of their turn: the stage has passed them, and copies of them may have been
+// decided since. So it does not go by which offset is smaller. Another record's mark is a reason to drop,
+// another record's claim is none for anything: its owner may be on its way, or dead. It claims under the
+// same keys as the stage, and only while the stage's sentinels say that no mark is missing; it moves
+// none of them. It is not safe for concurrent use.
+type Late struct {
+	store lateStore
+	o     LateOptions
+	mine  map[Key]Claim // claimed, and not marked yet
+}
+
+// LateItem is one record that a stage has passed.
+type LateItem struct {
+	Item
+	Dead bool // its last disposition says that it became a dead letter: its own mark yields
+}
+
+// NewLate returns a Late.
+func NewLate(store lateStore, o LateOptions) *Late {
+	o.Wait = or(o.Wait, time.Second)
+	return &Late{store: store, o: o, mine: make(map[Key]Claim)}
+}
+
+// Await returns once the marks of all dispositions before an offset of the partition's disposition topic
+// are in Redis, and ErrIncomplete where they do not come.
+func (l *Late) Await(ctx context.Context, p int32, before int64) error {
+	for deadline := time.Now().Add(l.o.Wait); ; {
+		reply, err := l.store.Exchange(ctx, Round{Reads: []string{l.sentinelKey(p)}})
+		if err != nil {
+			return err
+		}
+		if err = complete(p, reply.Seen[0], before); err == nil || !time.Now().Before(deadline) {
+			return err
+		}
+		if err := sleep(ctx, peekEvery); err != nil {
+			return err
+		}
+	}
+}
+
+func complete(p int32, stored string, before int64) error {
+	if s := parseSentinel(stored); s.next < before {
+		return fmt.Errorf("%w: raw partition %d, written up to disposition %d, expected %d: its stage writes them when it starts and with its next record", ErrIncomplete, p, max(s.next, 0), before)
+	}
+	return nil
+}
+
+// Claim decides the records of one partition, in offset order. before is as in Await. A record of which
+// nobody knows how its claim's owner ends is Undecided.
+func (l *Late) Claim(ctx context.Context, p int32, before int64, items []LateItem) ([]Verdict, error) {
+	all := make([]*latecomer, 0, len(items))
+	verdicts := make([]Verdict, len(items))
+	for i, item := range items {
+		if !item.Identified {
+			verdicts[i] = Verdict{Action: Publish}
+			continue
+		}
+		all = append(all, &latecomer{LateItem: item, at: i, key: item.Key})
+	}
+	deadline := time.Now().Add(l.o.Wait)
+	for asking := all; ; {
+		if err := l.ask(ctx, p, before, asking); err != nil {
+			return nil, err
+		}
+		// A variant's key is asked for at once, a claim's owner is given time.
+		branched := having(asking, Branch)
+		if asking = branched; len(branched) > 0 {
+			continue
+		}
+		if asking = having(all, Wait); len(asking) == 0 || !time.Now().Before(deadline) {
+			break
+		}
+		if err := sleep(ctx, peekEvery); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range all {
+		verdicts[c.at] = c.verdict()
+	}
+	return verdicts, nil
+}
+
+func having(all []*latecomer, step Step) []*latecomer {
+	return slices.DeleteFunc(slices.Clone(all), func(c *latecomer) bool { return c.step != step })
+}
+
+// ask claims in one pipeline: a later one of two copies meets the claim of the earlier one.
+func (l *Late) ask(ctx context.Context, p int32, before int64, all []*latecomer) error {
+	round := Round{Reads: []string{l.sentinelKey(p)}}
+	for _, c := range all {
+		round.Claims = append(round.Claims, Mark{Key: c.key, Claim: c.claim()})
+	}
+	reply, err := l.store.Exchange(ctx, round)
+	if err != nil {
+		return err
+	}
+	for i, c := range all {
+		c.found = reply.Found[i]
+		if c.found == nil || *c.found == c.claim() { // perhaps of an earlier attempt
+			l.mine[c.key] = c.claim()
+		}
+		held, ours := l.mine[c.key]
+		c.step = decideLate(c.claim(), c.Dead, c.found, ours && c.found != nil && held == *c.found)
+		switch {
+		case c.step == Branch && c.branched:
+			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
+		case c.step == Branch:
+			c.key, c.branched = c.key.Variant(c.Hash), true
+		}
+	}
+	return complete(p, reply.Seen[0], before)
+}
+
+// decideLate is Decide for a record that is decided out of turn. ours: what was found is a claim of the
+// same run, which commits both or neither.
+func decideLate(own Claim, dead bool, found *Claim, ours bool) Step {
+	switch {
+	case found == nil:
+		return Emit
+	case found.Hash != own.Hash:
+		return Branch
+	case found.State == Done && found.owns(own) && dead:
+		return Retry
+	case found.State == Done && found.owns(own):
+		return Skip
+	case found.State == Done:
+		return Drop
+	case found.owns(own):
+		return Retry
+	case ours:
+		return Drop
+	default:
+		return Wait
+	}
+}
+
+// latecomer is one identified record on its way to a verdict.
+type latecomer struct {
+	LateItem
+	at       int
+	key      Key
+	branched bool
+	step     Step
+	found    *Claim
+}
+
+func (c *latecomer) verdict() Verdict {
+	v := Verdict{Action: Publish, Step: c.step, Keyed: true, Key: c.key}
+	switch c.step {
+	case Wait:
+		v.Action, v.Owner = Undecided, *c.found
+	case Skip:
+		v.Action = Nothing
+	case Drop:
+		v.Action, v.Owner = Duplicate, *c.found
+	default:
+		if c.branched {
+			v.Flag = Conflict
+		}
+	}
+	return v
+}
+
+// Done writes the marks of records that are committed. It may be repeated after an error.
+func (l *Late) Done(ctx context.Context, items []LateItem, verdicts []Verdict) error {
+	var round Round
+	for i, v := range verdicts {
+		if v.Action == Publish && v.Keyed {
+			round.Marks = append(round.Marks, Mark{Key: v.Key, Claim: items[i].claim().Done()})
+		}
+	}
+	if len(round.Marks) == 0 {
+		return nil
+	}
+	if _, err := l.store.Exchange(ctx, round); err != nil {
+		return err
+	}
+	clear(l.mine)
+	return nil
+}
+
+func (l *Late) sentinelKey(p int32) string {
+	return sentinelKey(l.o.Group, l.o.TopicID, l.o.DispositionID, p)
+}
+
+// Rehearsal is a Store that is only read: what would be written stays in this process. It grows with
+// the claims made.
+type Rehearsal struct {
+	store lateStore
+	made  map[Key]Claim
+}
+
+// NewRehearsal returns a Rehearsal without claims of its own.
+func NewRehearsal(store lateStore) *Rehearsal {
+	return &Rehearsal{store: store, made: make(map[Key]Claim)}
+}
+
+// Exchange answers as the store would, had all earlier rounds been applied.
+func (r *Rehearsal) Exchange(ctx context.Context, round Round) (Reply, error) {
+	reply, err := r.store.Exchange(ctx, Round{Reads: round.Reads})
+	if err != nil {
+		return Reply{}, err
+	}
+	for _, m := range round.Marks {
+		r.made[m.Key] = m.Claim
+	}
+	keys := make([]Key, len(round.Claims))
+	for i, c := range round.Claims {
+		keys[i] = c.Key
+	}
+	found, err := r.Peek(ctx, keys)
+	if err != nil {
+		return Reply{}, err
+	}
+	for i, c := range round.Claims {
+		if made, ok := r.made[c.Key]; ok { // perhaps by an earlier claim of this round
+			found[i] = &made
+		} else if found[i] == nil {
+			r.made[c.Key] = c.Claim
+		}
+	}
+	reply.Found = found
+	return reply, nil
+}
+
+// Peek reads claims, those made here first.
+func (r *Rehearsal) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	found, err := r.store.Peek(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if made, ok := r.made[key]; ok {
+			found[i] = &made
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,190 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// dispose decides the batch in hand and writes it in one transaction.
+func (p *partition) dispose(ctx context.Context) error {
+	verdicts, err := p.verdicts(ctx)
+	if err != nil {
+		return err
+	}
+	var out []*schemas.Outgoing
+	tallies := make([]tally, len(p.held))
+	now := time.Now()
+	for i, c := range p.held {
+		tallies[i] = tally{outcome: outcome(c, verdicts[i]), vendor: c.vendor}
+		if tallies[i].outcome == Emitted {
+			tallies[i].events = int64(len(c.read.Events))
+		}
+		if tallies[i].outcome.Writes() {
+			out = append(out, p.outgoing(c, verdicts[i], now)...)
+			p.unsure[c.raw.Offset] = tallies[i]
+		}
+	}
+	if err := p.commit(ctx, out); err != nil {
+		return err
+	}
+	clear(p.unsure)
+	for _, t := range tallies {
+		p.report.add(t)
+	}
+	p.safe(p.seen) // whatever becomes of the marks: repair writes them, too
+	return p.marks(ctx, verdicts)
+}
+
+// outgoing is what is written for a record. A dead letter that stands in its topic already, for the same
+// reason, is not written again: it holds personal data, and would stay the longer the more often
+// somebody tries.
+func (p *partition) outgoing(c *chosen, v dedupe.Verdict, now time.Time) []*schemas.Outgoing {
+	out := c.read.Outgoing(v, now)
+	if stillDead(c) {
+		out = out[len(out)-1:]
+	}
+	return out
+}
+
+func stillDead(c *chosen) bool {
+	return c.read.Dead != nil && c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED && c.past.reason == c.read.Dead.GetReason()
+}
+
+// outcome names what becomes of a record.
+func outcome(c *chosen, v dedupe.Verdict) Outcome {
+	switch {
+	case c.read == nil:
+		return ObjectGone
+	case c.read.Task != nil:
+		return NeedsAPI
+	case v.Action == dedupe.Undecided:
+		return Contended
+	case v.Action == dedupe.Nothing:
+		return NoGap
+	case v.Action == dedupe.Duplicate:
+		return Duplicate
+	case stillDead(c):
+		return StillDead
+	case c.read.Dead != nil:
+		return DeadLettered
+	}
+	return Emitted
+}
+
+// verdicts decides the batch in hand: what is emitted again needs no claim, what fills a gap does.
+func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
+	verdicts := make([]dedupe.Verdict, len(p.held))
+	if p.o.Mode == ReEmit {
+		for i, c := range p.held {
+			if c.read != nil {
+				verdicts[i] = p.repeat(c)
+			}
+		}
+		return verdicts, nil
+	}
+	for stage, late := range p.late {
+		items, at := p.items(stage)
+		if len(items) == 0 {
+			continue
+		}
+		before := p.history.ends[stage]
+		if err := late.Await(ctx, p.number, before); err != nil {
+			return nil, err
+		}
+		decided, err := late.Claim(ctx, p.number, before, items)
+		if err != nil {
+			return nil, err
+		}
+		for n, i := range at {
+			verdicts[i] = decided[n]
+		}
+	}
+	return verdicts, nil
+}
+
+// items are the records of the batch in hand that a stage would claim.
+func (p *partition) items(stage kycv1.Stage) (items []dedupe.LateItem, at []int) {
+	for i, c := range p.held {
+		if c.read == nil || c.read.Task != nil || stageOf(c) != stage {
+			continue
+		}
+		dead := c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
+		items = append(items, dedupe.LateItem{Item: c.read.Item(p.keys), Dead: dead})
+		at = append(at, i)
+	}
+	return items, at
+}
+
+func stageOf(c *chosen) kycv1.Stage {
+	if c.past.claimed >= 0 {
+		return kycv1.Stage_STAGE_HYDRATE
+	}
+	return kycv1.Stage_STAGE_NORMALIZE
+}
+
+// repeat is the verdict about a record that was emitted: the same, under the key that was claimed then.
+func (p *partition) repeat(c *chosen) dedupe.Verdict {
+	v := dedupe.Verdict{Action: dedupe.Publish, Keyed: c.past.keyed, Key: c.past.key}
+	if item := c.read.Item(p.keys); v.Keyed && item.Identified && v.Key == item.Key.Variant(item.Hash) {
+		v.Flag = dedupe.Conflict
+	}
+	return v
+}
+
+// commit writes the transaction, again where it was aborted.
+func (p *partition) commit(ctx context.Context, out []*schemas.Outgoing) error {
+	if p.writer == nil || len(out) == 0 {
+		return nil
+	}
+	for n := 1; ; n++ {
+		committed, err := p.writer.Commit(ctx, out)
+		switch {
+		case err != nil:
+			return &unknownError{err}
+		case committed:
+			p.report.Transactions++
+			return nil
+		case n == tries:
+			return fmt.Errorf("kafka refuses the transaction: %w", p.writer.AbortReason())
+		}
+		if !pause(ctx, time.Duration(n)*200*time.Millisecond) {
+			return ErrInterrupted
+		}
+	}
+}
+
+// marks says in Redis what is committed. The claims made before keep copies away until then.
+func (p *partition) marks(ctx context.Context, verdicts []dedupe.Verdict) error {
+	for stage, late := range p.late {
+		items, at := p.items(stage)
+		decided := make([]dedupe.Verdict, len(at))
+		for n, i := range at {
+			decided[n] = verdicts[i]
+		}
+		for n := 1; ; n++ {
+			err := late.Done(ctx, items, decided)
+			if err == nil {
+				break
+			}
+			if n == tries || !pause(ctx, time.Duration(n)*200*time.Millisecond) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// vendorOf is a name for the report: only of vendors we know.
+func vendorOf(e *kycv1.RawEnvelope, all []providers.Provider) string {
+	if slices.ContainsFunc(all, func(p providers.Provider) bool { return p.Name == e.GetProvider() }) {
+		return e.GetProvider()
+	}
+	return ""
+}

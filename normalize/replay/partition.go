@@ -1,0 +1,316 @@
+package replay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// batchBytes bounds the raw records held at once.
+const batchBytes = 8 << 20
+
+var errEnough = errors.New("as far as asked for")
+
+// partition is the replay of one partition.
+type partition struct {
+	*run
+	number int32
+	writer *Writer // nil in a dry run
+	again  *normalize.Interpreter
+	gaps   *normalize.Interpreter
+	late   map[kycv1.Stage]*dedupe.Late
+	keys   dedupe.Keyer
+
+	history *history
+	held    []*chosen // the batch in hand
+	bytes   int
+
+	// What stands when a transaction is given up: where to go on, and the report up to there.
+	next   int64
+	before Report
+	passed int64
+	seen   int64           // the offset after the last record taken
+	unsure map[int64]tally // what would have been reported for records whose transaction's outcome is not known
+}
+
+// tally is what is reported for a record.
+type tally struct {
+	outcome Outcome
+	vendor  string
+	events  int64
+}
+
+// safe notes that everything before an offset is settled.
+func (p *partition) safe(next int64) {
+	p.next, p.passed, p.before = next, p.done, *p.report
+	p.before.Counts = slices.Clone(p.report.Counts)
+}
+
+// back takes back what is not settled.
+func (p *partition) back() {
+	*p.report, p.done = p.before, p.passed
+	p.report.Counts = slices.Clone(p.before.Counts)
+	p.held, p.bytes = nil, 0
+}
+
+// chosen is a raw record of the selection with its past.
+type chosen struct {
+	raw    normalize.RawRecord
+	vendor string
+	past   past
+	read   *normalize.Reading // nil: the object it was made of is gone
+}
+
+// work goes through the spans: take the transactional id over, only then read what became of the records,
+// only then decide. Two replays of a partition cannot interleave that way.
+func (p *partition) work(ctx context.Context, spans []span) error {
+	if !p.o.DryRun {
+		w, err := p.o.Open(ctx, TransactionalID(p.number))
+		if err != nil {
+			return err
+		}
+		p.writer = w
+		defer w.Close()
+	}
+	o := normalize.InterpreterOptions{StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes}
+	// What was emitted without the vendor's object is emitted again without it.
+	p.again = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
+	o.Hydrates = p.o.Hydrates
+	p.gaps = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
+	p.keys = dedupe.NewKeyer(p.o.Pepper)
+	p.late = p.newLate()
+	if len(spans) == 0 {
+		return nil
+	}
+	end := spans[len(spans)-1].to
+	for from := spans[0].from; from < end; {
+		stretch := span{from, min(from+p.o.Stretch, end)}
+		if err := p.stretch(ctx, stretch, spans); err != nil {
+			return err
+		}
+		from = stretch.to
+	}
+	return nil
+}
+
+// newLate makes what claims, for both stages. In a dry run nothing is written.
+func (p *partition) newLate() map[kycv1.Stage]*dedupe.Late {
+	if p.o.Mode != FillGaps {
+		return nil
+	}
+	store := p.o.Claims
+	if p.o.DryRun {
+		store = dedupe.NewRehearsal(store)
+	}
+	late := func(stage kycv1.Stage, group string, topic [16]byte) *dedupe.Late {
+		return dedupe.NewLate(store, dedupe.LateOptions{
+			Group: group, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
+		})
+	}
+	return map[kycv1.Stage]*dedupe.Late{
+		kycv1.Stage_STAGE_NORMALIZE: late(kycv1.Stage_STAGE_NORMALIZE, p.o.NormalizeGroup, p.o.Topics.RawID),
+		kycv1.Stage_STAGE_HYDRATE:   late(kycv1.Stage_STAGE_HYDRATE, p.o.HydrateGroup, p.o.Topics.HydrateID),
+	}
+}
+
+// stretch replays what the spans hold of a stretch.
+func (p *partition) stretch(ctx context.Context, s span, spans []span) error {
+	first, ok, err := p.first(ctx, s)
+	if err != nil || !ok {
+		return err
+	}
+	if p.history, err = p.readHistory(ctx, p.number, span{first.Offset, s.to}, first); err != nil {
+		return err
+	}
+	for _, w := range windows(spans, first.Offset, s.to, near) {
+		err := p.o.Topics.Scan(ctx, schemas.Raw, p.number, Position{Offset: w.from}, func(r normalize.RawRecord) error {
+			if r.Offset >= w.to {
+				return errEnough
+			}
+			if ctx.Err() != nil {
+				return ErrInterrupted
+			}
+			if !holds(spans, r.Offset) {
+				return nil
+			}
+			return p.take(ctx, r)
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return err
+		}
+	}
+	return p.flush(ctx)
+}
+
+// first finds the first record of a stretch.
+func (p *partition) first(ctx context.Context, s span) (first normalize.RawRecord, ok bool, err error) {
+	err = p.o.Topics.Scan(ctx, schemas.Raw, p.number, Position{Offset: s.from}, func(r normalize.RawRecord) error {
+		first, ok = r, r.Offset < s.to
+		return errEnough
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return first, ok, err
+}
+
+// take puts a record into the batch in hand, if it is meant, and works the batch off when it is full.
+func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
+	p.done++
+	p.seen = r.Offset + 1
+	if !p.match.within(r.Time) {
+		return nil
+	}
+	past := *p.history.at(r.Offset)
+	envelope := &kycv1.RawEnvelope{}
+	if err := schemas.Unmarshal(r.Value, envelope); err != nil {
+		envelope = nil
+	}
+	if !p.match.envelope(envelope, past.named) {
+		return nil
+	}
+	c := &chosen{raw: r, past: past, vendor: vendorOf(envelope, p.o.Providers)}
+	c.raw.Topic, c.raw.TopicID = p.o.Topics.RawName, p.o.Topics.RawID
+	if why := p.leave(c); why != "" {
+		t, ok := p.unsure[r.Offset]
+		if !ok || why != Before {
+			t = tally{outcome: why, vendor: c.vendor}
+		}
+		p.report.add(t)
+		return nil
+	}
+	p.held, p.bytes = append(p.held, c), p.bytes+len(r.Value)
+	if len(p.held) < p.o.Batch && p.bytes < batchBytes {
+		return nil
+	}
+	return p.flush(ctx)
+}
+
+// leave says why nothing is to be done for a record; "" where something is.
+func (p *partition) leave(c *chosen) Outcome {
+	const emitted, dead = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED, kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
+	switch {
+	case c.past.done:
+		return Before
+	case c.past.hydrating:
+		return WithHydrate
+	case p.o.Mode == ReEmit && c.past.last == emitted:
+		return ""
+	case p.o.Mode == ReEmit:
+		return NeverEmitted
+	case c.past.last != dead && c.past.last != kycv1.DispositionKind_DISPOSITION_KIND_UNSPECIFIED:
+		return NoGap
+	case c.past.reason == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER && c.past.last == dead && !p.o.Select.Crashers:
+		return Crasher
+	}
+	return ""
+}
+
+// flush works the batch in hand off. When ctx ends, a batch that was begun is finished.
+func (p *partition) flush(ctx context.Context) error {
+	if len(p.held) == 0 {
+		p.tell()
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
+	work, cancel := outlive(ctx, p.o.Grace)
+	defer cancel()
+	if err := p.read(work); err != nil {
+		return err
+	}
+	if err := p.dispose(work); err != nil {
+		return err
+	}
+	p.held, p.bytes = nil, 0
+	p.tell()
+	return nil
+}
+
+func (p *partition) tell() {
+	p.o.Progress(Progress{Partition: p.number, Done: p.run.done, Total: p.total, Report: p.report})
+}
+
+// read interprets the batch in hand. A stored object of a vendor's API is read again; none is asked for.
+func (p *partition) read(ctx context.Context) error {
+	tasks, err := p.tasks(ctx)
+	if err != nil {
+		return err
+	}
+	reads := p.gaps
+	if p.o.Mode == ReEmit {
+		reads = p.again
+	}
+	for _, c := range p.held {
+		switch in, ok := tasks[c.past.claimed]; {
+		case c.past.claimed < 0:
+			c.read = reads.Interpret(c.raw)
+		case ok && in.task.GetRaw().GetOffset() == c.raw.Offset:
+			c.read = reads.InterpretTask(in.record, p.o.Topics.RawID, in.task)
+		}
+		if c.read == nil {
+			continue // its object is gone
+		}
+		if c.read.Err != nil {
+			return c.read.Err
+		}
+		c.read.Replay = p.o.ID
+	}
+	return nil
+}
+
+// stored is a task with its object.
+type stored struct {
+	record normalize.RawRecord
+	task   *kycv1.HydrateTask
+}
+
+// tasks reads the tasks that the batch in hand was made of, by offset.
+func (p *partition) tasks(ctx context.Context) (map[int64]stored, error) {
+	var wanted []span
+	for _, c := range p.held {
+		if c.past.claimed >= 0 {
+			wanted = append(wanted, span{c.past.claimed, c.past.claimed + 1})
+		}
+	}
+	wanted = merge(wanted)
+	found := map[int64]stored{}
+	for _, w := range windows(wanted, 0, 1<<62, near) {
+		err := p.o.Topics.Scan(ctx, schemas.Hydrate, p.number, Position{Offset: w.from}, func(r normalize.RawRecord) error {
+			if r.Offset >= w.to {
+				return errEnough
+			}
+			if !holds(wanted, r.Offset) {
+				return nil
+			}
+			task := &kycv1.HydrateTask{}
+			if err := schemas.Unmarshal(r.Value, task); err == nil {
+				r.TopicID = p.o.Topics.HydrateID
+				found[r.Offset] = stored{r, task}
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return nil, fmt.Errorf("stored objects: %w", err)
+		}
+	}
+	return found, nil
+}
+
+// outlive returns a context that ends grace after ctx.
+func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, cancel)
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() { stop(); cancel() }
+}
