@@ -33,6 +33,7 @@ func printBanner(w *world, a addresses, f devFlags) {
 		}
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
+	fmt.Fprintf(out, "  Redis      %s   for `deadletter replay` and `replay --mode fill-gaps`\n", a.Redis)
 	fmt.Fprintf(out, "  health     http://%s/readyz   metrics http://%s/metrics\n", dialable(a.Admin), dialable(a.Admin))
 	fmt.Fprintf(out, "  data       %s   (delete it to start afresh)\n", f.dir)
 	first := catalog.All()[0].Name

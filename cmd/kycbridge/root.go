@@ -65,7 +65,7 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 	root.AddCommand(
 		newDev(w),
 		newServer(w, roleAll), newServer(w, roleIngest), newServer(w, roleNormalize), newServer(w, roleHydrate),
-		newTail(w), newVerify(w), newTrace(w), newDrift(w), newSend(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
+		newTail(w), newVerify(w), newTrace(w), newDrift(w), newSend(w), newDeadletter(w), newReplay(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
 	)
 	return root
 }

@@ -122,6 +122,9 @@ func (s *service) announce() {
 	if len(s.kafka.Brokers) > 0 {
 		a.Kafka = s.kafka.Brokers[0]
 	}
+	if s.embedded {
+		a.Redis = s.config.File.Redis.Address
+	}
 	s.log.Info("serving", "role", s.role.name, "hooks", a.Hooks, "admin", a.Admin, "kafka", s.kafka.Brokers, "endpoints", len(s.config.Endpoints))
 	if s.world.started != nil {
 		s.world.started(a)

@@ -21,6 +21,7 @@ type world struct {
 // addresses are the listeners of a running server; empty where it has none.
 type addresses struct {
 	Hooks, Kafka, Admin string
+	Redis               string // of `dev`
 	Certificate         string // of HTTPS at Hooks; "" for plain HTTP
 }
 

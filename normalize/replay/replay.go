@@ -148,7 +148,7 @@ func (o Options) Validate() error {
 	case o.Mode == FillGaps && o.Claims == nil:
 		return errors.New("filling gaps needs Redis: what is filled must be claimed as live traffic claims it")
 	}
-	return o.Select.validate()
+	return o.Select.Validate()
 }
 
 // validID keeps ids printable, and small enough for every place they stand in.

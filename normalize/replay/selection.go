@@ -73,7 +73,8 @@ func (r Range) String() string {
 	return fmt.Sprintf("%d@%d-%d", r.Partition, r.From, r.To)
 }
 
-func (s Selection) validate() error {
+// Validate finds what can hold nothing.
+func (s Selection) Validate() error {
 	if !s.Since.IsZero() && !s.Until.IsZero() && !s.Since.Before(s.Until) {
 		return fmt.Errorf("the time range is empty: it begins at %s and ends at %s", s.Since.Format(time.RFC3339), s.Until.Format(time.RFC3339))
 	}

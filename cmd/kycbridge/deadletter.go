@@ -1,0 +1,201 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kycbridge/kycbridge/audit"
+)
+
+// letterFlags choose dead letters.
+type letterFlags struct {
+	tailFlags // where Kafka is
+	reasons   []string
+	vendors   []string
+	endpoints []string
+	since     string
+	until     string
+	json      bool
+	limit     int
+	body      string
+}
+
+func newDeadletter(w *world) *cobra.Command {
+	parent := &cobra.Command{
+		Use:   "deadletter",
+		Short: "List, show and replay deliveries that gave no event",
+		Example: `  kycbridge deadletter list --reason unmapped
+  kycbridge deadletter show 3@17
+  kycbridge deadletter replay --reason unmapped --dry-run -c kycbridge.yaml`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return usagef("say list, show or replay; see `%s --help`", c.CommandPath())
+		},
+	}
+	parent.AddCommand(newLetterList(w), newLetterShow(w), newLetterReplay(w))
+	return parent
+}
+
+// idsHelp says how letters are named.
+const idsHelp = `An ID is the place of the raw delivery (3@17, or kyc.raw.v1/3/17), the id of the
+delivery that the vendor got in the header Kycbridge-Delivery-Id, or the vendor's own
+id of the event.`
+
+func newLetterList(w *world) *cobra.Command {
+	var f letterFlags
+	c := &cobra.Command{
+		Use:   "list [ID…]",
+		Short: "List dead letters: when, why, whose, and where",
+		Long: `List dead letters, oldest first, without their bodies.
+
+` + idsHelp,
+		Example: `  kycbridge deadletter list                        all there are
+  kycbridge deadletter list --since 24h --vendor idenfy
+  kycbridge deadletter list --reason unmapped --json`,
+		RunE: func(c *cobra.Command, args []string) error { return listLetters(c.Context(), w, f, args) },
+	}
+	f.bind(c)
+	c.Flags().IntVar(&f.limit, "limit", 1000, "show the newest so many; 0 means all")
+	return c
+}
+
+func newLetterShow(w *world) *cobra.Command {
+	var f letterFlags
+	c := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show all of a dead letter but its body",
+		Long: `Show all of a dead letter but its body, which is personal data: --body writes it to a
+file, or with - to standard output, byte for byte as it arrived.
+
+` + idsHelp,
+		Example: `  kycbridge deadletter show 3@17
+  kycbridge deadletter show 3@17 --body /tmp/body.json`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return usagef("say which one: a place such as 3@17, or an id; see `%s --help`", c.CommandPath())
+			}
+			return showLetter(c.Context(), w, f, args)
+		},
+	}
+	f.bind(c)
+	c.Flags().StringVar(&f.body, "body", "", "write the body to this file (- is standard output) instead of showing the letter")
+	return c
+}
+
+func (f *letterFlags) bind(c *cobra.Command) {
+	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
+	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	c.Flags().BoolVar(&f.json, "json", false, "one JSON object a line")
+	bindConfig(c, &f.config)
+	f.bindFilters(c)
+}
+
+func (f *letterFlags) bindFilters(c *cobra.Command) {
+	c.Flags().StringSliceVar(&f.reasons, "reason", nil, "letters of this reason: "+strings.Join(audit.ReasonNames(), ", "))
+	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "letters of this vendor")
+	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "letters of this endpoint")
+	c.Flags().StringVar(&f.since, "since", "", "written since: 24h before now, or a time such as 2026-05-04T10:00:00Z")
+	c.Flags().StringVar(&f.until, "until", "", "written before, in the same forms")
+}
+
+// query reads the flags.
+func (f *letterFlags) query(ids []string) (q audit.LetterQuery, err error) {
+	now := time.Now()
+	q = audit.LetterQuery{IDs: ids, Vendors: f.vendors, Endpoints: f.endpoints}
+	for _, reason := range f.reasons {
+		name := strings.ToLower(strings.ReplaceAll(reason, "-", "_"))
+		if !slices.Contains(audit.ReasonNames(), name) {
+			return q, usagef("--reason is %q; it is one of %s", reason, strings.Join(audit.ReasonNames(), ", "))
+		}
+		q.Reasons = append(q.Reasons, name)
+	}
+	for _, name := range f.vendors {
+		if _, err := findVendor(name); err != nil {
+			return q, err
+		}
+	}
+	if q.Since, err = moment("--since", f.since, now); err != nil {
+		return q, err
+	}
+	q.Until, err = moment("--until", f.until, now)
+	return q, err
+}
+
+func listLetters(ctx context.Context, w *world, f letterFlags, ids []string) error {
+	if f.limit < 0 {
+		return usagef("--limit is %d; it is 0 or more", f.limit)
+	}
+	kept := &newest{limit: f.limit}
+	if err := readLetters(ctx, w, f, ids, kept.add); err != nil {
+		return err
+	}
+	letters := kept.sorted()
+	if f.json {
+		for _, l := range letters {
+			if err := l.WriteJSON(w.stdout); err != nil {
+				return err
+			}
+		}
+	} else if err := audit.WriteLetters(w.stdout, letters); err != nil {
+		return err
+	}
+	out := w.stdout
+	if f.json {
+		out = w.stderr
+	}
+	fmt.Fprintf(out, "%d dead letters", kept.seen)
+	if kept.seen > len(letters) {
+		fmt.Fprintf(out, ", the newest %d are shown; --limit 0 shows all", len(letters))
+	}
+	fmt.Fprintln(out)
+	return nil
+}
+
+// newest keeps the last letters by time, and twice as many at most.
+type newest struct {
+	limit int
+	seen  int
+	all   []audit.Letter
+}
+
+func (n *newest) add(l audit.Letter) error {
+	n.seen++
+	l.Record.Value = nil // the message has it all
+	n.all = append(n.all, l)
+	if n.limit > 0 && len(n.all) >= 2*n.limit {
+		n.all = slices.Clone(n.sorted())
+	}
+	return nil
+}
+
+func (n *newest) sorted() []audit.Letter {
+	slices.SortStableFunc(n.all, func(a, b audit.Letter) int { return a.Record.Time.Compare(b.Record.Time) })
+	if n.limit > 0 && len(n.all) > n.limit {
+		return n.all[len(n.all)-n.limit:]
+	}
+	return n.all
+}
+
+func showLetter(ctx context.Context, w *world, f letterFlags, ids []string) error {
+	kept := &newest{limit: 1}
+	if err := readLetters(ctx, w, f, ids, kept.add); err != nil {
+		return err
+	}
+	letters := kept.sorted()
+	if len(letters) == 0 {
+		return fmt.Errorf("no dead letter of %s passes the other filters", ids[0])
+	}
+	l := letters[0]
+	switch {
+	case f.body != "":
+		return writeBody(w, f.body, l.Message.GetEnvelope().GetBody())
+	case f.json:
+		return l.WriteJSON(w.stdout)
+	}
+	return l.WriteText(w.stdout)
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/replay"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// maxLetters bounds how many letters one command replays.
+const maxLetters = 1_000_000
+
+func newLetterReplay(w *world) *cobra.Command {
+	var f letterFlags
+	var r replayFlags
+	c := &cobra.Command{
+		Use:   "replay [ID…]",
+		Short: "Take the deliveries of dead letters through the current mappings",
+		Long: `Take exactly the raw deliveries that the chosen dead letters came from through the
+current mappings, as ` + "`kycbridge replay --mode fill-gaps`" + ` does: what gives events now is
+published, labelled, once; what was published since is left alone, and so is what is
+still a dead letter for the same reason. --all takes every letter.
+
+` + idsHelp,
+		Example: `  kycbridge deadletter replay --reason unmapped --vendor idenfy --dry-run -c kycbridge.yaml
+  kycbridge deadletter replay 3@17 3@21 -c kycbridge.yaml`,
+		RunE: func(c *cobra.Command, args []string) error { return replayLetters(c.Context(), w, f, r, args) },
+	}
+	r.bind(c)
+	f.bindFilters(c)
+	c.Flags().BoolVar(&r.all, "all", false, "every dead letter there is")
+	return c
+}
+
+func replayLetters(ctx context.Context, w *world, f letterFlags, r replayFlags, ids []string) error {
+	narrowed := len(ids)+len(f.reasons)+len(f.vendors)+len(f.endpoints) > 0 || f.since != "" || f.until != ""
+	if narrowed == r.all {
+		return usagef("say which dead letters: ids, --reason, --vendor, --endpoint, --since, --until, or --all")
+	}
+	r.mode = string(replay.FillGaps)
+	if _, err := replayConfig(w, r); err != nil { // before anything is read
+		return err
+	}
+	f.tailFlags = r.tailFlags
+	at, n := map[int32][]int64{}, 0
+	err := readLetters(ctx, w, f, ids, func(l audit.Letter) error {
+		if n++; n > maxLetters {
+			return fmt.Errorf("more than %d dead letters: name a reason, a vendor or a shorter time", maxLetters)
+		}
+		raw := l.Message.GetRaw()
+		at[raw.GetPartition()] = append(at[raw.GetPartition()], raw.GetOffset())
+		r.selection.Crashers = r.selection.Crashers || len(ids) > 0
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		fmt.Fprintln(w.stdout, "no dead letters are chosen; nothing is to be done")
+		return nil
+	}
+	r.selection.Ranges = rangesOf(at)
+	r.selection.Crashers = r.selection.Crashers || len(f.reasons) == 1 && strings.EqualFold(f.reasons[0], "crasher")
+	r.resume = r.lettersAgain(f, ids, time.Now())
+	return runReplay(ctx, w, r)
+}
+
+// lettersAgain is the same command once more, with absolute times. Letters that were written since are
+// chosen as well then; what is done is not done again.
+func (f *replayFlags) lettersAgain(l letterFlags, ids []string, now time.Time) string {
+	words := []string{"deadletter", "replay"}
+	for _, id := range ids {
+		words = append(words, shellWord(id))
+	}
+	for _, p := range []struct {
+		flag   string
+		values []string
+	}{{"--reason", l.reasons}, {"--vendor", l.vendors}, {"--endpoint", l.endpoints}} {
+		if len(p.values) > 0 {
+			words = append(words, p.flag, shellWord(strings.Join(p.values, ",")))
+		}
+	}
+	for _, p := range []struct{ flag, value string }{{"--since", l.since}, {"--until", l.until}} {
+		if at, err := moment(p.flag, p.value, now); err == nil && p.value != "" {
+			words = append(words, p.flag, at.UTC().Format(time.RFC3339))
+		}
+	}
+	if f.all {
+		words = append(words, "--all")
+	}
+	return strings.Join(append(words, f.place()...), " ")
+}
+
+// readLetters gives the chosen letters to fn.
+func readLetters(ctx context.Context, w *world, f letterFlags, ids []string, fn func(audit.Letter) error) error {
+	q, err := f.query(ids)
+	if err != nil {
+		return err
+	}
+	o, err := tailKafka(w, f.tailFlags)
+	if err != nil {
+		return err
+	}
+	o.ClientID = "kycbridge-deadletter"
+	validator, err := schemas.NewValidator()
+	if err != nil {
+		return fmt.Errorf("the rules of the contract do not compile: %w", err)
+	}
+	reads := normalize.NewInterpreter(catalog.All(), validator, normalize.InterpreterOptions{})
+	q.Names = func(r audit.Record, m *kycv1.DeadLetter) []string { return vendorNamesOf(reads, r, m) }
+	reader, err := sink.OpenReader(ctx, o)
+	if err != nil {
+		return readTrouble(o, err)
+	}
+	defer reader.Close()
+	partitions, _, err := reader.Partitions(ctx, schemas.DeadLetterTopic)
+	if err != nil {
+		return readTrouble(o, err)
+	}
+	source := audit.Source{Name: o.Topic(schemas.DeadLetterTopic), Partitions: int32(partitions),
+		Scan: func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
+			_, err := reader.Scan(ctx, schemas.DeadLetterTopic, partition, sink.Start{Offset: -1, Time: q.Since}, func(r *kgo.Record) error {
+				return fn(audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value})
+			})
+			return err
+		}}
+	unknown, err := audit.Letters(ctx, source, q, fn)
+	if err == nil && len(unknown) > 0 {
+		return fmt.Errorf("no dead letter has the id %s, or the other filters leave it out", strings.Join(unknown, ", "))
+	}
+	return err
+}
+
+// vendorNamesOf is the vendor's own id of the delivery in a letter.
+func vendorNamesOf(reads *normalize.Interpreter, r audit.Record, m *kycv1.DeadLetter) []string {
+	value, err := schemas.Marshal(m.GetEnvelope())
+	if err != nil {
+		return nil
+	}
+	if id := reads.Interpret(normalize.RawRecord{Key: r.Key, Value: value}).VendorID; id != "" {
+		return []string{id}
+	}
+	return nil
+}
+
+// writeBody writes a body where only the one who asked can read it.
+func writeBody(w *world, path string, body []byte) error {
+	if path == "-" {
+		if _, err := w.stdout.Write(body); err != nil {
+			return fmt.Errorf("cannot print: %w", err)
+		}
+		return nil
+	}
+	if err := os.WriteFile(path, body, 0o600); err != nil {
+		return fmt.Errorf("cannot write the body: %w", err)
+	}
+	fmt.Fprintf(w.stderr, "%d bytes written to %s; it holds personal data\n", len(body), path)
+	return nil
+}

@@ -1,0 +1,267 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kycbridge/kycbridge/normalize/replay"
+)
+
+// replayFlags are those that `replay` and `deadletter replay` share.
+type replayFlags struct {
+	tailFlags // where Kafka is
+	redis     string
+	mode      string
+	id        string
+	dryRun    bool
+	json      bool
+
+	since, until string
+	ranges       []string
+	ids          []string
+	endpoints    []string
+	vendors      []string
+	all          bool
+	crashers     bool
+
+	selection replay.Selection
+	resume    string // the command that goes on, without the replay id
+}
+
+func newReplay(w *world) *cobra.Command {
+	var f replayFlags
+	c := &cobra.Command{
+		Use:   "replay --mode re-emit|fill-gaps SELECTION",
+		Short: "Take raw deliveries through the current mappings once more",
+		Long: `Read raw deliveries again, as this version understands them, and publish what
+comes of them. There are two kinds, and no default:
+
+  --mode re-emit    what was published is published once more, with the same event ids:
+                    for consumers that lost data. Consumers that do not look at the
+                    replay label or the event id see these events twice.
+  --mode fill-gaps  only what was never published: dead letters that a mapping now
+                    understands, and deliveries without an outcome. Claims are made
+                    in Redis as live traffic makes them, so nothing is doubled.
+
+Say which deliveries: --since, --until, --range, --id, --endpoint and --vendor narrow
+each other down, --all takes everything in the raw topic. What the normaliser has not
+reached yet is left to it, and what waits for a vendor's API to the hydrate stage. No
+API is asked: an answer that was stored is read again.
+
+Every event, dead letter and disposition carries the replay's id in the header
+"replay", events also in metadata.flags, dispositions in replay_id. Nothing is written
+to the raw topic. The normaliser may run meanwhile. A replay that is cut off leaves
+whole transactions; the same command with the same --replay-id goes on.
+
+Kafka, Redis and the limits are those of --config. Without it Kafka is at --brokers,
+else at $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `; ` + "`dev`" + ` says where its Redis is.`,
+		Example: `  kycbridge replay --mode re-emit --since 24h --dry-run -c kycbridge.yaml
+  kycbridge replay --mode re-emit --range 3@1000-2000 -c kycbridge.yaml   raw partition 3
+  kycbridge replay --mode re-emit --id 0194f6a0-…        a delivery, the vendor's event, or ours
+  kycbridge replay --mode fill-gaps --vendor idenfy --since 2026-05-04T00:00:00Z -c kycbridge.yaml`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := f.choose(time.Now()); err != nil {
+				return err
+			}
+			return runReplay(c.Context(), w, f)
+		},
+	}
+	f.bind(c)
+	c.Flags().StringVar(&f.mode, "mode", "", "re-emit or fill-gaps")
+	c.Flags().StringVar(&f.since, "since", "", "from this time on: 24h before now, or a time such as 2026-05-04T10:00:00Z")
+	c.Flags().StringVar(&f.until, "until", "", "before this time, in the same forms (default now)")
+	c.Flags().StringArrayVar(&f.ranges, "range", nil, "raw offsets: PARTITION@FROM-TO, PARTITION@FROM- or PARTITION; may be given again")
+	c.Flags().StringSliceVar(&f.ids, "id", nil, "id of a delivery, the vendor's id of an event, or an event's id; may be given again")
+	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "deliveries to this endpoint; may be given again")
+	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "deliveries of this vendor; may be given again")
+	c.Flags().BoolVar(&f.all, "all", false, "everything in the raw topic")
+	c.Flags().BoolVar(&f.crashers, "crashers", false, "with fill-gaps: also deliveries that processes died over, as this one may")
+	return c
+}
+
+func (f *replayFlags) bind(c *cobra.Command) {
+	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
+	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	c.Flags().StringVar(&f.redis, "redis", "", "Redis of dev, host:port; elsewhere it is in the configuration")
+	c.Flags().StringVar(&f.id, "replay-id", "", "the label of what is written; the same one goes on with a replay that was cut off (default: a new one)")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and write nothing")
+	c.Flags().BoolVar(&f.json, "json", false, "the report as one JSON object")
+	bindConfig(c, &f.config)
+}
+
+// choose reads the selection, and keeps the command that goes on: with absolute
+// times, so that it means the same deliveries.
+func (f *replayFlags) choose(now time.Time) error {
+	if f.mode != string(replay.ReEmit) && f.mode != string(replay.FillGaps) {
+		return usagef("--mode is %q: say --mode re-emit to publish again what was published (consumers see those events twice, labelled), or --mode fill-gaps to publish only what never was", f.mode)
+	}
+	s := &f.selection
+	narrowed := f.since != "" || f.until != "" || len(f.ranges)+len(f.ids)+len(f.endpoints)+len(f.vendors) > 0
+	if narrowed == f.all {
+		return usagef("say which deliveries: --since, --until, --range, --id, --endpoint, --vendor, or --all for everything in the raw topic")
+	}
+	var err error
+	if s.Since, err = moment("--since", f.since, now); err != nil {
+		return err
+	}
+	if s.Until, err = moment("--until", f.until, now); err != nil {
+		return err
+	}
+	if s.Until.IsZero() && len(f.ranges) == 0 && len(f.ids) == 0 {
+		s.Until = now // what comes later is not meant, also when this is run again
+	}
+	for _, text := range f.ranges {
+		r, err := replay.ParseRange(text)
+		if err != nil {
+			return usagef("--range: %w", err)
+		}
+		s.Ranges = append(s.Ranges, r)
+	}
+	for _, name := range f.vendors {
+		if _, err := findVendor(name); err != nil {
+			return err
+		}
+	}
+	if err := s.Validate(); err != nil {
+		return &usageError{err}
+	}
+	s.IDs, s.Endpoints, s.Vendors, s.Crashers = f.ids, f.endpoints, f.vendors, f.crashers
+	f.resume = f.again()
+	return nil
+}
+
+// again is the command with this selection, ready for a shell.
+func (f *replayFlags) again() string {
+	s := f.selection
+	words := []string{"replay", "--mode", f.mode}
+	add := func(flag string, values ...string) {
+		for _, v := range values {
+			words = append(words, flag, shellWord(v))
+		}
+	}
+	if !s.Since.IsZero() {
+		add("--since", s.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if !s.Until.IsZero() {
+		add("--until", s.Until.UTC().Format(time.RFC3339Nano))
+	}
+	add("--range", f.ranges...)
+	add("--id", s.IDs...)
+	add("--endpoint", s.Endpoints...)
+	add("--vendor", s.Vendors...)
+	if s.Crashers {
+		words = append(words, "--crashers")
+	}
+	return strings.Join(append(words, f.place()...), " ")
+}
+
+// place repeats the flags that say where Kafka and Redis are.
+func (f *replayFlags) place() (words []string) {
+	for _, p := range []struct{ flag, value string }{
+		{"--config", f.config}, {"--brokers", strings.Join(f.brokers, ",")}, {"--topic-prefix", f.prefix}, {"--redis", f.redis},
+	} {
+		if p.value != "" {
+			words = append(words, p.flag, shellWord(p.value))
+		}
+	}
+	return words
+}
+
+// shellWord quotes what a shell would not take as one plain word.
+func shellWord(text string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./-_", r)
+	}
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
+		return text
+	}
+	return quote(text)
+}
+
+// moment reads a time: so long before now, or as it stands.
+func moment(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return at, nil
+	}
+	return time.Time{}, usagef("%s is %q; it is a time before now such as 24h or 90m, or a time such as 2026-05-04T10:00:00Z", flag, text)
+}
+
+// runReplay replays, and prints the report whatever happens.
+func runReplay(ctx context.Context, w *world, f replayFlags) error {
+	if f.id == "" {
+		f.id = newReplayID(time.Now())
+	}
+	o, end, err := openReplay(ctx, w, f)
+	if err != nil {
+		return err
+	}
+	defer end()
+	if err := o.Validate(); err != nil {
+		return &usageError{err}
+	}
+	if !o.DryRun {
+		fmt.Fprintf(w.stderr, "replay %s begins; cut off, it goes on with --replay-id %s\n", o.ID, o.ID)
+	}
+	if w.terminal {
+		bar := &replayBar{out: w.stderr, now: time.Now}
+		o.Progress = bar.show
+		defer bar.clear()
+	}
+	report, err := replay.Run(ctx, o)
+	if f.json {
+		return errors.Join(report.WriteJSON(w.stdout), replayTrouble(o, f, report, err))
+	}
+	return errors.Join(report.WriteText(w.stdout), replayTrouble(o, f, report, err))
+}
+
+// replayTrouble says what stands and how to go on.
+func replayTrouble(o replay.Options, f replayFlags, r *replay.Report, err error) error {
+	switch {
+	case err == nil && len(r.Unknown) > 0:
+		return fmt.Errorf("no raw delivery has the id %s: it is not there, not among those chosen, or older than the raw topic", strings.Join(r.Unknown, ", "))
+	case err == nil:
+		return nil
+	case o.DryRun:
+		return fmt.Errorf("the dry run ended early: %w", err)
+	}
+	return fmt.Errorf("the replay ended early, and what is committed stands: %w; go on with: kycbridge %s --replay-id %s", err, f.resume, o.ID)
+}
+
+// newReplayID is readable, sorts by time, and is new.
+func newReplayID(now time.Time) string {
+	var b [3]byte
+	_, _ = rand.Read(b[:]) // never fails: the runtime stops the program instead
+	return now.UTC().Format("20060102T150405Z-") + hex.EncodeToString(b[:])
+}
+
+// rangesOf gives single offsets as ranges, neighbours joined.
+func rangesOf(at map[int32][]int64) (all []replay.Range) {
+	for _, p := range slices.Sorted(maps.Keys(at)) {
+		offsets := at[p]
+		slices.Sort(offsets)
+		for _, o := range slices.Compact(offsets) {
+			if n := len(all); n > 0 && all[n-1].Partition == p && all[n-1].To == o-1 {
+				all[n-1].To = o
+				continue
+			}
+			all = append(all, replay.Range{Partition: p, From: o, To: o})
+		}
+	}
+	return all
+}
