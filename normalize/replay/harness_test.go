@@ -41,6 +41,7 @@ type world struct {
 	raw     *kgo.Client
 	ids     map[string][16]byte
 	sent    int
+	clock   time.Time // of the next raw records; zero: the real one
 }
 
 func newWorld(t *testing.T, partitions int32) *world {
@@ -122,7 +123,7 @@ func (w *world) send(partition int32, all ...said) {
 	for _, s := range all {
 		value := must(schemas.Marshal(s.envelope(w.sent)))(w.t)
 		w.sent++
-		r := &kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Partition: partition, Key: []byte(shop + "/" + s.Subject), Value: value}
+		r := &kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Partition: partition, Key: []byte(shop + "/" + s.Subject), Value: value, Timestamp: w.clock}
 		if err := w.raw.ProduceSync(w.ctx, r).FirstErr(); err != nil {
 			w.t.Fatal(err)
 		}
@@ -222,6 +223,13 @@ func (w *world) store() *dedupe.Store {
 	}))(w.t)
 	w.t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// history reads dispositions for a ledger.
+func (w *world) history(ctx context.Context, p int32, from dedupe.Position, fn func(int64, []byte) error) (int64, error) {
+	return w.reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
+		return fn(r.Offset, r.Value)
+	})
 }
 
 // normalised runs a normaliser over all there is, and ends it.

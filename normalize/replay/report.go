@@ -42,7 +42,7 @@ var outcomes = []struct {
 	{WithHydrate, "left alone: the hydrate stage has it in hand"},
 	{NeedsAPI, "left alone: needs the vendor's API, and its answer was never stored"},
 	{ObjectGone, "left alone: the stored answer of the vendor's API is gone"},
-	{Crasher, "left alone: processes died over it; --crashers takes it, too"},
+	{Crasher, "left alone: processes died over it; its id, --reason crasher or --crashers takes it, too"},
 	{Contended, "left alone: another record of the same delivery is claimed and not committed; run again later"},
 }
 

@@ -1,0 +1,155 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+var updateLetters = flag.Bool("update-letters", false, "rewrite the golden file of dead letters")
+
+var letterTime = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
+
+// letters are four dead letters, an hour apart.
+func letters(t *testing.T) Source {
+	t.Helper()
+	all := []*kycv1.DeadLetter{
+		{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 3, Offset: 17}, Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, Field: "type", Stage: "map",
+			Detail: "no mapping for this event type; if it is new at Toy, add it to Maps, and then some more words that a table has no room for", Attempts: 1, Envelope: envelope("toy", "toy-eu", 1)},
+		{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 3, Offset: 18}, Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID, Field: "metadata.subject", Stage: "validate",
+			Detail: "SessionEvent breaks the rule required", Attempts: 1, Envelope: envelope("toy", "toy-us", 2)},
+		{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Offset: 4}, Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER, Stage: "map",
+			Detail: "the process died each time this record was processed alone", Attempts: 1, Envelope: envelope("game", "game", 3)},
+		{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Offset: 5}, Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED, Stage: "decode",
+			Detail: "the raw record is no envelope\x1b[2J", Attempts: 1, Envelope: &kycv1.RawEnvelope{Body: []byte("CANARY")}},
+	}
+	return Source{Name: "kyc.deadletter.v1", Partitions: 1, Scan: func(_ context.Context, _ int32, fn func(Record) error) error {
+		for n, m := range all {
+			value, err := schemas.Marshal(m)
+			if err != nil {
+				return err
+			}
+			if err := fn(Record{Topic: "kyc.deadletter.v1", Offset: int64(n), Time: letterTime.Add(time.Duration(n) * time.Hour), Value: value}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+func envelope(vendor, endpoint string, n int) *kycv1.RawEnvelope {
+	return &kycv1.RawEnvelope{
+		Provider: vendor, Endpoint: endpoint, Tenant: "default", ReceivedAt: timestamppb.New(letterTime.Add(-time.Second)), ContentType: "application/json",
+		Headers: []*kycv1.HttpHeader{{Name: "Toy-Event", Value: "done"}}, Body: []byte(`{"name":"CANARY"}`),
+		DeliveryId: "019b8a5e-5c00-7000-8000-00000000000" + string(rune('0'+n)),
+	}
+}
+
+func TestLettersChosen(t *testing.T) {
+	named := func(_ Record, m *kycv1.DeadLetter) []string {
+		if m.GetReason() == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER {
+			t.Error("a letter that kills processes is interpreted")
+		}
+		return []string{"vendor-" + m.GetEnvelope().GetEndpoint()}
+	}
+	for _, c := range []struct {
+		q       LetterQuery
+		want    string // offsets in the dead-letter topic
+		unknown string
+	}{
+		{LetterQuery{}, "0123", ""},
+		{LetterQuery{IDs: []string{"3@17"}}, "0", ""},
+		{LetterQuery{IDs: []string{"kyc.raw.v1/3/18", "0/4"}}, "12", ""},
+		{LetterQuery{IDs: []string{"019b8a5e-5c00-7000-8000-000000000003"}}, "2", ""},
+		{LetterQuery{IDs: []string{"vendor-toy-us", "3@99"}, Names: named}, "1", "3@99"},
+		{LetterQuery{IDs: []string{"3@17"}, Vendors: []string{"game"}}, "", "3@17"},
+		{LetterQuery{Reasons: []string{"unmapped", "malformed"}}, "03", ""},
+		{LetterQuery{Vendors: []string{"toy"}, Endpoints: []string{"toy-us"}}, "1", ""},
+		{LetterQuery{Since: letterTime.Add(time.Hour), Until: letterTime.Add(3 * time.Hour)}, "12", ""},
+	} {
+		got := ""
+		unknown, err := Letters(t.Context(), letters(t), c.q, func(l Letter) error {
+			got += string(rune('0' + l.Record.Offset))
+			return nil
+		})
+		if err != nil || got != c.want || strings.Join(unknown, " ") != c.unknown {
+			t.Errorf("%+v: letters %s, unknown %v, %v; want %s and %q", c.q, got, unknown, err, c.want, c.unknown)
+		}
+	}
+}
+
+// TestLettersGolden: the table, the whole letter and JSON; no body in any of them.
+func TestLettersGolden(t *testing.T) {
+	var all []Letter
+	if _, err := Letters(t.Context(), letters(t), LetterQuery{}, func(l Letter) error { all = append(all, l); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := WriteLetters(&out, all); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range []Letter{all[0], all[3]} {
+		out.WriteString("\n")
+		if err := l.WriteText(&out); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.WriteJSON(&out); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if strings.Contains(out.String(), "CANARY") || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("a body, or a control character, is shown:\n%s", out.String())
+	}
+	const path = "testdata/letters.txt"
+	if *updateLetters {
+		if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != string(want) {
+		t.Errorf("the output is\n%s\nwant (%s)\n%s", out.String(), path, want)
+	}
+}
+
+func TestParseCoordinate(t *testing.T) {
+	for _, text := range []string{"3@17", "3/17", "kyc.raw.v1/3/17", "test.raw.v1/3/17"} {
+		if p, o, ok := ParseCoordinate(text); !ok || p != 3 || o != 17 {
+			t.Errorf("%q is read as %d, %d, %v", text, p, o, ok)
+		}
+	}
+	for _, text := range []string{"", "3", "3@", "@17", "x@1", "-3@1", "3@-1", "kyc.check.v1/3/17", "3//17/", "019b8a5e-5c00-7000-8000-000000000003"} {
+		if _, _, ok := ParseCoordinate(text); ok {
+			t.Errorf("%q is read as a place", text)
+		}
+	}
+}
+
+func FuzzParseCoordinate(f *testing.F) {
+	f.Add("kyc.raw.v1/3/17")
+	f.Add("3@17")
+	f.Fuzz(func(t *testing.T, text string) {
+		if p, o, ok := ParseCoordinate(text); ok && (p < 0 || o < 0) {
+			t.Errorf("%q is read as %d@%d", text, p, o)
+		}
+	})
+}
+
+func TestReasonNames(t *testing.T) {
+	if all := ReasonNames(); !slices.Contains(all, "hydration_failed") || slices.Contains(all, "unspecified") || len(all) != 7 {
+		t.Errorf("the reasons are %v", all)
+	}
+}

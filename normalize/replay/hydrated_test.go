@@ -1,0 +1,171 @@
+package replay_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/replay"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// hydrated plays the hydrate stage: it stores an answer for each waiting task but the last, and
+// publishes what the vendor knows with the mapper given.
+func (w *world) hydrated(mapper providers.Provider) {
+	w.t.Helper()
+	writer := must(sink.OpenWriter(w.ctx, w.sink))(w.t)
+	defer writer.Close()
+	reads := normalize.NewInterpreter([]providers.Provider{mapper}, must(validator())(w.t), normalize.InterpreterOptions{})
+	ledger := dedupe.NewLedger(w.store(), dedupe.LedgerOptions{
+		Group: "kycbridge-hydrate", Stage: kycv1.Stage_STAGE_HYDRATE, TopicID: w.ids[schemas.Hydrate], DispositionID: w.ids[schemas.DispositionTopic], TTL: time.Hour,
+		History: w.history,
+	})
+	if _, err := ledger.Repair(w.ctx, 0); err != nil {
+		w.t.Fatal(err)
+	}
+	tasks := w.read(schemas.Hydrate)
+	for n, r := range tasks[:len(tasks)-1] {
+		task := &kycv1.HydrateTask{}
+		w.decode(r, task)
+		task.FetchResult, task.FetchedKind, task.Fetched = kycv1.FetchResult_FETCH_RESULT_FETCHED, "object", fmt.Appendf(nil, "{%d}", n)
+		task.FetchedAt, task.Attempt = timestamppb.Now(), 1
+		stored := &schemas.Outgoing{Topic: schemas.Hydrate, Message: task, Key: r.Key, Partition: 0}
+		if err := writer.Write(w.ctx, []*schemas.Outgoing{stored}); err != nil {
+			w.t.Fatal(err)
+		}
+		in := normalize.RawRecord{Topic: r.Topic, TopicID: w.ids[schemas.Hydrate], Offset: stored.Offset, Time: r.Timestamp, Key: r.Key}
+		reading := reads.InterpretTask(in, w.ids[schemas.Raw], task)
+		items := []dedupe.Item{reading.Item(dedupe.NewKeyer(nil))}
+		verdicts := must(ledger.Claim(w.ctx, items))(w.t)
+		out := reading.Outgoing(verdicts[0], time.Now())
+		if err := writer.Write(w.ctx, out); err != nil {
+			w.t.Fatal(err)
+		}
+		ledger.Settle(items, verdicts, []int64{out[len(out)-1].Offset})
+	}
+	if err := ledger.Flush(w.ctx); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestStoredObjectsAreUsedAgain: what the vendor's API said is read again and nobody is asked; what is
+// still with the hydrate stage is left to it.
+func TestStoredObjectsAreUsedAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "a", Thin: true}, said{Subject: "s", ID: "b", Thin: true, Do: "late"},
+		said{Subject: "s", ID: "c", Thin: true}, said{Subject: "s", ID: "d", Thin: true, Do: "new"})
+	hydrates := func(o *normalize.Options) {
+		v := vendor(false)
+		v.Maps["late"] = v.Maps[""] // the normaliser's version knows it
+		o.Providers, o.Hydrates = []providers.Provider{v}, func(string) bool { return true }
+	}
+	w.normalised(hydrates)
+	w.hydrated(vendor(false)) // the hydrate stage's does not
+	expect(t, "live", w.said(""), "a/+{0}")
+
+	hydrating := func(o replay.Options) replay.Options {
+		v := vendor(true)
+		v.Maps["late"] = v.Maps[""]
+		o.Providers, o.Hydrates = []providers.Provider{v}, func(string) bool { return true }
+		return o
+	}
+	fill := hydrating(w.options("fill", replay.FillGaps))
+	counts := counted(w.replay(fill))
+	expect(t, "fill", counts, "emitted 1, no_gap 1, with_hydrate 1, needs_api 1, ")
+	expect(t, "filled", w.said("fill"), "b/+{1}")
+	again := hydrating(w.options("again", replay.ReEmit))
+	expect(t, "re-emit", counted(w.replay(again)), "emitted 2, never_emitted 1, with_hydrate 1, ")
+	expect(t, "re-emitted", w.said("again"), "a/+{0} b/+{1}")
+	for _, label := range []string{"fill", "again"} {
+		for _, d := range w.dispositions(label) {
+			if d.GetClaimed().GetTopic() != schemas.DefaultPrefix+schemas.Hydrate || [16]byte(d.GetClaimedTopicId()) != w.ids[schemas.Hydrate] {
+				t.Errorf("replay %s claims %v, want the task's record", label, d.GetClaimed())
+			}
+		}
+	}
+	expect(t, "tasks", fmt.Sprint(len(w.read(schemas.Hydrate))), "5")
+}
+
+// TestUnhydratedEventsStayUnhydrated: an API that was configured since changes nothing of what was said.
+func TestUnhydratedEventsStayUnhydrated(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "a", Thin: true})
+	w.normalised()
+	o := w.options("again", replay.ReEmit)
+	o.Hydrates = func(string) bool { return true }
+	expect(t, "re-emit", counted(w.replay(o)), "emitted 1, ")
+	expect(t, "events", w.said("again"), "a/")
+}
+
+// TestFlagsAreSaidAgain: a conflict stays one; metadata and headers say the same.
+func TestFlagsAreSaidAgain(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "a", Text: "else"})
+	w.normalised()
+	w.replay(w.options("again", replay.ReEmit))
+	flags := map[string]string{}
+	for _, r := range w.read(schemas.Session) {
+		e := &kycv1.SessionEvent{}
+		w.decode(r, e)
+		flags[e.GetVendorStatus()+header(r, "replay")] = fmt.Sprint(header(r, "dedupe"), e.GetMetadata().GetFlags())
+	}
+	for at, want := range map[string]string{"a/": "[]", "a/else": "conflict[dedupe=conflict]", "a/again": "[replay=again]", "a/elseagain": "conflict[dedupe=conflict replay=again]"} {
+		expect(t, at, flags[at], want)
+	}
+}
+
+// TestNewReasonIsANewLetter: a letter whose reason changed is written, labelled; an unchanged one is not.
+func TestNewReasonIsANewLetter(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "a", Do: "unreadable"}, said{Subject: "s", ID: "b", Do: "unreadable"})
+	w.normalised()
+	o := w.options("other", replay.FillGaps)
+	half := vendor(true)
+	delete(half.Maps, "unreadable") // it can be read now, and is not mapped
+	o.Providers = []providers.Provider{half}
+	expect(t, "counts", counted(w.replay(o)), "dead_lettered 2, ")
+	letters := w.read(schemas.DeadLetterTopic)
+	labelled := 0
+	for _, r := range letters {
+		if header(r, "replay") == "other" {
+			labelled++
+		}
+	}
+	expect(t, "letters", fmt.Sprint(len(letters), labelled), "4 2")
+	o.ID = "same"
+	expect(t, "counts", counted(w.replay(o)), "still_dead 2, ")
+	expect(t, "letters", fmt.Sprint(len(w.read(schemas.DeadLetterTopic))), "4")
+	o.ID, o.Providers = "fix", []providers.Provider{vendor(true)}
+	expect(t, "counts", counted(w.replay(o)), "emitted 2, ")
+	expect(t, "events", w.said("fix"), "a/ b/")
+}
+
+// TestTimeRange goes by the time of the raw records.
+func TestTimeRange(t *testing.T) {
+	w := newWorld(t, 1)
+	w.clock = time.Now().Add(-3 * time.Hour).Truncate(time.Hour)
+	first := w.clock
+	for _, id := range []string{"a", "b", "c"} {
+		w.send(0, said{Subject: "s", ID: id})
+		w.clock = w.clock.Add(time.Hour)
+	}
+	w.normalised()
+	o := w.options("hour", replay.ReEmit)
+	o.Select = replay.Selection{Since: first.Add(time.Hour), Until: first.Add(2 * time.Hour)}
+	expect(t, "counts", counted(w.replay(o)), "emitted 1, ")
+	expect(t, "events", w.said("hour"), "b/")
+	o = w.options("never", replay.ReEmit)
+	o.Select = replay.Selection{Until: first.Add(-time.Hour)}
+	expect(t, "before", counted(w.replay(o)), "")
+	o.Select = replay.Selection{IDs: []string{"a", "nobody"}}
+	if r := w.replay(o); len(r.Unknown) != 1 || r.Unknown[0] != "nobody" {
+		t.Errorf("unknown ids are %v, want nobody", r.Unknown)
+	}
+}
