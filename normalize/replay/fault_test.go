@@ -255,6 +255,29 @@ func TestFlushedRedisStopsGapFilling(t *testing.T) {
 	expect(t, "written", w.said("flushed"), "x/")
 }
 
+// TestMarksLeftBehindStopGapFilling: a normaliser died between its last commit and its marks.
+func TestMarksLeftBehindStopGapFilling(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "x", Do: "new"})
+	w.normalised()
+	sentinel := ""
+	for _, key := range w.redis.Keys() {
+		if strings.HasPrefix(key, "kyc:d:s:"+normalize.DefaultGroup) {
+			sentinel = key
+		}
+	}
+	if err := w.redis.Set(sentinel, "1:0:dead"); err != nil {
+		t.Fatal(err)
+	}
+	o := w.options("behind", replay.FillGaps)
+	o.Wait = time.Millisecond
+	_, err := replay.Run(w.ctx, o)
+	if !errors.Is(err, dedupe.ErrIncomplete) || !strings.Contains(err.Error(), "raw partition 0") {
+		t.Fatalf("ended with %v, want ErrIncomplete for partition 0", err)
+	}
+	expect(t, "written", w.said("behind"), "")
+}
+
 // TestRefusals: what cannot be replayed is said before anything is asked.
 func TestRefusals(t *testing.T) {
 	for _, c := range []struct {
