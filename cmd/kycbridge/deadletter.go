@@ -99,8 +99,8 @@ func (f *letterFlags) bindFilters(c *cobra.Command) {
 	c.Flags().StringSliceVar(&f.reasons, "reason", nil, "letters of this reason: "+strings.Join(audit.ReasonNames(), ", "))
 	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "letters of this vendor")
 	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "letters of this endpoint")
-	c.Flags().StringVar(&f.since, "since", "", "written since: 24h before now, or a time such as 2026-05-04T10:00:00Z")
-	c.Flags().StringVar(&f.until, "until", "", "written before, in the same forms")
+	c.Flags().StringVar(&f.since, "since", "", "letters written at this `TIME` or later: a time such as 2026-05-04T10:00:00Z, or a duration before now such as 24h or 7d")
+	c.Flags().StringVar(&f.until, "until", "", "letters written before this `TIME`")
 }
 
 // query reads the flags.
@@ -119,10 +119,10 @@ func (f *letterFlags) query(ids []string) (q audit.LetterQuery, err error) {
 			return q, err
 		}
 	}
-	if q.Since, err = moment("--since", f.since, now); err != nil {
+	if q.Since, err = parseWhen("--since", f.since, now); err != nil {
 		return q, err
 	}
-	q.Until, err = moment("--until", f.until, now)
+	q.Until, err = parseWhen("--until", f.until, now)
 	return q, err
 }
 

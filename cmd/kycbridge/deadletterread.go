@@ -93,7 +93,7 @@ func (f *replayFlags) lettersAgain(l letterFlags, ids []string, now time.Time) s
 		}
 	}
 	for _, p := range []struct{ flag, value string }{{"--since", l.since}, {"--until", l.until}} {
-		if at, err := moment(p.flag, p.value, now); err == nil && p.value != "" {
+		if at, err := parseWhen(p.flag, p.value, now); err == nil && p.value != "" {
 			words = append(words, p.flag, at.UTC().Format(time.RFC3339))
 		}
 	}

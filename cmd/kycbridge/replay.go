@@ -62,6 +62,8 @@ Every event, dead letter and disposition carries the replay's id in the header
 to the raw topic. The normaliser may run meanwhile. A replay that is cut off leaves
 whole transactions; the same command with the same --replay-id goes on.
 
+` + windowHelp + `
+
 Kafka, Redis and the limits are those of --config. Without it Kafka is at --brokers,
 else at $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `; ` + "`dev`" + ` says where its Redis is.`,
 		Example: `  kycbridge replay --mode re-emit --since 24h --dry-run -c kycbridge.yaml
@@ -78,8 +80,8 @@ else at $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `; ` + "`dev`" + ` says whe
 	}
 	f.bind(c)
 	c.Flags().StringVar(&f.mode, "mode", "", "re-emit or fill-gaps")
-	c.Flags().StringVar(&f.since, "since", "", "from this time on: 24h before now, or a time such as 2026-05-04T10:00:00Z")
-	c.Flags().StringVar(&f.until, "until", "", "before this time, in the same forms (default now)")
+	c.Flags().StringVar(&f.since, "since", "", "from this `TIME` on")
+	c.Flags().StringVar(&f.until, "until", "", "before this `TIME` (default now)")
 	c.Flags().StringArrayVar(&f.ranges, "range", nil, "raw offsets: PARTITION@FROM-TO, PARTITION@FROM- or PARTITION; may be given again")
 	c.Flags().StringSliceVar(&f.ids, "id", nil, "id of a delivery, the vendor's id of an event, or an event's id; may be given again")
 	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "deliveries to this endpoint; may be given again")
@@ -111,10 +113,10 @@ func (f *replayFlags) choose(now time.Time) error {
 		return usagef("say which deliveries: --since, --until, --range, --id, --endpoint, --vendor, or --all for everything in the raw topic")
 	}
 	var err error
-	if s.Since, err = moment("--since", f.since, now); err != nil {
+	if s.Since, err = parseWhen("--since", f.since, now); err != nil {
 		return err
 	}
-	if s.Until, err = moment("--until", f.until, now); err != nil {
+	if s.Until, err = parseWhen("--until", f.until, now); err != nil {
 		return err
 	}
 	if s.Until.IsZero() && len(f.ranges) == 0 && len(f.ids) == 0 {
@@ -186,20 +188,6 @@ func shellWord(text string) string {
 		return text
 	}
 	return quote(text)
-}
-
-// moment reads a time: so long before now, or as it stands.
-func moment(flag, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		return at, nil
-	}
-	return time.Time{}, usagef("%s is %q; it is a time before now such as 24h or 90m, or a time such as 2026-05-04T10:00:00Z", flag, text)
 }
 
 // runReplay replays, and prints the report whatever happens.

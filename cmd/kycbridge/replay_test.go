@@ -109,13 +109,13 @@ func TestDeadletterEndToEnd(t *testing.T) {
 		t.Errorf("--body - gives %q, want %q", toStdout, body)
 	}
 	out, errs, code = call(t, nil, "deadletter", "replay", "--all", "--brokers", dev.Kafka, "--redis", dev.Redis, "--replay-id", "fix")
-	if code != 0 || !strings.Contains(out, "still a dead letter") || !strings.HasSuffix(out, "\n0 events in 1 transactions\n") && !strings.HasSuffix(out, "\n0 events in 2 transactions\n") {
+	if code != 0 || !strings.Contains(out, "still a dead letter") || !strings.HasSuffix(out, "\n0 events in 0 transactions\n") {
 		t.Errorf("replay: code %d\n%s%s", code, out, errs)
 	}
 	if after := tailLines(t, dev, len(lines), "deadletter"); len(after) != len(lines) {
 		t.Errorf("%d letters after a replay without a fix, want %d", len(after), len(lines))
 	}
-	tailLines(t, dev, 5, "disposition") // audited
+	tailLines(t, dev, 3, "disposition")
 }
 
 func TestReplayRefuses(t *testing.T) {
@@ -129,7 +129,7 @@ func TestReplayRefuses(t *testing.T) {
 		{"replay --mode both --all", []string{`"both"`, "--mode re-emit"}, exitUsage},
 		{"replay --mode re-emit", []string{"--since", "--range", "--all"}, exitUsage},
 		{"replay --mode re-emit --all --since 1h", []string{"--all"}, exitUsage},
-		{"replay --mode re-emit --since yesterday", []string{`"yesterday"`, "24h"}, exitUsage},
+		{"replay --mode re-emit --since yesterday", []string{`"yesterday"`, "36h"}, exitUsage},
 		{"replay --mode re-emit --since 1h --until 2h", []string{"empty"}, exitUsage},
 		{"replay --mode re-emit --range 1-2", []string{`"1-2"`, "3@100-200"}, exitUsage},
 		{"replay --mode re-emit --vendor acme", []string{`"acme"`, "complycube"}, exitUsage},

@@ -27,7 +27,7 @@ func (p *partition) dispose(ctx context.Context) error {
 			tallies[i].events = int64(len(c.read.Events))
 		}
 		if tallies[i].outcome.Writes() {
-			out = append(out, p.outgoing(c, verdicts[i], now)...)
+			out = append(out, c.read.Outgoing(verdicts[i], now)...)
 			p.unsure[c.raw.Offset] = tallies[i]
 		}
 	}
@@ -42,17 +42,8 @@ func (p *partition) dispose(ctx context.Context) error {
 	return p.marks(ctx, verdicts)
 }
 
-// outgoing is what is written for a record. A dead letter that stands in its topic already, for the same
-// reason, is not written again: it holds personal data, and would stay the longer the more often
-// somebody tries.
-func (p *partition) outgoing(c *chosen, v dedupe.Verdict, now time.Time) []*schemas.Outgoing {
-	out := c.read.Outgoing(v, now)
-	if stillDead(c) {
-		out = out[len(out)-1:]
-	}
-	return out
-}
-
+// stillDead says whether the dead letter of a record is there already, for the same reason. It is not
+// written again: it holds personal data, and would stay the longer the more often somebody tries.
 func stillDead(c *chosen) bool {
 	return c.read.Dead != nil && c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED && c.past.reason == c.read.Dead.GetReason()
 }
@@ -64,14 +55,14 @@ func outcome(c *chosen, v dedupe.Verdict) Outcome {
 		return ObjectGone
 	case c.read.Task != nil:
 		return NeedsAPI
+	case stillDead(c):
+		return StillDead
 	case v.Action == dedupe.Undecided:
 		return Contended
 	case v.Action == dedupe.Nothing:
 		return NoGap
 	case v.Action == dedupe.Duplicate:
 		return Duplicate
-	case stillDead(c):
-		return StillDead
 	case c.read.Dead != nil:
 		return DeadLettered
 	}
@@ -112,7 +103,7 @@ func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
 // items are the records of the batch in hand that a stage would claim.
 func (p *partition) items(stage kycv1.Stage) (items []dedupe.LateItem, at []int) {
 	for i, c := range p.held {
-		if c.read == nil || c.read.Task != nil || stageOf(c) != stage {
+		if c.read == nil || c.read.Task != nil || stillDead(c) || stageOf(c) != stage {
 			continue
 		}
 		dead := c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED

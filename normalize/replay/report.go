@@ -12,12 +12,12 @@ import (
 // Outcome is what became of a chosen record, or why it was left alone.
 type Outcome string
 
-// The outcomes, in the order of the report. The first four are written.
+// The outcomes, in the order of the report. The first three are written.
 const (
 	Emitted      Outcome = "emitted"
 	DeadLettered Outcome = "dead_lettered"
-	StillDead    Outcome = "still_dead"
 	Duplicate    Outcome = "duplicate"
+	StillDead    Outcome = "still_dead"
 	Before       Outcome = "done_before"
 	NoGap        Outcome = "no_gap"
 	NeverEmitted Outcome = "never_emitted"
@@ -34,8 +34,8 @@ var outcomes = []struct {
 }{
 	{Emitted, "events published"},
 	{DeadLettered, "a dead letter"},
-	{StillDead, "still a dead letter, for the same reason; no second one is written"},
 	{Duplicate, "a duplicate of another record"},
+	{StillDead, "left alone: still a dead letter, for the same reason"},
 	{Before, "left alone: done under this replay id before"},
 	{NoGap, "left alone: no gap, it was published or is a duplicate"},
 	{NeverEmitted, "left alone: never published; --mode fill-gaps is for those"},
@@ -48,7 +48,7 @@ var outcomes = []struct {
 
 // Writes says whether something is written for a record with this outcome.
 func (o Outcome) Writes() bool {
-	return o == Emitted || o == DeadLettered || o == StillDead || o == Duplicate
+	return o == Emitted || o == DeadLettered || o == Duplicate
 }
 
 // Count is how many raw records came to an outcome.
