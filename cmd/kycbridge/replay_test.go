@@ -61,6 +61,9 @@ func TestReplayEndToEnd(t *testing.T) {
 	if r := run("", "--mode", "fill-gaps", "--all", "--redis", dev.Redis); r.Of(replay.NoGap) != 3 || r.Events != 0 {
 		t.Errorf("filling gaps says %+v, want no gap", r)
 	}
+	if out, errs, code := call(t, nil, "verify", "--brokers", dev.Kafka); code != 0 {
+		t.Errorf("verify after replays: code %d\n%s%s", code, out, errs)
+	}
 }
 
 // TestDeadletterEndToEnd lists, shows and replays a dead letter.

@@ -147,6 +147,24 @@ func TestNewReasonIsANewLetter(t *testing.T) {
 	expect(t, "events", w.said("fix"), "a/ b/")
 }
 
+// TestLeftAloneTakesNoClaim: a record that stays a dead letter must not keep copies away in Redis.
+func TestLeftAloneTakesNoClaim(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "a", Do: "unreadable"}) // without an identity, so far
+	w.normalised()
+	before := w.redis.Dump()
+	o := w.options("left", replay.FillGaps)
+	half := vendor(true)
+	half.Maps["unreadable"] = func(*providers.Delivery, *providers.Notice) (providers.Mapping, error) {
+		return providers.Mapping{}, &providers.Problem{Detail: "still not understood", Err: providers.ErrMalformed}
+	}
+	o.Providers = []providers.Provider{half}
+	expect(t, "counts", counted(w.replay(o)), "still_dead 1, ")
+	if after := w.redis.Dump(); after != before {
+		t.Errorf("Redis holds\n%s\nwant what it held before\n%s", after, before)
+	}
+}
+
 // TestTimeRange goes by the time of the raw records.
 func TestTimeRange(t *testing.T) {
 	w := newWorld(t, 1)
