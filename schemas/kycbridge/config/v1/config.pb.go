@@ -31,6 +31,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// SaslMechanism is a mechanism of SASL.
+type SaslMechanism int32
+
+const (
+	// None; not allowed.
+	SaslMechanism_SASL_MECHANISM_UNSPECIFIED SaslMechanism = 0
+	// The password itself, over TLS.
+	SaslMechanism_SASL_MECHANISM_PLAIN SaslMechanism = 1
+	// A proof of the password, with SHA-256.
+	SaslMechanism_SASL_MECHANISM_SCRAM_SHA_256 SaslMechanism = 2
+	// A proof of the password, with SHA-512.
+	SaslMechanism_SASL_MECHANISM_SCRAM_SHA_512 SaslMechanism = 3
+	// A token, over TLS.
+	SaslMechanism_SASL_MECHANISM_OAUTHBEARER SaslMechanism = 4
+)
+
+// Enum value maps for SaslMechanism.
+var (
+	SaslMechanism_name = map[int32]string{
+		0: "SASL_MECHANISM_UNSPECIFIED",
+		1: "SASL_MECHANISM_PLAIN",
+		2: "SASL_MECHANISM_SCRAM_SHA_256",
+		3: "SASL_MECHANISM_SCRAM_SHA_512",
+		4: "SASL_MECHANISM_OAUTHBEARER",
+	}
+	SaslMechanism_value = map[string]int32{
+		"SASL_MECHANISM_UNSPECIFIED":   0,
+		"SASL_MECHANISM_PLAIN":         1,
+		"SASL_MECHANISM_SCRAM_SHA_256": 2,
+		"SASL_MECHANISM_SCRAM_SHA_512": 3,
+		"SASL_MECHANISM_OAUTHBEARER":   4,
+	}
+)
+
+func (x SaslMechanism) Enum() *SaslMechanism {
+	p := new(SaslMechanism)
+	*p = x
+	return p
+}
+
+func (x SaslMechanism) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SaslMechanism) Descriptor() protoreflect.EnumDescriptor {
+	return file_kycbridge_config_v1_config_proto_enumTypes[0].Descriptor()
+}
+
+func (SaslMechanism) Type() protoreflect.EnumType {
+	return &file_kycbridge_config_v1_config_proto_enumTypes[0]
+}
+
+func (x SaslMechanism) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SaslMechanism.Descriptor instead.
+func (SaslMechanism) EnumDescriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{0}
+}
+
 // Compression of records in Kafka.
 type Compression int32
 
@@ -80,11 +141,11 @@ func (x Compression) String() string {
 }
 
 func (Compression) Descriptor() protoreflect.EnumDescriptor {
-	return file_kycbridge_config_v1_config_proto_enumTypes[0].Descriptor()
+	return file_kycbridge_config_v1_config_proto_enumTypes[1].Descriptor()
 }
 
 func (Compression) Type() protoreflect.EnumType {
-	return &file_kycbridge_config_v1_config_proto_enumTypes[0]
+	return &file_kycbridge_config_v1_config_proto_enumTypes[1]
 }
 
 func (x Compression) Number() protoreflect.EnumNumber {
@@ -93,7 +154,7 @@ func (x Compression) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Compression.Descriptor instead.
 func (Compression) EnumDescriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{0}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{1}
 }
 
 // Safety is what to do about topics that can lose acknowledged records.
@@ -133,11 +194,11 @@ func (x Safety) String() string {
 }
 
 func (Safety) Descriptor() protoreflect.EnumDescriptor {
-	return file_kycbridge_config_v1_config_proto_enumTypes[1].Descriptor()
+	return file_kycbridge_config_v1_config_proto_enumTypes[2].Descriptor()
 }
 
 func (Safety) Type() protoreflect.EnumType {
-	return &file_kycbridge_config_v1_config_proto_enumTypes[1]
+	return &file_kycbridge_config_v1_config_proto_enumTypes[2]
 }
 
 func (x Safety) Number() protoreflect.EnumNumber {
@@ -146,7 +207,7 @@ func (x Safety) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Safety.Descriptor instead.
 func (Safety) EnumDescriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{1}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
 // TlsVersion is a version of TLS.
@@ -186,11 +247,11 @@ func (x TlsVersion) String() string {
 }
 
 func (TlsVersion) Descriptor() protoreflect.EnumDescriptor {
-	return file_kycbridge_config_v1_config_proto_enumTypes[2].Descriptor()
+	return file_kycbridge_config_v1_config_proto_enumTypes[3].Descriptor()
 }
 
 func (TlsVersion) Type() protoreflect.EnumType {
-	return &file_kycbridge_config_v1_config_proto_enumTypes[2]
+	return &file_kycbridge_config_v1_config_proto_enumTypes[3]
 }
 
 func (x TlsVersion) Number() protoreflect.EnumNumber {
@@ -199,7 +260,7 @@ func (x TlsVersion) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TlsVersion.Descriptor instead.
 func (TlsVersion) EnumDescriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 // ApiScheme is a way to present credentials to an API.
@@ -247,11 +308,11 @@ func (x ApiScheme) String() string {
 }
 
 func (ApiScheme) Descriptor() protoreflect.EnumDescriptor {
-	return file_kycbridge_config_v1_config_proto_enumTypes[3].Descriptor()
+	return file_kycbridge_config_v1_config_proto_enumTypes[4].Descriptor()
 }
 
 func (ApiScheme) Type() protoreflect.EnumType {
-	return &file_kycbridge_config_v1_config_proto_enumTypes[3]
+	return &file_kycbridge_config_v1_config_proto_enumTypes[4]
 }
 
 func (x ApiScheme) Number() protoreflect.EnumNumber {
@@ -260,7 +321,7 @@ func (x ApiScheme) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ApiScheme.Descriptor instead.
 func (ApiScheme) EnumDescriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 // Config is the whole file.
@@ -404,8 +465,18 @@ type Kafka struct {
 	// same limit. Must hold a body at its cap, its envelope and the dead letter
 	// made of it. Default 4194304 (4 MiB).
 	MaxMessageBytes int32 `protobuf:"varint,6,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Rack or zone this process runs in, as the brokers name theirs (broker.rack).
+	// Where the brokers have a replica selector, it then reads from a replica of
+	// the same rack. Default: none.
+	Rack string `protobuf:"bytes,7,opt,name=rack,proto3" json:"rack,omitempty"`
+	// TLS towards the brokers, with a client certificate for mutual TLS. Default:
+	// plain text.
+	Tls *ClientTls `protobuf:"bytes,8,opt,name=tls,proto3" json:"tls,omitempty"`
+	// How this process proves who it is. Default: not at all, or by the client
+	// certificate in tls.
+	Sasl          *Sasl `protobuf:"bytes,9,opt,name=sasl,proto3" json:"sasl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Kafka) Reset() {
@@ -480,11 +551,325 @@ func (x *Kafka) GetMaxMessageBytes() int32 {
 	return 0
 }
 
+func (x *Kafka) GetRack() string {
+	if x != nil {
+		return x.Rack
+	}
+	return ""
+}
+
+func (x *Kafka) GetTls() *ClientTls {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Kafka) GetSasl() *Sasl {
+	if x != nil {
+		return x.Sasl
+	}
+	return nil
+}
+
+// ClientTls is TLS towards a server. The files are read again for every new
+// connection, so renewed ones need no restart.
+type ClientTls struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Speak TLS. Required for the fields below to mean anything. Default false.
+	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// File with the certificates of the authorities to trust, in PEM. Default: those
+	// the system trusts.
+	CaFile string `protobuf:"bytes,2,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// File with this process's certificate and those above it, in PEM, for servers
+	// that ask for one. Default: none.
+	CertificateFile string `protobuf:"bytes,3,opt,name=certificate_file,json=certificateFile,proto3" json:"certificate_file,omitempty"`
+	// File with its private key, in PEM and without a passphrase. Needed with
+	// certificate_file.
+	KeyFile string `protobuf:"bytes,4,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
+	// Name that the server's certificate must be for. Default: the host of the
+	// address connected to.
+	ServerName    string `protobuf:"bytes,5,opt,name=server_name,json=serverName,proto3" json:"server_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClientTls) Reset() {
+	*x = ClientTls{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClientTls) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClientTls) ProtoMessage() {}
+
+func (x *ClientTls) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClientTls.ProtoReflect.Descriptor instead.
+func (*ClientTls) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ClientTls) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *ClientTls) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *ClientTls) GetCertificateFile() string {
+	if x != nil {
+		return x.CertificateFile
+	}
+	return ""
+}
+
+func (x *ClientTls) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
+func (x *ClientTls) GetServerName() string {
+	if x != nil {
+		return x.ServerName
+	}
+	return ""
+}
+
+// Sasl is how a process proves to Kafka who it is.
+type Sasl struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mechanism. Required.
+	Mechanism SaslMechanism `protobuf:"varint,1,opt,name=mechanism,proto3,enum=kycbridge.config.v1.SaslMechanism" json:"mechanism,omitempty"`
+	// User of PLAIN and SCRAM.
+	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	// Password of PLAIN and SCRAM; only from the environment, as `${VAR}`.
+	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
+	// File that holds the password, instead of password. Read at start. A line
+	// break at its end is dropped.
+	PasswordFile string `protobuf:"bytes,4,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
+	// Where the token of OAUTHBEARER comes from.
+	Oauth *Oauth `protobuf:"bytes,5,opt,name=oauth,proto3" json:"oauth,omitempty"`
+	// Allow PLAIN or OAUTHBEARER without TLS, which shows password or token to
+	// anybody on the way. Default false.
+	AllowWithoutTls bool `protobuf:"varint,6,opt,name=allow_without_tls,json=allowWithoutTls,proto3" json:"allow_without_tls,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Sasl) Reset() {
+	*x = Sasl{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sasl) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sasl) ProtoMessage() {}
+
+func (x *Sasl) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sasl.ProtoReflect.Descriptor instead.
+func (*Sasl) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Sasl) GetMechanism() SaslMechanism {
+	if x != nil {
+		return x.Mechanism
+	}
+	return SaslMechanism_SASL_MECHANISM_UNSPECIFIED
+}
+
+func (x *Sasl) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Sasl) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *Sasl) GetPasswordFile() string {
+	if x != nil {
+		return x.PasswordFile
+	}
+	return ""
+}
+
+func (x *Sasl) GetOauth() *Oauth {
+	if x != nil {
+		return x.Oauth
+	}
+	return nil
+}
+
+func (x *Sasl) GetAllowWithoutTls() bool {
+	if x != nil {
+		return x.AllowWithoutTls
+	}
+	return false
+}
+
+// Oauth is where a token comes from: token_url or token_file, exactly one.
+type Oauth struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where client credentials become a token (OAuth 2); https, or http on this
+	// machine. Asked again shortly before a token expires.
+	TokenUrl string `protobuf:"bytes,1,opt,name=token_url,json=tokenUrl,proto3" json:"token_url,omitempty"`
+	// The client. Needed with token_url.
+	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// Its secret; only from the environment, as `${VAR}`.
+	ClientSecret string `protobuf:"bytes,3,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// File that holds the secret, instead of client_secret. Read at start.
+	ClientSecretFile string `protobuf:"bytes,4,opt,name=client_secret_file,json=clientSecretFile,proto3" json:"client_secret_file,omitempty"`
+	// Scopes to ask for. Default: none, which is the server's choice.
+	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// The audience to ask for, where the server wants one. Default: none.
+	Audience string `protobuf:"bytes,6,opt,name=audience,proto3" json:"audience,omitempty"`
+	// File with the certificates of the authorities to trust for token_url, in PEM.
+	// Default: those the system trusts.
+	CaFile string `protobuf:"bytes,7,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// File that another program keeps a valid token in. Read for every
+	// authentication.
+	TokenFile     string `protobuf:"bytes,8,opt,name=token_file,json=tokenFile,proto3" json:"token_file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Oauth) Reset() {
+	*x = Oauth{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Oauth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Oauth) ProtoMessage() {}
+
+func (x *Oauth) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Oauth.ProtoReflect.Descriptor instead.
+func (*Oauth) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Oauth) GetTokenUrl() string {
+	if x != nil {
+		return x.TokenUrl
+	}
+	return ""
+}
+
+func (x *Oauth) GetClientId() string {
+	if x != nil {
+		return x.ClientId
+	}
+	return ""
+}
+
+func (x *Oauth) GetClientSecret() string {
+	if x != nil {
+		return x.ClientSecret
+	}
+	return ""
+}
+
+func (x *Oauth) GetClientSecretFile() string {
+	if x != nil {
+		return x.ClientSecretFile
+	}
+	return ""
+}
+
+func (x *Oauth) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Oauth) GetAudience() string {
+	if x != nil {
+		return x.Audience
+	}
+	return ""
+}
+
+func (x *Oauth) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Oauth) GetTokenFile() string {
+	if x != nil {
+		return x.TokenFile
+	}
+	return ""
+}
+
 // Redis says where the store of dedupe marks is. It must run with
 // maxmemory-policy noeviction.
 type Redis struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where it listens, "host:port". Needed by `normalize` and `all`.
+	// Where it listens, "host:port". `normalize`, `hydrate` and `all` need this,
+	// sentinel or cluster, exactly one.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// User name, for servers with access lists. Default: none.
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
@@ -499,13 +884,20 @@ type Redis struct {
 	// some managed services, having made sure that it is noeviction. Default
 	// false.
 	EvictionChecked bool `protobuf:"varint,6,opt,name=eviction_checked,json=evictionChecked,proto3" json:"eviction_checked,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// TLS towards Redis, its Sentinels included, with a client certificate where
+	// the server asks for one. Default: plain text.
+	Tls *ClientTls `protobuf:"bytes,7,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The Sentinels that know the current master, instead of address.
+	Sentinel *RedisSentinel `protobuf:"bytes,8,opt,name=sentinel,proto3" json:"sentinel,omitempty"`
+	// The Redis Cluster, instead of address.
+	Cluster       *RedisCluster `protobuf:"bytes,9,opt,name=cluster,proto3" json:"cluster,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Redis) Reset() {
 	*x = Redis{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[2]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +909,7 @@ func (x *Redis) String() string {
 func (*Redis) ProtoMessage() {}
 
 func (x *Redis) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[2]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +922,7 @@ func (x *Redis) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Redis.ProtoReflect.Descriptor instead.
 func (*Redis) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Redis) GetAddress() string {
@@ -575,6 +967,160 @@ func (x *Redis) GetEvictionChecked() bool {
 	return false
 }
 
+func (x *Redis) GetTls() *ClientTls {
+	if x != nil {
+		return x.Tls
+	}
+	return nil
+}
+
+func (x *Redis) GetSentinel() *RedisSentinel {
+	if x != nil {
+		return x.Sentinel
+	}
+	return nil
+}
+
+func (x *Redis) GetCluster() *RedisCluster {
+	if x != nil {
+		return x.Cluster
+	}
+	return nil
+}
+
+// RedisSentinel is a Redis that Sentinels watch. After they made a replica the
+// master, marks it had not received are written again.
+type RedisSentinel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The Sentinels, each "host:port". Required.
+	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Name of the master, as the Sentinels know it. Required.
+	Master string `protobuf:"bytes,2,opt,name=master,proto3" json:"master,omitempty"`
+	// User at the Sentinels themselves, which have access lists of their own.
+	// Default: none.
+	Username string `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
+	// Password at the Sentinels; take it from the environment with `${VAR}`.
+	// Default: none.
+	Password string `protobuf:"bytes,4,opt,name=password,proto3" json:"password,omitempty"`
+	// File that holds the password, instead of password.
+	PasswordFile  string `protobuf:"bytes,5,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedisSentinel) Reset() {
+	*x = RedisSentinel{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedisSentinel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedisSentinel) ProtoMessage() {}
+
+func (x *RedisSentinel) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedisSentinel.ProtoReflect.Descriptor instead.
+func (*RedisSentinel) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *RedisSentinel) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *RedisSentinel) GetMaster() string {
+	if x != nil {
+		return x.Master
+	}
+	return ""
+}
+
+func (x *RedisSentinel) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *RedisSentinel) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *RedisSentinel) GetPasswordFile() string {
+	if x != nil {
+		return x.PasswordFile
+	}
+	return ""
+}
+
+// RedisCluster is a Redis Cluster. Marks lie in 16 hash slots spread evenly, so
+// up to 16 masters share them.
+type RedisCluster struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nodes to start from, each "host:port"; the others are learnt from them.
+	// Required.
+	Addresses     []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedisCluster) Reset() {
+	*x = RedisCluster{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedisCluster) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedisCluster) ProtoMessage() {}
+
+func (x *RedisCluster) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedisCluster.ProtoReflect.Descriptor instead.
+func (*RedisCluster) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RedisCluster) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
 // Topics says how topics are created, and what is checked on existing ones.
 type Topics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -607,7 +1153,7 @@ type Topics struct {
 
 func (x *Topics) Reset() {
 	*x = Topics{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[3]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +1165,7 @@ func (x *Topics) String() string {
 func (*Topics) ProtoMessage() {}
 
 func (x *Topics) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[3]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +1178,7 @@ func (x *Topics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Topics.ProtoReflect.Descriptor instead.
 func (*Topics) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Topics) GetCreateMissing() bool {
@@ -733,7 +1279,7 @@ type Ingest struct {
 
 func (x *Ingest) Reset() {
 	*x = Ingest{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[4]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -745,7 +1291,7 @@ func (x *Ingest) String() string {
 func (*Ingest) ProtoMessage() {}
 
 func (x *Ingest) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[4]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -758,7 +1304,7 @@ func (x *Ingest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ingest.ProtoReflect.Descriptor instead.
 func (*Ingest) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Ingest) GetListen() string {
@@ -862,7 +1408,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -874,7 +1420,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[5]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -887,7 +1433,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Tls) GetCertificateFile() string {
@@ -933,7 +1479,7 @@ type Normalize struct {
 
 func (x *Normalize) Reset() {
 	*x = Normalize{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -945,7 +1491,7 @@ func (x *Normalize) String() string {
 func (*Normalize) ProtoMessage() {}
 
 func (x *Normalize) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[6]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -958,7 +1504,7 @@ func (x *Normalize) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Normalize.ProtoReflect.Descriptor instead.
 func (*Normalize) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{6}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Normalize) GetSlots() int32 {
@@ -1029,7 +1575,7 @@ type Hydrate struct {
 
 func (x *Hydrate) Reset() {
 	*x = Hydrate{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1041,7 +1587,7 @@ func (x *Hydrate) String() string {
 func (*Hydrate) ProtoMessage() {}
 
 func (x *Hydrate) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[7]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1054,7 +1600,7 @@ func (x *Hydrate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hydrate.ProtoReflect.Descriptor instead.
 func (*Hydrate) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{7}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Hydrate) GetSlots() int32 {
@@ -1125,7 +1671,7 @@ type Dedupe struct {
 
 func (x *Dedupe) Reset() {
 	*x = Dedupe{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1683,7 @@ func (x *Dedupe) String() string {
 func (*Dedupe) ProtoMessage() {}
 
 func (x *Dedupe) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[8]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1696,7 @@ func (x *Dedupe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dedupe.ProtoReflect.Descriptor instead.
 func (*Dedupe) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{8}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Dedupe) GetTtl() *durationpb.Duration {
@@ -1199,7 +1745,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1757,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1224,7 +1770,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Admin) GetListen() string {
@@ -1286,7 +1832,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1298,7 +1844,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1311,7 +1857,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Endpoint) GetName() string {
@@ -1425,7 +1971,7 @@ type HeaderProof struct {
 
 func (x *HeaderProof) Reset() {
 	*x = HeaderProof{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1983,7 @@ func (x *HeaderProof) String() string {
 func (*HeaderProof) ProtoMessage() {}
 
 func (x *HeaderProof) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1996,7 @@ func (x *HeaderProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderProof.ProtoReflect.Descriptor instead.
 func (*HeaderProof) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HeaderProof) GetName() string {
@@ -1491,7 +2037,7 @@ type Jwt struct {
 
 func (x *Jwt) Reset() {
 	*x = Jwt{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1503,7 +2049,7 @@ func (x *Jwt) String() string {
 func (*Jwt) ProtoMessage() {}
 
 func (x *Jwt) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1516,7 +2062,7 @@ func (x *Jwt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwt.ProtoReflect.Descriptor instead.
 func (*Jwt) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Jwt) GetJwksUrl() string {
@@ -1589,7 +2135,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1601,7 +2147,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1614,7 +2160,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Secret) GetId() string {
@@ -1688,7 +2234,7 @@ type Api struct {
 
 func (x *Api) Reset() {
 	*x = Api{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1700,7 +2246,7 @@ func (x *Api) String() string {
 func (*Api) ProtoMessage() {}
 
 func (x *Api) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1713,7 +2259,7 @@ func (x *Api) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Api.ProtoReflect.Descriptor instead.
 func (*Api) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Api) GetBaseUrl() string {
@@ -1816,7 +2362,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\tendpoints\x18\b \x03(\v2\x1d.kycbridge.config.v1.EndpointB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tendpoints\x126\n" +
 	"\ahydrate\x18\x14 \x01(\v2\x1c.kycbridge.config.v1.HydrateR\ahydrate:\xa5\x03\xbaH\xa1\x03\x1a\x86\x01\n" +
 	"\x1cconfig.endpoint_names_unique\x12>two endpoints have the same name; every endpoint needs its own\x1a&this.endpoints.map(e, e.name).unique()\x1a\x95\x02\n" +
-	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xd3\x06\n" +
+	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xa4\n" +
+	"\n" +
 	"\x05Kafka\x12\xdd\x01\n" +
 	"\abrokers\x18\x01 \x03(\tB\xc2\x01\xbaH\xbe\x01\x92\x01\xba\x01\b\x01\x10d\"\xb3\x01\xba\x01\xaf\x01\n" +
 	"\x14kafka.broker_address\x12Qmust be host:port, or several of them separated by commas, such as 127.0.0.1:9092\x1aDthis.matches('^[^\\\\s,]+:[0-9]{1,5}(\\\\s*,\\\\s*[^\\\\s,]+:[0-9]{1,5})*$')R\abrokers\x12\xe0\x01\n" +
@@ -1826,7 +2373,47 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\vcompression\x18\x04 \x01(\x0e2 .kycbridge.config.v1.CompressionR\vcompression\x12I\n" +
 	"\x0fraw_compression\x18\x05 \x01(\x0e2 .kycbridge.config.v1.CompressionR\x0erawCompression\x12\xd0\x01\n" +
 	"\x11max_message_bytes\x18\x06 \x01(\x05B\xa3\x01\xbaH\x9f\x01\xba\x01\x9b\x01\n" +
-	"\x17kafka.max_message_bytes\x12Mmust be 0 (default 4194304) or between 65536 (64 KiB) and 104857600 (100 MiB)\x1a1this == 0 || (this >= 65536 && this <= 104857600)R\x0fmaxMessageBytes\"\xd1\x03\n" +
+	"\x17kafka.max_message_bytes\x12Mmust be 0 (default 4194304) or between 65536 (64 KiB) and 104857600 (100 MiB)\x1a1this == 0 || (this >= 65536 && this <= 104857600)R\x0fmaxMessageBytes\x12\x1c\n" +
+	"\x04rack\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04rack\x120\n" +
+	"\x03tls\x18\b \x01(\v2\x1e.kycbridge.config.v1.ClientTlsR\x03tls\x12-\n" +
+	"\x04sasl\x18\t \x01(\v2\x19.kycbridge.config.v1.SaslR\x04sasl:\xcf\x02\xbaH\xcb\x02\x1a\xc8\x02\n" +
+	"\x16kafka.secrets_over_tls\x12\x9a\x01the mechanism sends a secret that anybody on the way can read: set tls.enabled to true, or sasl.allow_without_tls to true where the network itself is safe\x1a\x90\x01!has(this.sasl) || !(this.sasl.mechanism == 1 || this.sasl.mechanism == 4) || this.sasl.allow_without_tls || (has(this.tls) && this.tls.enabled)\"\xc9\x04\n" +
+	"\tClientTls\x12\x18\n" +
+	"\aenabled\x18\x01 \x01(\bR\aenabled\x12!\n" +
+	"\aca_file\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06caFile\x123\n" +
+	"\x10certificate_file\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x0fcertificateFile\x12#\n" +
+	"\bkey_file\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\akeyFile\x12)\n" +
+	"\vserver_name\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xfd\x01R\n" +
+	"serverName:\xf9\x02\xbaH\xf5\x02\x1a\xd2\x01\n" +
+	"\x12client_tls.enabled\x12Fholds settings but enabled is not true: set it to true, or remove them\x1atthis.enabled || (this.ca_file == '' && this.certificate_file == '' && this.key_file == '' && this.server_name == '')\x1a\x9d\x01\n" +
+	"\x1eclient_tls.certificate_and_key\x12Ccertificate_file and key_file belong together: set both, or neither\x1a6(this.certificate_file == '') == (this.key_file == '')\"\xcc\b\n" +
+	"\x04Sasl\x12\xeb\x01\n" +
+	"\tmechanism\x18\x01 \x01(\x0e2\".kycbridge.config.v1.SaslMechanismB\xa8\x01\xbaH\xa4\x01\xba\x01\xa0\x01\n" +
+	"\x0esasl.mechanism\x12vmust be SASL_MECHANISM_PLAIN, SASL_MECHANISM_SCRAM_SHA_256, SASL_MECHANISM_SCRAM_SHA_512 or SASL_MECHANISM_OAUTHBEARER\x1a\x16this >= 1 && this <= 4R\tmechanism\x12$\n" +
+	"\busername\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\busername\x12$\n" +
+	"\bpassword\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bpassword\x12-\n" +
+	"\rpassword_file\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fpasswordFile\x120\n" +
+	"\x05oauth\x18\x05 \x01(\v2\x1a.kycbridge.config.v1.OauthR\x05oauth\x12*\n" +
+	"\x11allow_without_tls\x18\x06 \x01(\bR\x0fallowWithoutTls:\xfc\x04\xbaH\xf8\x04\x1a\xe0\x01\n" +
+	"\rsasl.password\x12jthis mechanism needs username and exactly one of password and password_file; a variable in it may be unset\x1acthis.mechanism == 4 || (this.username != '' && (this.password != '') != (this.password_file != ''))\x1az\n" +
+	"\n" +
+	"sasl.oauth\x12DSASL_MECHANISM_OAUTHBEARER needs oauth, with token_url or token_file\x1a&this.mechanism != 4 || has(this.oauth)\x1a\x96\x02\n" +
+	"\x12sasl.one_mechanism\x12\x8c\x01oauth belongs to SASL_MECHANISM_OAUTHBEARER alone, and username and password to the other mechanisms: remove what the mechanism does not use\x1aqthis.mechanism == 4 ? (this.username == '' && this.password == '' && this.password_file == '') : !has(this.oauth)\"\xa4\v\n" +
+	"\x05Oauth\x12\xd4\x02\n" +
+	"\ttoken_url\x18\x01 \x01(\tB\xb6\x02\xbaH\xb2\x02\xba\x01\xae\x02\n" +
+	"\x0foauth.token_url\x12{must be an address such as https://auth.example.com/oauth2/token, without user; http only for 127.0.0.1, [::1] or localhost\x1a\x9d\x01this == '' || this.matches('^https://[^\\\\s/?#@]+(/[^\\\\s#@]*)?$') || this.matches('^http://(127\\\\.0\\\\.0\\\\.1|localhost|\\\\[::1\\\\])(:[0-9]{1,5})?(/[^\\\\s#@]*)?$')R\btokenUrl\x12%\n" +
+	"\tclient_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bclientId\x12-\n" +
+	"\rclient_secret\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fclientSecret\x126\n" +
+	"\x12client_secret_file\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x10clientSecretFile\x12\x88\x01\n" +
+	"\x06scopes\x18\x05 \x03(\tBp\xbaHm\x92\x01j\x10d\"f\xba\x01c\n" +
+	"\voauth.scope\x12,must be one scope, without spaces and quotes\x1a&this.matches('^[!#-\\\\[\\\\]-~]{1,256}$')R\x06scopes\x12$\n" +
+	"\baudience\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\baudience\x12!\n" +
+	"\aca_file\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06caFile\x12'\n" +
+	"\n" +
+	"token_file\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\ttokenFile:\xb8\x05\xbaH\xb4\x05\x1a{\n" +
+	"\x11oauth.url_or_file\x123exactly one of token_url and token_file must be set\x1a1(this.token_url != '') != (this.token_file != '')\x1a\xf6\x01\n" +
+	"\x11oauth.credentials\x12ptoken_url needs client_id and exactly one of client_secret and client_secret_file; a variable in it may be unset\x1aothis.token_url == '' || (this.client_id != '' && (this.client_secret != '') != (this.client_secret_file != ''))\x1a\xbb\x02\n" +
+	"\x16oauth.token_file_alone\x12jtoken_file stands alone: remove client_id, client_secret, client_secret_file, scopes, audience and ca_file\x1a\xb4\x01this.token_file == '' || (this.client_id == '' && this.client_secret == '' && this.client_secret_file == '' && this.scopes.size() == 0 && this.audience == '' && this.ca_file == '')\"\x88\a\n" +
 	"\x05Redis\x12\x8f\x01\n" +
 	"\aaddress\x18\x01 \x01(\tBu\xbaHr\xba\x01o\n" +
 	"\rredis.address\x12)must be host:port, such as 127.0.0.1:6379\x1a3this == '' || this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\aaddress\x12$\n" +
@@ -1834,8 +2421,25 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\bpassword\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bpassword\x12-\n" +
 	"\rpassword_file\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fpasswordFile\x12\x1b\n" +
 	"\x02db\x18\x05 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xff\xff\x03(\x00R\x02db\x12)\n" +
-	"\x10eviction_checked\x18\x06 \x01(\bR\x0fevictionChecked:s\xbaHp\x1an\n" +
-	"\x12redis.one_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\"\xa6\b\n" +
+	"\x10eviction_checked\x18\x06 \x01(\bR\x0fevictionChecked\x120\n" +
+	"\x03tls\x18\a \x01(\v2\x1e.kycbridge.config.v1.ClientTlsR\x03tls\x12>\n" +
+	"\bsentinel\x18\b \x01(\v2\".kycbridge.config.v1.RedisSentinelR\bsentinel\x12;\n" +
+	"\acluster\x18\t \x01(\v2!.kycbridge.config.v1.RedisClusterR\acluster:\xfa\x02\xbaH\xf6\x02\x1an\n" +
+	"\x12redis.one_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\x1a\x9a\x01\n" +
+	"\x0fredis.one_place\x12-set only one of address, sentinel and cluster\x1aX[this.address != '', has(this.sentinel), has(this.cluster)].filter(set, set).size() <= 1\x1ag\n" +
+	"\x10redis.cluster_db\x12/a Redis Cluster has database 0 alone: remove db\x1a\"!has(this.cluster) || this.db == 0\"\xe3\x04\n" +
+	"\rRedisSentinel\x12\x98\x01\n" +
+	"\taddresses\x18\x01 \x03(\tBz\xbaHw\x92\x01t\b\x01\x10d\"n\xba\x01k\n" +
+	"\x16redis.sentinel_address\x12*must be host:port, such as 127.0.0.1:26379\x1a%this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\taddresses\x12\xbd\x01\n" +
+	"\x06master\x18\x02 \x01(\tB\xa4\x01\xbaH\xa0\x01\xba\x01\x9c\x01\n" +
+	"\x15redis.sentinel_master\x12Zmust be the name of the master in the Sentinels' configuration (sentinel monitor NAME ...)\x1a'this.matches('^[A-Za-z0-9._-]{1,128}$')R\x06master\x12$\n" +
+	"\busername\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\busername\x12$\n" +
+	"\bpassword\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bpassword\x12-\n" +
+	"\rpassword_file\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fpasswordFile:|\xbaHy\x1aw\n" +
+	"\x1bredis.one_sentinel_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\"\xa7\x01\n" +
+	"\fRedisCluster\x12\x96\x01\n" +
+	"\taddresses\x18\x01 \x03(\tBx\xbaHu\x92\x01r\b\x01\x10d\"l\xba\x01i\n" +
+	"\x15redis.cluster_address\x12)must be host:port, such as 127.0.0.1:6379\x1a%this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\taddresses\"\xa6\b\n" +
 	"\x06Topics\x12%\n" +
 	"\x0ecreate_missing\x18\x01 \x01(\bR\rcreateMissing\x12\x84\x01\n" +
 	"\n" +
@@ -1995,7 +2599,13 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\rclient_secret\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fclientSecret\x126\n" +
 	"\x12client_secret_file\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x10clientSecretFile:\xbb\x03\xbaH\xb7\x03\x1a\xf7\x01\n" +
 	"\x10api.secrets_once\x12Eset key, password and client_secret as a value or as a file, not both\x1a\x9b\x01(this.key == '' || this.key_file == '') && (this.password == '' || this.password_file == '') && (this.client_secret == '' || this.client_secret_file == '')\x1a\xba\x01\n" +
-	"\x11api.https_outside\x12Gbase_url and token_url must begin with https:// unless internal is true\x1a\\this.internal || (!this.base_url.startsWith('http:') && !this.token_url.startsWith('http:'))*\x99\x01\n" +
+	"\x11api.https_outside\x12Gbase_url and token_url must begin with https:// unless internal is true\x1a\\this.internal || (!this.base_url.startsWith('http:') && !this.token_url.startsWith('http:'))*\xad\x01\n" +
+	"\rSaslMechanism\x12\x1e\n" +
+	"\x1aSASL_MECHANISM_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14SASL_MECHANISM_PLAIN\x10\x01\x12 \n" +
+	"\x1cSASL_MECHANISM_SCRAM_SHA_256\x10\x02\x12 \n" +
+	"\x1cSASL_MECHANISM_SCRAM_SHA_512\x10\x03\x12\x1e\n" +
+	"\x1aSASL_MECHANISM_OAUTHBEARER\x10\x04*\x99\x01\n" +
 	"\vCompression\x12\x1b\n" +
 	"\x17COMPRESSION_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10COMPRESSION_NONE\x10\x01\x12\x14\n" +
@@ -2032,83 +2642,96 @@ func file_kycbridge_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_kycbridge_config_v1_config_proto_rawDescData
 }
 
-var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_kycbridge_config_v1_config_proto_goTypes = []any{
-	(Compression)(0),              // 0: kycbridge.config.v1.Compression
-	(Safety)(0),                   // 1: kycbridge.config.v1.Safety
-	(TlsVersion)(0),               // 2: kycbridge.config.v1.TlsVersion
-	(ApiScheme)(0),                // 3: kycbridge.config.v1.ApiScheme
-	(*Config)(nil),                // 4: kycbridge.config.v1.Config
-	(*Kafka)(nil),                 // 5: kycbridge.config.v1.Kafka
-	(*Redis)(nil),                 // 6: kycbridge.config.v1.Redis
-	(*Topics)(nil),                // 7: kycbridge.config.v1.Topics
-	(*Ingest)(nil),                // 8: kycbridge.config.v1.Ingest
-	(*Tls)(nil),                   // 9: kycbridge.config.v1.Tls
-	(*Normalize)(nil),             // 10: kycbridge.config.v1.Normalize
-	(*Hydrate)(nil),               // 11: kycbridge.config.v1.Hydrate
-	(*Dedupe)(nil),                // 12: kycbridge.config.v1.Dedupe
-	(*Admin)(nil),                 // 13: kycbridge.config.v1.Admin
-	(*Endpoint)(nil),              // 14: kycbridge.config.v1.Endpoint
-	(*HeaderProof)(nil),           // 15: kycbridge.config.v1.HeaderProof
-	(*Jwt)(nil),                   // 16: kycbridge.config.v1.Jwt
-	(*Secret)(nil),                // 17: kycbridge.config.v1.Secret
-	(*Api)(nil),                   // 18: kycbridge.config.v1.Api
-	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
-	(v1.Environment)(0),           // 20: kyc.v1.Environment
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(SaslMechanism)(0),            // 0: kycbridge.config.v1.SaslMechanism
+	(Compression)(0),              // 1: kycbridge.config.v1.Compression
+	(Safety)(0),                   // 2: kycbridge.config.v1.Safety
+	(TlsVersion)(0),               // 3: kycbridge.config.v1.TlsVersion
+	(ApiScheme)(0),                // 4: kycbridge.config.v1.ApiScheme
+	(*Config)(nil),                // 5: kycbridge.config.v1.Config
+	(*Kafka)(nil),                 // 6: kycbridge.config.v1.Kafka
+	(*ClientTls)(nil),             // 7: kycbridge.config.v1.ClientTls
+	(*Sasl)(nil),                  // 8: kycbridge.config.v1.Sasl
+	(*Oauth)(nil),                 // 9: kycbridge.config.v1.Oauth
+	(*Redis)(nil),                 // 10: kycbridge.config.v1.Redis
+	(*RedisSentinel)(nil),         // 11: kycbridge.config.v1.RedisSentinel
+	(*RedisCluster)(nil),          // 12: kycbridge.config.v1.RedisCluster
+	(*Topics)(nil),                // 13: kycbridge.config.v1.Topics
+	(*Ingest)(nil),                // 14: kycbridge.config.v1.Ingest
+	(*Tls)(nil),                   // 15: kycbridge.config.v1.Tls
+	(*Normalize)(nil),             // 16: kycbridge.config.v1.Normalize
+	(*Hydrate)(nil),               // 17: kycbridge.config.v1.Hydrate
+	(*Dedupe)(nil),                // 18: kycbridge.config.v1.Dedupe
+	(*Admin)(nil),                 // 19: kycbridge.config.v1.Admin
+	(*Endpoint)(nil),              // 20: kycbridge.config.v1.Endpoint
+	(*HeaderProof)(nil),           // 21: kycbridge.config.v1.HeaderProof
+	(*Jwt)(nil),                   // 22: kycbridge.config.v1.Jwt
+	(*Secret)(nil),                // 23: kycbridge.config.v1.Secret
+	(*Api)(nil),                   // 24: kycbridge.config.v1.Api
+	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
+	(v1.Environment)(0),           // 26: kyc.v1.Environment
+	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
 }
 var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
-	5,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
-	6,  // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
-	7,  // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
-	8,  // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
-	10, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
-	12, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
-	13, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
-	14, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
-	11, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
-	0,  // 9: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
-	0,  // 10: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
-	1,  // 11: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
-	19, // 12: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
-	19, // 13: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
-	19, // 14: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
-	19, // 15: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
-	19, // 16: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
-	19, // 17: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
-	19, // 18: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
-	19, // 19: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
-	19, // 20: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
-	9,  // 21: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
-	2,  // 22: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
-	19, // 23: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
-	19, // 24: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
-	19, // 25: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
-	19, // 26: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
-	19, // 27: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
-	19, // 28: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
-	19, // 29: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
-	19, // 30: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
-	19, // 31: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
-	20, // 32: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
-	17, // 33: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
-	18, // 34: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
-	17, // 35: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
-	17, // 36: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
-	15, // 37: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
-	17, // 38: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
-	16, // 39: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
-	17, // 40: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
-	19, // 41: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
-	21, // 42: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
-	21, // 43: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
-	3,  // 44: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	6,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
+	10, // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
+	13, // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
+	14, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
+	16, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
+	18, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
+	19, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
+	20, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
+	17, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
+	1,  // 9: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
+	1,  // 10: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
+	7,  // 11: kycbridge.config.v1.Kafka.tls:type_name -> kycbridge.config.v1.ClientTls
+	8,  // 12: kycbridge.config.v1.Kafka.sasl:type_name -> kycbridge.config.v1.Sasl
+	0,  // 13: kycbridge.config.v1.Sasl.mechanism:type_name -> kycbridge.config.v1.SaslMechanism
+	9,  // 14: kycbridge.config.v1.Sasl.oauth:type_name -> kycbridge.config.v1.Oauth
+	7,  // 15: kycbridge.config.v1.Redis.tls:type_name -> kycbridge.config.v1.ClientTls
+	11, // 16: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
+	12, // 17: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
+	2,  // 18: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
+	25, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
+	25, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
+	25, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
+	25, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
+	25, // 23: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
+	25, // 24: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
+	25, // 25: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
+	25, // 26: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
+	25, // 27: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
+	15, // 28: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
+	3,  // 29: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
+	25, // 30: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
+	25, // 31: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
+	25, // 32: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
+	25, // 33: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
+	25, // 34: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
+	25, // 35: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
+	25, // 36: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
+	25, // 37: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
+	25, // 38: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
+	26, // 39: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
+	23, // 40: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
+	24, // 41: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
+	23, // 42: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
+	23, // 43: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
+	21, // 44: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
+	23, // 45: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
+	22, // 46: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
+	23, // 47: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
+	25, // 48: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
+	27, // 49: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
+	27, // 50: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
+	4,  // 51: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
+	52, // [52:52] is the sub-list for method output_type
+	52, // [52:52] is the sub-list for method input_type
+	52, // [52:52] is the sub-list for extension type_name
+	52, // [52:52] is the sub-list for extension extendee
+	0,  // [0:52] is the sub-list for field type_name
 }
 
 func init() { file_kycbridge_config_v1_config_proto_init() }
@@ -2121,8 +2744,8 @@ func file_kycbridge_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kycbridge_config_v1_config_proto_rawDesc), len(file_kycbridge_config_v1_config_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   15,
+			NumEnums:      5,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
