@@ -25,8 +25,9 @@ type room struct {
 // house is the whole table of arrows. Vendors never import each other because
 // no row allows it, and nobody imports cmd for the same reason.
 var house = []room{
-	{"cmd/kycbridge", []string{"cmd/kycbridge/config", "audit/...", "ingest", "normalize/...", "sink", "embedded", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
-	{"cmd/kycbridge/config", []string{"sink", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
+	{"cmd/kycbridge", []string{"cmd/kycbridge/clientauth", "cmd/kycbridge/config", "audit/...", "ingest", "normalize/...", "sink", "embedded", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
+	{"cmd/kycbridge/clientauth", nil},
+	{"cmd/kycbridge/config", []string{"cmd/kycbridge/clientauth", "sink", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"audit/...", []string{"audit/...", "schemas/..."}},
 	{"embedded/...", []string{"embedded/...", "schemas/..."}},
 	{"ingest/...", []string{"ingest/...", "providers", "providers/auth", "schemas/..."}},

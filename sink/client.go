@@ -57,11 +57,14 @@ func (o Options) probe(ctx context.Context) error {
 
 // away words the error of a Kafka that does not answer at start.
 func (o Options) away(err error) error {
-	advice := Advice(err)
-	if advice == "" || Classify(err) == ClassTimeout {
+	kind, advice := ErrUnavailable, Advice(err)
+	switch Classify(err) {
+	case ClassHandshake, ClassAuthentication, ClassAuthorization, ClassToken:
+		kind = ErrRefused
+	case ClassTimeout, ClassOther:
 		advice = unavailableAdvice
 	}
-	return fmt.Errorf("%w at %s: %w: %s", ErrUnavailable, strings.Join(o.addresses(), ", "), err, advice)
+	return fmt.Errorf("%w at %s: %w: %s", kind, strings.Join(o.addresses(), ", "), err, advice)
 }
 
 // client gives the options of a client for work, as opposed to the first probe.
@@ -77,7 +80,7 @@ func (o Options) base() []kgo.Opt {
 	if id == "" {
 		id = "kycbridge"
 	}
-	return []kgo.Opt{
+	opts := []kgo.Opt{
 		kgo.SeedBrokers(o.addresses()...),
 		kgo.ClientID(id),
 		kgo.SoftwareNameAndVersion("kycbridge", "1"),
@@ -88,6 +91,13 @@ func (o Options) base() []kgo.Opt {
 		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
 		kgo.DialTimeout(pingLimit),
 	}
+	if o.Rack != "" {
+		opts = append(opts, kgo.Rack(o.Rack))
+	}
+	if o.Dial != nil {
+		opts = append(opts, kgo.Dialer(o.Dial))
+	}
+	return append(opts, o.SASL.options()...)
 }
 
 // backoff doubles from 50 ms to maxBackoff.

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
+	"strings"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -21,6 +22,11 @@ var (
 	ErrTooLarge = errors.New("the record is larger than max_message_bytes allows")
 	// ErrUnavailable: no broker could be reached or asked.
 	ErrUnavailable = errors.New("no Kafka broker answers")
+	// ErrRefused: a broker answers but this client may not talk to it, or does
+	// not trust it: TLS, SASL or rights are to be mended.
+	ErrRefused = errors.New("no connection to Kafka")
+	// ErrToken: no token could be had to prove to Kafka who we are.
+	ErrToken = errors.New("no token for OAUTHBEARER")
 	// ErrBufferFull: as many records wait for an acknowledgement as may wait.
 	ErrBufferFull = errors.New("the producer's buffer is full")
 	// ErrClosed: the client was closed; what was in flight may be written.
@@ -52,6 +58,7 @@ const (
 	ClassUnavailable    = "unavailable"
 	ClassHandshake      = "handshake"
 	ClassAuthentication = "authentication"
+	ClassToken          = "token"
 	ClassAuthorization  = "authorization"
 	ClassUnknownTopic   = "unknown_topic"
 	ClassTopicChanged   = "topic_changed"
@@ -81,7 +88,10 @@ func classes() []class {
 		{ClassTooLarge, "raise kafka.max_message_bytes and max.message.bytes of the topics, or lower the body limit", []error{ErrTooLarge, kerr.MessageTooLarge, kerr.RecordListTooLarge}},
 		{ClassBufferFull, "Kafka takes records more slowly than they arrive: look at the brokers", []error{ErrBufferFull, kgo.ErrMaxBuffered}},
 		{ClassClosed, "the process is stopping", []error{ErrClosed, kgo.ErrClientClosed}},
-		{ClassAuthentication, "check the SASL user, password and mechanism", []error{kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState}},
+		{ClassToken, "check kafka.sasl.oauth and the server it names", []error{ErrToken}},
+		{ClassAuthentication, "check mechanism, user and password (or token) in kafka.sasl, and that the broker has the mechanism on this listener", []error{
+			kerr.SaslAuthenticationFailed, kerr.UnsupportedSaslMechanism, kerr.IllegalSaslState,
+		}},
 		{ClassAuthorization, "grant this user the topic, group or transactional id it asks for", []error{
 			kerr.TopicAuthorizationFailed, kerr.GroupAuthorizationFailed, kerr.ClusterAuthorizationFailed, kerr.TransactionalIDAuthorizationFailed,
 		}},
@@ -144,11 +154,38 @@ func typedClass(err error) (class, bool) {
 	if errors.As(err, &loss) {
 		return class{label: ClassDataLoss, advice: "the broker lost records it had acknowledged: read the runbook"}, true
 	}
-	var eof *kgo.ErrFirstReadEOF
-	var cert *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	if errors.As(err, &eof) || errors.As(err, &cert) || errors.As(err, &authority) {
-		return class{label: ClassHandshake, advice: "TLS or SASL differs between this side and the broker: compare both"}, true
+	if advice := handshakeAdvice(err); advice != "" {
+		return class{label: ClassHandshake, advice: advice}, true
 	}
 	return class{}, false
+}
+
+// handshakeAdvice says what to do about a TLS handshake that failed, or about a
+// broker that hangs up on the first words; "" where err is neither.
+func handshakeAdvice(err error) string {
+	var name x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	var invalid x509.CertificateInvalidError
+	var cert *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var network *net.OpError
+	var eof *kgo.ErrFirstReadEOF
+	switch {
+	case errors.Is(err, ErrToken): // about another server
+	case errors.As(err, &name):
+		return "the broker's certificate is for another name: connect by a name it holds, or set kafka.tls.server_name"
+	case errors.As(err, &authority):
+		return "the broker's certificate is from an authority that is not trusted: set kafka.tls.ca_file to that authority's certificate"
+	case errors.As(err, &invalid), errors.As(err, &cert):
+		return "the broker's certificate is not valid: renew it, or look at this machine's clock"
+	case errors.As(err, &record):
+		return "the broker does not speak TLS on this port: use its TLS port, or remove kafka.tls"
+	case errors.As(err, &network) && network.Op == "remote error": // how crypto/tls passes an alert on
+		return "the broker refuses our side of TLS: set certificate_file and key_file in kafka.tls to a certificate from an authority it trusts"
+	case strings.Contains(err.Error(), "tls alert record"): // the client library has no value for it
+		return "the broker speaks TLS on this port: set kafka.tls.enabled to true"
+	case errors.As(err, &eof):
+		return "the broker hangs up on the first words: it wants TLS (kafka.tls) or SASL (kafka.sasl) on this port, or none of it"
+	}
+	return ""
 }

@@ -2,6 +2,8 @@ package sink
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -39,6 +41,12 @@ func TestClassify(t *testing.T) {
 		{fmt.Errorf("poll: %w", &kgo.ErrDataLoss{}), ClassDataLoss},
 		{fmt.Errorf("poll: %w", &kgo.ErrDecompressTooLarge{}), ClassDecompress},
 		{&kgo.ErrFirstReadEOF{}, ClassHandshake},
+		{dialed(x509.HostnameError{Certificate: &x509.Certificate{}}), ClassHandshake},
+		{dialed(x509.UnknownAuthorityError{}), ClassHandshake},
+		{dialed(tls.RecordHeaderError{}), ClassHandshake},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}, ClassHandshake},
+		{fmt.Errorf("%w: %w", ErrToken, dialed(x509.UnknownAuthorityError{})), ClassToken},
+		{fmt.Errorf("%w: %w", ErrToken, context.DeadlineExceeded), ClassToken},
 		{errors.New("anything else"), ClassOther},
 	}
 	for _, test := range tests {
@@ -47,6 +55,9 @@ func TestClassify(t *testing.T) {
 		}
 	}
 }
+
+// dialed is the form of an error while connecting.
+func dialed(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 
 func TestEveryClassHasAdvice(t *testing.T) {
 	labels := map[string]bool{}

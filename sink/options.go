@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,11 +49,17 @@ func (c Compression) codec(fallback kgo.CompressionCodec) (kgo.CompressionCodec,
 	return fallback, fmt.Errorf("compression %q is unknown: use none, gzip, snappy, lz4 or zstd", string(c))
 }
 
+// Dial makes one connection, as net.Dialer.DialContext does.
+type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
+
 // Options is what every connection to Kafka shares.
 type Options struct {
 	Brokers         []string    // host:port; an entry may hold several, separated by commas
 	TopicPrefix     string      // in front of every topic name; empty means schemas.DefaultPrefix
 	ClientID        string      // shown in the broker's logs and quotas
+	Rack            string      // where this process runs; reads may then go to a replica there
+	Dial            Dial        // makes connections, over TLS where that is wanted; nil means plain TCP
+	SASL            SASL        // how connections prove who they are; zero means not at all
 	MaxMessageBytes int32       // largest record batch, bytes before compression; 0 means DefaultMaxMessageBytes
 	Compression     Compression // of everything but raw; default none: every client reads it
 	RawCompression  Compression // of the raw topic; default lz4: only kycbridge reads it
@@ -75,6 +82,9 @@ func (o Options) Validate() error {
 	}
 	if o.MaxMessageBytes != 0 && o.MaxMessageBytes < 1<<16 {
 		errs = append(errs, fmt.Errorf("kafka.max_message_bytes is %d: at least %d is needed", o.MaxMessageBytes, 1<<16))
+	}
+	if err := o.SASL.validate(); err != nil {
+		errs = append(errs, err)
 	}
 	for _, c := range []Compression{o.Compression, o.RawCompression} {
 		if _, err := c.codec(kgo.NoCompression()); err != nil {

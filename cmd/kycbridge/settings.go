@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/cmd/kycbridge/clientauth"
 	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/normalize"
@@ -18,6 +19,9 @@ import (
 	"github.com/kycbridge/kycbridge/sink"
 )
 
+// dialLimit bounds connecting to a server and the TLS handshake.
+const dialLimit = 5 * time.Second
+
 // The functions here turn the configuration into the options of the packages
 // that do the work, one function for each.
 
@@ -27,6 +31,9 @@ func kafkaOptions(c *config.Config, log *slog.Logger, hooks ...kgo.Hook) sink.Op
 		Brokers:         k.Brokers,
 		TopicPrefix:     k.TopicPrefix,
 		ClientID:        k.ClientId,
+		Rack:            k.Rack,
+		Dial:            dialer(k.Tls),
+		SASL:            saslOptions(c),
 		MaxMessageBytes: k.MaxMessageBytes,
 		Compression:     compression(k.Compression),
 		RawCompression:  compression(k.RawCompression),
@@ -176,6 +183,44 @@ func hydrates(c *config.Config) func(endpoint string) bool {
 		on[e.Name] = e.Api != nil
 	}
 	return func(endpoint string) bool { return on[endpoint] }
+}
+
+// dialer gives nil, for plain TCP, without TLS.
+func dialer(t *configv1.ClientTls) clientauth.Dial {
+	if !t.GetEnabled() {
+		return nil
+	}
+	files := clientauth.TLS{CAFile: t.CaFile, CertificateFile: t.CertificateFile, KeyFile: t.KeyFile, ServerName: t.ServerName}
+	return files.Dialer(dialLimit)
+}
+
+func saslOptions(c *config.Config) sink.SASL {
+	s := c.File.Kafka.Sasl
+	if s == nil {
+		return sink.SASL{}
+	}
+	o := sink.SASL{Username: s.Username, Password: string(c.KafkaPassword.Reveal())}
+	switch s.Mechanism {
+	case configv1.SaslMechanism_SASL_MECHANISM_PLAIN:
+		o.Mechanism = sink.Plain
+	case configv1.SaslMechanism_SASL_MECHANISM_SCRAM_SHA_256:
+		o.Mechanism = sink.ScramSHA256
+	case configv1.SaslMechanism_SASL_MECHANISM_SCRAM_SHA_512:
+		o.Mechanism = sink.ScramSHA512
+	case configv1.SaslMechanism_SASL_MECHANISM_OAUTHBEARER:
+		o.Mechanism, o.Token = sink.OAuthBearer, tokens(s.Oauth, c)
+	}
+	return o
+}
+
+func tokens(o *configv1.Oauth, c *config.Config) clientauth.Tokens {
+	if o.TokenFile != "" {
+		return clientauth.TokenFile(o.TokenFile)
+	}
+	return clientauth.Client{
+		URL: o.TokenUrl, ID: o.ClientId, Secret: string(c.KafkaClientSecret.Reveal()),
+		Scopes: o.Scopes, Audience: o.Audience, CAFile: o.CaFile,
+	}.Tokens()
 }
 
 func storeOptions(c *config.Config) dedupe.StoreOptions {

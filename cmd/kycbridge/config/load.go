@@ -76,6 +76,7 @@ func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error
 	}
 	leaveOut(m, needs)
 	f := &file{root: root}
+	f.literals(m)
 	if f.expand(m, lookup); len(f.problems) == 0 {
 		if err := f.validate(m); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -227,6 +228,8 @@ func (f *file) validate(m *configv1.Config) error {
 			f.sameNames(m)
 		case "config.dedupe_outlives_raw":
 			f.add(fieldPath("dedupe", "ttl"), v.Proto.GetMessage())
+		case "kafka.secrets_over_tls":
+			f.add(fieldPath("kafka", "sasl"), v.Proto.GetMessage())
 		default:
 			f.violation(v.Proto)
 		}

@@ -54,6 +54,7 @@ func environment(t testing.TB) Lookup {
 			t.Fatal(err)
 		}
 	}
+	writeCertificates(t, dir)
 	variables := map[string]string{
 		"SECRET": secretValue, "SHORT": "hunter2", "EMPTY": "", "DIR": dir,
 		"REDIS_PASSWORD": secretValue, "PEPPER": secretValue,
@@ -114,7 +115,7 @@ func compare(t *testing.T, golden, got string) {
 
 // TestGood compares what the good files resolve to, defaults included.
 func TestGood(t *testing.T) {
-	for _, name := range []string{"smallest", "everything", "proofs"} {
+	for _, name := range []string{"smallest", "everything", "proofs", "secured"} {
 		t.Run(name, func(t *testing.T) {
 			lookup := environment(t)
 			c, err := Load("testdata/good/"+name+".yaml", lookup, everything())

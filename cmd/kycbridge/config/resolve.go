@@ -25,9 +25,14 @@ type Config struct {
 	Endpoints     []Endpoint
 	RedisPassword Hidden
 	Pepper        Hidden
-	KeySets       []*jwks.KeySet // behind the tokens of the endpoints; whoever serves must Run them
-	Trusted       []netip.Prefix // ingest.trusted_proxies
-	Warnings      []string       // what works but should not stay; one line each
+
+	KafkaPassword     Hidden // of kafka.sasl
+	KafkaClientSecret Hidden // of kafka.sasl.oauth
+	SentinelPassword  Hidden // of redis.sentinel
+
+	KeySets  []*jwks.KeySet // behind the tokens of the endpoints; whoever serves must Run them
+	Trusted  []netip.Prefix // ingest.trusted_proxies
+	Warnings []string       // what works but should not stay; one line each
 }
 
 // Endpoint is a configured endpoint with what its names stand for.
@@ -64,14 +69,16 @@ func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 	if n := len(c.Pepper.value); n > 0 && n < auth.MinSecret {
 		f.add(fieldPath("dedupe"), fmt.Sprintf("the pepper has %d bytes; use at least %d, or none", n, auth.MinSecret))
 	}
+	f.kafka(m.Kafka, c)
+	f.redis(m.Redis, c)
 	f.required(m, needs)
 	return c
 }
 
 // required checks what only some commands need.
 func (f *file) required(m *configv1.Config, needs Needs) {
-	if (needs.Normalize || needs.Hydrate) && m.Redis.Address == "" {
-		f.add(fieldPath("redis", "address"), "is not set; `normalize`, `hydrate` and `all` need a Redis, such as 127.0.0.1:6379")
+	if (needs.Normalize || needs.Hydrate) && m.Redis.Address == "" && m.Redis.Sentinel == nil && m.Redis.Cluster == nil {
+		f.add(fieldPath("redis", "address"), "is not set; `normalize`, `hydrate` and `all` need a Redis, such as 127.0.0.1:6379, or redis.sentinel, or redis.cluster")
 	}
 	if needs.Ingest && m.Ingest.Listen == "" {
 		f.add(fieldPath("ingest", "listen"), "is not set; `ingest` and `all` need an address to listen on, such as 127.0.0.1:8080")

@@ -1,0 +1,150 @@
+package clientauth
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	tokenLimit    = 5 * time.Second // for one request
+	maxTokenBytes = 1 << 20         // of an answer
+	freshPart     = 0.8             // of a token's life, after which a new one is asked for
+)
+
+// Tokens gives a bearer token that is valid now. It is safe for concurrent use.
+type Tokens func(ctx context.Context) (string, error)
+
+// TokenFile reads the token anew each time: another program keeps it valid.
+func TokenFile(path string) Tokens {
+	return func(context.Context) (string, error) {
+		content, err := readFile(path)
+		if err != nil {
+			return "", err
+		}
+		token := string(bytes.TrimSpace(content))
+		if token == "" {
+			return "", fmt.Errorf("%s is empty; put the token in it", path)
+		}
+		return token, nil
+	}
+}
+
+// Client is a client of an OAuth 2 server that gets tokens for itself (client credentials).
+type Client struct {
+	URL      string
+	ID       string
+	Secret   string
+	Scopes   []string
+	Audience string
+	CAFile   string // authorities of the server; "" means the system's
+}
+
+// Tokens asks the server for a token and keeps it for most of its life. A token whose life is not
+// said is used once.
+func (c Client) Tokens() Tokens {
+	k := &keeper{client: c, http: &http.Client{
+		Timeout: tokenLimit,
+		Transport: &http.Transport{
+			DialTLSContext: TLS{CAFile: c.CAFile}.Dialer(tokenLimit), Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute,
+		},
+		// A redirect would take the secret elsewhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+	return k.token
+}
+
+type keeper struct {
+	client Client
+	http   *http.Client
+
+	mu    sync.Mutex // held while asking: many connections come at once, one question is enough
+	value string
+	until time.Time
+}
+
+func (k *keeper) token(ctx context.Context) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.value != "" && time.Now().Before(k.until) {
+		return k.value, nil
+	}
+	begin := time.Now()
+	answer, err := k.ask(ctx)
+	if err != nil {
+		return "", fmt.Errorf("token from %s: %w", k.client.URL, err)
+	}
+	life := time.Duration(answer.ExpiresIn * float64(time.Second) * freshPart)
+	k.value, k.until = answer.AccessToken, begin.Add(life)
+	return k.value, nil
+}
+
+type tokenAnswer struct {
+	AccessToken string  `json:"access_token"`
+	TokenType   string  `json:"token_type"`
+	ExpiresIn   float64 `json:"expires_in"` // seconds
+	Error       string  `json:"error"`
+}
+
+// ask makes the one request. Nothing of an answer is quoted but the code that the standard has for
+// it: what a server sends back may hold what it was sent.
+func (k *keeper) ask(ctx context.Context) (tokenAnswer, error) {
+	var answer tokenAnswer
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if len(k.client.Scopes) > 0 {
+		form.Set("scope", strings.Join(k.client.Scopes, " "))
+	}
+	if k.client.Audience != "" {
+		form.Set("audience", k.client.Audience)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, k.client.URL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return answer, errors.New("the address cannot be used")
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	req.SetBasicAuth(url.QueryEscape(k.client.ID), url.QueryEscape(k.client.Secret))
+	resp, err := k.http.Do(req)
+	if err != nil {
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err // without the address, which is said already
+		}
+		return answer, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxTokenBytes))
+	if err != nil {
+		return answer, err
+	}
+	parsed := json.Unmarshal(body, &answer)
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return answer, fmt.Errorf("status %d%s, expected 200: check client_id, client_secret and scopes", resp.StatusCode, errorCode(answer.Error))
+	case parsed != nil || !usable(answer):
+		return answer, errors.New("the answer holds no bearer token; is this a token endpoint of OAuth 2?")
+	}
+	return answer, nil
+}
+
+func usable(a tokenAnswer) bool {
+	return a.AccessToken != "" && !strings.ContainsAny(a.AccessToken, "\x00\x01\r\n ") && (a.TokenType == "" || strings.EqualFold(a.TokenType, "bearer"))
+}
+
+var standardCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
+
+func errorCode(code string) string {
+	if !standardCode.MatchString(code) {
+		return ""
+	}
+	return " (" + code + ")"
+}

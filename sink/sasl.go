@@ -1,0 +1,79 @@
+package sink
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/oauth"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// The mechanisms of SASL, by the names Kafka has for them.
+const (
+	Plain       = "PLAIN"
+	ScramSHA256 = "SCRAM-SHA-256"
+	ScramSHA512 = "SCRAM-SHA-512"
+	OAuthBearer = "OAUTHBEARER"
+)
+
+// SASL is how every connection proves who it is; the zero value proves nothing.
+// It prints as a mark.
+type SASL struct {
+	Mechanism string // one of the constants above
+	Username  string // of PLAIN and SCRAM, with Password
+	Password  string
+	// Token gives a token that is valid now, for OAUTHBEARER. It is asked for
+	// each authentication, which brokers may want again from time to time.
+	Token func(ctx context.Context) (string, error)
+}
+
+// Format serves every verb of fmt and shows no secret.
+func (s SASL) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "[SASL %s]", s.Mechanism) }
+
+// options gives the client's options for s.
+func (s SASL) options() []kgo.Opt {
+	if m := s.mechanism(); m != nil {
+		return []kgo.Opt{kgo.SASL(m)}
+	}
+	return nil
+}
+
+func (s SASL) mechanism() sasl.Mechanism {
+	switch s.Mechanism {
+	case Plain:
+		return plain.Auth{User: s.Username, Pass: s.Password}.AsMechanism()
+	case ScramSHA256:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha256Mechanism()
+	case ScramSHA512:
+		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha512Mechanism()
+	case OAuthBearer:
+		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
+			token, err := s.Token(ctx)
+			if err != nil {
+				return oauth.Auth{}, fmt.Errorf("%w: %w", ErrToken, err)
+			}
+			return oauth.Auth{Token: token}, nil
+		})
+	}
+	return nil
+}
+
+// validate checks what can be checked without a network.
+func (s SASL) validate() error {
+	switch {
+	case s.Mechanism == "":
+		return nil
+	case s.Mechanism == OAuthBearer && s.Token != nil:
+		return nil
+	case s.Mechanism == OAuthBearer:
+		return fmt.Errorf("kafka.sasl: %s needs a source of tokens", OAuthBearer)
+	case s.mechanism() == nil:
+		return fmt.Errorf("kafka.sasl: mechanism %q is unknown: use %s, %s, %s or %s", s.Mechanism, Plain, ScramSHA256, ScramSHA512, OAuthBearer)
+	case s.Username == "" || s.Password == "":
+		return fmt.Errorf("kafka.sasl: %s needs a username and a password", s.Mechanism)
+	}
+	return nil
+}
