@@ -81,7 +81,7 @@ func TestTopicsThenServe(t *testing.T) {
 	if out, errs, code := call(t, nil, "topics", "create", "--config", p.config); code != 0 || !strings.Contains(out, "there already") {
 		t.Errorf("topics create again: code %d\n%s%s", code, out, errs)
 	}
-	if out, errs, code := call(t, nil, "topics", "check", "--config", p.config); code != 0 {
+	if out, errs, code := call(t, nil, "topics", "check", "--config", p.config); code != exitFailed || !strings.Contains(out, "unsafe: replication factor is 1, expected 3 or more") {
 		t.Errorf("topics check: code %d\n%s%s", code, out, errs)
 	}
 

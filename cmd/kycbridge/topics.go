@@ -24,10 +24,17 @@ func newTopics(w *world) *cobra.Command {
 	}
 	parent.AddCommand(
 		newTopicsCommand(w, "create", "Create the topics that are missing", createTopics),
-		newTopicsCommand(w, "check", "Check that the topics are there and safe", checkTopics),
+		newTopicsCommand(w, "check", "Compare topics and brokers with what is safe", inspectTopics),
 	)
 	return parent
 }
+
+// topicsCheckHelp is the long help of `topics check`.
+const topicsCheckHelp = `Compare the topics, Kafka's own topics, the brokers and their features with what
+is safe. Each line of the table is "ok", "advice" (nothing is lost, but it could
+be better) or "unsafe" (records can be lost or refused); what is not ok is
+followed by the command that mends it. The exit code is 1 if anything is unsafe,
+whatever topics.safety says.`
 
 type topicsWork func(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error
 
@@ -49,6 +56,9 @@ func newTopicsCommand(w *world, name, short string, work topicsWork) *cobra.Comm
 		},
 	}
 	bindConfig(c, &file)
+	if name == "check" {
+		c.Long = topicsCheckHelp
+	}
 	return c
 }
 

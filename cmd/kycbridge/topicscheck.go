@@ -1,0 +1,97 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// inspectTopics prints what was compared. Only what is unsafe is an error.
+func inspectTopics(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error {
+	findings, err := sink.Inspect(ctx, o, s)
+	if err != nil {
+		return err
+	}
+	printFindings(w.stdout, findings)
+	unsafe, missing := 0, 0
+	for _, f := range findings {
+		switch {
+		case f.Missing():
+			missing++
+		case f.Level == sink.Unsafe:
+			unsafe++
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("%d topics are missing: create them with %s", missing, sink.CreateCommand)
+	}
+	if unsafe > 0 {
+		return fmt.Errorf("%d of %d settings are unsafe: the commands above mend them", unsafe, len(findings))
+	}
+	return nil
+}
+
+// row is one line of the table: a comparison that came out alike in several places.
+type row struct {
+	sink.Finding
+	places []string
+	mends  []string
+}
+
+// printFindings prints the table, and below it what is not as it should be, with the commands.
+func printFindings(out io.Writer, findings []sink.Finding) {
+	rows := merge(findings)
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "LEVEL\tSETTING\tFOUND\tEXPECTED\tWHERE")
+	for _, r := range rows {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.Level, r.Setting, r.Found, r.Expected, r.where())
+	}
+	_ = table.Flush()
+	for _, r := range rows {
+		if r.Level == sink.OK {
+			continue
+		}
+		fmt.Fprintf(out, "\n%s: %s is %s, expected %s: %s\n", r.Level, cmp.Or(r.Setting, r.places[0]), r.Found, r.Expected, r.Why)
+		for _, mend := range r.mends {
+			fmt.Fprintln(out, "  "+mend)
+		}
+	}
+}
+
+// where names the places, or the first of many.
+func (r row) where() string {
+	if n := len(r.places); n > 4 {
+		return fmt.Sprintf("%s and %d more", r.places[0], n-1)
+	}
+	return strings.Join(r.places, ", ")
+}
+
+// merge puts what is alike into one row, the worst first and otherwise in the order of the findings.
+func merge(findings []sink.Finding) []row {
+	var rows []row
+	for _, f := range findings {
+		at := slices.IndexFunc(rows, func(r row) bool {
+			return r.Level == f.Level && r.Setting == f.Setting && r.Found == f.Found && r.Expected == f.Expected && r.Why == f.Why && f.Setting != ""
+		})
+		if at < 0 {
+			at = len(rows)
+			rows = append(rows, row{Finding: f})
+		}
+		rows[at].places = append(rows[at].places, f.Where)
+		if !slices.Contains(rows[at].mends, f.Mend) {
+			rows[at].mends = append(rows[at].mends, f.Mend)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(severity(a.Level), severity(b.Level)) })
+	return rows
+}
+
+func severity(l sink.Level) int {
+	return slices.Index([]sink.Level{sink.Unsafe, sink.Note, sink.OK}, l)
+}
