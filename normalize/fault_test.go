@@ -78,13 +78,13 @@ func (s trappedStore) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Repl
 			return dedupe.Reply{}, err
 		}
 	}
-	if len(r.Moves) > 0 && r.Moves[0].From == "" {
+	if len(r.Moves) > 0 && r.Moves[0].From[0] == "" {
 		if err := s.trap.spring("before the repair"); err != nil {
 			return dedupe.Reply{}, err
 		}
 	}
 	reply, err := s.Store.Exchange(ctx, r)
-	if len(r.Moves) > 0 && r.Moves[0].From == "" {
+	if len(r.Moves) > 0 && r.Moves[0].From[0] == "" {
 		if err := s.trap.spring("in the repair"); err != nil {
 			return dedupe.Reply{}, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kycbridge/kycbridge/ingest"
@@ -146,6 +147,7 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 		return nil, err
 	}
 	s.later(store.Close)
+	place := strings.Join(redisAddresses(s.config.File.Redis), ", ")
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	for why := error(nil); ; {
@@ -154,13 +156,13 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 		case err == nil:
 			return store, nil
 		case errors.Is(err, dedupe.ErrUnsuitable):
-			return nil, fmt.Errorf("redis at %s: %w", s.config.File.Redis.Address, err)
+			return nil, fmt.Errorf("redis at %s: %w", place, err)
 		case ctx.Err() == nil || why == nil:
 			why = err // the last answer that is not just the end of our patience
 		}
 		s.log.Debug("waiting for Redis", "error", err)
 		if !pause(ctx, time.Second) {
-			return nil, fmt.Errorf("redis does not answer at %s (%w): start it (make services) or correct redis.address", s.config.File.Redis.Address, why)
+			return nil, fmt.Errorf("redis does not answer at %s (%w): %s", place, why, dedupe.Advice(why))
 		}
 	}
 }

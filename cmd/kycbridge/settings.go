@@ -225,12 +225,29 @@ func tokens(o *configv1.Oauth, c *config.Config) clientauth.Tokens {
 
 func storeOptions(c *config.Config) dedupe.StoreOptions {
 	r := c.File.Redis
-	return dedupe.StoreOptions{
-		Addresses:       []string{r.Address},
+	o := dedupe.StoreOptions{
+		Addresses:       redisAddresses(r),
 		Username:        r.Username,
 		Password:        string(c.RedisPassword.Reveal()),
 		DB:              int(r.Db),
+		Dialer:          dialer(r.Tls),
+		Cluster:         r.Cluster != nil,
 		TTL:             c.File.Dedupe.Ttl.AsDuration(),
 		EvictionChecked: r.EvictionChecked,
 	}
+	if s := r.Sentinel; s != nil {
+		o.MasterName, o.SentinelUsername, o.SentinelPassword = s.Master, s.Username, string(c.SentinelPassword.Reveal())
+	}
+	return o
+}
+
+// redisAddresses are those of the server, of its Sentinels, or of the nodes of a Cluster.
+func redisAddresses(r *configv1.Redis) []string {
+	switch {
+	case r.Sentinel != nil:
+		return r.Sentinel.Addresses
+	case r.Cluster != nil:
+		return r.Cluster.Addresses
+	}
+	return []string{r.Address}
 }

@@ -43,7 +43,7 @@ func (s *Store) Attempts(ctx context.Context, over, keys []string) ([]int64, err
 		cmds[i] = pipe.Incr(ctx, key)
 		pipe.Expire(ctx, key, attemptTTL)
 	}
-	if err := run(ctx, pipe); err != nil {
+	if err := s.run(ctx, pipe); err != nil {
 		return nil, err
 	}
 	counts := make([]int64, len(keys))

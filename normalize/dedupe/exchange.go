@@ -16,12 +16,36 @@ type Mark struct {
 	TTL   time.Duration // of a mark that is partly spent; 0 means the store's own
 }
 
-// Move is a compare-and-set of one sentinel. From "" means that there is none yet.
-type Move struct{ Sentinel, From, To string }
+// Move is a compare-and-set of one sentinel in all shards. From "" means that there is none yet.
+type Move struct {
+	Sentinel string
+	From     []string // per shard; a single one stands for all
+	To       string
+}
 
-// Round is one pipeline. Its order carries the meaning: marks of the previous batch, then the
-// sentinels that vouch for them, then the claims of this batch or looks at other marks, and the
-// sentinels read again at the end, so that a server which lost data anywhere before is noticed.
+// from is what a shard's sentinel is expected to be.
+func (m Move) from(shard int) string {
+	if len(m.From) == 1 {
+		return m.From[0]
+	}
+	return m.From[shard]
+}
+
+// accepts says whether the values before were what was expected, or the very ones that are written:
+// then the round was repeated after a lost answer.
+func (m Move) accepts(before []string) bool {
+	for i, was := range before {
+		if was != m.from(i) && was != m.To {
+			return false
+		}
+	}
+	return true
+}
+
+// Round is one pipeline, in a Cluster one for each master. Its order, there within a shard, carries
+// the meaning: marks of the previous batch, then the sentinels that vouch for them, then the claims of
+// this batch or looks at other marks, and the sentinels read again at the end, so that a server which
+// lost data anywhere before is noticed.
 type Round struct {
 	Marks  []Mark // written whatever is there: they are true
 	Moves  []Move
@@ -32,10 +56,10 @@ type Round struct {
 
 // Reply is what a Round found, each slice in the order of its question.
 type Reply struct {
-	Before []string // per Move, the value before it; "" none
-	Found  []*Claim // per Claim, the one that was there; nil none, so ours is now
-	Looked []*Claim // per Look; nil none
-	Seen   []string // per Read; "" none
+	Before [][]string // per Move and shard, the value before it; "" none
+	Found  []*Claim   // per Claim, the one that was there; nil none, so ours is now
+	Looked []*Claim   // per Look; nil none
+	Seen   [][]string // per Read and shard; "" none
 }
 
 // EVAL with its text, not EVALSHA: scripts vanish when a replica takes over, and in a pipeline
@@ -55,25 +79,29 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	defer cancel()
 	pipe := s.client.Pipeline()
 	for _, m := range r.Marks {
-		pipe.Do(ctx, "set", redisKey(m.Key), m.Claim.Append(nil), "ex", seconds(or(m.TTL, s.ttl)))
+		pipe.Do(ctx, "set", s.claimKey(m.Key), m.Claim.Append(nil), "ex", seconds(or(m.TTL, s.ttl)))
 	}
-	moves := make([]*redis.Cmd, len(r.Moves))
+	moves := make([][]*redis.Cmd, len(r.Moves))
 	for i, m := range r.Moves {
-		moves[i] = pipe.Eval(ctx, moveScript, []string{m.Sentinel}, m.From, m.To)
+		for shard, key := range s.perShard(m.Sentinel) {
+			moves[i] = append(moves[i], pipe.Eval(ctx, moveScript, []string{key}, m.from(shard), m.To))
+		}
 	}
 	claims := make([]*redis.Cmd, len(r.Claims))
 	for i, m := range r.Claims {
-		claims[i] = pipe.Do(ctx, "set", redisKey(m.Key), m.Claim.Append(nil), "nx", "get", "ex", seconds(s.ttl))
+		claims[i] = pipe.Do(ctx, "set", s.claimKey(m.Key), m.Claim.Append(nil), "nx", "get", "ex", seconds(s.ttl))
 	}
 	looks := make([]*redis.StringCmd, len(r.Looks))
 	for i, key := range r.Looks {
-		looks[i] = pipe.Get(ctx, redisKey(key))
+		looks[i] = pipe.Get(ctx, s.claimKey(key))
 	}
-	reads := make([]*redis.StringCmd, len(r.Reads))
-	for i, key := range r.Reads {
-		reads[i] = pipe.Get(ctx, key)
+	reads := make([][]*redis.StringCmd, len(r.Reads))
+	for i, name := range r.Reads {
+		for _, key := range s.perShard(name) {
+			reads[i] = append(reads[i], pipe.Get(ctx, key))
+		}
 	}
-	if err := run(ctx, pipe); err != nil {
+	if err := s.run(ctx, pipe); err != nil {
 		return Reply{}, err
 	}
 	reply, err := readReply(moves, claims, reads)
@@ -84,21 +112,27 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	return reply, err
 }
 
-func readReply(moves, claims []*redis.Cmd, reads []*redis.StringCmd) (Reply, error) {
-	reply := Reply{Before: make([]string, len(moves)), Found: make([]*Claim, len(claims)), Seen: make([]string, len(reads))}
-	var err error
-	for i, cmd := range moves {
-		if reply.Before[i], err = cmd.Text(); err != nil {
-			return Reply{}, fmt.Errorf("redis: unexpected answer to a sentinel's move: %w", err)
+func readReply(moves [][]*redis.Cmd, claims []*redis.Cmd, reads [][]*redis.StringCmd) (Reply, error) {
+	reply := Reply{Before: make([][]string, len(moves)), Found: make([]*Claim, len(claims)), Seen: make([][]string, len(reads))}
+	for i, shards := range moves {
+		for _, cmd := range shards {
+			was, err := cmd.Text()
+			if err != nil {
+				return Reply{}, fmt.Errorf("redis: unexpected answer to a sentinel's move: %w", err)
+			}
+			reply.Before[i] = append(reply.Before[i], was)
 		}
 	}
+	var err error
 	for i, cmd := range claims {
 		if reply.Found[i], err = foundClaim(cmd.Text()); err != nil {
 			return Reply{}, err
 		}
 	}
-	for i, cmd := range reads {
-		reply.Seen[i] = cmd.Val()
+	for i, shards := range reads {
+		for _, cmd := range shards {
+			reply.Seen[i] = append(reply.Seen[i], cmd.Val())
+		}
 	}
 	return reply, nil
 }
@@ -111,9 +145,9 @@ func (s *Store) Lower(ctx context.Context, expected, next []Mark) ([]*Claim, err
 	pipe := s.client.Pipeline()
 	cmds := make([]*redis.Cmd, len(next))
 	for i, m := range next {
-		cmds[i] = pipe.Eval(ctx, lowerScript, []string{redisKey(m.Key)}, expected[i].Claim.Append(nil), m.Claim.Append(nil), seconds(s.ttl))
+		cmds[i] = pipe.Eval(ctx, lowerScript, []string{s.claimKey(m.Key)}, expected[i].Claim.Append(nil), m.Claim.Append(nil), seconds(s.ttl))
 	}
-	if err := run(ctx, pipe); err != nil {
+	if err := s.run(ctx, pipe); err != nil {
 		return nil, err
 	}
 	found := make([]*Claim, len(cmds))
@@ -133,9 +167,9 @@ func (s *Store) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
 	pipe := s.client.Pipeline()
 	cmds := make([]*redis.StringCmd, len(keys))
 	for i, key := range keys {
-		cmds[i] = pipe.Get(ctx, redisKey(key))
+		cmds[i] = pipe.Get(ctx, s.claimKey(key))
 	}
-	if err := run(ctx, pipe); err != nil {
+	if err := s.run(ctx, pipe); err != nil {
 		return nil, err
 	}
 	return looked(cmds)
@@ -155,18 +189,16 @@ func looked(cmds []*redis.StringCmd) ([]*Claim, error) {
 // seconds rounds up: Redis refuses an expiry of nothing.
 func seconds(d time.Duration) int64 { return int64(max(d+time.Second-1, time.Second) / time.Second) }
 
-func redisKey(k Key) string { return keyPrefix + string(k[:]) }
-
 // run sends the pipeline and returns the first error that is not "no such key". One failed command
 // (OOM, READONLY, LOADING) is as bad as all: the batch then waits as a whole.
-func run(ctx context.Context, pipe redis.Pipeliner) error {
+func (s *Store) run(ctx context.Context, pipe redis.Pipeliner) error {
 	cmds, err := pipe.Exec(ctx)
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return fmt.Errorf("%w: %w", ErrAway, err)
+		return s.lost(fmt.Errorf("%w: %w", ErrAway, err))
 	}
 	for _, cmd := range cmds {
 		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
-			return fmt.Errorf("%w: %w", ErrAway, err)
+			return s.lost(fmt.Errorf("%w: %w", ErrAway, err))
 		}
 	}
 	return nil

@@ -54,7 +54,7 @@ type Ledger struct {
 
 // partition is one partition that was repaired since it came to us and not lost since.
 type partition struct {
-	stored  string   // the sentinel as Redis has it, if Redis lost nothing
+	stored  string   // the sentinel as Redis has it in every shard, if Redis lost nothing
 	state   sentinel // what it will say once the pending marks are written
 	pending []Mark
 	cursor  cursor
@@ -121,11 +121,11 @@ func (l *Ledger) Claim(ctx context.Context, items []Item) ([]Verdict, error) {
 		return nil, err
 	}
 	groups := groupItems(items, verdicts)
-	all := slices.Clone(groups)
+	every := slices.Clone(groups)
 	if err := (&resolution{ledger: l, asking: groups}).run(ctx, parts); err != nil {
 		return nil, err
 	}
-	for _, g := range all {
+	for _, g := range every {
 		for _, c := range g.classes {
 			c.spread(items, verdicts)
 		}
@@ -185,7 +185,7 @@ func (l *Ledger) exchange(ctx context.Context, round Round, reads []int32) (Repl
 	for p, part := range l.parts {
 		if part.dirty() {
 			round.Marks = append(round.Marks, part.pending...)
-			round.Moves = append(round.Moves, Move{l.sentinelKey(p), part.stored, part.state.String()})
+			round.Moves = append(round.Moves, Move{l.sentinelKey(p), []string{part.stored}, part.state.String()})
 			moved = append(moved, p)
 		}
 	}
@@ -199,19 +199,18 @@ func (l *Ledger) exchange(ctx context.Context, round Round, reads []int32) (Repl
 	return reply, l.check(round, reply, moved, reads)
 }
 
-// check accepts a move only from the value we left, or from the very value we write (the pipeline
-// was repeated after a lost answer).
+// check accepts only the values we left, in every shard.
 func (l *Ledger) check(round Round, reply Reply, moved, reads []int32) error {
 	var drifted []int32
 	for i, p := range moved {
-		if was := reply.Before[i]; was != round.Moves[i].From && was != round.Moves[i].To {
+		if !round.Moves[i].accepts(reply.Before[i]) {
 			drifted = append(drifted, p)
 			continue
 		}
 		l.parts[p].stored, l.parts[p].pending = round.Moves[i].To, nil
 	}
 	for i, p := range reads {
-		if !slices.Contains(drifted, p) && reply.Seen[i] != l.parts[p].stored {
+		if !slices.Contains(drifted, p) && !all(reply.Seen[i], l.parts[p].stored) {
 			drifted = append(drifted, p)
 		}
 	}
@@ -223,6 +222,11 @@ func (l *Ledger) check(round Round, reply Reply, moved, reads []int32) error {
 		return &DriftError{Partitions: drifted}
 	}
 	return nil
+}
+
+// all says whether a sentinel reads the same in every shard.
+func all(seen []string, want string) bool {
+	return !slices.ContainsFunc(seen, func(s string) bool { return s != want })
 }
 
 func (l *Ledger) sentinelKey(p int32) string {

@@ -319,7 +319,7 @@ func TestRepairOnlyMarksWhatIsOursAndAlive(t *testing.T) {
 	if err != nil || marks != 1 {
 		t.Errorf("%d marks, %v, expected 1", marks, err)
 	}
-	if ttl := b.redis.TTL(redisKey(Key{6})); ttl <= 0 || ttl > time.Hour {
+	if ttl := b.redis.TTL(patient(t, b.redis.Addr()).claimKey(Key{6})); ttl <= 0 || ttl > time.Hour {
 		t.Errorf("the mark lives for %s, expected up to the rest of an hour", ttl)
 	}
 }
@@ -377,7 +377,7 @@ func TestSentinelKeysAreDistinctAndNoClaims(t *testing.T) {
 	for _, group := range []string{"a", "b"} {
 		for p := range int32(3) {
 			k := sentinelKey(group, rawTopic, dispTopic, p)
-			if seen[k] || len(k) <= len(redisKey(Key{})) {
+			if seen[k] || len(k) <= len(keyPrefix)+KeySize {
 				t.Errorf("sentinel key %s", fmt.Sprintf("%q", k))
 			}
 			seen[k] = true

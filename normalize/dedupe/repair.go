@@ -36,7 +36,7 @@ func (l *Ledger) Repair(ctx context.Context, p int32) (marks int, err error) {
 type repair struct {
 	ledger    *Ledger
 	partition int32
-	stored    string
+	stored    []string // per shard; a single one stands for all
 	state     sentinel
 	marks     []Mark
 	written   int
@@ -50,7 +50,7 @@ func (r *repair) run(ctx context.Context) error {
 		return err
 	}
 	r.stored = reply.Seen[0]
-	r.state = parseSentinel(r.stored)
+	r.state = leastSentinel(r.stored)
 	r.state.owner = newOwner()
 	if err := r.move(ctx); err != nil {
 		return err
@@ -69,7 +69,7 @@ func (r *repair) run(ctx context.Context) error {
 	if err := r.move(ctx); err != nil {
 		return err
 	}
-	l.parts[r.partition] = &partition{stored: r.stored, state: r.state}
+	l.parts[r.partition] = &partition{stored: r.state.String(), state: r.state}
 	return nil
 }
 
@@ -97,11 +97,11 @@ func (r *repair) move(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if was := reply.Before[0]; was != move.From && was != move.To {
+	if !move.accepts(reply.Before[0]) {
 		return ErrMoved
 	}
 	r.written += len(r.marks)
-	r.stored, r.marks = move.To, r.marks[:0]
+	r.stored, r.marks = []string{move.To}, r.marks[:0]
 	return nil
 }
 

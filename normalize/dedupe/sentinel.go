@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// sentinel is the one value per partition that tells whether Redis still is what we left it: it is
+// sentinel is the one value per partition (in a Cluster, per partition and shard) that tells whether Redis still is what we left it: it is
 // moved after every batch's marks, in their pipeline, so a flush, a rollback or a successor changes
 // it. "" is its absence.
 //
@@ -42,6 +42,17 @@ func parseSentinel(text string) sentinel {
 		return blank()
 	}
 	return sentinel{next: next, highest: highest, owner: parts[2]}
+}
+
+// leastSentinel is what the shards of a partition have in common: marks are missing from the first
+// that any of them lacks. That raw offsets are disposed of is true whichever shard says it.
+func leastSentinel(shards []string) sentinel {
+	least := parseSentinel(shards[0])
+	for _, text := range shards[1:] {
+		s := parseSentinel(text)
+		least.next, least.highest = min(least.next, s.next), max(least.highest, s.highest)
+	}
+	return least
 }
 
 // newOwner returns a fresh random word.

@@ -2,7 +2,6 @@ package dedupe
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -33,19 +32,21 @@ var (
 
 // StoreOptions says where Redis is and how long to wait for it. Zero times mean the defaults.
 type StoreOptions struct {
-	Addresses          []string // host:port; several only for Sentinels, with MasterName set
-	MasterName         string
+	Addresses          []string // host:port; several only of Sentinels or of a Cluster
+	MasterName         string   // the addresses are those of Sentinels that watch it
+	Cluster            bool     // the addresses are those of nodes of a Redis Cluster
 	Username, Password string
-	DB                 int
-	TLS                *tls.Config
+	DB                 int    // 0 in a Cluster
+	SentinelUsername   string // at the Sentinels, which have users of their own
+	SentinelPassword   string
 	TTL                time.Duration // how long a claim is kept: at least the retention of the raw topic
 	EvictionChecked    bool          // the operator vouches for noeviction where INFO does not tell
 
-	DialTimeout  time.Duration // 500 ms
-	ReadTimeout  time.Duration // 250 ms
-	WriteTimeout time.Duration // 250 ms
-	CallLimit    time.Duration // 900 ms: one pipeline and its one retry
-	Dialer       func(ctx context.Context, network, addr string) (net.Conn, error)
+	DialTimeout  time.Duration                                                     // 500 ms
+	ReadTimeout  time.Duration                                                     // 250 ms
+	WriteTimeout time.Duration                                                     // 250 ms
+	CallLimit    time.Duration                                                     // 900 ms: one pipeline and its one retry
+	Dialer       func(ctx context.Context, network, addr string) (net.Conn, error) // for TLS; nil means plain TCP
 }
 
 // Validate checks the options without the network.
@@ -53,9 +54,11 @@ func (o StoreOptions) Validate() error {
 	if len(o.Addresses) == 0 {
 		return errors.New("redis: no address given; expected host:port")
 	}
-	if len(o.Addresses) > 1 && o.MasterName == "" {
-		// Its pipelines have no common order, on which the sentinels rely.
-		return errors.New("redis: several addresses without a master name would be a Cluster, which is not supported; give one address, or the Sentinels and their master's name")
+	if len(o.Addresses) > 1 && o.MasterName == "" && !o.Cluster {
+		return errors.New("redis: several addresses, and neither a master's name (Sentinels) nor the word that they are a Cluster")
+	}
+	if o.Cluster && (o.MasterName != "" || o.DB != 0) {
+		return errors.New("redis: a Cluster has no Sentinels, and database 0 alone")
 	}
 	if o.TTL < time.Second {
 		return fmt.Errorf("redis: claims would be kept %s; expected at least 1s, and in production the raw topic's retention and 2 days more", o.TTL)
@@ -65,10 +68,13 @@ func (o StoreOptions) Validate() error {
 
 // Store keeps claims in Redis. It is safe for use by several goroutines.
 type Store struct {
-	client  redis.UniversalClient
-	ttl     time.Duration
-	limit   time.Duration
-	checked bool
+	client     redis.UniversalClient
+	shards     []string // prefixes of keys; one but in a Cluster
+	ttl        time.Duration
+	limit      time.Duration
+	checked    bool
+	background context.Context // of what goes on after a call; ends with Close
+	stop       context.CancelFunc
 }
 
 // NewStore makes a Store without touching the network; Check does that.
@@ -78,7 +84,10 @@ func NewStore(o StoreOptions) (*Store, error) {
 	}
 	client := redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: o.Addresses, MasterName: o.MasterName, Username: o.Username, Password: o.Password, DB: o.DB,
-		TLSConfig: o.TLS, Dialer: o.Dialer,
+		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
+		Dialer: o.Dialer, IsClusterMode: o.Cluster,
+		// A redirection would tear a round apart; see shards.go.
+		MaxRedirects: -1,
 		// A frozen server must cost less than the transaction timeout, and every command is harmless
 		// to repeat for its owner, so one retry is allowed.
 		DialTimeout: or(o.DialTimeout, 500*time.Millisecond), DialerRetries: 1,
@@ -89,7 +98,11 @@ func NewStore(o StoreOptions) (*Store, error) {
 		ReadOnly: false, RouteByLatency: false, RouteRandomly: false,
 		DisableIdentity: true,
 	})
-	return &Store{client: client, ttl: o.TTL, limit: or(o.CallLimit, callLimit), checked: o.EvictionChecked}, nil
+	background, stop := context.WithCancel(context.Background())
+	return &Store{
+		client: client, shards: shardPrefixes(o.Cluster), ttl: o.TTL, limit: or(o.CallLimit, callLimit), checked: o.EvictionChecked,
+		background: background, stop: stop,
+	}, nil
 }
 
 func or(d, otherwise time.Duration) time.Duration {
@@ -100,24 +113,50 @@ func or(d, otherwise time.Duration) time.Duration {
 }
 
 // Close gives the connections back.
-func (s *Store) Close() error { return s.client.Close() }
+func (s *Store) Close() error {
+	s.stop()
+	return s.client.Close()
+}
 
-// Check asks whether Redis is there and fit for use: version 7.0 or newer, and no eviction. An
-// error that wraps ErrUnsuitable will not go away by waiting.
+// Check asks whether Redis is there and fit for use: version 7.0 or newer, and no eviction, on every
+// node of a Cluster. An error that wraps ErrUnsuitable will not go away by waiting.
 func (s *Store) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	// A write, since a replica and a full server answer PING as well.
-	if err := s.client.Set(ctx, keyPrefix+"probe", "", probeTTL).Err(); err != nil {
-		return fmt.Errorf("%w: a trial write failed: %w", ErrAway, err)
+	pipe := s.client.Pipeline()
+	for _, key := range s.perShard("probe") {
+		pipe.Set(ctx, key, "", probeTTL)
 	}
-	if info, err := s.client.Info(ctx, "server").Result(); err == nil {
+	if err := s.run(ctx, pipe); err != nil {
+		return fmt.Errorf("a trial write failed: %w", err)
+	}
+	cluster, ok := s.client.(*redis.ClusterClient)
+	if !ok {
+		return s.checkNode(ctx, s.client)
+	}
+	err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error { return s.checkNode(ctx, node) })
+	if err != nil {
+		return s.lost(err)
+	}
+	return cluster.ForEachSlave(ctx, func(ctx context.Context, node *redis.Client) error {
+		if err := s.checkNode(ctx, node); errors.Is(err, ErrUnsuitable) && node.Ping(ctx).Err() == nil {
+			return err // it may be master tomorrow; one that does not answer is not asked for anything
+		}
+		return nil
+	})
+}
+
+// checkNode judges one server.
+func (s *Store) checkNode(ctx context.Context, node redis.Cmdable) error {
+	if info, err := node.Info(ctx, "server").Result(); err == nil {
 		if err := checkVersion(infoField(info, "redis_version")); err != nil {
 			return err
 		}
 	}
-	info, err := s.client.Info(ctx, "memory").Result()
-	if err != nil && ctx.Err() != nil {
+	info, err := node.Info(ctx, "memory").Result()
+	var refused redis.Error // an answer: it may not be asked, or knows no such section
+	if err != nil && (ctx.Err() != nil || !errors.As(err, &refused)) {
 		return fmt.Errorf("%w: no answer to INFO memory: %w", ErrAway, err)
 	}
 	return checkEviction(infoField(info, "maxmemory_policy"), s.checked)
