@@ -153,6 +153,9 @@ func (s *Store) checkNode(ctx context.Context, node redis.Cmdable) error {
 		if err := checkVersion(infoField(info, "redis_version")); err != nil {
 			return err
 		}
+		if len(s.shards) == 1 && infoField(info, "redis_mode") == "cluster" {
+			return fmt.Errorf("%w: it is a node of a Redis Cluster; set redis.cluster instead of redis.address", ErrUnsuitable)
+		}
 	}
 	info, err := node.Info(ctx, "memory").Result()
 	var refused redis.Error // an answer: it may not be asked, or knows no such section
