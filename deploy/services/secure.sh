@@ -118,12 +118,13 @@ start_kafka() {
   await Kafka "$home/pid" "$home/server.log" kafka_up
 }
 
-# launch NAME ARGUMENT… starts one redis-server, its configuration in a file so that no
+# launch NAME PORT SETTING… starts one redis-server, its configuration in a file so that no
 # password shows in the list of processes.
 launch() {
   local home=$dir/redis-$1 line
-  shift
   mkdir -p "$home"
+  port "$2" >"$home/port"
+  shift 2
   cat "$here/redis.conf" >"$home/redis.conf"
   for line in "dir $home" "$@"; do echo "$line" >>"$home/redis.conf"; done
   nohup redis-server "$home/redis.conf" >"$home/server.log" 2>&1 </dev/null 9>&- &
@@ -145,22 +146,23 @@ start_redis() {
   local secret user n home
   secret=$(cat "$dir/password")
   # What the normaliser needs, and no more; Redis' own work needs a user with everything.
-  user="user kyc on >$secret ~kyc:d:* resetchannels -@all +@connection +get +set +eval +del +incr +expire +info +cluster +command +role"
-  launch tls "port 0" "tls-port $(port 0)" "tls-cert-file $dir/server.crt" "tls-key-file $dir/server.key" \
+  user="user kyc on >$secret ~kyc:d:* resetchannels -@all +@connection +get +set +eval +del +incr +expire +info"
+  launch tls 0 "port 0" "tls-port $(port 0)" "tls-cert-file $dir/server.crt" "tls-key-file $dir/server.key" \
     "tls-ca-cert-file $dir/ca.crt" "tls-auth-clients yes" "user default off" "$user"
   user="user kyc on >$secret ~* &* +@all"
   for n in 1 2; do
-    launch "$n" "port $(port $n)" "$user" "user default off" "masteruser kyc" "masterauth $secret" "repl-diskless-sync-delay 0" \
+    launch "$n" "$n" "port $(port $n)" "$user" "user default off" "masteruser kyc" "masterauth $secret" "repl-diskless-sync-delay 0" \
       "$([ $n = 1 ] || echo "replicaof 127.0.0.1 $(port 1)")"
   done
   for n in 4 5 6; do
-    launch "$n" "port $(port $n)" "$user" "user default off" "masteruser kyc" "masterauth $secret" "cluster-enabled yes" \
+    launch "$n" "$n" "port $(port $n)" "$user" "user default off" "masteruser kyc" "masterauth $secret" "cluster-enabled yes" \
       "cluster-port $(port $((n + 3)))" "cluster-config-file nodes.conf" "cluster-node-timeout 2000"
   done
   for n in tls 1 2 4 5 6; do await "Redis $n" "$dir/redis-$n/pid" "$dir/redis-$n/server.log" redis_up "$n"; done
   await "the replica" "$dir/redis-2/pid" "$dir/redis-2/server.log" replicated
   home=$dir/redis-sentinel
   mkdir -p "$home"
+  port 3 >"$home/port"
   cat >"$home/sentinel.conf" <<EOF
 port $(port 3)
 bind 127.0.0.1
@@ -183,7 +185,7 @@ EOF
 mine() { # PIDFILE
   case $1 in
     */kafka/pid) owned_pid "$1" "$dir/kafka/server.properties" ;;
-    *) owned_pid "$1" redis-server ;;
+    *) owned_pid "$1" "redis-server 127.0.0.1:$(cat "${1%pid}port" 2>/dev/null)" ;;
   esac
 }
 
