@@ -12,7 +12,7 @@
 #         (SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, and OAUTHBEARER with unsigned tokens)
 # Redis:  +0 TLS with a client certificate and users, +1 master and +2 replica behind the
 #         Sentinel at +3, +4 to +6 a Cluster (its bus: +7 to +9)
-# User: kyc; its password: in the file `password`.
+# User: kyc, with the rights that kycbridge needs; its password: in the file `password`.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -132,7 +132,7 @@ launch() {
 }
 
 redis_up() { grep -q 'Ready to accept connections' "$dir/redis-$1/server.log"; }
-cli() { REDISCLI_AUTH=$secret redis-cli --user kyc -h 127.0.0.1 -p "$(port "$1")" "${@:2}"; }
+cli() { REDISCLI_AUTH=$secret redis-cli -h 127.0.0.1 -p "$(port "$1")" "${@:2}"; }
 replicated() { cli 1 info replication | grep -q 'state=online'; }
 watched() { redis-cli -h 127.0.0.1 -p "$(port 3)" -a "$secret" --no-auth-warning sentinel ckquorum kyc | grep -q '^OK'; }
 clustered() {
@@ -145,17 +145,17 @@ start_redis() {
   install_missing
   local secret user n home
   secret=$(cat "$dir/password")
-  # What the normaliser needs, and no more; Redis' own work needs a user with everything.
-  user="user kyc on >$secret ~kyc:d:* resetchannels -@all +@connection +get +set +eval +del +incr +expire +info"
+  # kyc may do what the normaliser needs, and no more; the servers talk as another user.
+  local admin="user default on >$secret ~* &* +@all"
+  user="user kyc on >$secret ~kyc:d:* resetchannels -@all +@connection +get +set +eval +del +incr +expire +info +cluster|slots +command"
   launch tls 0 "port 0" "tls-port $(port 0)" "tls-cert-file $dir/server.crt" "tls-key-file $dir/server.key" \
     "tls-ca-cert-file $dir/ca.crt" "tls-auth-clients yes" "user default off" "$user"
-  user="user kyc on >$secret ~* &* +@all"
   for n in 1 2; do
-    launch "$n" "$n" "port $(port $n)" "$user" "user default off" "masteruser kyc" "masterauth $secret" "repl-diskless-sync-delay 0" \
+    launch "$n" "$n" "port $(port $n)" "$user" "$admin" "masterauth $secret" "repl-diskless-sync-delay 0" \
       "$([ $n = 1 ] || echo "replicaof 127.0.0.1 $(port 1)")"
   done
   for n in 4 5 6; do
-    launch "$n" "$n" "port $(port $n)" "$user" "user default off" "masteruser kyc" "masterauth $secret" "cluster-enabled yes" \
+    launch "$n" "$n" "port $(port $n)" "$user" "$admin" "masterauth $secret" "cluster-enabled yes" \
       "cluster-port $(port $((n + 3)))" "cluster-config-file nodes.conf" "cluster-node-timeout 2000"
   done
   for n in tls 1 2 4 5 6; do await "Redis $n" "$dir/redis-$n/pid" "$dir/redis-$n/server.log" redis_up "$n"; done
@@ -169,7 +169,6 @@ bind 127.0.0.1
 dir $home
 requirepass $secret
 sentinel monitor kyc 127.0.0.1 $(port 1) 1
-sentinel auth-user kyc kyc
 sentinel auth-pass kyc $secret
 sentinel down-after-milliseconds kyc 1000
 sentinel failover-timeout kyc 5000

@@ -35,7 +35,7 @@ func Advice(err error) string {
 	case errors.Is(err, io.EOF):
 		return "it hangs up on the first words: does it want TLS (redis.tls) on this port?"
 	}
-	return "start it (make services) or correct its address in redis"
+	return "start it (make services) or correct redis.address (redis.sentinel, redis.cluster)"
 }
 
 // refusal is about what a server that answers says.
@@ -43,7 +43,7 @@ func refusal(text string) string {
 	for _, known := range []struct{ prefix, advice string }{
 		{"WRONGPASS", "check redis.username and redis.password"},
 		{"NOAUTH", "it wants a user: set redis.username and redis.password"},
-		{"NOPERM", "grant the user the keys ~kyc:d:* and the commands GET, SET, EVAL, DEL, INCR, EXPIRE and INFO, and in a Cluster CLUSTER"},
+		{"NOPERM", "grant the user the keys ~kyc:d:* and the commands GET, SET, EVAL, DEL, INCR, EXPIRE and INFO, and in a Cluster CLUSTER|SLOTS and COMMAND"},
 		{"MOVED", "it is a node of a Redis Cluster: set redis.cluster instead of redis.address"},
 		{"CLUSTERDOWN", "some slots of the Cluster have no master: bring it back"},
 		{"ERR This instance has cluster support disabled", "it is no Redis Cluster: set redis.address instead of redis.cluster"},
