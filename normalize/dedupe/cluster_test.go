@@ -178,7 +178,7 @@ func TestClusterRefusesEvictionOnAnyNode(t *testing.T) {
 	})
 }
 
-// Attempts and peeks take keys from all masters.
+// Attempts, peeks and looks take keys from all masters.
 func TestClusterAttempts(t *testing.T) {
 	c, ctx := startCluster(t), testContext(t)
 	s := c.store(t)
@@ -193,9 +193,15 @@ func TestClusterAttempts(t *testing.T) {
 	for n := range byte(16) {
 		keys = append(keys, key(n))
 	}
+	_, err := s.Exchange(ctx, Round{Marks: []Mark{{Key: key(3), Claim: pending(5).Done()}}})
+	must(t, err)
 	found, err := s.Peek(ctx, keys)
 	must(t, err)
-	if len(found) != len(keys) {
-		t.Errorf("%d answers to %d keys", len(found), len(keys))
+	reply, err := s.Exchange(ctx, Round{Looks: keys})
+	must(t, err)
+	for n := range keys {
+		if want := n == 3; (found[n] != nil) != want || (reply.Looked[n] != nil) != want {
+			t.Errorf("key %d: peeked %v, looked %v; expected the mark of key 3 alone", n, found[n], reply.Looked[n])
+		}
 	}
 }
