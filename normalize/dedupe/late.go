@@ -70,8 +70,9 @@ func (l *Late) Await(ctx context.Context, p int32, before int64) error {
 	}
 }
 
-func complete(p int32, stored string, before int64) error {
-	if s := parseSentinel(stored); s.next < before {
+// complete looks at a partition's sentinels: each vouches for the marks of its shard.
+func complete(p int32, stored []string, before int64) error {
+	if s := leastSentinel(stored); s.next < before {
 		return fmt.Errorf("%w: raw partition %d, written up to disposition %d, expected %d: its stage writes them when it starts and with its next record", ErrIncomplete, p, max(s.next, 0), before)
 	}
 	return nil
