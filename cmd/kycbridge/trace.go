@@ -39,7 +39,7 @@ ID is one of
 Once the raw topic has expired, all this is told from the dispositions, which are kept
 longest. Refused deliveries are in no topic: they exist only as metrics and log lines.
 
---from and --to narrow the search to dispositions and events written in a time range.
+--since and --until narrow the search to dispositions and events written in a time range.
 ` + windowHelp + `
 
 With --json each delivery is one JSON document on a line of its own.
@@ -47,7 +47,7 @@ With --json each delivery is one JSON document on a line of its own.
 Kafka is at --brokers, else in the configuration of --config, else at
 $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 		Example: `  kycbridge trace 65f0fc7fe9c12d74a4246c13       a session or check, by the vendor's id
-  kycbridge trace complycube/65f0fc7fe9c12d74a4246c13 --from 7d
+  kycbridge trace complycube/65f0fc7fe9c12d74a4246c13 --since 7d
   kycbridge trace 3@1742                         one raw record
   kycbridge trace 019b8a5e-5c00-7000-8000-000000000001 --json | jq .dispositions`,
 		Args: func(c *cobra.Command, args []string) error {
@@ -60,8 +60,8 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 	}
 	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
 	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
-	c.Flags().StringVar(&f.from, "from", "", "search what was written from this TIME on")
-	c.Flags().StringVar(&f.to, "to", "", "search what was written before this TIME")
+	c.Flags().StringVar(&f.from, "since", "", "search what was written from this TIME on")
+	c.Flags().StringVar(&f.to, "until", "", "search what was written before this TIME")
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON document a line, a delivery each")
 	bindConfig(c, &f.config)
 	return c
@@ -90,7 +90,7 @@ func trace(ctx context.Context, w *world, f verifyFlags, id string) error {
 		return fmt.Errorf("cannot print: %w", err)
 	}
 	if story.More {
-		return fmt.Errorf("there are more than %d deliveries: these are not all of them; narrow the search with --from and --to", audit.MaxDeliveries)
+		return fmt.Errorf("there are more than %d deliveries: these are not all of them; narrow the search with --since and --until", audit.MaxDeliveries)
 	}
 	return nil
 }

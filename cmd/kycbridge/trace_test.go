@@ -87,10 +87,10 @@ func TestTraceWindow(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, code := call(t, nil, "trace", "vendor-0", "--brokers", p.broker(), "--from", "1h"); code != 0 || !strings.HasSuffix(out, "\n2 deliveries\n") {
+	if out, errs, code := call(t, nil, "trace", "vendor-0", "--brokers", p.broker(), "--since", "1h"); code != 0 || !strings.HasSuffix(out, "\n2 deliveries\n") {
 		t.Errorf("inside of the window: code %d\n%s%s", code, out, errs)
 	}
-	for _, args := range [][]string{{"--to", first.Add(-time.Minute).Format(time.RFC3339Nano)}, {"--from", "0s"}} {
+	for _, args := range [][]string{{"--until", first.Add(-time.Minute).Format(time.RFC3339Nano)}, {"--since", "0s"}} {
 		out, errs, code := call(t, nil, append([]string{"trace", "vendor-0", "--brokers", p.broker()}, args...)...)
 		if code != exitFailed || out != "" || !strings.Contains(errs, "no accepted delivery is known by vendor-0") {
 			t.Errorf("outside of the window, %v: code %d\n%s%s", args, code, out, errs)
@@ -107,13 +107,13 @@ func TestTraceFindsNothing(t *testing.T) {
 		code int
 	}{
 		{[]string{"nobody"}, []string{"no accepted delivery is known by nobody", "kyc.disposition.v1", "kyc.session.v1", "as far back", "refused delivery", "metrics and the log"}, exitFailed},
-		{[]string{"shop/nobody", "--from", "2026-01-02"}, []string{"from 2026-01-02T00:00:00Z on", "kyc.disposition.v1, kyc.raw.v1"}, exitFailed},
+		{[]string{"shop/nobody", "--since", "2026-01-02"}, []string{"from 2026-01-02T00:00:00Z on", "kyc.disposition.v1, kyc.raw.v1"}, exitFailed},
 		{[]string{"1@99"}, []string{"known by 1@99"}, exitFailed},
 		{[]string{"9@0"}, []string{"kyc.raw.v1 has no partition 9: it has 2"}, exitFailed},
 		{[]string{"a\x1b[31m"}, []string{`"a\x1b[31m"`}, exitFailed},
 		{[]string{}, []string{"one id"}, exitUsage},
 		{[]string{"a", "b"}, []string{"one id"}, exitUsage},
-		{[]string{"a", "--to", "soon"}, []string{"--to", "soon"}, exitUsage},
+		{[]string{"a", "--until", "soon"}, []string{"--until", "soon"}, exitUsage},
 	} {
 		out, errs, code := call(t, nil, append([]string{"trace", "--brokers", p.broker()}, c.args...)...)
 		if code != c.code || out != "" || strings.Count(errs, "\n") != 1 {

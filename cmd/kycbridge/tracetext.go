@@ -48,7 +48,7 @@ func writeDelivery(out *strings.Builder, d audit.Delivery) {
 	case d.Pending:
 		fmt.Fprintln(out, "  not yet processed")
 	case len(d.Dispositions) == 0:
-		fmt.Fprintln(out, "  no disposition in what was searched; widen --from and --to, or run `kycbridge verify`")
+		fmt.Fprintln(out, "  no disposition in what was searched; widen --since and --until, or run `kycbridge verify`")
 	}
 	for _, e := range d.Events {
 		fmt.Fprintf(out, "    event %s  %s %d@%d  %s%s\n", e.ID, e.Topic, e.Partition, e.Offset, shown(strings.Join(e.Says, " ")), aside(e))

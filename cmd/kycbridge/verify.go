@@ -32,7 +32,7 @@ events of a subject are in order. Nothing is changed, and nothing is remembered 
 Kafka. It may run beside everything else: what was not processed when it began is
 counted as pending.
 
-Without --from and --to all raw records that Kafka still holds are checked.
+Without --since and --until all raw records that Kafka still holds are checked.
 ` + windowHelp + `
 
 The table is for people; --json prints one JSON document. Both list the first
@@ -46,15 +46,15 @@ checked.
 Kafka is at --brokers, else in the configuration of --config, else at
 $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 		Example: `  kycbridge verify                                  all there is
-  kycbridge verify --from 24h --config kycbridge.yaml
-  kycbridge verify --from 2026-01-01 --to 2026-01-02 --json | jq '.checks[] | {check, violations}'`,
+  kycbridge verify --since 24h --config kycbridge.yaml
+  kycbridge verify --since 2026-01-01 --until 2026-01-02 --json | jq '.checks[] | {check, violations}'`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, f) },
 	}
 	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
 	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
-	c.Flags().StringVar(&f.from, "from", "", "check raw records from this TIME on")
-	c.Flags().StringVar(&f.to, "to", "", "check raw records before this TIME")
+	c.Flags().StringVar(&f.from, "since", "", "check raw records from this TIME on")
+	c.Flags().StringVar(&f.to, "until", "", "check raw records before this TIME")
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON document")
 	bindConfig(c, &f.config)
 	return c

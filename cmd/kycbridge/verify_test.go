@@ -227,15 +227,15 @@ func TestVerifyOfARange(t *testing.T) {
 	if _, err := p.reader.Scan(t.Context(), schemas.Raw, 1, sink.Start{Offset: 3}, func(r *kgo.Record) error { last = r.Timestamp; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	out, _, code := call(t, nil, "verify", "--brokers", p.broker(), "--to", last.Format(time.RFC3339Nano))
+	out, _, code := call(t, nil, "verify", "--brokers", p.broker(), "--until", last.Format(time.RFC3339Nano))
 	if code != 0 || !strings.Contains(out, "no violation in") {
 		t.Errorf("before the fault: code %d\n%s", code, out)
 	}
-	out, _, code = call(t, nil, "verify", "--brokers", p.broker(), "--from", "1h")
+	out, _, code = call(t, nil, "verify", "--brokers", p.broker(), "--since", "1h")
 	if code != exitFailed || !strings.Contains(out, "raw 1@3: no disposition") || !strings.Contains(out, "1 violations in 4 raw records") {
 		t.Errorf("with the fault: code %d\n%s", code, out)
 	}
-	if out, _, code = call(t, nil, "verify", "--brokers", p.broker(), "--from", "0s"); code != 0 || !strings.Contains(out, "nothing was checked") {
+	if out, _, code = call(t, nil, "verify", "--brokers", p.broker(), "--since", "0s"); code != 0 || !strings.Contains(out, "nothing was checked") {
 		t.Errorf("of no time at all: code %d\n%s", code, out)
 	}
 
@@ -269,8 +269,8 @@ func TestVerifyCannotCheck(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"--from", "yesterday"}, []string{"--from", `"yesterday"`, "7d"}},
-		{[]string{"--from", "1h", "--to", "2h"}, []string{"not before"}},
+		{[]string{"--since", "yesterday"}, []string{"--since", `"yesterday"`, "7d"}},
+		{[]string{"--since", "1h", "--until", "2h"}, []string{"not before"}},
 		{[]string{"now"}, []string{"no argument"}},
 		{[]string{"--brokers", "127.0.0.1:1"}, []string{"cannot check", "127.0.0.1:1", "--brokers"}},
 	} {

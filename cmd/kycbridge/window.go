@@ -13,16 +13,16 @@ type window struct{ from, to time.Time }
 const windowHelp = `TIME is RFC 3339 (2026-01-02T15:04:05Z, or just 2026-01-02, midnight UTC), or a
 duration before now (90m, 36h, 7d).`
 
-// parseWindow reads --from and --to.
+// parseWindow reads --since and --until.
 func parseWindow(from, to string, now time.Time) (w window, err error) {
-	if w.from, err = parseWhen("--from", from, now); err != nil {
+	if w.from, err = parseWhen("--since", from, now); err != nil {
 		return w, err
 	}
-	if w.to, err = parseWhen("--to", to, now); err != nil {
+	if w.to, err = parseWhen("--until", to, now); err != nil {
 		return w, err
 	}
 	if !w.from.IsZero() && !w.to.IsZero() && !w.from.Before(w.to) {
-		return w, usagef("--from %s is not before --to %s", from, to)
+		return w, usagef("--since %s is not before --until %s", from, to)
 	}
 	return w, nil
 }

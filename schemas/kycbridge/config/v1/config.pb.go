@@ -1550,14 +1550,16 @@ func (x *Normalize) GetShutdownGrace() *durationpb.Duration {
 }
 
 // Hydrate is the set of workers that ask vendors' APIs. Only endpoints with an
-// api are asked for; each has limits of its own, so none waits behind another.
+// api are asked for. Endpoints that ask the same address with the same
+// credentials share these limits; all others have their own, so none waits
+// behind another.
 type Hydrate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Workers in one process, each with a transaction of its own. Default 2.
 	Slots int32 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"`
-	// Requests under way at once to the API of one endpoint. Default 4.
+	// Fetches under way at once to one API. Default 4.
 	Concurrency int32 `protobuf:"varint,2,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
-	// Requests a second to the API of one endpoint. A vendor's own limit applies
+	// Requests a second to one API, those for tokens included. A vendor's own limit applies
 	// where it is lower. Default 10.
 	Rate float64 `protobuf:"fixed64,3,opt,name=rate,proto3" json:"rate,omitempty"`
 	// Time for one request, connecting and reading included. Default 10s.
