@@ -11,6 +11,7 @@ import (
 // What Ready may say, beside dedupe.ErrAway.
 var (
 	ErrKafka     = errors.New("kafka is away")
+	ErrSession   = errors.New("the session with kafka ended and is opened anew")
 	ErrRefused   = errors.New("kafka refuses the transaction")
 	ErrRepairing = errors.New("repairing the marks")
 )

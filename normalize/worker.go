@@ -86,7 +86,7 @@ func (w *worker) run(ctx context.Context) error {
 		if worked {
 			pause = backoff{}
 		}
-		w.state.set(fmt.Errorf("%w: %w", ErrKafka, err))
+		w.state.set(fmt.Errorf("%w: %w", ErrSession, err))
 		w.log.Warn("session ended; opening a new one", "error", err)
 		w.metrics.reopened.Inc()
 		_ = sleep(ctx, pause.next())

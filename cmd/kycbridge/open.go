@@ -70,7 +70,7 @@ func (s *service) followParts() {
 		if s.ingest != nil {
 			errs = append(errs, s.ingest.LogAway())
 		}
-		return errors.Join(append(errs, s.normalizerSays(normalize.ErrKafka))...)
+		return errors.Join(append(errs, s.normalizerSays(normalize.ErrKafka), s.normalizerSays(normalize.ErrSession))...)
 	})
 	s.health.follow("redis", func() error { return s.normalizerSays(dedupe.ErrAway) })
 	s.health.follow("repair", func() error { return s.normalizerSays(normalize.ErrRepairing) })
