@@ -130,7 +130,7 @@ func (s *service) openIngest(ctx context.Context) error {
 		return err
 	}
 	o := ingestOptions(s.config)
-	o.Log, o.Logger, o.Registerer = log, s.log, s.registry
+	o.Log, o.Logger, o.Registerer = failLog(log), s.log, s.registry
 	if s.ingest, err = ingest.New(o); err != nil {
 		return errors.Join(err, log.Close(ctx))
 	}

@@ -39,8 +39,8 @@ func (s *service) openWorkers(ctx context.Context) error {
 	o.History = func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
 		return reader.Scan(ctx, schemas.DispositionTopic, partition, sink.Start{Offset: offset, Time: since}, fn)
 	}
-	o.Claims, o.Attempts, o.CheckStore = store, store, store.Check
-	o.Providers, o.Validator = catalog.All(), validator
+	o.Claims, o.Attempts, o.CheckStore, o.Rule = failStore(store), store, store.Check, rule()
+	o.Providers, o.Validator = failProviders(catalog.All()), validator
 	o.Logger, o.Registerer = s.log, s.registry
 	if s.role.normalize {
 		if err := s.openNormalizer(reader, o); err != nil {
@@ -112,7 +112,7 @@ func (s *service) openSlot(reader *sink.Reader, group, input string) func(contex
 		if err != nil {
 			return normalize.Slot{}, err
 		}
-		session, err := sink.OpenSession(ctx, s.kafka, sink.SessionOptions{
+		session, err := sink.OpenSession(ctx, failKafka(s.kafka), sink.SessionOptions{
 			Group:              group,
 			TransactionalID:    id,
 			Input:              input,
@@ -126,7 +126,7 @@ func (s *service) openSlot(reader *sink.Reader, group, input string) func(contex
 		if err != nil {
 			return normalize.Slot{}, err
 		}
-		slot := normalize.Slot{Session: session, TopicID: session.TopicID(), RawTopicID: raw, DispositionID: disposition, Close: session.Close, Refused: session.Refused}
+		slot := normalize.Slot{Session: failSession(session), TopicID: session.TopicID(), RawTopicID: raw, DispositionID: disposition, Close: session.Close, Refused: session.Refused}
 		if input == schemas.Raw {
 			slot.RawTopicID = session.TopicID() // what is read, whatever has happened since
 		}
