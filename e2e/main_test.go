@@ -11,6 +11,9 @@ import (
 // binary is the program under test, built once for the whole package.
 var binary string
 
+// scratch is removed after the last test.
+var scratch string
+
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
@@ -20,6 +23,8 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	defer report.print()
+	scratch = dir
 	binary = filepath.Join(dir, "kycbridge")
 	if named := os.Getenv("KYCBRIDGE_TEST_BINARY"); named != "" {
 		binary = named

@@ -50,6 +50,12 @@ type process struct {
 // start runs the binary with the given arguments and environment additions.
 func start(t testing.TB, admin string, env []string, args ...string) *process {
 	t.Helper()
+	return startBinary(t, binary, admin, env, args...)
+}
+
+// startBinary is start for another build of the program.
+func startBinary(t testing.TB, binary, admin string, env []string, args ...string) *process {
+	t.Helper()
 	p := &process{log: &logBuffer{}, admin: admin, done: make(chan struct{})}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(os.Environ(), env...)
