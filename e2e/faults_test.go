@@ -106,6 +106,7 @@ func (s *scene) settle() found {
 	after.quiet(s)
 	f := judge(s, s.load, after.snapshot())
 	after.stop()
+	storedOnce(s, f)
 	s.enter(f)
 	return f
 }

@@ -46,6 +46,7 @@ type scene struct {
 	slowest time.Duration
 	note    string
 	entered bool
+	proxy   *proxy
 }
 
 // hookList is where the sender finds an ingest.
@@ -379,4 +380,24 @@ func faultBinary(t testing.TB, tags string) string {
 var builds struct {
 	mu    sync.Mutex
 	paths map[string]string
+}
+
+// shell runs a script of this repository to its end.
+func shell(script string, args ...string) (string, error) {
+	out, err := exec.Command(script, args...).CombinedOutput()
+	return string(out), err
+}
+
+// durationFrom reads a time such as 60s from the environment.
+func durationFrom(t testing.TB, variable string, otherwise time.Duration) time.Duration {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d <= 0 {
+		t.Fatalf("%s=%q, want a time such as 60s", variable, value)
+	}
+	return d
 }
