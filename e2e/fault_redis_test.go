@@ -221,7 +221,7 @@ func redisFailOpen(s *scene) {
 	if flagged == 0 {
 		s.Error("no event is flagged: nothing went out without Redis")
 	}
-	s.note = fmt.Sprintf("flagged: %d events, of which doubles %d", flagged, doubles)
+	s.note = fmt.Sprintf("%d events flagged as unverified, %d of them copies", flagged, doubles)
 	s.Log(s.note)
 	s.load.onlyExpected(s)
 	s.enter(judge(s, s.load, records))
@@ -296,7 +296,7 @@ func setnx(s *scene) {
 	w := &witness{TB: s}
 	f := judge(w, s.load, s.during.snapshot())
 	lost, _ := tallied(s.load, f)
-	s.note = "must be more than 0"
+	s.note = "it must not be 0"
 	if lost == 0 || len(w.complaints) == 0 {
 		s.Errorf("%d lost and complaints %q: the suite cannot see a loss", lost, w.complaints)
 	}

@@ -40,11 +40,12 @@ func (r row) recovered() string {
 	return fmt.Sprintf("%.1f s", r.recovery.Seconds())
 }
 
-func (r row) judged(n int) string {
-	if r.note != "" && n > 0 {
-		return fmt.Sprintf("%d (%s)", n, r.note)
+// described is what happens, with what the numbers need to be understood.
+func (r row) described() string {
+	if r.note == "" {
+		return r.does
 	}
-	return fmt.Sprint(n)
+	return r.does + " (" + r.note + ")"
 }
 
 // print writes the table to the terminal and, where KYCBRIDGE_FAULTS_TABLE names a
@@ -61,7 +62,7 @@ func (t *table) print() {
 		if r.failed {
 			failed = "  FAILED"
 		}
-		fmt.Printf("%-26s %-12s %10d %5s %8s %10s%s\n", r.fault, r.kafka, r.deliveries, fmt.Sprint(r.lost), fmt.Sprint(r.doubled), r.recovered(), failed)
+		fmt.Printf("%-26s %-12s %10d %5d %8d %10s%s\n", r.fault, r.kafka, r.deliveries, r.lost, r.doubled, r.recovered(), failed)
 	}
 	if path := os.Getenv("KYCBRIDGE_FAULTS_TABLE"); path != "" {
 		if err := os.WriteFile(path, []byte(t.markdown()), 0o644); err != nil {
@@ -74,7 +75,7 @@ func (t *table) markdown() string {
 	var out strings.Builder
 	out.WriteString("| Fault | What happens | Kafka | Deliveries | Lost | Doubled | Time to recover |\n|---|---|---|---:|---:|---:|---:|\n")
 	for _, r := range t.rows {
-		fmt.Fprintf(&out, "| `%s` | %s | %s | %d | %s | %s | %s |\n", r.fault, r.does, r.kafka, r.deliveries, r.judged(r.lost), r.judged(r.doubled), r.recovered())
+		fmt.Fprintf(&out, "| `%s` | %s | %s | %d | %d | %d | %s |\n", r.fault, r.described(), r.kafka, r.deliveries, r.lost, r.doubled, r.recovered())
 	}
 	return out.String()
 }

@@ -192,7 +192,8 @@ func failProviders(all []providers.Provider) []providers.Provider {
 				return f(d, n)
 			}
 		}
-		p.Maps, out[i] = maps, p
+		p.Maps = maps
+		out[i] = p
 	}
 	return out
 }
