@@ -37,7 +37,7 @@ func startProxy(t testing.TB, target string) *proxy {
 
 // lose drops the answers to the next n pipelines that claim, each together with
 // its connection: the server has done what it was asked, and nobody hears of it.
-func (p *proxy) lose(n int64) { p.losing.Add(n) }
+func (p *proxy) lose(n int64) { p.losing.Store(n) }
 
 func (p *proxy) join(client net.Conn) {
 	defer client.Close()
@@ -51,14 +51,14 @@ func (p *proxy) join(client net.Conn) {
 	wg.Go(func() {
 		defer server.Close()
 		forward(client, server, func(chunk []byte) bool {
-			if bytes.Contains(chunk, []byte("NX")) && p.losing.Load() > 0 {
+			if bytes.Contains(chunk, []byte("\r\nnx\r\n")) && p.losing.Add(-1) >= 0 {
 				eat.Store(true)
 			}
 			return true
 		})
 	})
 	forward(server, client, func([]byte) bool {
-		if eat.Load() && p.losing.Add(-1) >= 0 {
+		if eat.Load() {
 			p.lost.Add(1)
 			return false
 		}

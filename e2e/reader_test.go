@@ -61,7 +61,7 @@ func topicOf(name string) schemas.Topic {
 func read(t testing.TB, kafka, prefix string) *reader {
 	t.Helper()
 	client, err := kgo.NewClient(
-		kgo.SeedBrokers(kafka),
+		kgo.SeedBrokers(strings.Split(kafka, ",")...),
 		kgo.ConsumeTopics(topics(prefix)...),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
