@@ -71,7 +71,7 @@ func largeBodies(s *scene) {
 
 // padded is a sound delivery of exactly so many bytes.
 func padded(key string, size int) delivery {
-	body := event(key, "check.completed.clear", `{"id":"%s","status":"complete","outcome":"clear","updatedAt":"%s","pad":""}`, "large-subject", "2026-01-02T03:00:00.000Z")
+	body := event(key, "check.completed.clear", `{"id":"%s","status":"complete","outcome":"clear","updatedAt":"%s","pad":""}`, key, "2026-01-02T03:00:00.000Z")
 	at := bytes.LastIndex(body, []byte(`"pad":"`)) + len(`"pad":"`)
 	filled := append(append(bytes.Clone(body[:at]), bytes.Repeat([]byte("x"), size-len(body))...), body[at:]...)
 	return delivery{key: key, body: filled}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -43,6 +44,7 @@ func crashFaults() []fault {
 		fault{name: "same-instance", does: "two normalisers with one `--instance`", run: sameInstance},
 		fault{name: "rolling-restart", does: "every process restarted in turn (SIGTERM), three rounds", real: true, run: rollingRestart},
 		fault{name: "drain-5000", does: "SIGTERM to ingest with 5 000 requests waiting for Kafka", run: drainWaiting},
+		fault{name: "disk-full", does: "the disk of `kycbridge dev` is full, then has room again, then `kill -9`", run: diskFull},
 		fault{name: "crasher", does: "a delivery whose mapping kills the process, every time", run: crasher},
 	)
 }
@@ -339,4 +341,37 @@ func request(client *http.Client, url string, body io.Reader, signature string) 
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode
+}
+
+// diskFull gives the embedded program a small disk of its own, which root may mount.
+// While it is full there is no success code; with room again all goes on, and what was
+// torn does not harm the next life.
+func diskFull(s *scene) {
+	disk := s.TempDir()
+	if out, err := shell("mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", disk); err != nil {
+		s.Skipf("needs the right to mount a small disk: %v %s", err, out)
+	}
+	s.Cleanup(func() { _, _ = shell("umount", "-l", disk) })
+	e := &embedded{listen: freePort(s), kafka: freePort(s), adminAddr: freePort(s), data: disk + "/data"}
+	e.again(s)
+	s.kafka, s.prefix = e.kafka, schemas.DefaultPrefix
+	s.hooks.add(e.listen)
+	s.send()
+	s.await("the disk is full", func() bool {
+		s.load.mu.Lock()
+		defer s.load.mu.Unlock()
+		return s.load.statuses[http.StatusServiceUnavailable] > 50
+	})
+	if out, err := shell("mount", "-o", "remount,size=500m", disk); err != nil {
+		s.Fatalf("remount: %v %s", err, out)
+	}
+	s.strike()
+	s.recover()
+	s.grow(50)
+	e.kill()
+	e.again(s)
+	s.strike()
+	s.recover()
+	s.settle()
+	e.stop(s)
 }

@@ -47,6 +47,7 @@ type scene struct {
 	note    string
 	entered bool
 	proxy   *proxy
+	pace    time.Duration // between two deliveries of a connection, at least
 }
 
 // hookList is where the sender finds an ingest.
@@ -96,6 +97,9 @@ func newScene(t *testing.T, f fault, real bool) *scene {
 	s.admin = kadm.NewClient(client)
 	s.load = newLoad(f.name)
 	s.write()
+	if real {
+		s.topics()
+	}
 	if s.fake != nil {
 		s.bury(client)
 	}
@@ -146,6 +150,23 @@ endpoints:
 	if err := os.WriteFile(s.configFile(), []byte(yaml), 0o600); err != nil {
 		s.Fatal(err)
 	}
+}
+
+// topics makes the topics and waits until every broker knows them: what one broker
+// has just made, another may still deny.
+func (s *scene) topics() {
+	s.Helper()
+	env := []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_CLIENT=topics"}
+	command(s, env, "topics", "create", "--config", s.configFile())
+	known := 0
+	s.await("the brokers know the topics", func() bool {
+		if _, _, code := command(s, env, "topics", "check", "--config", s.configFile()); code != 0 {
+			known = 0
+		} else {
+			known++
+		}
+		return known >= 3
+	})
 }
 
 // member is one process of the scene.
@@ -262,7 +283,7 @@ func (s *scene) post(ctx context.Context, seed uint64) {
 				pause(ctx, 30*time.Millisecond)
 			}
 		}
-		pause(ctx, time.Duration(random.IntN(30))*time.Millisecond)
+		pause(ctx, s.pace+time.Duration(random.IntN(30))*time.Millisecond)
 	}
 }
 
