@@ -254,8 +254,9 @@ func (s *scene) flagged() bool {
 func setnx(s *scene) {
 	s.ingest()
 	s.send()
+	s.grow(100) // so that the first batch claims many
 	listen, admin := freePort(s), freePort(s)
-	m := s.launch([]string{"KYCBRIDGE_FAILPOINT=claimed:8"}, listen, admin, "normalize", "--instance", "0")
+	m := s.launch([]string{"KYCBRIDGE_FAILPOINT=claimed"}, listen, admin, "normalize", "--instance", "0")
 	m.dies()
 	s.grow(50)
 	s.strike()

@@ -34,6 +34,9 @@ func (t *table) add(r row) {
 }
 
 func (r row) recovered() string {
+	if r.failed {
+		return "**fails**"
+	}
 	if r.recovery == 0 {
 		return "–"
 	}
@@ -58,11 +61,7 @@ func (t *table) print() {
 	}
 	fmt.Printf("\n%-26s %-12s %10s %5s %8s %10s\n", "fault", "Kafka", "deliveries", "lost", "doubled", "recovery")
 	for _, r := range t.rows {
-		failed := ""
-		if r.failed {
-			failed = "  FAILED"
-		}
-		fmt.Printf("%-26s %-12s %10d %5d %8d %10s%s\n", r.fault, r.kafka, r.deliveries, r.lost, r.doubled, r.recovered(), failed)
+		fmt.Printf("%-26s %-12s %10d %5d %8d %10s\n", r.fault, r.kafka, r.deliveries, r.lost, r.doubled, r.recovered())
 	}
 	if path := os.Getenv("KYCBRIDGE_FAULTS_TABLE"); path != "" {
 		if err := os.WriteFile(path, []byte(t.markdown()), 0o644); err != nil {
