@@ -30,6 +30,9 @@ type Input struct {
 	// partition of its raw record's number: they are to be passed over. The others are open until the
 	// batch is committed. What it returns as an error must be returned from Next.
 	Disposed func(tasks []*kycv1.HydrateTask) ([]bool, error)
+	// Singly gives what was polled back, to be polled again record by record. What it returns as an error
+	// must be returned from Next.
+	Singly func() error
 }
 
 // raw is the Source of the normaliser: one poll of the raw topic.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -33,9 +34,11 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	if w.ledger.Pending() {
 		limit = pollPending // marks are soon written
 	}
+	clear(w.polled)
 	readings, err := w.source.Next(ctx, Input{
 		Slot: w.slot, Limit: limit, Poll: w.poll, Bury: w.guard.buries,
 		Disposed: func(tasks []*kycv1.HydrateTask) ([]bool, error) { return w.disposed(work, tasks) },
+		Singly:   w.again,
 	})
 	var back returned
 	switch {
@@ -114,8 +117,12 @@ func (b *batch) decide(verdicts []dedupe.Verdict) {
 func (w *worker) poll(ctx context.Context, limit time.Duration, max int) ([]*kgo.Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, min(limit, pollLimit))
 	defer cancel()
+	if len(w.singly) > 0 {
+		max = 1
+	}
 	records, err := w.slot.Session.Poll(ctx, w.guard.limit(max))
 	if err == nil {
+		w.took(records)
 		return records, w.suspect(context.WithoutCancel(ctx), records)
 	}
 	if w.o.Judge(err) == Passing {
@@ -124,6 +131,22 @@ func (w *worker) poll(ctx context.Context, limit time.Duration, max int) ([]*kgo
 		return records, nil
 	}
 	return nil, w.judge(err, time.Time{})
+}
+
+// took notes how far was polled, and ends reading record by record where it has come to its end.
+func (w *worker) took(records []*kgo.Record) {
+	for _, r := range records {
+		w.polled[r.Partition] = r.Offset
+		if until, ok := w.singly[r.Partition]; ok && r.Offset >= until {
+			delete(w.singly, r.Partition)
+		}
+	}
+}
+
+// again is Input.Singly.
+func (w *worker) again() error {
+	maps.Copy(w.singly, w.polled)
+	return returned{fmt.Errorf("these records are to be read one by one: %w", dedupe.ErrUnrepaired)}
 }
 
 // errOneByOne says that processes died over the records that were polled: they are to be given back and

@@ -27,6 +27,7 @@ func (w *worker) repair(ctx context.Context) error {
 		w.progress.forget(p)
 		delete(w.guard.alone, p)
 		delete(w.aside, p)
+		delete(w.singly, p)
 		if slices.Contains(owned, p) {
 			w.progress.begin(p)
 		}

@@ -34,6 +34,8 @@ type worker struct {
 	owned    *ownership
 	aside    map[int32]bool // partitions whose repair waits for a record of theirs
 	progress progress
+	polled   map[int32]int64 // per partition, the last record of this step
+	singly   map[int32]int64 // partitions that are polled record by record, up to this offset
 
 	slot    Slot
 	ledger  *dedupe.Ledger
@@ -50,6 +52,7 @@ type worker struct {
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
 		o: o, id: TransactionalID(o.ID, o.Instance, slot), owned: newOwnership(), aside: map[int32]bool{},
+		polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
 		keys: dedupe.NewKeyer(o.Pepper),
 	}
@@ -103,6 +106,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	}
 	w.state.set(errJoining)
 	w.owned, w.aside = newOwnership(), map[int32]bool{}
+	clear(w.singly)
 	watch := w.owned
 	w.slot, err = w.o.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked})
 	if err != nil {

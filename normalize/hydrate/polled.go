@@ -41,7 +41,9 @@ func (s *source) take(in normalize.Input, hand []*entry, records []*kgo.Record) 
 		disposed = disposed[1:]
 	}
 	hand = append(hand, polled...)
-	passCopies(hand)
+	if !passCopies(hand) {
+		return nil, in.Singly()
+	}
 	return hand, nil
 }
 
@@ -86,22 +88,31 @@ func (e *entry) origin() origin {
 	}
 }
 
-// passCopies leaves of each task in hand the last copy, which has come furthest. There are several only
-// where offsets were reset. One transaction writes what the last one becomes and moves the offsets of
-// all, so nothing is lost with the others.
-func passCopies(hand []*entry) {
-	last := make(map[origin]bool, len(hand))
-	for i := len(hand) - 1; i >= 0; i-- {
-		e := hand[i]
+// passCopies leaves one copy of each task in hand. There are several only where offsets were reset. One
+// transaction writes what that copy becomes and moves the offsets of all, so nothing is lost with the
+// others: a copy without its answer has claimed nothing. One that has it may have, in the life of a
+// process that died, and other records were perhaps dropped for that claim; so the first of those is
+// left, as if the others were not there yet, and false says that there are others.
+func passCopies(hand []*entry) (ok bool) {
+	left := make(map[origin]*entry, len(hand))
+	for _, e := range hand {
 		if e.stand == unread || e.stand == passed {
 			continue
 		}
-		if o := e.origin(); last[o] {
+		before := left[e.origin()]
+		switch {
+		case before == nil:
+		case before.stand == mapped && e.stand == mapped:
+			return false
+		case before.stand == mapped:
 			e.stand, e.why = passed, passedCopy
-		} else {
-			last[o] = true
+			continue
+		default: // the later one has come further
+			before.stand, before.why = passed, passedCopy
 		}
+		left[e.origin()] = e
 	}
+	return true
 }
 
 // skip is a record of which only the offset moves.
