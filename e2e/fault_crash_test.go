@@ -44,7 +44,7 @@ func crashFaults() []fault {
 		fault{name: "same-instance", does: "two normalisers with one `--instance`", run: sameInstance},
 		fault{name: "rolling-restart", does: "every process restarted in turn (SIGTERM), three rounds", real: true, run: rollingRestart},
 		fault{name: "drain-5000", does: "SIGTERM to ingest with 5 000 requests waiting for Kafka", run: drainWaiting},
-		fault{name: "disk-full", does: "the disk of `kycbridge dev` is full, then has room again, then `kill -9`", run: diskFull},
+		fault{name: "disk-full", does: "the disk of `kycbridge dev` is full: it ends with a clear line; with room it is started again", run: diskFull},
 		fault{name: "crasher", does: "a delivery whose mapping kills the process, every time", run: crasher},
 	)
 }
@@ -344,8 +344,8 @@ func request(client *http.Client, url string, body io.Reader, signature string) 
 }
 
 // diskFull gives the embedded program a small disk of its own, which root may mount.
-// While it is full there is no success code; with room again all goes on, and what was
-// torn does not harm the next life.
+// When it is full the program ends with a line that says so, before anything is in
+// memory alone; with room again the next life goes on.
 func diskFull(s *scene) {
 	disk := s.TempDir()
 	if out, err := shell("mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", disk); err != nil {
@@ -357,18 +357,20 @@ func diskFull(s *scene) {
 	s.kafka, s.prefix = e.kafka, schemas.DefaultPrefix
 	s.hooks.add(e.listen)
 	s.send()
-	s.await("the disk is full", func() bool {
-		s.load.mu.Lock()
-		defer s.load.mu.Unlock()
-		return s.load.statuses[http.StatusServiceUnavailable] > 50
+	s.await("the program ends", func() bool {
+		select {
+		case <-e.process.done:
+			return true
+		default:
+			return false
+		}
 	})
+	if log := e.process.log.String(); e.process.err == nil || !strings.Contains(log, "make room and start again") {
+		s.Errorf("ended with %v, expected an error that says what to do:\n%s", e.process.err, tail(log, 2000))
+	}
 	if out, err := shell("mount", "-o", "remount,size=500m", disk); err != nil {
 		s.Fatalf("remount: %v %s", err, out)
 	}
-	s.strike()
-	s.recover()
-	s.grow(50)
-	e.kill()
 	e.again(s)
 	s.strike()
 	s.recover()

@@ -21,6 +21,7 @@ type broker struct {
 	addr    string
 	cluster *kfake.Cluster
 	commits *commitLog
+	failure *failure
 }
 
 func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broker, error) {
@@ -38,32 +39,38 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 	}
 	guarded := newGuard(ln, o.Logger)
 	limit := strconv.Itoa(int(o.MaxMessageBytes))
+	failure := newFailure()
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.ClusterID("kycbridge-dev"),
 		kfake.DataDir(dir),
 		kfake.SyncWrites(),
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guarded, nil }),
-		kfake.WithLogger(brokerLog{o.Logger}),
+		kfake.WithLogger(brokerLog{o.Logger, failure}),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": limit}),
 	)
 	if err != nil {
 		guarded.Close()
 		return nil, errors.Join(fmt.Errorf("start the embedded broker in %s: %w", dir, err), commits.close())
 	}
-	b := &broker{addr: ln.Addr().String(), cluster: cluster, commits: commits}
+	b := &broker{addr: ln.Addr().String(), cluster: cluster, commits: commits, failure: failure}
 	if err := b.makeTopics(o.Topics, limit); err != nil {
 		return nil, errors.Join(err, b.close())
 	}
-	commits.watch(cluster)
+	commits.watch(cluster, failure)
+	failure.refuse(cluster)
 	repairAdmin(cluster, dir)
 	guarded.open()
 	return b, nil
 }
 
 // close writes kfake's state down. The commit log is emptied after it: from
-// then on nothing is unfinished.
+// then on nothing is unfinished. After a failure what kfake has in memory must
+// not reach the disk, so it is left alone until the process ends.
 func (b *broker) close() error {
+	if b.failure.failed() {
+		return b.commits.close()
+	}
 	b.cluster.Close()
 	return errors.Join(b.commits.clear(), b.commits.close())
 }
@@ -111,9 +118,14 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 }
 
 // brokerLog passes on what kfake complains about.
-type brokerLog struct{ logger *slog.Logger }
+type brokerLog struct {
+	logger  *slog.Logger
+	failure *failure
+}
 
 func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	l.failure.note(format, text)
 	to := slog.LevelDebug
 	switch {
 	case level == kfake.LogLevelError:
@@ -122,6 +134,6 @@ func (l brokerLog) Logf(level kfake.LogLevel, format string, args ...any) {
 		to = slog.LevelWarn
 	}
 	if ctx := context.Background(); l.logger.Enabled(ctx, to) {
-		l.logger.Log(ctx, to, "embedded broker: "+fmt.Sprintf(format, args...))
+		l.logger.Log(ctx, to, "embedded broker: "+text)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -68,18 +67,21 @@ func openCommitLog(path, brokerDir string) (*commitLog, error) {
 func (l *commitLog) close() error { return l.file.Close() }
 
 // watch looks at the requests that make up a commit, before kfake sees them.
-func (l *commitLog) watch(cluster *kfake.Cluster) {
+// A commit that cannot be written down fails the broker.
+func (l *commitLog) watch(cluster *kfake.Cluster, failure *failure) {
 	cluster.ControlKey(int16(kmsg.TxnOffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		l.stage(req.(*kmsg.TxnOffsetCommitRequest), cluster.TopicIDInfo)
 		return nil, nil, false
 	})
 	cluster.ControlKey(int16(kmsg.EndTxn), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		end := req.(*kmsg.EndTxnRequest)
-		if err := l.begin(end); err != nil {
+		if failure.failed() { // the last commit must stay in the log
 			cluster.KeepControl()
-			resp := end.ResponseKind().(*kmsg.EndTxnResponse)
-			resp.ErrorCode = kerr.CoordinatorNotAvailable.Code // the client tries again
-			return resp, nil, true
+			return nil, errUnwritable, true
+		}
+		if err := l.begin(req.(*kmsg.EndTxnRequest)); err != nil {
+			cluster.KeepControl()
+			failure.fail(err.Error())
+			return nil, errUnwritable, true
 		}
 		return nil, nil, false
 	})

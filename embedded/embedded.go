@@ -76,6 +76,7 @@ type Topic struct {
 // Services are the running broker and Redis.
 type Services struct {
 	life   string
+	dir    string
 	data   *dataDir
 	broker *broker
 	redis  *redis
@@ -91,7 +92,7 @@ func Start(ctx context.Context, o Options) (*Services, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Services{life: newLifeID(), data: data}
+	s := &Services{life: newLifeID(), dir: o.DataDir, data: data}
 	if s.broker, err = startBroker(ctx, filepath.Join(o.DataDir, "kafka"), filepath.Join(o.DataDir, "commit"), o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -121,6 +121,7 @@ func runDev(ctx context.Context, w *world, f devFlags) (err error) {
 		return err
 	}
 	s.later(services.Close)
+	s.broken = services.Wait
 	cfg.Kafka.Brokers = services.Brokers()
 	cfg.Redis.Address = services.RedisAddr()
 	s.life = services.LifeID()

@@ -36,7 +36,8 @@ type service struct {
 	ingest       *ingest.Server
 	normalizer   *normalize.Normalizer
 	hydrator     *hydrate.Hydrator
-	closers      []func() error // run last to first
+	closers      []func() error              // run last to first
+	broken       func(context.Context) error // returns an error once what is embedded cannot go on; nil elsewhere
 }
 
 // listen opens the addresses, before anything slower, so that one that is
@@ -105,6 +106,9 @@ func (s *service) serve(ctx context.Context) error {
 	}
 	if s.hydrator != nil {
 		group.Go(func() error { return s.hydrator.Run(work) })
+	}
+	if s.broken != nil {
+		group.Go(func() error { return s.broken(ctx) })
 	}
 	s.announce()
 	return group.Wait()
