@@ -35,6 +35,27 @@ func CheckTopics(ctx context.Context, o Options, s TopicSettings) (warnings []st
 	return append(warnings, more...), err
 }
 
+// createdPatience is how long brokers may take to learn of topics that were just created.
+const createdPatience = 10 * time.Second
+
+// CheckCreated is CheckTopics after CreateTopics: another broker than the one that created a topic may not
+// know of it yet, so one that is missing is looked for again for a while.
+func CheckCreated(ctx context.Context, o Options, s TopicSettings) (warnings []string, err error) {
+	deadline := time.Now().Add(createdPatience)
+	for {
+		warnings, err = CheckTopics(ctx, o, s)
+		unknown := errors.Is(err, errAbsent) || errors.Is(err, kerr.UnknownTopicOrPartition)
+		if !unknown || !time.Now().Before(deadline) {
+			return warnings, err
+		}
+		select {
+		case <-ctx.Done():
+			return warnings, err
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // CreateTopics creates the topics that are missing and leaves the others as they
 // are. It returns the names it created, once each has its leaders. A topic that
 // another process creates at the same moment is no error.

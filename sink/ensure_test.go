@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kycbridge/kycbridge/schemas"
 )
@@ -39,6 +41,34 @@ func TestCreateTopicsThenCheck(t *testing.T) {
 	}
 	if _, err := CheckTopics(ctx, o, TopicSettings{}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A broker that has not heard of the new topics yet is asked again.
+func TestCheckCreatedWaitsForBrokersToLearn(t *testing.T) {
+	for _, key := range []kmsg.Key{kmsg.Metadata, kmsg.DescribeConfigs} {
+		cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cluster.Close()
+		o := Options{Brokers: cluster.ListenAddrs()}
+		if _, err := CreateTopics(testContext(t), o, TopicSettings{}); err != nil {
+			t.Fatal(err)
+		}
+		early := kfake.Fault{Keys: []kmsg.Key{key}, Topic: o.Topic(schemas.Raw), Err: kerr.UnknownTopicOrPartition, Count: 1}
+		if key == kmsg.DescribeConfigs {
+			early.Topic, early.Resource = "", o.Topic(schemas.Raw)
+		}
+		fault := cluster.Fault(early)
+		if _, err := CheckTopics(testContext(t), o, TopicSettings{}); err == nil {
+			t.Errorf("%v: a topic that is not known is no error", key)
+		}
+		fault.Remove()
+		cluster.Fault(early)
+		if _, err := CheckCreated(testContext(t), o, TopicSettings{}); err != nil {
+			t.Errorf("%v: %v, though it is known soon after", key, err)
+		}
 	}
 }
 

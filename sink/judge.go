@@ -9,6 +9,9 @@ import (
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
+// errAbsent: at least one topic is not there, or the broker that was asked does not know it yet.
+var errAbsent = errors.New("topics are missing")
+
 // topicState is a topic as found. Settings that could not be read are zero.
 type topicState struct {
 	partitions      int32
@@ -24,7 +27,7 @@ type topicState struct {
 func judge(o Options, s TopicSettings, found map[string]topicState) (warnings []string, err error) {
 	var errs []error
 	if list := absent(o, found); len(list) > 0 {
-		errs = append(errs, fmt.Errorf("topics are missing: %s: create them with %s", strings.Join(list, ", "), CreateCommand))
+		errs = append(errs, fmt.Errorf("%w: %s: create them with %s", errAbsent, strings.Join(list, ", "), CreateCommand))
 	}
 	if list := unequal(o, found); len(list) > 0 {
 		errs = append(errs, fmt.Errorf("topics that must have one partition count differ: %s: delete the empty ones and run %s, or see the runbook for raising the count", strings.Join(list, ", "), CreateCommand))

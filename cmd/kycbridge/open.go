@@ -91,17 +91,18 @@ func (s *service) normalizerSays(reason error) error {
 func (s *service) openTopics(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
 	defer cancel()
-	settings := topicSettings(s.config)
+	settings, check := topicSettings(s.config), sink.CheckTopics
 	if s.config.File.Topics.CreateMissing {
 		created, err := sink.CreateTopics(ctx, s.kafka, settings)
 		if err != nil {
 			return err
 		}
+		check = sink.CheckCreated
 		if len(created) > 0 {
 			s.log.Info("created topics", "topics", created)
 		}
 	}
-	warnings, err := sink.CheckTopics(ctx, s.kafka, settings)
+	warnings, err := check(ctx, s.kafka, settings)
 	for _, text := range warnings {
 		s.log.Warn(text)
 	}
