@@ -57,8 +57,35 @@ func TestLagCountsPartitionsWithoutACommitOfOurs(t *testing.T) {
 		{"another session without partitions", func() { p.reset() }, 0},
 	} {
 		step.do()
-		if got, err := n.lag(t.Context()); err != nil || got != step.want {
+		committed, _ := n.o.Committed(t.Context())
+		if got, err := n.lag(t.Context(), committed); err != nil || got != step.want {
 			t.Errorf("%s: lag %d, %v, want %d", step.what, got, err, step.want)
+		}
+	}
+}
+
+// What retention removed is counted once, whoever finds the partition.
+func TestExpiredRecordsAreCounted(t *testing.T) {
+	p := &progress{}
+	p.begin(0)
+	p.begin(1)
+	committed := map[int32]int64{0: 10}
+	for _, step := range []struct {
+		what   string
+		starts map[int32]int64
+		do     func()
+		want   int64
+	}{
+		{"the group is ahead of the start", map[int32]int64{0: 10, 1: 7}, func() {}, 0},
+		{"five are gone", map[int32]int64{0: 15, 1: 7}, func() {}, 5},
+		{"they are not counted again", map[int32]int64{0: 15, 1: 7}, func() {}, 0},
+		{"two more", map[int32]int64{0: 17, 1: 7}, func() {}, 2},
+		{"reading has gone on", map[int32]int64{0: 17, 1: 7}, func() { p.reached(0, 20); p.reached(1, 9) }, 0},
+		{"and fell behind again", map[int32]int64{0: 21, 1: 12}, func() {}, 4},
+	} {
+		step.do()
+		if got := p.expired(step.starts, committed); got != step.want {
+			t.Errorf("%s: %d records, want %d", step.what, got, step.want)
 		}
 	}
 }

@@ -31,6 +31,8 @@ type metrics struct {
 	drift        *prometheus.CounterVec // provider, kind
 	reopened     prometheus.Counter
 	lag          prometheus.Gauge
+	expired      prometheus.Counter
+	held         prometheus.Gauge
 }
 
 func newMetrics(namespace string, r prometheus.Registerer, workers []*worker) (*metrics, error) {
@@ -54,13 +56,19 @@ func newMetrics(namespace string, r prometheus.Registerer, workers []*worker) (*
 		}),
 		lag: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "lag_records", Help: "Raw records not yet disposed of, in partitions this process has worked on."}),
 	}
+	m.expired = prometheus.NewCounter(prometheus.CounterOpts{
+		Namespace: namespace, Name: "expired_records_total", Help: "Raw records that retention removed before they were processed. They are lost.",
+	})
+	m.held = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "held_records", Help: "Records behind the last stable offset of the topics written to. For minutes above 0, a transaction hangs and readers stand still.",
+	})
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "oldest_unprocessed_age_seconds", Help: "Age of the oldest raw record in hand; 0 when there is none.",
 	}, func() float64 { return oldestAge(workers, time.Now()).Seconds() })
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.records, m.deadLetters, m.claims, m.flagged, m.transactions, m.duration, m.batch, m.redis,
-		m.repairs, m.marks, m.drift, m.reopened, m.lag, age,
+		m.repairs, m.marks, m.drift, m.reopened, m.lag, m.expired, m.held, age,
 	} {
 		errs = append(errs, r.Register(c))
 	}
@@ -149,36 +157,70 @@ func (t timed) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, erro
 	return reply, err
 }
 
-// watchLag keeps the lag gauge until ctx ends, and notices that Kafka is away while the slots have
+// watchLag keeps the gauges of the log until ctx ends, and notices that Kafka is away while the slots have
 // nothing to write: a poll that brings nothing does not tell.
 func (n *Normalizer) watchLag(ctx context.Context) {
 	for sleep(ctx, lagEvery) == nil {
-		lag, err := n.lag(ctx)
+		err := n.measure(ctx)
 		switch {
 		case err == nil:
 			n.kafka.set(nil)
-			n.metrics.lag.Set(float64(lag))
 		case ctx.Err() == nil:
 			n.kafka.set(fmt.Errorf("%w: %w", ErrKafka, err))
 		}
 	}
 }
 
-func (n *Normalizer) lag(ctx context.Context) (lag int64, err error) {
+func (n *Normalizer) measure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*lagEvery)
 	defer cancel()
+	var committed map[int32]int64
+	var err error
+	if slices.ContainsFunc(n.workers, func(w *worker) bool { return w.progress.fresh() }) {
+		if committed, err = n.o.Committed(ctx); err != nil {
+			return err
+		}
+	}
+	lag, err := n.lag(ctx, committed)
+	if err != nil {
+		return err
+	}
+	n.metrics.lag.Set(float64(lag))
+	if err := n.countExpired(ctx, committed); err != nil || n.o.Held == nil {
+		return err
+	}
+	held, err := n.o.Held(ctx)
+	if err == nil {
+		n.metrics.held.Set(float64(held))
+	}
+	return err
+}
+
+func (n *Normalizer) lag(ctx context.Context, committed map[int32]int64) (lag int64, err error) {
 	ends, err := n.o.Ends(ctx)
 	if err != nil {
 		return 0, err
-	}
-	var committed map[int32]int64
-	if slices.ContainsFunc(n.workers, func(w *worker) bool { return w.progress.fresh() }) {
-		if committed, err = n.o.Committed(ctx); err != nil {
-			return 0, err
-		}
 	}
 	for _, w := range n.workers {
 		lag += w.progress.lag(ends, committed)
 	}
 	return lag, nil
+}
+
+// countExpired says what retention took: a consumer goes on at what is left without a word.
+func (n *Normalizer) countExpired(ctx context.Context, committed map[int32]int64) error {
+	if n.o.Starts == nil {
+		return nil
+	}
+	starts, err := n.o.Starts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range n.workers {
+		if gone := w.progress.expired(starts, committed); gone > 0 {
+			n.metrics.expired.Add(float64(gone))
+			w.log.Error("retention removed raw records before they were processed: ask the vendors to send that time again, and raise the retention", "records", gone)
+		}
+	}
+	return nil
 }

@@ -109,6 +109,12 @@ type Options struct {
 	// Committed gives the group's offsets, for the lag of partitions in which this process has not
 	// committed yet; required with Ends.
 	Committed func(ctx context.Context) (map[int32]int64, error)
+	// Starts gives the first offset that each raw partition still holds, to count what retention removed
+	// before it was processed. nil: it is not counted.
+	Starts func(ctx context.Context) (map[int32]int64, error)
+	// Held counts the records in the topics written to that readers do not see yet, since a transaction
+	// before them is open. nil: they are not counted.
+	Held func(ctx context.Context) (int64, error)
 
 	// Claims may be nil, and with it History, only for a Source that never decides: all of its
 	// readings are a Pass.

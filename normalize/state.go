@@ -134,6 +134,7 @@ type progress struct {
 
 	mu   sync.Mutex
 	next map[int32]int64 // the offset after the last committed record; notYet: none was ours
+	gone map[int32]int64 // records before the start of the log that were counted as expired
 }
 
 // notYet stands for a partition that is ours and in which nothing was committed by us: its lag
@@ -189,6 +190,28 @@ func (p *progress) forget(partition int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.next, partition)
+}
+
+// expired returns how many more records lie before the starts of the log, unprocessed, than last time.
+func (p *progress) expired(starts, committed map[int32]int64) (more int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := p.gone
+	p.gone = make(map[int32]int64)
+	for partition, next := range p.next {
+		if next == notYet {
+			at, ok := committed[partition]
+			if !ok {
+				continue // a group that is new begins where the log does
+			}
+			next = at
+		}
+		if gone := starts[partition] - next; gone > 0 {
+			p.gone[partition] = gone
+			more += max(gone-before[partition], 0)
+		}
+	}
+	return more
 }
 
 // lag adds up how many records lie between what was reached and the ends. committed are the

@@ -259,6 +259,16 @@ func TestSuccessorFreesReaders(t *testing.T) {
 		if err != nil || ends[p] != 0 {
 			t.Fatalf("stable ends %v, %v: the transaction is not open", ends, err)
 		}
+		held := func() int64 {
+			n, err := reader.Held(testContext(t), schemas.Session, schemas.DispositionTopic)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if n := held(); n != int64(len(records)) {
+			t.Errorf("%d records are held, want %d", n, len(records))
+		}
 		openSession(t, o, slot())
 		// Returns only once the transaction is over, and shows none of it.
 		next, err := reader.Scan(testContext(t), schemas.Session, p, Start{}, func(*kgo.Record) error {
@@ -266,6 +276,9 @@ func TestSuccessorFreesReaders(t *testing.T) {
 		})
 		if err != nil || next < 1 {
 			t.Fatalf("Scan: %d, %v", next, err)
+		}
+		if n := held(); n != 0 {
+			t.Errorf("%d records are held after the transaction, want none", n)
 		}
 	})
 }

@@ -59,6 +59,8 @@ func (s *service) openWorkers(ctx context.Context) error {
 func (s *service) openNormalizer(reader *sink.Reader, o normalize.Options) (err error) {
 	o.Open = s.openSlot(reader, normalize.DefaultGroup, schemas.Raw)
 	o.Ends, o.Committed = ends(reader, schemas.Raw), committed(reader, normalize.DefaultGroup, schemas.Raw)
+	o.Starts = func(ctx context.Context) (map[int32]int64, error) { return reader.Starts(ctx, schemas.Raw) }
+	o.Held = func(ctx context.Context) (int64, error) { return reader.Held(ctx, written()...) }
 	if s.normalizer, err = normalize.New(o); err != nil {
 		return err
 	}
@@ -87,6 +89,16 @@ func (s *service) watchWorkers(name string, ready func() error) {
 	} else {
 		s.health.watch(name, ready)
 	}
+}
+
+// written are the topics that hold what transactions write.
+func written() (bases []string) {
+	for _, t := range schemas.Topics() {
+		if t.Base != schemas.Raw {
+			bases = append(bases, t.Base)
+		}
+	}
+	return bases
 }
 
 func ends(reader *sink.Reader, base string) func(context.Context) (map[int32]int64, error) {
