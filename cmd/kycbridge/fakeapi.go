@@ -245,22 +245,25 @@ func sampleAnswer(v providers.Provider, f providers.Fixture, sent *signed) (id s
 }
 
 // tellDev makes the object of a sample delivery known to the fake API of a dev
-// that runs beside us. Where none does, the object is one that nobody knows.
-func tellDev(ctx context.Context, admin string, v providers.Provider, f providers.Fixture, d signed) {
+// that runs beside us. Where none does, the object is one that nobody knows, and
+// false is returned.
+func tellDev(ctx context.Context, admin string, v providers.Provider, f providers.Fixture, d signed) bool {
 	id, a, ok := sampleAnswer(v, f, &d)
 	if admin == "" || !ok {
-		return
+		return true
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	at := strings.TrimSuffix(admin, "/") + "/dev/vendors/" + v.Name + "/" + url.PathEscape(id) + "?kind=" + url.QueryEscape(a.kind) + "&status=" + strconv.Itoa(a.status)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPut, at, bytes.NewReader(a.body))
 	if err != nil {
-		return
+		return false
 	}
-	if resp, err := http.DefaultClient.Do(r); err == nil {
-		_ = resp.Body.Close()
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false
 	}
+	return resp.Body.Close() == nil && resp.StatusCode == http.StatusNoContent
 }
 
 // targetOf is the object that a delivery needs.

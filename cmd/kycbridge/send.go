@@ -151,13 +151,18 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	defer s.close()
 	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt && !spoilt, seed: rand.Uint64()}
 	bar := progress(w, f)
-	b.tell = func(one providers.Fixture, d signed) { tellDev(ctx, f.admin, vendor, one, d) }
+	untold := false
+	b.tell = func(one providers.Fixture, d signed) { untold = !tellDev(ctx, f.admin, vendor, one, d) || untold }
 	b.posted = func() { _ = bar.Add(1) }
 	start := time.Now()
 	t := b.run(ctx)
 	_ = bar.Exit()
 	t.print(w.stdout, f.to, time.Since(start))
-	return t.verdict(f, vendor.Ack.Code())
+	err = t.verdict(f, vendor.Ack.Code())
+	if err == nil && untold && vendor.Hydration.Required {
+		fmt.Fprintf(w.stderr, "note: no `kycbridge dev` at --admin %s took the object of this delivery; where dev plays the vendor's API, it will not know it\n", f.admin)
+	}
+	return err
 }
 
 func listFixtures(out io.Writer, vendor providers.Provider) error {
@@ -221,7 +226,7 @@ func (t *tally) verdict(f sendFlags, success int) error {
 	case t.err != nil:
 		return fmt.Errorf("%d of %d posts were answered %d; the last one without an answer: %w", good, total, want, t.err)
 	case t.statuses[401] > 0 && !f.corrupt:
-		return fmt.Errorf("%d of %d posts were answered %d; 401 means another secret, or no endpoint of that name: set KYCBRIDGE_SECRET_<VENDOR> to the endpoint's, check --to", good, total, want)
+		return fmt.Errorf("%d of %d posts were answered %d; 401 means another secret, another key, or no endpoint of that name: set KYCBRIDGE_SECRET_<VENDOR> to the endpoint's, check --to, and --data for the keys of dev", good, total, want)
 	}
 	return fmt.Errorf("%d of %d posts were answered %d", good, total, want)
 }
