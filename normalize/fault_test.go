@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/protobuf/proto"
 
@@ -356,5 +358,71 @@ func TestTopicThatTakesNothingHoldsTheBatchBack(t *testing.T) {
 	w.settle()
 	w.await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
 	w.expectEvents("1/x", "2/x")
+	w.audit()
+}
+
+// A copy that comes when the marks' life is over is an event once more, and says that it is old: never
+// dropped in silence.
+func TestACopyAfterTheMarksLifeIsTold(t *testing.T) {
+	w := newWorld(t, 1)
+	p := w.start(0)
+	old := said{Subject: "s", ID: "1", Text: "x", AgeDays: 3}
+	w.send(0, old, old)
+	w.settle()
+	w.expectEvents("1/x")
+	_ = p.stop()                       // writes the marks
+	w.redis.FastForward(2 * time.Hour) // they live for one
+	w.start(0)
+	w.send(0, old)
+	w.settle()
+	w.expectEvents("1/x", "1/x")
+	w.audit()
+	for _, e := range decode(t, w.read(schemas.Session), func() *kycv1.SessionEvent { return &kycv1.SessionEvent{} }) {
+		if !slices.Contains(e.GetMetadata().GetFlags(), "stale=true") {
+			t.Errorf("flags %v, want stale=true", e.GetMetadata().GetFlags())
+		}
+	}
+}
+
+// Partitions were added to the raw topic alone: what lies there waits, loudly, until the other topics have
+// theirs.
+func TestNewRawPartitionsWaitForTheOtherTopics(t *testing.T) {
+	w := newWorld(t, 1)
+	admin := kadm.NewClient(w.raw)
+	grow := func(bases ...string) {
+		t.Helper()
+		for _, base := range bases {
+			answer, err := admin.UpdatePartitions(w.ctx, 2, w.sink.Topic(base))
+			if err == nil {
+				err = answer.Error()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	grow(schemas.Raw)
+	r := &kgo.Record{Topic: w.sink.Topic(schemas.Raw), Partition: 1, Key: []byte("k"), Value: record(t, said{Subject: "s", ID: "1", Text: "x"})}
+	w.await("the new partition takes records", func() bool {
+		w.raw.ForceMetadataRefresh()
+		return w.raw.ProduceSync(w.ctx, r).FirstErr() == nil
+	})
+	p := w.start(0)
+	var says error
+	w.await("the normaliser names the partition", func() bool {
+		says = p.n.Ready()
+		return says != nil && strings.Contains(says.Error(), "partition 1")
+	})
+	t.Log(says)
+	w.expectEvents()
+	_ = p.stop()
+	for _, topic := range schemas.Topics() {
+		if topic.Base != schemas.Raw {
+			grow(topic.Base)
+		}
+	}
+	w.start(0)
+	w.settle()
+	w.expectEvents("1/x")
 	w.audit()
 }
