@@ -52,7 +52,7 @@ func sorted(t testing.TB, records map[position]*kgo.Record) found {
 // oracleSays is what each check of package audit is called in a failed test.
 var oracleSays = map[string]string{"O1": "LOST", "O2": "DOUBLED", "O3": "LET IN", "O4": "UNACCOUNTED", "O5": "OUT OF ORDER"}
 
-// judge holds what was read against what was answered, by O1 to O5 of package audit: everything that
+// judge holds what was read against what was answered, by O1 to O5 of package audit and by O6: everything that
 // was read must be processed and disposed of, nothing may wait, and nothing may be in doubt.
 func judge(t testing.TB, l *load, records map[position]*kgo.Record) found {
 	t.Helper()
@@ -84,6 +84,7 @@ func judge(t testing.TB, l *load, records map[position]*kgo.Record) found {
 		t.Errorf("%d raw positions have dispositions, and %d raw records exist; %d records cannot be read", len(positions), len(f.raw), v.Unread)
 	}
 	f.verdict = v
+	tellsNothing(t, records)
 	return f
 }
 

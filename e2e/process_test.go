@@ -72,6 +72,7 @@ func startBinary(t testing.TB, binary, admin string, env []string, args ...strin
 			p.dump()
 		}
 		p.kill()
+		quietAbout(t, "the logs", p.log.String(), len(args) > 0 && args[0] == "dev")
 		if t.Failed() {
 			t.Logf("log of %v (pid %d), last part:\n%s", args, p.cmd.Process.Pid, tail(p.log.String(), 400_000))
 		}
@@ -107,6 +108,9 @@ func (p *process) kill() {
 // stop is SIGTERM; it fails the test when the process does not end cleanly.
 func (p *process) stop(t testing.TB) {
 	t.Helper()
+	if _, metrics := get("http://" + p.admin + "/metrics"); p.admin != "" {
+		quietAbout(t, "the metrics", metrics, false)
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatalf("SIGTERM: %v", err)
 	}
