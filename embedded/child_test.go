@@ -3,6 +3,7 @@ package embedded
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -109,9 +110,16 @@ func dieInCommit(start func(dir string) (string, error)) error {
 	if err := client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return err
 	}
-	go dieWhenOneGrows(dir)
-	_, err = session.End(ctx, kgo.TryCommit)
-	return fmt.Errorf("survived the commit: %w", err)
+	paths, err := filepath.Glob(filepath.Join(dir, "*", "partitions", "wide-*", "*.dat"))
+	if err != nil {
+		return err
+	}
+	go dieWhenOneGrows(paths, sizes(paths))
+	if _, err := session.End(ctx, kgo.TryCommit); err != nil {
+		return err
+	}
+	time.Sleep(patience) // on a busy machine the end of the commit may come first
+	return errors.New("survived the commit")
 }
 
 func produceOnce(ctx context.Context, addr string, records ...*kgo.Record) error {
@@ -123,9 +131,7 @@ func produceOnce(ctx context.Context, addr string, records ...*kgo.Record) error
 	return client.ProduceSync(ctx, records...).FirstErr()
 }
 
-func dieWhenOneGrows(dir string) {
-	paths, _ := filepath.Glob(filepath.Join(dir, "*", "partitions", "wide-*", "*.dat"))
-	before := sizes(paths)
+func dieWhenOneGrows(paths []string, before []int64) {
 	for {
 		for i, size := range sizes(paths) {
 			if size != before[i] {
