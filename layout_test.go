@@ -44,6 +44,10 @@ var house = []room{
 	{"tools/...", []string{"tools/...", "schemas/..."}},
 	{"tools/vendordoc", []string{"providers", "providers/auth", "providers/catalog", "schemas/..."}},
 	{"e2e/...", []string{"e2e/..."}},
+	{"bench", []string{"bench/gauge", "providers", "providers/catalog", "schemas/..."}},
+	{"bench/gauge", nil},
+	{"bench/pair", []string{"embedded"}},
+	{"bench/floor/...", []string{"schemas/..."}},
 }
 
 // A fence keeps a library inside the rooms that know it.
@@ -53,13 +57,14 @@ type fence struct {
 }
 
 var fences = []fence{
-	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "normalize/hydrate", "normalize/normalizetest", "cmd/kycbridge"}},
-	{"github.com/redis/go-redis", []string{"normalize/dedupe/..."}},
+	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "normalize/hydrate", "normalize/normalizetest", "cmd/kycbridge", "bench", "bench/floor/..."}},
+	{"github.com/redis/go-redis", []string{"normalize/dedupe/...", "bench/floor/..."}},
 	{"github.com/alicebob/miniredis", []string{"embedded/..."}},
 	{"github.com/spf13/cobra", []string{"cmd/kycbridge"}},
 	{"go.yaml.in/yaml", []string{"cmd/kycbridge/config"}},
 	{"buf.build/go/protoyaml", []string{"cmd/kycbridge/config"}},
 	{"github.com/golang-jwt/jwt", []string{"providers/auth"}},
+	{"github.com/shirou/gopsutil", []string{"bench/gauge"}},
 	{"net/http/pprof", nil},
 }
 

@@ -13,8 +13,10 @@ import (
 )
 
 func main() {
+	profiled := startProfile()
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
 	code := run(ctx, os.Args[1:], osWorld())
 	stop()
+	profiled()
 	os.Exit(code)
 }

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// longestBody leaves out the fixtures that stand for extremes: most webhooks are shorter than 2 kB.
+const longestBody = 2 << 10
+
+// mix makes raw records out of the fixtures of some vendors, in turn, each with ids of its own, so
+// that every one is a first delivery and yields events.
+type mix struct {
+	vendors []providers.Provider
+	good    [][]providers.Fixture
+}
+
+// newMix takes vendors by name; none means all that need no API to be asked.
+func newMix(names ...string) (*mix, error) {
+	m := &mix{}
+	for _, p := range catalog.All() {
+		wanted := len(names) == 0 && (p.Hydration == nil || !p.Hydration.Required)
+		for _, n := range names {
+			wanted = wanted || n == p.Name
+		}
+		if !wanted {
+			continue
+		}
+		all, err := p.Fixtures()
+		if err != nil {
+			return nil, err
+		}
+		var good []providers.Fixture
+		for _, f := range all {
+			if !f.Bad() && f.Fetched == nil && len(f.Body) <= longestBody && json.Valid(f.Body) {
+				good = append(good, f)
+			}
+		}
+		m.vendors, m.good = append(m.vendors, p), append(m.good, good)
+	}
+	if len(m.vendors) == 0 {
+		return nil, fmt.Errorf("no vendor of %q is known", names)
+	}
+	return m, nil
+}
+
+// delivery is the n-th body and whose it is.
+func (m *mix) delivery(n int) (*providers.Provider, providers.Fixture, []byte) {
+	v := n % len(m.vendors)
+	p, good := &m.vendors[v], m.good[v]
+	f := good[n/len(m.vendors)%len(good)]
+	return p, f, p.Vary(f.Body, uint64(n))
+}
+
+// record is the n-th delivery as the product's ingest would have written it.
+func (m *mix) record(n int, topic string) (*kgo.Record, error) {
+	p, f, body := m.delivery(n)
+	now := time.Now()
+	d := &providers.Delivery{Endpoint: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(),
+		ContentType: "application/json", Headers: http.Header{}, Body: body, ReceivedAt: now}
+	envelope := &kycv1.RawEnvelope{
+		Provider: p.Name, Endpoint: d.Endpoint, Tenant: d.Tenant, Environment: d.Environment, ReceivedAt: timestamppb.New(now),
+		Method: http.MethodPost, ContentType: d.ContentType, Body: body, SecretId: "primary", DeliveryId: uuid.Must(uuid.NewV7()).String(),
+	}
+	for _, name := range p.KeepHeaders {
+		if value := f.Headers.Get(name); value != "" {
+			d.Headers.Set(name, value)
+			envelope.Headers = append(envelope.Headers, &kycv1.HttpHeader{Name: name, Value: value})
+		}
+	}
+	value, err := schemas.Marshal(envelope)
+	if err != nil {
+		return nil, err
+	}
+	return &kgo.Record{Topic: topic, Key: providers.RawKey(d.Endpoint, p.Key(d), body), Value: value}, nil
+}
+
+// fill writes n raw records, from the first-th on.
+func (d *deployment) fill(ctx context.Context, m *mix, first, n int) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(d.w.kafka), kgo.ProducerBatchCompression(kgo.Lz4Compression()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	var failed kgo.FirstErrPromise
+	for i := first; i < first+n; i++ {
+		r, err := m.record(i, d.topic(schemas.Raw))
+		if err != nil {
+			return err
+		}
+		client.Produce(ctx, r, failed.Promise())
+	}
+	if err := failed.Err(); err != nil {
+		return fmt.Errorf("fill %s: %w", d.topic(schemas.Raw), err)
+	}
+	return nil
+}
+
+// drained waits until a group has committed all of the raw topic, asking often, since what comes
+// after is not to be measured.
+func (d *deployment) drained(ctx context.Context, group string, running ...interface{ Ended() error }) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(d.w.kafka))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	ends, err := admin.ListCommittedOffsets(ctx, d.topic(schemas.Raw))
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		committed, err := admin.FetchOffsetsForTopics(ctx, group, d.topic(schemas.Raw))
+		switch {
+		case kerr.IsRetriable(err): // the group's coordinator is still being elected
+		case err != nil:
+			return fmt.Errorf("offsets of group %s: %w", group, err)
+		case behind(ends, committed) == 0:
+			return nil
+		}
+		for _, r := range running {
+			if err := r.Ended(); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("group %s did not come to the end of the raw topic: %w", group, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// behind counts the records a group has not committed.
+func behind(ends kadm.ListedOffsets, committed kadm.OffsetResponses) (n int64) {
+	ends.Each(func(end kadm.ListedOffset) {
+		at := int64(0)
+		if c, ok := committed.Lookup(end.Topic, end.Partition); ok && c.At > 0 {
+			at = c.At
+		}
+		n += max(0, end.Offset-at)
+	})
+	return n
+}

@@ -1,0 +1,120 @@
+// Command bench measures kycbridge against a floor: for each stage a small program in floor/ that
+// does the same necessary work and nothing else, run in turn with the product on the same machine,
+// Kafka and Redis. Processor time and memory are those of one process, as the operating system
+// counts them.
+//
+// It judges speed alone; that nothing is lost or doubled is for the tests.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// scenario is one thing to measure.
+type scenario struct {
+	name string
+	does string
+	run  func(ctx context.Context, w *world, s size, r *report) error
+}
+
+var scenarios = []scenario{
+	{"normalize", "a backlog of raw records, drained by the normaliser", normalize},
+}
+
+// size says how much is measured.
+type size struct {
+	rounds  int // of product and floor in turn
+	records int // raw records in the backlog of one round
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	kafka := flags.String("kafka", "", "host:port of an Apache Kafka (default: the embedded one, in its own process)")
+	redis := flags.String("redis", "", "host:port of a Redis; goes with --kafka")
+	asJSON := flags.Bool("json", false, "print one JSON document instead of a table")
+	profiles := flags.String("profile", "", "folder for profiles of the product's processes, for go tool pprof")
+	s := size{}
+	flags.IntVar(&s.rounds, "rounds", 5, "rounds of product and floor in turn; their medians are shown")
+	flags.IntVar(&s.records, "records", 100_000, "raw records in a backlog")
+	flags.Usage = func() { usage(flags) }
+	wanted, err := parse(flags, args)
+	if err != nil {
+		return err
+	}
+	w, err := open(ctx, *kafka, *redis, *profiles, tell)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	r := &report{}
+	for _, sc := range wanted {
+		w.say("%s: %s", sc.name, sc.does)
+		if err := sc.run(ctx, w, s, r); err != nil {
+			return fmt.Errorf("%s: %w", sc.name, err)
+		}
+	}
+	if *asJSON {
+		return r.json(out, w.real)
+	}
+	return r.table(out)
+}
+
+// parse takes flags before, between and after the names of scenarios; no name means all of them.
+func parse(flags *flag.FlagSet, args []string) (wanted []scenario, err error) {
+	for {
+		if err := flags.Parse(args); err != nil {
+			return nil, err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		name := flags.Arg(0)
+		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%q is no scenario: choose among %s", name, names())
+		}
+		wanted, args = append(wanted, scenarios[i]), flags.Args()[1:]
+	}
+	if len(wanted) == 0 {
+		wanted = scenarios
+	}
+	return wanted, nil
+}
+
+func names() string {
+	var all []string
+	for _, s := range scenarios {
+		all = append(all, s.name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func usage(flags *flag.FlagSet) {
+	fmt.Fprintln(flags.Output(), "Usage: go run ./bench [flags] [scenario…]")
+	for _, s := range scenarios {
+		fmt.Fprintf(flags.Output(), "  %-10s %s\n", s.name, s.does)
+	}
+	flags.PrintDefaults()
+}

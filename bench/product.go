@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/kycbridge/kycbridge/bench/gauge"
+)
+
+// secret is that of every endpoint of the benchmarks.
+const secret = "benchmark-secret-0123456789abcdef"
+
+// deployment is one topic prefix, so that runs do not see each other, and how the product is
+// configured for it.
+type deployment struct {
+	w         *world
+	prefix    string
+	endpoints []string // ComplyCube's, by name
+	slots     int      // 0: the product's default
+}
+
+// deploy makes a fresh deployment with one ComplyCube endpoint.
+func (w *world) deploy() *deployment {
+	w.runs++
+	return &deployment{w: w, prefix: fmt.Sprintf("bench-%d-%d.", time.Now().UnixMilli(), w.runs), endpoints: []string{"complycube"}}
+}
+
+func (d *deployment) topic(base string) string { return d.prefix + base }
+
+// group is the consumer group of the product's normaliser.
+func (d *deployment) group() string { return d.prefix + "kycbridge-normalize" }
+
+// config writes the product's configuration and returns its path.
+func (d *deployment) config() (string, error) {
+	var y strings.Builder
+	fmt.Fprintf(&y, `kafka:
+  brokers: [%q]
+  topic_prefix: %q
+redis:
+  address: %q
+topics:
+  create_missing: true
+ingest:
+  listen: "${KYCBRIDGE_LISTEN}"
+  drain_delay: 0.1s
+admin:
+  listen: "${KYCBRIDGE_ADMIN}"
+normalize:
+  slots: %d
+endpoints:
+`, d.w.kafka, d.prefix, d.w.redis, d.slots)
+	for _, name := range d.endpoints {
+		fmt.Fprintf(&y, "  - {name: %s, provider: complycube, environment: ENVIRONMENT_SANDBOX, secrets: [{id: primary, value: %q}]}\n", name, secret)
+	}
+	path := filepath.Join(d.w.scratch, strings.TrimSuffix(d.prefix, ".")+".yaml")
+	return path, os.WriteFile(path, []byte(y.String()), 0o600)
+}
+
+// running is a process of the product with where it is reached.
+type running struct {
+	*gauge.Process
+	hooks   string        // URL in front of an endpoint's name
+	metrics string        // URL
+	took    time.Duration // from its start to its being ready
+}
+
+// run starts `kycbridge args...` on the deployment.
+func (d *deployment) run(ctx context.Context, args ...string) (*running, error) {
+	config, err := d.config()
+	if err != nil {
+		return nil, err
+	}
+	listen, admin, err := twoAddresses()
+	if err != nil {
+		return nil, err
+	}
+	p, took, err := gauge.Start(ctx, gauge.Program{
+		Name: "kycbridge " + args[0], Path: d.w.product, Args: append(args, "--config", config),
+		Env:   []string{"KYCBRIDGE_LISTEN=" + listen, "KYCBRIDGE_ADMIN=" + admin, "KYCBRIDGE_PROFILE=" + d.w.profiles},
+		Ready: "http://" + admin + "/readyz",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &running{Process: p, hooks: "http://" + listen + "/hooks/", metrics: "http://" + admin + "/metrics", took: took}, nil
+}
+
+// createTopics makes the deployment's topics as an operator would.
+func (d *deployment) createTopics(ctx context.Context) error {
+	config, err := d.config()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, d.w.product, "topics", "create", "--config", config)
+	cmd.Env = append(os.Environ(), "KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("kycbridge topics create: %w\n%s", err, said)
+	}
+	return nil
+}
+
+func twoAddresses() (one, other string, err error) {
+	if one, err = gauge.FreeAddress(); err != nil {
+		return "", "", err
+	}
+	other, err = gauge.FreeAddress()
+	return one, other, err
+}
