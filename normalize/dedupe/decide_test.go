@@ -3,9 +3,9 @@ package dedupe
 import "testing"
 
 func TestDecide(t *testing.T) {
-	own := Claim{State: Pending, Partition: 3, Offset: 10, Hash: [8]byte{1}}
-	other := [8]byte{2}
-	with := func(s State, partition int32, offset int64, hash [8]byte) *Claim {
+	own := Claim{State: Pending, Partition: 3, Offset: 10, Hash: [HashSize]byte{1}}
+	other := [HashSize]byte{2}
+	with := func(s State, partition int32, offset int64, hash [HashSize]byte) *Claim {
 		return &Claim{State: s, Partition: partition, Offset: offset, Hash: hash}
 	}
 	for _, c := range []struct {

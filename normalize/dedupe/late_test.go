@@ -34,14 +34,14 @@ func TestLateDecides(t *testing.T) {
 		want  string
 	}{
 		{"nothing", nil, false, "P"},
-		{"own mark of something emitted", &Claim{State: Done, Offset: 5, Hash: [8]byte{1}}, false, "N"},
-		{"own mark of a dead letter yields", &Claim{State: Done, Offset: 5, Hash: [8]byte{1}}, true, "P"},
-		{"earlier mark", &Claim{State: Done, Offset: 3, Hash: [8]byte{1}}, true, "D"},
-		{"later mark", &Claim{State: Done, Offset: 9, Hash: [8]byte{1}}, true, "D"},
-		{"own claim", &Claim{State: Pending, Offset: 5, Hash: [8]byte{1}}, false, "P"},
-		{"earlier claim, of nobody knows whom", &Claim{State: Pending, Offset: 3, Hash: [8]byte{1}}, false, "U"},
-		{"later claim", &Claim{State: Pending, Offset: 9, Hash: [8]byte{1}}, true, "U"},
-		{"other content", &Claim{State: Done, Offset: 3, Hash: [8]byte{7}}, false, "Pc"},
+		{"own mark of something emitted", &Claim{State: Done, Offset: 5, Hash: [HashSize]byte{1}}, false, "N"},
+		{"own mark of a dead letter yields", &Claim{State: Done, Offset: 5, Hash: [HashSize]byte{1}}, true, "P"},
+		{"earlier mark", &Claim{State: Done, Offset: 3, Hash: [HashSize]byte{1}}, true, "D"},
+		{"later mark", &Claim{State: Done, Offset: 9, Hash: [HashSize]byte{1}}, true, "D"},
+		{"own claim", &Claim{State: Pending, Offset: 5, Hash: [HashSize]byte{1}}, false, "P"},
+		{"earlier claim, of nobody knows whom", &Claim{State: Pending, Offset: 3, Hash: [HashSize]byte{1}}, false, "U"},
+		{"later claim", &Claim{State: Pending, Offset: 9, Hash: [HashSize]byte{1}}, true, "U"},
+		{"other content", &Claim{State: Done, Offset: 3, Hash: [HashSize]byte{7}}, false, "Pc"},
 	} {
 		b := newBench(t)
 		b.repair(b.ledger, 0)

@@ -96,5 +96,5 @@ func testContext(t *testing.T) context.Context {
 func key(n byte) Key { return Key{n} }
 
 func pending(offset int64) Claim {
-	return Claim{State: Pending, Offset: offset, Hash: [8]byte{7}}
+	return Claim{State: Pending, Offset: offset, Hash: [HashSize]byte{7}}
 }
