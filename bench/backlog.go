@@ -25,8 +25,9 @@ const longestBody = 2 << 10
 // mix makes raw records out of the fixtures of some vendors, in turn, each with ids of its own, so
 // that every one is a first delivery and yields events.
 type mix struct {
-	vendors []providers.Provider
-	good    [][]providers.Fixture
+	vendors   []providers.Provider
+	good      [][]providers.Fixture
+	endpoints []string // taken in turn; none: each vendor's name is its endpoint's
 }
 
 // newMix takes vendors by name; none means all that need no API to be asked.
@@ -70,7 +71,11 @@ func (m *mix) delivery(n int) (*providers.Provider, providers.Fixture, []byte) {
 func (m *mix) record(n int, topic string) (*kgo.Record, error) {
 	p, f, body := m.delivery(n)
 	now := time.Now()
-	d := &providers.Delivery{Endpoint: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(),
+	endpoint := p.Name
+	if len(m.endpoints) > 0 {
+		endpoint = m.endpoints[n%len(m.endpoints)]
+	}
+	d := &providers.Delivery{Endpoint: endpoint, Tenant: "default", Environment: p.FixtureEnvironment(),
 		ContentType: "application/json", Headers: http.Header{}, Body: body, ReceivedAt: now}
 	envelope := &kycv1.RawEnvelope{
 		Provider: p.Name, Endpoint: d.Endpoint, Tenant: d.Tenant, Environment: d.Environment, ReceivedAt: timestamppb.New(now),
@@ -157,4 +162,39 @@ func behind(ends kadm.ListedOffsets, committed kadm.OffsetResponses) (n int64) {
 		n += max(0, end.Offset-at)
 	})
 	return n
+}
+
+// disposed counts the committed dispositions of a deployment.
+func (d *deployment) disposed(ctx context.Context) (n int, err error) {
+	client, err := kgo.NewClient(kgo.SeedBrokers(d.w.kafka), kgo.ConsumeTopics(d.topic(schemas.DispositionTopic)),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, d.topic(schemas.DispositionTopic))
+	if err != nil {
+		return 0, fmt.Errorf("ends of the dispositions: %w", err)
+	}
+	left := map[int32]int64{}
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Offset > 0 {
+			left[o.Partition] = o.Offset
+		}
+	})
+	for len(left) > 0 {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err0(); err != nil {
+			return 0, fmt.Errorf("read the dispositions: %w", err)
+		}
+		fetches.EachRecord(func(r *kgo.Record) {
+			if !r.Attrs.IsControl() {
+				n++
+			}
+			if r.Offset+1 >= left[r.Partition] {
+				delete(left, r.Partition)
+			}
+		})
+	}
+	return n, nil
 }

@@ -28,12 +28,15 @@ type scenario struct {
 
 var scenarios = []scenario{
 	{"normalize", "a backlog of raw records, drained by the normaliser", normalize},
+	{"scale", "what an event costs when there are more claims, endpoints, processes", scale},
 }
 
 // size says how much is measured.
 type size struct {
 	rounds  int // of product and floor in turn
 	records int // raw records in the backlog of one round
+	backlog int // raw records in the one large backlog of scale
+	claims  int // live claims in Redis at most
 }
 
 func main() {
@@ -58,6 +61,8 @@ func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
 	s := size{}
 	flags.IntVar(&s.rounds, "rounds", 5, "rounds of product and floor in turn; their medians are shown")
 	flags.IntVar(&s.records, "records", 100_000, "raw records in a backlog")
+	flags.IntVar(&s.backlog, "backlog", 300_000, "raw records in the large backlog of scale; an hour at 500/s is 1800000")
+	flags.IntVar(&s.claims, "claims", 1_000_000, "live claims in Redis at most")
 	flags.Usage = func() { usage(flags) }
 	wanted, err := parse(flags, args)
 	if err != nil {

@@ -79,7 +79,7 @@ func (d *deployment) drainFloor(ctx context.Context, records int) (drain, error)
 	begin := time.Now()
 	group := d.prefix + "floor"
 	p, _, err := gauge.Start(ctx, gauge.Program{Name: "the floor of normalize", Path: d.w.floorWorker, Args: []string{
-		"--kafka", d.w.kafka, "--redis", d.w.redis, "--in", d.topic(schemas.Raw), "--out", d.topic(schemas.Resource),
+		"--kafka", d.w.kafka, "--redis", d.redis, "--in", d.topic(schemas.Raw), "--out", d.topic(schemas.Resource),
 		"--group", group, "--slots", strconv.Itoa(defaultSlots),
 	}})
 	if err != nil {

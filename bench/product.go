@@ -20,6 +20,7 @@ const secret = "benchmark-secret-0123456789abcdef"
 type deployment struct {
 	w         *world
 	prefix    string
+	redis     string   // host:port
 	endpoints []string // ComplyCube's, by name
 	slots     int      // 0: the product's default
 }
@@ -27,7 +28,7 @@ type deployment struct {
 // deploy makes a fresh deployment with one ComplyCube endpoint.
 func (w *world) deploy() *deployment {
 	w.runs++
-	return &deployment{w: w, prefix: fmt.Sprintf("bench-%d-%d.", time.Now().UnixMilli(), w.runs), endpoints: []string{"complycube"}}
+	return &deployment{w: w, prefix: fmt.Sprintf("bench-%d-%d.", time.Now().UnixMilli(), w.runs), redis: w.redis, endpoints: []string{"complycube"}}
 }
 
 func (d *deployment) topic(base string) string { return d.prefix + base }
@@ -53,7 +54,7 @@ admin:
 normalize:
   slots: %d
 endpoints:
-`, d.w.kafka, d.prefix, d.w.redis, d.slots)
+`, d.w.kafka, d.prefix, d.redis, d.slots)
 	for _, name := range d.endpoints {
 		fmt.Fprintf(&y, "  - {name: %s, provider: complycube, environment: ENVIRONMENT_SANDBOX, secrets: [{id: primary, value: %q}]}\n", name, secret)
 	}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/kycbridge/kycbridge/bench/gauge"
+)
+
+// flat is the goal of a cost that must not grow: at most a tenth more.
+var flat = goal{atMost: 1.1}
+
+// scale measures what an event costs as the installation grows.
+func scale(ctx context.Context, w *world, s size, r *report) error {
+	m, err := newMix("complycube")
+	if err != nil {
+		return err
+	}
+	err = w.scaleClaims(ctx, m, s, r)
+	if errors.Is(err, errNoRedis) {
+		w.say("left out: %v", err)
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, part := range []func(context.Context, *mix, size, *report) error{w.scaleEndpoints, w.scaleProcesses, w.scaleBacklog} {
+		if err := part(ctx, m, s, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drainAfresh drains a backlog of its own with the product.
+func (w *world) drainAfresh(ctx context.Context, m *mix, records int, change func(*deployment)) (drain, error) {
+	d := w.deploy()
+	change(d)
+	if err := d.prepare(ctx, m, records); err != nil {
+		return drain{}, err
+	}
+	return d.drainProduct(ctx, records)
+}
+
+// scaleClaims measures what a claim takes in Redis, and what an event costs beside many of them.
+func (w *world) scaleClaims(ctx context.Context, m *mix, s size, r *report) error {
+	var growth, bytes []float64
+	for n := range s.rounds {
+		w.say("scale: live claims, round %d of %d", n+1, s.rounds)
+		one, size, err := w.claimsRound(ctx, m, s)
+		if err != nil {
+			return err
+		}
+		growth, bytes = append(growth, one), append(bytes, size)
+	}
+	r.compare("scale", "Redis memory per live claim", "bytes", bytes, nil, goal{atMost: 150})
+	r.compare("scale", fmt.Sprintf("CPU per raw event at %d live claims, to that at none", s.claims), "×", growth, nil, flat)
+	return nil
+}
+
+// claimsRound drains one backlog beside no claims but its own and one beside many.
+func (w *world) claimsRound(ctx context.Context, m *mix, s size) (growth, bytes float64, err error) {
+	store, err := w.startRedis(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, store.stop()) }()
+	on := func(d *deployment) { d.redis = store.address }
+	before, err := store.used(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	few, err := w.drainAfresh(ctx, m, s.records, on)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := store.copies(ctx, s.claims-s.records); err != nil {
+		return 0, 0, err
+	}
+	after, err := store.used(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	many, err := w.drainAfresh(ctx, m, s.records, on)
+	return many.cpu / few.cpu, (after - before) / float64(s.claims), err
+}
+
+// scaleEndpoints drains backlogs of five and of five hundred endpoints.
+func (w *world) scaleEndpoints(ctx context.Context, m *mix, s size, r *report) error {
+	const few, many = 5, 500
+	var growth []float64
+	for n := range s.rounds {
+		w.say("scale: endpoints, round %d of %d", n+1, s.rounds)
+		cost := map[int]float64{}
+		for _, count := range []int{few, many} {
+			named := *m
+			named.endpoints = endpointNames(count)
+			one, err := w.drainAfresh(ctx, &named, s.records, func(d *deployment) { d.endpoints = named.endpoints })
+			if err != nil {
+				return err
+			}
+			cost[count] = one.cpu
+		}
+		growth = append(growth, cost[many]/cost[few])
+	}
+	r.compare("scale", fmt.Sprintf("CPU per raw event of %d endpoints, to that of %d", many, few), "×", growth, nil, flat)
+	return nil
+}
+
+func endpointNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("customer-%03d", i)
+	}
+	return names
+}
+
+// scaleProcesses drains with two processes of one slot, and with one of two.
+func (w *world) scaleProcesses(ctx context.Context, m *mix, s size, r *report) error {
+	var faster []float64
+	for n := range s.rounds {
+		w.say("scale: processes, round %d of %d", n+1, s.rounds)
+		one, err := w.drainAfresh(ctx, m, s.records, func(d *deployment) { d.slots = 2 })
+		if err != nil {
+			return err
+		}
+		two, err := w.drainByTwo(ctx, m, s.records)
+		if err != nil {
+			return err
+		}
+		faster = append(faster, two/one.rate)
+	}
+	r.compare("scale", "raw events per second of two processes, to one with as many slots", "×", faster, nil, goal{atLeast: 0.9})
+	return nil
+}
+
+// drainByTwo returns the rate of two processes, after counting that nothing was lost or doubled.
+func (w *world) drainByTwo(ctx context.Context, m *mix, records int) (rate float64, err error) {
+	d := w.deploy()
+	d.slots = 1
+	if err := d.prepare(ctx, m, records); err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	var both []*gauge.Process
+	defer func() {
+		for _, p := range both {
+			err = errors.Join(err, p.Stop())
+		}
+	}()
+	for _, instance := range []string{"0", "1"} {
+		p, err := d.run(ctx, "normalize", "--instance", instance)
+		if err != nil {
+			return 0, err
+		}
+		both = append(both, p.Process)
+	}
+	if err := d.drained(ctx, d.group(), both[0], both[1]); err != nil {
+		return 0, err
+	}
+	took := time.Since(begin)
+	disposed, err := d.disposed(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case disposed != records:
+		return 0, fmt.Errorf("%d dispositions for %d raw records: something was lost or doubled", disposed, records)
+	}
+	return float64(records) / took.Seconds(), nil
+}
+
+// scaleBacklog drains one large backlog, as after an outage.
+func (w *world) scaleBacklog(ctx context.Context, m *mix, s size, r *report) error {
+	w.say("scale: a backlog of %d records", s.backlog)
+	one, err := w.drainAfresh(ctx, m, s.backlog, func(*deployment) {})
+	if err != nil {
+		return err
+	}
+	r.note("scale", fmt.Sprintf("raw events per second, backlog of %d", s.backlog), "/s", one.rate, goal{atLeast: 5000})
+	r.note("scale", fmt.Sprintf("CPU per raw event, backlog of %d", s.backlog), "µs", one.cpu, goal{})
+	r.note("scale", fmt.Sprintf("resident memory at most, backlog of %d", s.backlog), "MB", one.peak, goal{})
+	return nil
+}
