@@ -34,9 +34,6 @@ func (o SessionOptions) withDefaults() SessionOptions {
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = 2 * time.Second
 	}
-	if o.TransactionTimeout <= 0 {
-		o.TransactionTimeout = 15 * time.Second
-	}
 	return o
 }
 
@@ -44,15 +41,13 @@ func (o SessionOptions) withDefaults() SessionOptions {
 // transactions that hold the offsets too. Poll, Commit, Rewind and Close must
 // not run at the same time; several sessions give parallelism.
 type Session struct {
+	producer
 	txn     *kgo.GroupTransactSession
-	opts    Options
 	session SessionOptions
 	input   located
 	log     *slog.Logger
 
 	open   bool  // a polled batch is neither committed nor rewound
-	broken error // set once the session can only be closed
-	reason error // why the last Commit aborted
 	queued error // a fetch error that came together with records
 }
 
@@ -62,35 +57,26 @@ type Session struct {
 // the group's session timeout.
 func OpenSession(ctx context.Context, o Options, so SessionOptions) (*Session, error) {
 	so = so.withDefaults()
-	codec, err := o.Compression.codec(kgo.NoCompression())
+	s := &Session{producer: newProducer(o, so.TransactionalID, so.TransactionTimeout), session: so, log: o.logger()}
+	opts, err := s.options()
 	if err != nil {
 		return nil, err
 	}
 	if err := o.probe(ctx); err != nil {
 		return nil, err
 	}
-	s := &Session{opts: o, session: so, log: o.logger()}
-	opts := append(s.consumer(), s.producer(codec)...)
-	if s.txn, err = kgo.NewGroupTransactSession(o.client(opts...)...); err != nil {
+	if s.txn, err = kgo.NewGroupTransactSession(o.client(append(s.consumer(), opts...)...)...); err != nil {
 		return nil, fmt.Errorf("options of the Kafka client: %w", err)
 	}
-	if err := s.takeOver(ctx); err != nil {
+	s.client = s.txn.Client()
+	if s.input, err = lookup(ctx, s.client, o.Topic(so.Input)); err == nil {
+		err = s.takeOver(ctx)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
-}
-
-// takeOver looks the input up and takes the transactional id.
-func (s *Session) takeOver(ctx context.Context) (err error) {
-	client := s.txn.Client()
-	if s.input, err = lookup(ctx, client, s.opts.Topic(s.session.Input)); err != nil {
-		return err
-	}
-	if _, _, err = client.ProducerID(ctx); err != nil {
-		return fmt.Errorf("transactional id %s: %w", s.transactionalID(), produceError(err))
-	}
-	return nil
 }
 
 // consumer gives the reading half of the client.
@@ -110,7 +96,7 @@ func (s *Session) consumer() []kgo.Opt {
 		kgo.SessionTimeout(s.session.SessionTimeout),
 		// A member is asked to rejoin at most in the middle of a transaction;
 		// waiting longer than that only waits for members that are gone.
-		kgo.RebalanceTimeout(s.session.TransactionTimeout),
+		kgo.RebalanceTimeout(s.limit),
 		kgo.HeartbeatInterval(s.session.Heartbeat),
 		kgo.FetchMaxBytes(fetchBytes),
 		kgo.OnPartitionsAssigned(watch.assigned),
@@ -118,25 +104,6 @@ func (s *Session) consumer() []kgo.Opt {
 		kgo.OnPartitionsLost(watch.gone),
 	}
 }
-
-// producer gives the writing half. Request timeout and overhead together stay
-// below the transaction timeout, so that a reply is waited for no longer than
-// the transaction can live.
-func (s *Session) producer(codec kgo.CompressionCodec) []kgo.Opt {
-	return []kgo.Opt{
-		kgo.TransactionalID(s.transactionalID()),
-		kgo.TransactionTimeout(s.session.TransactionTimeout),
-		kgo.RequiredAcks(kgo.AllISRAcks()),
-		kgo.ProducerLinger(0),
-		kgo.ProduceRequestTimeout(min(5*time.Second, s.session.TransactionTimeout/3)),
-		kgo.RequestTimeoutOverhead(5 * time.Second),
-		kgo.MaxBufferedRecords(10_000),
-		kgo.MaxBufferedBytes(64 << 20),
-		kgo.ProducerBatchCompression(codec, kgo.NoCompression()),
-	}
-}
-
-func (s *Session) transactionalID() string { return s.opts.Scoped(s.session.TransactionalID) }
 
 // TopicID is the id of the input topic at open. Claims are scoped by it.
 func (s *Session) TopicID() TopicID { return s.input.id }
@@ -149,7 +116,7 @@ func (s *Session) Partitions() int { return len(s.input.leaders) }
 func (s *Session) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if err := s.txn.Client().LeaveGroupContext(ctx); err != nil && !errors.Is(err, kgo.ErrClientClosed) {
+	if err := s.client.LeaveGroupContext(ctx); err != nil && !errors.Is(err, kgo.ErrClientClosed) {
 		s.log.Debug("left the group without its answer", "class", Classify(err))
 	}
 	s.txn.Close()

@@ -3,8 +3,6 @@ package sink
 import (
 	"context"
 	"errors"
-	"fmt"
-	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -40,9 +38,7 @@ func (s *Session) Commit(ctx context.Context, out []*schemas.Outgoing) (committe
 	if err != nil || !committed {
 		return false, err
 	}
-	for i, r := range records {
-		out[i].Offset = r.Offset
-	}
+	setOffsets(out, records)
 	return true, nil
 }
 
@@ -71,27 +67,6 @@ func (s *Session) end(ctx context.Context, produced error) (bool, error) {
 	return committed, nil
 }
 
-// produce writes the records into the open transaction and waits for the
-// outcome of every one. The first result is the first record's failure, after
-// which the transaction must be aborted; the second says that outcomes are
-// missing. It waits no longer than the transaction may live.
-func (s *Session) produce(ctx context.Context, records []*kgo.Record) (failed, unknown error) {
-	ctx, cancel := context.WithTimeout(ctx, s.session.TransactionTimeout)
-	defer cancel()
-	var first firstError
-	for _, r := range records {
-		// Blocks while the buffer is full, until the broker has taken some.
-		s.txn.Produce(ctx, r, func(_ *kgo.Record, err error) { first.note(err) })
-		if first.get() != nil {
-			break
-		}
-	}
-	if err := s.txn.Client().Flush(ctx); err != nil {
-		return nil, fmt.Errorf("no outcome within the transaction's time of %s: %w", s.session.TransactionTimeout, err)
-	}
-	return first.get(), nil
-}
-
 // Rewind gives the open batch back without output: the next Poll returns it
 // again. Nothing was produced, so ending an empty transaction asks no broker and
 // sets the read position back to the last committed offsets.
@@ -109,40 +84,10 @@ func (s *Session) Rewind(ctx context.Context) error {
 	return nil
 }
 
-// AbortReason says why the last Commit returned (false, nil).
-func (s *Session) AbortReason() error { return s.reason }
-
 // Refused is AbortReason without the rebalances, which pass by themselves.
 func (s *Session) Refused() error {
 	if errors.Is(s.reason, ErrRebalanced) || Classify(s.reason) == ClassRebalance {
 		return nil
 	}
 	return s.reason
-}
-
-// fail marks the session as done for and words the error.
-func (s *Session) fail(step string, err error) error {
-	err = fmt.Errorf("transaction of %s, %s: %w", s.transactionalID(), step, produceError(err))
-	s.broken = err
-	return err
-}
-
-// firstError keeps the first error noted; promises come from other goroutines.
-type firstError struct {
-	mu  sync.Mutex
-	err error
-}
-
-func (f *firstError) note(err error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.err == nil {
-		f.err = err
-	}
-}
-
-func (f *firstError) get() error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
 }

@@ -42,9 +42,7 @@ func (w *Writer) Write(ctx context.Context, out []*schemas.Outgoing) error {
 	if err := w.client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("writing %d records: %w", len(records), produceError(err))
 	}
-	for i, r := range records {
-		out[i].Offset = r.Offset
-	}
+	setOffsets(out, records)
 	return nil
 }
 
