@@ -45,13 +45,8 @@ func CheckCreated(ctx context.Context, o Options, s TopicSettings) (warnings []s
 	for {
 		warnings, err = CheckTopics(ctx, o, s)
 		unknown := errors.Is(err, errAbsent) || errors.Is(err, kerr.UnknownTopicOrPartition)
-		if !unknown || !time.Now().Before(deadline) {
+		if !unknown || !time.Now().Before(deadline) || !pause(ctx, 100*time.Millisecond) {
 			return warnings, err
-		}
-		select {
-		case <-ctx.Done():
-			return warnings, err
-		case <-time.After(100 * time.Millisecond):
 		}
 	}
 }

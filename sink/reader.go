@@ -93,13 +93,6 @@ func (r *Reader) Held(ctx context.Context, bases ...string) (held int64, err err
 	return held, nil
 }
 
-// after gives, for each partition, the first offset with a timestamp of t or
-// later, and the end where there is none.
-func (r *Reader) after(ctx context.Context, topic string, t time.Time) (map[int32]int64, error) {
-	listed, err := r.admin.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topic)
-	return offsets(topic, listed, err)
-}
-
 // Committed gives the offsets a group has committed on a topic; a partition
 // without a commit is not in the map. The group's name is scoped.
 func (r *Reader) Committed(ctx context.Context, group, base string) (map[int32]int64, error) {

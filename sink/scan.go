@@ -84,7 +84,7 @@ func (r *Reader) begin(ctx context.Context, base string, partition int32, from S
 	}
 	s.position = from.Offset
 	if !from.Time.IsZero() {
-		at, err := r.after(ctx, s.topic.name, from.Time)
+		at, err := r.OffsetsAt(ctx, base, from.Time)
 		if err != nil {
 			return s, err
 		}

@@ -10,7 +10,9 @@ import (
 // OffsetsAt gives, for each partition, the offset of the first record with a
 // timestamp of t or later, and the end where there is none.
 func (r *Reader) OffsetsAt(ctx context.Context, base string, t time.Time) (map[int32]int64, error) {
-	return r.after(ctx, r.opts.Topic(base), t)
+	topic := r.opts.Topic(base)
+	listed, err := r.admin.ListOffsetsAfterMilli(ctx, t.UnixMilli(), topic)
+	return offsets(topic, listed, err)
 }
 
 // Retention says how long a topic keeps its records; 0 means for ever, or that the

@@ -115,7 +115,7 @@ func replayTopics(ctx context.Context, reader *sink.Reader, kafka sink.Options) 
 		RawID: raw, HydrateID: tasks, DispositionID: dispositions,
 		Starts: func(ctx context.Context) (map[int32]int64, error) { return reader.Starts(ctx, schemas.Raw) },
 		After: func(ctx context.Context, t time.Time) (map[int32]int64, error) {
-			return reader.After(ctx, schemas.Raw, t)
+			return reader.OffsetsAt(ctx, schemas.Raw, t)
 		},
 		Committed: committed(reader, normalize.DefaultGroup, schemas.Raw),
 		Scan: func(ctx context.Context, base string, partition int32, from replay.Position, fn func(normalize.RawRecord) error) error {

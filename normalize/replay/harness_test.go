@@ -277,7 +277,7 @@ func (w *world) options(id string, mode replay.Mode) replay.Options {
 			RawID: w.ids[schemas.Raw], HydrateID: w.ids[schemas.Hydrate], DispositionID: w.ids[schemas.DispositionTopic],
 			Starts: func(ctx context.Context) (map[int32]int64, error) { return w.reader.Starts(ctx, schemas.Raw) },
 			After: func(ctx context.Context, t time.Time) (map[int32]int64, error) {
-				return w.reader.After(ctx, schemas.Raw, t)
+				return w.reader.OffsetsAt(ctx, schemas.Raw, t)
 			},
 			Committed: func(ctx context.Context) (map[int32]int64, error) {
 				return w.reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
