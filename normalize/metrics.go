@@ -160,7 +160,7 @@ func (t timed) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, erro
 // watchLag keeps the gauges of the log until ctx ends, and notices that Kafka is away while the slots have
 // nothing to write: a poll that brings nothing does not tell.
 func (n *Normalizer) watchLag(ctx context.Context) {
-	for sleep(ctx, lagEvery) == nil {
+	for dedupe.Sleep(ctx, lagEvery) == nil {
 		err := n.measure(ctx)
 		switch {
 		case err == nil:

@@ -79,7 +79,7 @@ func (w *worker) aborted(ctx context.Context) {
 	}
 	w.state.set(fmt.Errorf("%w: %w", ErrRefused, reason))
 	w.log.Warn("nothing is skipped; the batch is tried again", "error", reason)
-	_ = sleep(ctx, w.refused.next())
+	_ = dedupe.Sleep(ctx, w.refused.next())
 }
 
 // batch is what a Source returned, on its way through a transaction.
@@ -127,7 +127,7 @@ func (w *worker) poll(ctx context.Context, limit time.Duration, max int) ([]*kgo
 	}
 	if w.o.Judge(err) == Passing {
 		w.log.Warn("reading", "error", err)
-		_ = sleep(ctx, backoffFirst)
+		_ = dedupe.Sleep(ctx, backoffFirst)
 		return records, nil
 	}
 	return nil, w.judge(err, time.Time{})

@@ -170,7 +170,7 @@ func (w *worker) storeAway(ctx context.Context, cause error) error {
 	w.state.set(cause)
 	if !w.mayBypass() {
 		w.log.Warn("waiting for redis; raw records stay in Kafka", "error", cause)
-		_ = sleep(ctx, w.pause.next())
+		_ = dedupe.Sleep(ctx, w.pause.next())
 	}
 	return w.awaitStore(ctx)
 }
@@ -196,7 +196,7 @@ func (w *worker) awaitStore(ctx context.Context) error {
 			w.retry = time.Now().Add(openRetry)
 			return nil
 		}
-		_ = sleep(ctx, w.pause.next())
+		_ = dedupe.Sleep(ctx, w.pause.next())
 	}
 	return nil
 }

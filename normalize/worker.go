@@ -92,7 +92,7 @@ func (w *worker) run(ctx context.Context) error {
 		w.state.set(fmt.Errorf("%w: %w", ErrSession, err))
 		w.log.Warn("session ended; opening a new one", "error", err)
 		w.metrics.reopened.Inc()
-		_ = sleep(ctx, pause.next())
+		_ = dedupe.Sleep(ctx, pause.next())
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	w.ledger = w.newLedger()
 	w.progress.reset()
 	w.guard.alone = nil
-	work, cancel := outlive(ctx, w.o.Grace)
+	work, cancel := Outlive(ctx, w.o.Grace)
 	defer cancel()
 	defer func() {
 		if ctx.Err() != nil {
@@ -189,8 +189,8 @@ func age(since time.Time) time.Duration {
 	return max(time.Since(since), time.Now().Round(0).Sub(since.Round(0)))
 }
 
-// outlive returns a context that ends grace after ctx, so that the batch in hand can be finished.
-func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+// Outlive returns a context that ends grace after ctx, so that the batch in hand can be finished.
+func Outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		timer := time.AfterFunc(grace, cancel)
@@ -205,15 +205,4 @@ type backoff struct{ last time.Duration }
 func (b *backoff) next() time.Duration {
 	b.last = min(max(2*b.last, backoffFirst), backoffLast)
 	return b.last
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

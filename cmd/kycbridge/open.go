@@ -162,7 +162,7 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 			why = err // the last answer that is not just the end of our patience
 		}
 		s.log.Debug("waiting for Redis", "error", err)
-		if !pause(ctx, time.Second) {
+		if dedupe.Sleep(ctx, time.Second) != nil {
 			return nil, fmt.Errorf("redis does not answer at %s (%w): %s", place, why, dedupe.Advice(why))
 		}
 	}
@@ -180,16 +180,4 @@ func judgeSession(err error) normalize.Trouble {
 		return normalize.Reopen
 	}
 	return normalize.Passing
-}
-
-// pause waits, and says whether ctx still lives.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

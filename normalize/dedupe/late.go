@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // ErrIncomplete says that Redis does not hold the marks of all that is committed in a partition, so
@@ -20,12 +18,11 @@ type lateStore interface {
 	Peek(ctx context.Context, keys []Key) ([]*Claim, error)
 }
 
-// LateOptions configures a Late. Group, Stage and the topic ids are those of the stage in whose name
-// it claims.
+// LateOptions configures a Late. Group and topic ids are those of the stage in whose name it claims;
+// they name the stage's sentinels.
 type LateOptions struct {
 	Group         string
-	Stage         kycv1.Stage // NORMALIZE or HYDRATE
-	TopicID       [16]byte    // of the topic the stage reads
+	TopicID       [16]byte // of the topic the stage reads
 	DispositionID [16]byte
 	Wait          time.Duration // for another record's claim, and for marks on their way; 1 s
 }
@@ -64,7 +61,7 @@ func (l *Late) Await(ctx context.Context, p int32, before int64) error {
 		if err = complete(p, reply.Seen[0], before); err == nil || !time.Now().Before(deadline) {
 			return err
 		}
-		if err := sleep(ctx, peekEvery); err != nil {
+		if err := Sleep(ctx, peekEvery); err != nil {
 			return err
 		}
 	}
@@ -103,7 +100,7 @@ func (l *Late) Claim(ctx context.Context, p int32, before int64, items []LateIte
 		if asking = having(all, Wait); len(asking) == 0 || !time.Now().Before(deadline) {
 			break
 		}
-		if err := sleep(ctx, peekEvery); err != nil {
+		if err := Sleep(ctx, peekEvery); err != nil {
 			return nil, err
 		}
 	}

@@ -48,7 +48,7 @@ func originOf(d *kycv1.Disposition) (Origin, bool) {
 		return Origin{}, false
 	}
 	return Origin{
-		TopicID: [16]byte(pad(d.GetRawTopicId())), Partition: d.GetRaw().GetPartition(), Offset: d.GetRaw().GetOffset(),
+		TopicID: TopicID(d.GetRawTopicId()), Partition: d.GetRaw().GetPartition(), Offset: d.GetRaw().GetOffset(),
 		Endpoint: d.GetEndpoint(), ReceivedAt: d.GetReceivedAt().AsTime(),
 	}, true
 }

@@ -117,7 +117,7 @@ func (l *Ledger) own(value []byte) (*kycv1.Disposition, bool) {
 		topic = d.GetClaimedTopicId()
 	}
 	stage := d.GetStage()
-	return d, [16]byte(pad(topic)) == l.o.TopicID && (stage == l.o.Stage || stage == kycv1.Stage_STAGE_REPLAY)
+	return d, TopicID(topic) == l.o.TopicID && (stage == l.o.Stage || stage == kycv1.Stage_STAGE_REPLAY)
 }
 
 // claimedAt is the record in whose name a disposition claims.
@@ -136,10 +136,8 @@ func (l *Ledger) marks(d *kycv1.Disposition) (marks []Mark) {
 		return nil
 	}
 	at := claimedAt(d)
-	claim := Claim{
-		State: Done, Partition: at.GetPartition(), Offset: at.GetOffset(),
-		Hash: [HashSize]byte(pad(d.GetContentHash())),
-	}
+	claim := Claim{State: Done, Partition: at.GetPartition(), Offset: at.GetOffset()}
+	copy(claim.Hash[:], d.GetContentHash())
 	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE && len(d.GetDedupeKey()) == KeySize {
 		marks = append(marks, Mark{Key: Key(d.GetDedupeKey()), Claim: claim, TTL: left})
 	}
@@ -151,10 +149,8 @@ func (l *Ledger) marks(d *kycv1.Disposition) (marks []Mark) {
 	return marks
 }
 
-// pad returns at least 16 bytes, so that a short field converts instead of panicking.
-func pad(b []byte) []byte {
-	if len(b) >= 16 {
-		return b[:16]
-	}
-	return append(make([]byte, 0, 16), append(b, make([]byte, 16-len(b))...)...)
+// TopicID is the id that a disposition gives for a topic. One of another length is no topic's.
+func TopicID(b []byte) (id [16]byte) {
+	copy(id[:], b)
+	return id
 }

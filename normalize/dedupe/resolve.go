@@ -191,7 +191,7 @@ func (r *resolution) await(ctx context.Context) error {
 		}
 		return nil
 	}
-	if err := sleep(ctx, peekEvery); err != nil {
+	if err := Sleep(ctx, peekEvery); err != nil {
 		return err
 	}
 	keys := make([]Key, len(all))
@@ -210,15 +210,4 @@ func (r *resolution) await(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

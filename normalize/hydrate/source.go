@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 )
@@ -129,20 +130,10 @@ func (s *source) poll(ctx context.Context, in normalize.Input, hand []*entry, li
 		}
 	}
 	if len(hand) >= s.o.Stage.Batch {
-		wait(ctx, limit)
+		_ = dedupe.Sleep(ctx, limit)
 		return nil, nil
 	}
 	return in.Poll(ctx, limit, s.o.Stage.Batch-len(hand))
-}
-
-// wait ends with d or ctx.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
 }
 
 // pass is a record that moves on as it is.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -32,7 +33,7 @@ func (w *waiting) Next(ctx context.Context, in normalize.Input) ([]*normalize.Re
 		until = later(until, earlier(entries[i].task.GetNotBefore().AsTime(), r.Timestamp.Add(w.reappend)))
 	}
 	passCopies(entries)
-	wait(ctx, min(time.Until(until), w.reappend)) // clocks of writers may be ahead
+	_ = dedupe.Sleep(ctx, min(time.Until(until), w.reappend)) // clocks of writers may be ahead
 	if ctx.Err() != nil {
 		return nil, nil // the batch was not committed: whoever comes next reads it again
 	}

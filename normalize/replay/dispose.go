@@ -145,7 +145,7 @@ func (p *partition) commit(ctx context.Context, out []*schemas.Outgoing) error {
 		case n == tries:
 			return fmt.Errorf("kafka refuses the transaction: %w", p.writer.AbortReason())
 		}
-		if !pause(ctx, time.Duration(n)*200*time.Millisecond) {
+		if pause(ctx, n) != nil {
 			return ErrInterrupted
 		}
 	}
@@ -164,7 +164,7 @@ func (p *partition) marks(ctx context.Context, verdicts []dedupe.Verdict) error 
 			if err == nil {
 				break
 			}
-			if n == tries || !pause(ctx, time.Duration(n)*200*time.Millisecond) {
+			if n == tries || pause(ctx, n) != nil {
 				return err
 			}
 		}

@@ -44,7 +44,7 @@ func (r *run) readHistory(ctx context.Context, p int32, s span, first normalize.
 	}
 	err := r.o.Topics.Scan(ctx, schemas.DispositionTopic, p, from, func(record normalize.RawRecord) error {
 		d := &kycv1.Disposition{}
-		if err := schemas.Unmarshal(record.Value, d); err != nil || [16]byte(padded(d.GetRawTopicId())) != r.o.Topics.RawID {
+		if err := schemas.Unmarshal(record.Value, d); err != nil || dedupe.TopicID(d.GetRawTopicId()) != r.o.Topics.RawID {
 			return nil // of another life of the raw topic
 		}
 		if d.GetReplayId() == "" {
@@ -74,12 +74,4 @@ func (p *past) note(d *kycv1.Disposition, replay string, named bool) {
 	if p.keyed {
 		p.key = dedupe.Key(d.GetDedupeKey())
 	}
-}
-
-// padded returns 16 bytes at least, so that a short field converts.
-func padded(b []byte) []byte {
-	if len(b) >= 16 {
-		return b[:16]
-	}
-	return append(make([]byte, 0, 16), append(b, make([]byte, 16-len(b))...)...)
 }

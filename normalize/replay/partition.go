@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -109,14 +108,14 @@ func (p *partition) newLate() map[kycv1.Stage]*dedupe.Late {
 	if p.o.DryRun {
 		store = dedupe.NewRehearsal(store)
 	}
-	late := func(stage kycv1.Stage, group string, topic [16]byte) *dedupe.Late {
+	late := func(group string, topic [16]byte) *dedupe.Late {
 		return dedupe.NewLate(store, dedupe.LateOptions{
 			Group: group, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
 		})
 	}
 	return map[kycv1.Stage]*dedupe.Late{
-		kycv1.Stage_STAGE_NORMALIZE: late(kycv1.Stage_STAGE_NORMALIZE, p.o.NormalizeGroup, p.o.Topics.RawID),
-		kycv1.Stage_STAGE_HYDRATE:   late(kycv1.Stage_STAGE_HYDRATE, p.o.HydrateGroup, p.o.Topics.HydrateID),
+		kycv1.Stage_STAGE_NORMALIZE: late(p.o.NormalizeGroup, p.o.Topics.RawID),
+		kycv1.Stage_STAGE_HYDRATE:   late(p.o.HydrateGroup, p.o.Topics.HydrateID),
 	}
 }
 
@@ -222,7 +221,7 @@ func (p *partition) flush(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ErrInterrupted
 	}
-	work, cancel := outlive(ctx, p.o.Grace)
+	work, cancel := normalize.Outlive(ctx, p.o.Grace)
 	defer cancel()
 	if err := p.read(work); err != nil {
 		return err
@@ -303,14 +302,4 @@ func (p *partition) tasks(ctx context.Context) (map[int64]stored, error) {
 		}
 	}
 	return found, nil
-}
-
-// outlive returns a context that ends grace after ctx.
-func outlive(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, func() {
-		timer := time.AfterFunc(grace, cancel)
-		context.AfterFunc(work, func() { timer.Stop() })
-	})
-	return work, func() { stop(); cancel() }
 }

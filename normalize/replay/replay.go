@@ -234,6 +234,11 @@ func (r *run) all(ctx context.Context) error {
 // tries is how often a partition is begun before its trouble is believed.
 const tries = 5
 
+// pause is what comes before the next try.
+func pause(ctx context.Context, n int) error {
+	return dedupe.Sleep(ctx, time.Duration(n)*200*time.Millisecond)
+}
+
 // partition works on one partition until it is done. A transaction whose outcome is not known is no
 // end: who begins anew finds in the dispositions what was committed.
 func (r *run) partition(ctx context.Context, p int32, spans []span) error {
@@ -254,7 +259,7 @@ func (r *run) partition(ctx context.Context, p int32, spans []span) error {
 			return err
 		}
 		w.back()
-		if !pause(ctx, time.Duration(n)*200*time.Millisecond) {
+		if pause(ctx, n) != nil {
 			return ErrInterrupted
 		}
 	}
@@ -264,14 +269,3 @@ func (r *run) partition(ctx context.Context, p int32, spans []span) error {
 type unknownError struct{ error }
 
 func (e *unknownError) Unwrap() error { return e.error }
-
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
-}
