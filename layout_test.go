@@ -32,6 +32,7 @@ var house = []room{
 	{"embedded/...", []string{"embedded/...", "schemas/..."}},
 	{"ingest/...", []string{"ingest/...", "providers", "providers/auth", "schemas/..."}},
 	{"normalize/...", []string{"normalize/...", "providers", "schemas/..."}},
+	{"normalize/normalizetest", []string{"normalize", "normalize/dedupe", "sink", "schemas/..."}},
 	{"sink/...", []string{"sink/...", "schemas/..."}},
 	{"providers", []string{"providers/auth", "schemas/..."}},
 	{"providers/auth", nil},
@@ -59,7 +60,7 @@ type fence struct {
 var fences = []fence{
 	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "normalize/hydrate", "normalize/normalizetest", "cmd/kycbridge", "bench", "bench/floor/..."}},
 	{"github.com/redis/go-redis", []string{"normalize/dedupe/...", "bench", "bench/floor/..."}},
-	{"github.com/alicebob/miniredis", []string{"embedded/..."}},
+	{"github.com/alicebob/miniredis", []string{"embedded/...", "normalize/normalizetest"}},
 	{"github.com/spf13/cobra", []string{"cmd/kycbridge"}},
 	{"go.yaml.in/yaml", []string{"cmd/kycbridge/config"}},
 	{"buf.build/go/protoyaml", []string{"cmd/kycbridge/config"}},
@@ -75,6 +76,7 @@ var reaches = []struct {
 	library string
 }{
 	{"audit/...", "github.com/twmb/franz-go"},
+	{"cmd/...", module + "normalize/normalizetest"},
 	{"schemas/...", "github.com/twmb/franz-go"},
 	{"schemas/...", "github.com/redis/go-redis"},
 	{"schemas/...", "github.com/prometheus/client_golang"},

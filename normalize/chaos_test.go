@@ -15,6 +15,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -95,10 +96,10 @@ func tally(keys int, count map[string]int) (lost, doubled []string) {
 func chaos(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, flush bool) (int, map[string]int) {
 	span := chaosTime(t)
 	w := newWorld(t, chaosPartitions, kfake.NumBrokers(3))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), span+testLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.Ctx), span+testLimit)
 	t.Cleanup(cancel)
-	w.ctx = ctx
-	steadyEpochs(w.cluster)
+	w.Ctx = ctx
+	normalizetest.SteadyEpochs(w.Cluster)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	c := &storm{world: w, rule: rule, flush: flush, rng: rand.New(rand.NewPCG(seed, 1)), slots: make([]*process, chaosProcesses)}
@@ -206,18 +207,18 @@ func (c *storm) rain(ctx context.Context) {
 		case 2:
 			c.chill(c.slots[i])
 		case 3:
-			c.cluster.ShufflePartitionLeaders()
+			c.Cluster.ShufflePartitionLeaders()
 		case 4:
-			c.cluster.RehashCoordinators()
+			c.Cluster.RehashCoordinators()
 		case 5:
-			c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError})
+			c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError})
 		case 6:
-			c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "kyc." + schemas.Session, Err: kerr.RequestTimedOut})
+			c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "kyc." + schemas.Session, Err: kerr.RequestTimedOut})
 		case 7:
-			c.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.RequestTimedOut})
+			c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.RequestTimedOut})
 		case 8:
 			if c.flush {
-				c.redis.FlushAll()
+				c.Redis.FlushAll()
 			}
 		}
 		select {
@@ -243,26 +244,4 @@ func (c *storm) calm() {
 		p.kill()
 		c.slots[i] = c.launch(i)
 	}
-}
-
-// steadyEpochs answers a question that this build of the fake broker gets wrong: after a leader
-// change without a new batch it says "undefined" where Kafka names the end of the log, and the
-// client then starts from the beginning.
-func steadyEpochs(cluster *kfake.Cluster) {
-	cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		req := r.(*kmsg.OffsetForLeaderEpochRequest)
-		resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
-		for _, t := range req.Topics {
-			topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
-			topic.Topic = t.Topic
-			for _, p := range t.Partitions {
-				part := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
-				part.Partition, part.LeaderEpoch, part.EndOffset = p.Partition, p.LeaderEpoch, 1<<40
-				topic.Partitions = append(topic.Partitions, part)
-			}
-			resp.Topics = append(resp.Topics, topic)
-		}
-		return resp, nil, true
-	})
 }

@@ -128,7 +128,7 @@ func TestCrashAtEveryStepLosesAndDoublesNothing(t *testing.T) {
 			}
 			select {
 			case <-trap.down:
-			case <-w.ctx.Done():
+			case <-w.Ctx.Done():
 				t.Fatal("the step was never reached")
 			}
 			for n := range 10 { // a third copy arrives while nobody is there
@@ -154,13 +154,13 @@ func TestFlushedRedisIsRepairedBeforeAnythingIsClaimed(t *testing.T) {
 	w.send(0, all...)
 	p := w.start(0, func(o *normalize.Options) { o.Batch = 7 })
 	w.settle()
-	w.redis.FlushAll()
+	w.Redis.FlushAll()
 	w.send(0, all...)
 	w.settle()
 	if err := p.stop(); err != nil {
 		t.Fatal(err)
 	}
-	w.redis.FlushAll()
+	w.Redis.FlushAll()
 	w.send(0, all[:5]...)
 	w.start(0)
 	w.settle()
@@ -186,9 +186,9 @@ func TestOffsetsResetToStartChangeNothing(t *testing.T) {
 	before, events := len(w.dispositions()), w.events()
 	for _, redis := range []string{"with its marks", "without any"} {
 		if redis == "without any" {
-			w.redis.FlushAll()
+			w.Redis.FlushAll()
 		}
-		if err := w.reader.Commit(w.ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 0, 1: 0}); err != nil {
+		if err := w.Reader.Commit(w.Ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 0, 1: 0}); err != nil {
 			t.Fatal(err)
 		}
 		p := w.start(0, func(o *normalize.Options) { o.Batch = 4 })
@@ -211,16 +211,16 @@ func TestRedisAwayHoldsRecordsBackAndSaysSo(t *testing.T) {
 	p := w.start(0, func(o *normalize.Options) { o.CheckStore = o.Claims.(*dedupe.Store).Check })
 	w.send(0, said{Subject: "s", ID: "1", Text: "x"})
 	w.settle()
-	w.redis.SetError("LOADING the data set")
+	w.Redis.SetError("LOADING the data set")
 	w.send(0, said{Subject: "s", ID: "2", Text: "x"})
-	w.await("the normaliser is not ready", func() bool { return p.n.Ready() != nil })
+	w.Await("the normaliser is not ready", func() bool { return p.n.Ready() != nil })
 	if err := p.n.Ready(); !strings.Contains(err.Error(), "redis is away") {
 		t.Errorf("not ready because of %q, expected that it names redis", err)
 	}
 	w.expectEvents("1/x")
-	w.redis.SetError("")
+	w.Redis.SetError("")
 	w.settle()
-	w.await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
+	w.Await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
 	w.expectEvents("1/x", "2/x")
 	w.audit()
 }
@@ -233,18 +233,18 @@ func TestFailOpenFlagsEventsAndFillsMarksInLater(t *testing.T) {
 	a := said{Subject: "s", ID: "1", Text: "x"}
 	w.send(0, a)
 	w.settle()
-	w.redis.SetError("LOADING the data set")
+	w.Redis.SetError("LOADING the data set")
 	b := said{Subject: "s", ID: "2", Text: "x"}
 	w.send(0, b, b)
 	w.settle()
 	w.expectEvents("1/x", "2/x")
-	for _, e := range decode(t, w.read(schemas.Session), func() *kycv1.SessionEvent { return &kycv1.SessionEvent{} }) {
+	for _, e := range normalizetest.Decode(t, w.Read(schemas.Session), func() *kycv1.SessionEvent { return &kycv1.SessionEvent{} }) {
 		if flagged := slices.Contains(e.GetMetadata().GetFlags(), "dedupe=unverified"); flagged != (e.GetVendorStatus() == "2/x") {
 			t.Errorf("event %s has flags %v; only what was published without redis is unverified", e.GetVendorStatus(), e.GetMetadata().GetFlags())
 		}
 	}
-	w.redis.SetError("")
-	w.await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
+	w.Redis.SetError("")
+	w.Await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
 	w.send(0, a, b)
 	w.settle()
 	w.expectEvents("1/x", "2/x")
@@ -264,10 +264,10 @@ func (b brokenRules) Validate(m proto.Message, o ...protovalidate.ValidationOpti
 func TestBrokenRuleStopsInsteadOfBuryingEverything(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "1"}, said{Subject: "s", ID: "2"})
-	o := w.options(0, w.undertaker.Line())
+	o := w.options(0, w.Undertaker.Line())
 	o.Validator = brokenRules{o.Validator}
-	n := must(normalize.New(o))(t)
-	err := n.Run(w.ctx)
+	n := normalizetest.Must(normalize.New(o))(t)
+	err := n.Run(w.Ctx)
 	var rule *protovalidate.RuntimeError
 	if !errors.As(err, &rule) || !strings.Contains(err.Error(), "kyc.v1.SessionEvent") {
 		t.Errorf("Run ended with %v, expected the broken rule and its message", err)
@@ -283,7 +283,7 @@ func TestSecondProcessWithTheSameInstanceStopsTheFirst(t *testing.T) {
 	w.send(0, said{Subject: "s", ID: "0", Text: "x"})
 	w.settle()
 	second := w.start(7)
-	w.await("the second is ready", func() bool { return second.n.Ready() == nil })
+	w.Await("the second is ready", func() bool { return second.n.Ready() == nil })
 	ended := make(chan error, 1)
 	go func() { ended <- first.wait() }()
 	want := []string{"0/x"}
@@ -301,7 +301,7 @@ func TestSecondProcessWithTheSameInstanceStopsTheFirst(t *testing.T) {
 			return
 		case <-time.After(20 * time.Millisecond):
 		}
-		if w.ctx.Err() != nil {
+		if w.Ctx.Err() != nil {
 			t.Fatal("the first process was never fenced")
 		}
 	}
@@ -347,16 +347,16 @@ func (f fenced) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, erro
 // and Kafka is not asked hundreds of times a second.
 func TestTopicThatTakesNothingHoldsTheBatchBack(t *testing.T) {
 	w := newWorld(t, 1)
-	fault := w.cluster.Fault(kfake.Fault{
-		Keys: []kmsg.Key{kmsg.Produce}, Topic: w.sink.Topic(schemas.DeadLetterTopic), Err: kerr.TopicAuthorizationFailed, Count: -1,
+	fault := w.Cluster.Fault(kfake.Fault{
+		Keys: []kmsg.Key{kmsg.Produce}, Topic: w.Sink.Topic(schemas.DeadLetterTopic), Err: kerr.TopicAuthorizationFailed, Count: -1,
 	})
 	w.send(0, said{Subject: "s", ID: "1", Text: "x"}, said{Subject: "s", ID: "bad", Do: "mismatch"}, said{Subject: "s", ID: "2", Text: "x"})
 	p := w.start(0)
-	w.await("the normaliser is not ready", func() bool { return errors.Is(p.n.Ready(), normalize.ErrRefused) })
+	w.Await("the normaliser is not ready", func() bool { return errors.Is(p.n.Ready(), normalize.ErrRefused) })
 	w.expectEvents()
 	fault.Remove()
 	w.settle()
-	w.await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
+	w.Await("the normaliser is ready again", func() bool { return p.n.Ready() == nil })
 	w.expectEvents("1/x", "2/x")
 	w.audit()
 }
@@ -371,13 +371,13 @@ func TestACopyAfterTheMarksLifeIsTold(t *testing.T) {
 	w.settle()
 	w.expectEvents("1/x")
 	_ = p.stop()                       // writes the marks
-	w.redis.FastForward(2 * time.Hour) // they live for one
+	w.Redis.FastForward(2 * time.Hour) // they live for one
 	w.start(0)
 	w.send(0, old)
 	w.settle()
 	w.expectEvents("1/x", "1/x")
 	w.audit()
-	for _, e := range decode(t, w.read(schemas.Session), func() *kycv1.SessionEvent { return &kycv1.SessionEvent{} }) {
+	for _, e := range normalizetest.Decode(t, w.Read(schemas.Session), func() *kycv1.SessionEvent { return &kycv1.SessionEvent{} }) {
 		if !slices.Contains(e.GetMetadata().GetFlags(), "stale=true") {
 			t.Errorf("flags %v, want stale=true", e.GetMetadata().GetFlags())
 		}
@@ -388,11 +388,11 @@ func TestACopyAfterTheMarksLifeIsTold(t *testing.T) {
 // theirs.
 func TestNewRawPartitionsWaitForTheOtherTopics(t *testing.T) {
 	w := newWorld(t, 1)
-	admin := kadm.NewClient(w.raw)
+	admin := kadm.NewClient(w.Client)
 	grow := func(bases ...string) {
 		t.Helper()
 		for _, base := range bases {
-			answer, err := admin.UpdatePartitions(w.ctx, 2, w.sink.Topic(base))
+			answer, err := admin.UpdatePartitions(w.Ctx, 2, w.Sink.Topic(base))
 			if err == nil {
 				err = answer.Error()
 			}
@@ -402,14 +402,14 @@ func TestNewRawPartitionsWaitForTheOtherTopics(t *testing.T) {
 		}
 	}
 	grow(schemas.Raw)
-	r := &kgo.Record{Topic: w.sink.Topic(schemas.Raw), Partition: 1, Key: []byte("k"), Value: record(t, said{Subject: "s", ID: "1", Text: "x"})}
-	w.await("the new partition takes records", func() bool {
-		w.raw.ForceMetadataRefresh()
-		return w.raw.ProduceSync(w.ctx, r).FirstErr() == nil
+	r := &kgo.Record{Topic: w.Sink.Topic(schemas.Raw), Partition: 1, Key: []byte("k"), Value: record(t, said{Subject: "s", ID: "1", Text: "x"})}
+	w.Await("the new partition takes records", func() bool {
+		w.Client.ForceMetadataRefresh()
+		return w.Client.ProduceSync(w.Ctx, r).FirstErr() == nil
 	})
 	p := w.start(0)
 	var says error
-	w.await("the normaliser names the partition", func() bool {
+	w.Await("the normaliser names the partition", func() bool {
 		says = p.n.Ready()
 		return says != nil && strings.Contains(says.Error(), "partition 1")
 	})

@@ -41,9 +41,9 @@ func TestRecordThatKillsProcessesIsGivenUpAlone(t *testing.T) {
 		died := make(chan struct{}, 1)
 		p := w.start(0, func(o *normalize.Options) {
 			o.Attempts = o.Claims.(*dedupe.Store)
-			o.Providers = []providers.Provider{deadly(died, w.ctx)}
+			o.Providers = []providers.Provider{deadly(died, w.Ctx)}
 		})
-		w.await("the process dies or is done", func() bool {
+		w.Await("the process dies or is done", func() bool {
 			select {
 			case <-died:
 				deaths++
@@ -82,7 +82,7 @@ func TestRecordBesideTheKillerIsNotGivenUp(t *testing.T) {
 		p := w.start(0, func(o *normalize.Options) {
 			o.Slots = 2
 			o.Attempts = o.Claims.(*dedupe.Store)
-			v := deadly(died, w.ctx)
+			v := deadly(died, w.Ctx)
 			kill := v.Maps["deadly"]
 			v.Maps["deadly"] = func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 				close(dying)
@@ -91,14 +91,14 @@ func TestRecordBesideTheKillerIsNotGivenUp(t *testing.T) {
 			v.Maps["beside"] = func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 				select { // the killer gets every chance to be quicker
 				case <-dying:
-					<-w.ctx.Done()
+					<-w.Ctx.Done()
 				case <-time.After(500 * time.Millisecond):
 				}
 				return plain(d, n)
 			}
 			o.Providers = []providers.Provider{v}
 		})
-		w.await("the process dies or is done", func() bool {
+		w.Await("the process dies or is done", func() bool {
 			select {
 			case <-died:
 				p.line.Cut()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -18,7 +19,7 @@ import (
 
 func interpreter(t *testing.T, o normalize.InterpreterOptions) *normalize.Interpreter {
 	t.Helper()
-	return normalize.NewInterpreter([]providers.Provider{vendor()}, must(validator())(t), o)
+	return normalize.NewInterpreter([]providers.Provider{vendor()}, normalizetest.Validator(t), o)
 }
 
 func raw(t *testing.T, s said) normalize.RawRecord {
@@ -83,7 +84,7 @@ func TestUnreadableRecordsAreMalformed(t *testing.T) {
 			t.Errorf("%s: %v at %s, expected %v at %s", name, r.Dead.GetReason(), r.Dead.GetStage(), c.reason, c.stage)
 		}
 		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, received) {
-			if err := must(validator())(t).Validate(out.Message); err != nil {
+			if err := normalizetest.Validator(t).Validate(out.Message); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -97,7 +98,7 @@ func TestSameRecordGivesTheSameBytes(t *testing.T) {
 		r := interpreter(t, normalize.InterpreterOptions{StaleAfter: time.Hour}).Interpret(raw(t, s))
 		var all []byte
 		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish, Flag: dedupe.Conflict}, received) {
-			value := must(schemas.Marshal(out.Message))(t)
+			value := normalizetest.Must(schemas.Marshal(out.Message))(t)
 			all = fmt.Appendf(all, "%x %x %d %v\n", value, out.Key, out.Partition, out.Headers)
 		}
 		if first == nil {
@@ -178,10 +179,7 @@ func TestWhatDoesNotFitNeverReachesTheProducer(t *testing.T) {
 }
 
 func FuzzInterpret(f *testing.F) {
-	v, err := validator()
-	if err != nil {
-		f.Fatal(err)
-	}
+	v := normalizetest.Validator(f)
 	i := normalize.NewInterpreter([]providers.Provider{vendor()}, v, normalize.InterpreterOptions{MaxRecordBytes: 1 << 20})
 	good, _ := proto.Marshal(said{Subject: "s", ID: "e", Text: "x"}.envelope())
 	f.Add([]byte("shop/s"), good)

@@ -42,7 +42,7 @@ func TestOtherContentUnderOneIdentityIsFlagged(t *testing.T) {
 	w.settle()
 	w.expectEvents("e/one", "e/two", "e/three")
 	w.audit()
-	for _, r := range w.read(schemas.Session) {
+	for _, r := range w.Read(schemas.Session) {
 		flag := ""
 		for _, h := range r.Headers {
 			if h.Key == "dedupe" {

@@ -132,7 +132,7 @@ func openBoth(ctx context.Context, store *dedupe.Store, kafka sink.Options) (*si
 
 func (w *world) normalizeOptions(instance int, kafka sink.Options, store *dedupe.Store, reader *sink.Reader) normalize.Options {
 	o := normalize.Options{
-		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.rule, Judge: judge,
+		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.rule, Judge: normalizetest.Judge,
 		Claims: store, CheckStore: store.Check, Providers: []providers.Provider{complycube.Provider}, Validator: w.rules,
 		History: func(ctx context.Context, p int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
 			return reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: offset, Time: since}, fn)
@@ -151,29 +151,10 @@ func (w *world) normalizeOptions(instance int, kafka sink.Options, store *dedupe
 		if err != nil {
 			return normalize.Slot{}, err
 		}
-		s, err := sink.OpenSession(ctx, kafka, sink.SessionOptions{
-			Group: normalize.DefaultGroup, TransactionalID: id, Input: schemas.Raw,
-			OnAssigned: watch.Assigned, OnRevoked: watch.Revoked,
-		})
-		if err != nil {
-			return normalize.Slot{}, err
-		}
-		return normalize.Slot{Session: s, RawTopicID: s.TopicID(), DispositionID: dispositions, Close: s.Close, Refused: s.Refused}, nil
+		so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw}
+		return normalizetest.OpenSlot(ctx, kafka, so, id, watch, normalize.Slot{DispositionID: dispositions})
 	}
 	return o
-}
-
-// judge is the command's.
-func judge(err error) normalize.Trouble {
-	switch {
-	case errors.Is(err, sink.ErrFenced):
-		return normalize.Fenced
-	case errors.Is(err, sink.ErrTopicChanged):
-		return normalize.Stop
-	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
-		return normalize.Reopen
-	}
-	return normalize.Passing
 }
 
 // startIngest opens what the command opens and serves.

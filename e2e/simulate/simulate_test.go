@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 )
 
 // calmLimit is how long everything may take to get through once the faults are over, in virtual time.
@@ -50,10 +51,7 @@ type outcome struct {
 // simulate runs one plan in a bubble of its own.
 func simulate(t *testing.T, p *plan, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step) (out outcome) {
 	t.Helper()
-	rules, err := validator()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rules := normalizetest.Validator(t) // made outside of the bubble
 	begin, steps := time.Now(), &trace{}
 	watch := time.AfterFunc(patient, func() {
 		fmt.Fprintf(os.Stderr, "seed %d is not through after %s; its steps so far:\n%s\n", p.seed, patient, steps)

@@ -14,17 +14,12 @@ import (
 	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
-
-// validator is made once, outside of the bubbles: compiling every rule takes a while.
-var validator = sync.OnceValues(schemas.NewValidator)
 
 // brokerPorts are those of the simulated brokers, ingestPort that of the first ingest.
 var brokerPorts = []int{9092, 9093, 9094}
@@ -99,7 +94,7 @@ func newWorld(t *testing.T, p *plan, rules protovalidate.Validator, steps *trace
 		t.Fatal(err)
 	}
 	w.kafka = cluster
-	steadyEpochs(cluster)
+	normalizetest.SteadyEpochs(cluster)
 	o := w.kafkaOptions("oracle", w.network.DialContext)
 	if w.client, err = kgo.NewClient(append(o.Extra, kgo.SeedBrokers(o.Brokers...))...); err != nil {
 		t.Fatal(err)
@@ -167,40 +162,6 @@ func (w *world) close() {
 
 // settled says whether everything that was taken in is through.
 func (w *world) settled() bool {
-	ends, err := w.reader.Ends(w.ctx, schemas.Raw)
-	if err != nil {
-		return false
-	}
-	committed, err := w.reader.Committed(w.ctx, normalize.DefaultGroup, schemas.Raw)
-	if err != nil {
-		return false
-	}
-	for p, end := range ends {
-		if end > 0 && committed[p] < end {
-			return false
-		}
-	}
-	return true
-}
-
-// steadyEpochs answers a question that this build of the fake broker gets wrong: after a leader
-// change without a new batch it says "undefined" where Kafka names the end of the log, and the
-// client then starts from the beginning.
-func steadyEpochs(cluster *kfake.Cluster) {
-	cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		cluster.KeepControl()
-		req := r.(*kmsg.OffsetForLeaderEpochRequest)
-		resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
-		for _, t := range req.Topics {
-			topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
-			topic.Topic = t.Topic
-			for _, p := range t.Partitions {
-				part := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
-				part.Partition, part.LeaderEpoch, part.EndOffset = p.Partition, p.LeaderEpoch, 1<<40
-				topic.Partitions = append(topic.Partitions, part)
-			}
-			resp.Topics = append(resp.Topics, topic)
-		}
-		return resp, nil, true
-	})
+	passed, err := normalizetest.Passed(w.ctx, w.reader)
+	return err == nil && passed
 }

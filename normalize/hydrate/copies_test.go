@@ -14,6 +14,7 @@ import (
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -21,10 +22,10 @@ import (
 // Copies of one task that are read in one batch become one: the first that has its answer, else the last.
 func TestCopiesInOneBatchBecomeOne(t *testing.T) {
 	w := newWorld(t, 1)
-	n := must(normalize.New(w.stage(9, w.undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
-	go func() { _ = n.Run(w.ctx) }()
+	n := normalizetest.Must(normalize.New(w.stage(9, w.Undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
+	go func() { _ = n.Run(w.Ctx) }()
 	w.send(0, said{shyName, "o", ""}, said{shyName, "waits", ""})
-	w.await("the tasks are there", func() bool { return len(w.tasks()) == 2 })
+	w.Await("the tasks are there", func() bool { return len(w.tasks()) == 2 })
 	task, waits := w.tasks()[0], w.tasks()[1]
 	w.put(schemas.Hydrate, task, answered(task, "v1"), task, answered(task, "v2"), answered(task, "v3"))
 	waits.NotBefore = timestamppb.Now()
@@ -45,17 +46,17 @@ func TestCopiesInOneBatchBecomeOne(t *testing.T) {
 // must not take that copy's place: it would be dropped for a claim that nobody fulfils.
 func TestACopyThatMayHaveClaimedIsNotPassedOver(t *testing.T) {
 	w := newWorld(t, 1)
-	n := must(normalize.New(w.stage(9, w.undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
-	go func() { _ = n.Run(w.ctx) }()
+	n := normalizetest.Must(normalize.New(w.stage(9, w.Undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
+	go func() { _ = n.Run(w.Ctx) }()
 	w.send(0, said{shyName, "o", ""})
-	w.await("the task is there", func() bool { return len(w.tasks()) == 1 })
+	w.Await("the task is there", func() bool { return len(w.tasks()) == 1 })
 	task := w.tasks()[0]
 	w.put(schemas.Hydrate, answered(task, "v1"))
 	p, died := w.startDying(1, false)
 	select {
 	case <-died:
 		_ = p.stop()
-	case <-w.ctx.Done():
+	case <-w.Ctx.Done():
 		t.Fatal("the process never came so far")
 	}
 	w.put(schemas.Hydrate, answered(task, "v1"))
@@ -70,7 +71,7 @@ func TestACopyThatMayHaveClaimedIsNotPassedOver(t *testing.T) {
 func outcomes(t *testing.T, metrics prometheus.Gatherer, name string) map[string]float64 {
 	t.Helper()
 	found := map[string]float64{}
-	for _, family := range must(metrics.Gather())(t) {
+	for _, family := range normalizetest.Must(metrics.Gather())(t) {
 		if family.GetName() != name {
 			continue
 		}
@@ -83,11 +84,11 @@ func outcomes(t *testing.T, metrics prometheus.Gatherer, name string) map[string
 
 // put appends tasks as an earlier reading left them.
 func (w *world) put(topic string, tasks ...*kycv1.HydrateTask) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, task := range tasks {
-		r := &kgo.Record{Topic: schemas.DefaultPrefix + topic, Partition: task.GetRaw().GetPartition(), Key: []byte("shy/o"), Value: must(schemas.Marshal(task))(w.t)}
-		if err := w.raw.ProduceSync(w.ctx, r).FirstErr(); err != nil {
-			w.t.Fatal(err)
+		r := &kgo.Record{Topic: schemas.DefaultPrefix + topic, Partition: task.GetRaw().GetPartition(), Key: []byte("shy/o"), Value: normalizetest.Must(schemas.Marshal(task))(w.T)}
+		if err := w.Client.ProduceSync(w.Ctx, r).FirstErr(); err != nil {
+			w.T.Fatal(err)
 		}
 	}
 }
@@ -114,7 +115,7 @@ func (l looking) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, er
 // Tasks that overtake each other cost no look at Redis, until a successor meets those of its predecessor.
 func TestOrdinaryTasksAreNotLookedUp(t *testing.T) {
 	w := inFlight(t, 1)
-	w.redis.FlushAll()
+	w.Redis.FlushAll()
 	var looks atomic.Int64
 	counted := func(o *hydrate.Options) {
 		o.Stage.Claims = looking{o.Stage.Claims.(*dedupe.Store), &looks}
@@ -123,7 +124,7 @@ func TestOrdinaryTasksAreNotLookedUp(t *testing.T) {
 	p := w.start(0, counted)
 	for n := range 10 {
 		w.send(0, said{shyName, fmt.Sprint("quick", n), ""})
-		w.await("a later task is settled", func() bool { return len(w.finals()) == settled+n+1 })
+		w.Await("a later task is settled", func() bool { return len(w.finals()) == settled+n+1 })
 	}
 	if n := looks.Load(); n > 3 {
 		t.Errorf("%d marks were looked up, expected those of the 3 tasks of the process before", n)
@@ -131,6 +132,6 @@ func TestOrdinaryTasksAreNotLookedUp(t *testing.T) {
 	w.recover()
 	w.settle()
 	w.drain()
-	must(0, p.stop())(t)
+	normalizetest.Must(0, p.stop())(t)
 	w.audit()
 }

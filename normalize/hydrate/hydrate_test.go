@@ -8,6 +8,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -109,11 +110,11 @@ func TestAnAPIThatHangsDelaysItselfAlone(t *testing.T) {
 		w.send(0, said{shyName, id, ""})
 		want = append(want, id+"/late/fetched")
 	}
-	w.await("the API hangs", func() bool { return w.apis[shyName].times("/first/a") > 0 })
+	w.Await("the API hangs", func() bool { return w.apis[shyName].times("/first/a") > 0 })
 	for _, event := range []string{"1", "2", "3"} {
 		w.send(0, said{thinName, "s", event})
 		want = append(want, "s."+event+"/approved/fetched")
-		w.await("the other vendor's event is out", func() bool { return len(w.texts()) == len(want)-20 })
+		w.Await("the other vendor's event is out", func() bool { return len(w.texts()) == len(want)-20 })
 	}
 	close(release)
 	w.settle()
@@ -201,9 +202,9 @@ func TestOneFetchAnswersAllThatWait(t *testing.T) {
 	w.send(0, said{thinName, "s", "1"}, said{thinName, "s", "2"}, said{thinName, "s", "3"})
 	w.apis[thinName].set("/live/sessions/s", "s", "approved", 1)
 	w.apis[shyName].set("/first/o", "o", "done", 1)
-	n := must(normalize.New(w.stage(9, w.undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
-	go func() { _ = n.Run(w.ctx) }()
-	w.await("the tasks are there", func() bool { return len(w.tasks()) == 13 })
+	n := normalizetest.Must(normalize.New(w.stage(9, w.Undertaker.Line(), normalize.DefaultGroup, schemas.Raw)))(t)
+	go func() { _ = n.Run(w.Ctx) }()
+	w.Await("the tasks are there", func() bool { return len(w.tasks()) == 13 })
 	w.start(0)
 	w.settle()
 	w.expect("o/done/fetched", "s.1/approved/fetched", "s.2/approved/fetched", "s.3/approved/fetched")

@@ -70,7 +70,7 @@ func killAt(t *testing.T, n int32, after bool) {
 	case <-died:
 		_ = p.stop()
 		w.start(0)
-	case <-w.ctx.Done():
+	case <-w.Ctx.Done():
 		t.Fatal("the process never came so far")
 	}
 	w.settle()
@@ -157,10 +157,10 @@ func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
 	for _, a := range w.apis {
 		a.always(func(http.ResponseWriter, *http.Request) { t.Error("the API was asked") })
 	}
-	o := w.stage(0, w.undertaker.Line(), hydrate.DefaultGroup, schemas.Hydrate)
+	o := w.stage(0, w.Undertaker.Line(), hydrate.DefaultGroup, schemas.Hydrate)
 	reads := normalize.NewInterpreter(o.Providers, o.Validator, normalize.InterpreterOptions{StaleAfter: o.TTL})
 	written := map[string][]byte{}
-	for _, r := range w.read(schemas.Session) {
+	for _, r := range w.Read(schemas.Session) {
 		e := &kycv1.SessionEvent{}
 		if err := proto.Unmarshal(r.Value, e); err != nil {
 			t.Fatal(err)
@@ -168,7 +168,7 @@ func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
 		written[e.GetMetadata().GetEventId()] = r.Value
 	}
 	again := 0
-	for _, r := range w.read(schemas.Hydrate) {
+	for _, r := range w.Read(schemas.Hydrate) {
 		task := &kycv1.HydrateTask{}
 		if err := proto.Unmarshal(r.Value, task); err != nil {
 			t.Fatal(err)
@@ -176,7 +176,7 @@ func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
 		if task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
 			continue
 		}
-		reading := reads.InterpretTask(normalize.RecordOf(r, w.topicID(schemas.Hydrate)), w.rawID, task)
+		reading := reads.InterpretTask(normalize.RecordOf(r, w.IDs[schemas.Hydrate]), w.IDs[schemas.Raw], task)
 		for _, out := range reading.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, time.Now()) {
 			if e, ok := out.Message.(*kycv1.SessionEvent); ok {
 				value, err := schemas.Marshal(e)
@@ -203,17 +203,17 @@ func TestTheWaitTopicAdvances(t *testing.T) {
 	})
 	w.start(0)
 	w.send(0, said{shyName, "a", ""}, said{shyName, "b", ""})
-	w.await("tasks wait", func() bool { return len(w.read(schemas.HydrateWait)) >= 2 })
+	w.Await("tasks wait", func() bool { return len(w.Read(schemas.HydrateWait)) >= 2 })
 	w.send(0, said{thinName, "s", "e"})
-	w.await("the other vendor's task comes back", func() bool { return len(w.texts()) == 1 })
-	w.await("offsets advance", func() bool {
-		at, err := w.reader.Committed(w.ctx, hydrate.DefaultGroup, schemas.HydrateWait)
-		return err == nil && at[0] > 3 && len(w.read(schemas.HydrateWait)) > 5
+	w.Await("the other vendor's task comes back", func() bool { return len(w.texts()) == 1 })
+	w.Await("offsets advance", func() bool {
+		at, err := w.Reader.Committed(w.Ctx, hydrate.DefaultGroup, schemas.HydrateWait)
+		return err == nil && at[0] > 3 && len(w.Read(schemas.HydrateWait)) > 5
 	})
 	if n := w.apis[shyName].times("/first/a") + w.apis[shyName].times("/first/b"); n > 3 {
 		t.Errorf("refused credentials were shown %d times", n)
 	}
-	var last []*kgo.Record = w.read(schemas.HydrateWait)
+	var last []*kgo.Record = w.Read(schemas.HydrateWait)
 	for _, r := range last {
 		task := &kycv1.HydrateTask{}
 		if err := proto.Unmarshal(r.Value, task); err != nil || task.GetNotBefore() == nil {
@@ -235,9 +235,9 @@ func TestALaterWebhookStartsAnotherFetch(t *testing.T) {
 	})
 	w.start(0)
 	w.send(0, said{shyName, "o", ""})
-	w.await("the first fetch is under way", func() bool { return api.times("/first/o") == 1 })
+	w.Await("the first fetch is under way", func() bool { return api.times("/first/o") == 1 })
 	w.send(0, said{shyName, "o", ""})
-	w.await("the second task is there", func() bool {
+	w.Await("the second task is there", func() bool {
 		raws := map[int64]bool{}
 		for _, task := range w.tasks() {
 			raws[task.GetRaw().GetOffset()] = true

@@ -15,33 +15,34 @@ import (
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // reset puts the group's offsets of topics back to the start. No process may run.
 func (w *world) reset(topics ...string) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, topic := range topics {
-		n, _, err := w.reader.Partitions(w.ctx, topic)
+		n, _, err := w.Reader.Partitions(w.Ctx, topic)
 		if err != nil {
-			w.t.Fatal(err)
+			w.T.Fatal(err)
 		}
 		start := map[int32]int64{}
 		for p := range int32(n) {
 			start[p] = 0
 		}
-		w.await("the group is empty and takes offsets", func() bool {
-			w.undertaker.Bury(w.ctx, hydrate.DefaultGroup)
-			return w.reader.Commit(w.ctx, hydrate.DefaultGroup, topic, start) == nil
+		w.Await("the group is empty and takes offsets", func() bool {
+			w.Undertaker.Bury(w.Ctx, hydrate.DefaultGroup)
+			return w.Reader.Commit(w.Ctx, hydrate.DefaultGroup, topic, start) == nil
 		})
 	}
 }
 
 // behind counts the records of a topic that the group has not passed, and those there are.
 func (w *world) behind(topic string) (behind, all int) {
-	w.t.Helper()
-	at := must(w.reader.Committed(w.ctx, hydrate.DefaultGroup, topic))(w.t)
-	for _, r := range w.read(topic) {
+	w.T.Helper()
+	at := normalizetest.Must(w.Reader.Committed(w.Ctx, hydrate.DefaultGroup, topic))(w.T)
+	for _, r := range w.Read(topic) {
 		all++
 		if r.Offset >= at[r.Partition] {
 			behind++
@@ -53,9 +54,9 @@ func (w *world) behind(topic string) (behind, all int) {
 // drain waits until no task is under way. A task moves from topic to topic, so the first is looked at
 // again after the other.
 func (w *world) drain() {
-	w.t.Helper()
-	w.await("no task is under way", func() bool {
-		w.undertaker.Bury(w.ctx, normalize.DefaultGroup, hydrate.DefaultGroup)
+	w.T.Helper()
+	w.Await("no task is under way", func() bool {
+		w.Undertaker.Bury(w.Ctx, normalize.DefaultGroup, hydrate.DefaultGroup)
 		waiting, before := w.behind(schemas.HydrateWait)
 		asking, _ := w.behind(schemas.Hydrate)
 		_, after := w.behind(schemas.HydrateWait)
@@ -104,7 +105,7 @@ func TestOffsetsResetToStartChangeNothing(t *testing.T) {
 	w.send(0, said{shyName, "same", ""}) // asked for again, then a duplicate
 	w.settle()
 	w.drain()
-	must(0, p.stop())(t)
+	normalizetest.Must(0, p.stop())(t)
 	told, asked := w.told(), w.apis[shyName].total()+w.apis[thinName].total()
 	for _, c := range []struct {
 		name   string
@@ -117,12 +118,12 @@ func TestOffsetsResetToStartChangeNothing(t *testing.T) {
 		{"both topics, and Redis is empty", []string{schemas.Hydrate, schemas.HydrateWait}, true},
 	} {
 		if c.flush {
-			w.redis.FlushAll()
+			w.Redis.FlushAll()
 		}
 		w.reset(c.topics...)
 		p := w.start(0, smallBatches)
 		w.drain()
-		must(0, p.stop())(t)
+		normalizetest.Must(0, p.stop())(t)
 		if got := w.told(); got != told {
 			t.Errorf("%s: after the reset\n%s, before\n%s", c.name, got, told)
 		}
@@ -152,10 +153,10 @@ func inFlight(t *testing.T, partitions int32) *world {
 		said{thinName, "stuck", "e"}, said{shyName, "stuck", ""}, said{shyName, "a", ""}, said{thinName, "b", "e"},
 		said{shyName, "lost", ""}, said{shyName, "c", ""},
 	)
-	w.await("all but those in flight are settled, and those wait", func() bool {
+	w.Await("all but those in flight are settled, and those wait", func() bool {
 		return len(w.finals()) == 3 && w.apis[thinName].times(stuck[0]) > 1 && w.apis[shyName].times(stuck[1]) > 1 && w.apis[shyName].times("/first/lost") > 1
 	})
-	must(0, p.stop())(t)
+	normalizetest.Must(0, p.stop())(t)
 	return w
 }
 
@@ -169,12 +170,12 @@ func (w *world) recover() {
 
 // concluded checks that everything of inFlight was told once.
 func (w *world) concluded() {
-	w.t.Helper()
+	w.T.Helper()
 	w.settle()
 	w.drain()
 	w.audit()
 	if events, dead := w.texts(), w.deadLetters(); len(events) != 5 || len(dead) != 1 {
-		w.t.Errorf("events %v and %d dead letters, expected one event of each of stuck.e, stuck, a, b.e and c, and a dead letter of lost", events, len(dead))
+		w.T.Errorf("events %v and %d dead letters, expected one event of each of stuck.e, stuck, a, b.e and c, and a dead letter of lost", events, len(dead))
 	}
 }
 
@@ -183,11 +184,11 @@ func TestOffsetsResetWhileTasksAreInFlight(t *testing.T) {
 		w := inFlight(t, 1)
 		w.reset(schemas.Hydrate, schemas.HydrateWait)
 		if flush {
-			w.redis.FlushAll()
+			w.Redis.FlushAll()
 		}
 		_, copies := w.behind(schemas.HydrateWait)
 		w.start(0, smallBatches)
-		w.await("copies go round", func() bool { _, n := w.behind(schemas.HydrateWait); return n > copies+6 })
+		w.Await("copies go round", func() bool { _, n := w.behind(schemas.HydrateWait); return n > copies+6 })
 		w.recover()
 		w.concluded()
 	}
@@ -205,7 +206,7 @@ func TestKillAtEveryCommitAfterAReset(t *testing.T) {
 				select {
 				case <-died:
 					_ = p.stop()
-				case <-w.ctx.Done():
+				case <-w.Ctx.Done():
 					t.Fatal("the process never came so far")
 				}
 				w.start(0, smallBatches)
@@ -243,8 +244,8 @@ func TestResetsAndKillsAtRandom(t *testing.T) {
 			}
 			w.send(int32(i%3), said{vendor, fmt.Sprintf("o%d-%d", round, i), event})
 		}
-		w.await("some are settled", func() bool {
-			w.undertaker.Bury(w.ctx, normalize.DefaultGroup, hydrate.DefaultGroup)
+		w.Await("some are settled", func() bool {
+			w.Undertaker.Bury(w.Ctx, normalize.DefaultGroup, hydrate.DefaultGroup)
 			return len(w.finals()) > 12*round+rng.IntN(10)
 		})
 		for n, p := range processes {
@@ -271,15 +272,15 @@ func TestResetsAndKillsAtRandom(t *testing.T) {
 // What went out without Redis is known again when Redis is back.
 func TestResetAfterTasksWentOutUnverified(t *testing.T) {
 	w := inFlight(t, 1)
-	w.redis.SetError("LOADING the data set")
+	w.Redis.SetError("LOADING the data set")
 	w.recover()
 	p := w.start(0, smallBatches, func(o *hydrate.Options) {
 		o.Stage.CheckStore, o.Stage.FailOpenAfter = o.Stage.Claims.(*dedupe.Store).Check, time.Millisecond
 	})
 	w.settle()
-	w.redis.SetError("")
+	w.Redis.SetError("")
 	w.drain()
-	must(0, p.stop())(t)
+	normalizetest.Must(0, p.stop())(t)
 	unverified := 0
 	for _, e := range w.events() {
 		if slices.Contains(e.GetMetadata().GetFlags(), "dedupe=unverified") {
@@ -305,7 +306,7 @@ func TestWithoutRedisOlderTasksWait(t *testing.T) {
 	})
 	select {
 	case <-away:
-	case <-w.ctx.Done():
+	case <-w.Ctx.Done():
 		t.Fatal("no mark was looked up")
 	}
 	_ = p.stop()

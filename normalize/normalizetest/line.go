@@ -1,5 +1,7 @@
-// Package normalizetest kills and freezes processes of a test without ending its own: what a process has
-// of Kafka is its connections.
+// Package normalizetest is what tests of the normaliser and its stages stand on: a broker and a Redis in
+// the test's process, and processes that are killed and frozen without ending the test's own, since what
+// a process has of Kafka is its connections. It knows no vendor, and says nothing about what must come
+// out.
 package normalizetest
 
 import (

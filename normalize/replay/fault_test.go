@@ -38,7 +38,7 @@ func (d dying) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error
 
 func (w *world) dying(nth int, after bool) func(context.Context, string) (*replay.Writer, error) {
 	return func(ctx context.Context, id string) (*replay.Writer, error) {
-		t, err := sink.OpenTransactor(ctx, w.sink, id, 0)
+		t, err := sink.OpenTransactor(ctx, w.Sink, id, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func (w *world) dying(nth int, after bool) func(context.Context, string) (*repla
 
 // many sends three partitions full of what a mapper does not know yet.
 func (w *world) many() (want string) {
-	w.t.Helper()
+	w.T.Helper()
 	for n := range 24 {
 		w.send(int32(n%3), said{Subject: "s", ID: fmt.Sprintf("m%02d", n), Do: "new"})
 		want += fmt.Sprintf("m%02d/ ", n)
@@ -66,7 +66,7 @@ func TestCutOffReplayGoesOn(t *testing.T) {
 		for nth := 1; nth <= 9; nth++ {
 			o := w.options("cut", replay.FillGaps)
 			o.Stretch = 2 // many small ones instead of one
-			ctx, cancel := context.WithCancel(w.ctx)
+			ctx, cancel := context.WithCancel(w.Ctx)
 			open := w.dying(nth, after)
 			o.Open = func(ctx context.Context, id string) (*replay.Writer, error) {
 				if ctx.Err() != nil {
@@ -117,7 +117,7 @@ func TestInterruptedReplayLeavesWholeTransactions(t *testing.T) {
 	w := newWorld(t, 3)
 	want := w.many()
 	o := w.options("stop", replay.FillGaps)
-	ctx, cancel := context.WithCancel(w.ctx)
+	ctx, cancel := context.WithCancel(w.Ctx)
 	o.Progress = func(replay.Progress) { cancel() }
 	report, err := replay.Run(ctx, o)
 	if !errors.Is(err, replay.ErrInterrupted) {
@@ -142,7 +142,7 @@ func TestSecondReplayEndsTheFirst(t *testing.T) {
 		begun = true
 		w.replay(w.options("second", replay.FillGaps))
 	}
-	report, err := replay.Run(w.ctx, first)
+	report, err := replay.Run(w.Ctx, first)
 	if !errors.Is(err, replay.ErrTakenOver) {
 		t.Fatalf("the first replay ended with %v, want ErrTakenOver", err)
 	}
@@ -226,7 +226,7 @@ func TestSkippedRecordsAreGaps(t *testing.T) {
 	w.send(0, said{Subject: "s", ID: "a"})
 	w.normalised()
 	w.send(0, said{Subject: "s", ID: "b"}, said{Subject: "s", ID: "b"}, said{Subject: "s", ID: "a"})
-	if err := w.reader.Commit(w.ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 4}); err != nil {
+	if err := w.Reader.Commit(w.Ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 4}); err != nil {
 		t.Fatal(err)
 	}
 	w.send(0, said{Subject: "s", ID: "c"})
@@ -241,10 +241,10 @@ func TestFlushedRedisStopsGapFilling(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "x", Do: "new"})
 	w.normalised()
-	w.redis.FlushAll()
+	w.Redis.FlushAll()
 	o := w.options("flushed", replay.FillGaps)
 	o.Wait = time.Millisecond
-	if _, err := replay.Run(w.ctx, o); !errors.Is(err, dedupe.ErrIncomplete) {
+	if _, err := replay.Run(w.Ctx, o); !errors.Is(err, dedupe.ErrIncomplete) {
 		t.Fatalf("ended with %v, want ErrIncomplete", err)
 	}
 	expect(t, "written", w.said("flushed"), "")
@@ -261,17 +261,17 @@ func TestMarksLeftBehindStopGapFilling(t *testing.T) {
 	w.send(0, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "x", Do: "new"})
 	w.normalised()
 	sentinel := ""
-	for _, key := range w.redis.Keys() {
+	for _, key := range w.Redis.Keys() {
 		if strings.HasPrefix(key, "kyc:d:s:"+normalize.DefaultGroup) {
 			sentinel = key
 		}
 	}
-	if err := w.redis.Set(sentinel, "1:0:dead"); err != nil {
+	if err := w.Redis.Set(sentinel, "1:0:dead"); err != nil {
 		t.Fatal(err)
 	}
 	o := w.options("behind", replay.FillGaps)
 	o.Wait = time.Millisecond
-	_, err := replay.Run(w.ctx, o)
+	_, err := replay.Run(w.Ctx, o)
 	if !errors.Is(err, dedupe.ErrIncomplete) || !strings.Contains(err.Error(), "raw partition 0") {
 		t.Fatalf("ended with %v, want ErrIncomplete for partition 0", err)
 	}

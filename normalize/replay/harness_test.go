@@ -10,14 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alicebob/miniredis/v2"
-	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -28,55 +27,16 @@ import (
 // testLimit ends a test that hangs; no test depends on its length.
 const testLimit = 2 * time.Minute
 
-var validator = sync.OnceValues(schemas.NewValidator)
-
 // world is a broker and a Redis in this process, with what went in.
 type world struct {
-	t       *testing.T
-	ctx     context.Context
-	cluster *kfake.Cluster
-	redis   *miniredis.Miniredis
-	sink    sink.Options
-	reader  *sink.Reader
-	raw     *kgo.Client
-	ids     map[string][16]byte
-	sent    int
-	clock   time.Time // of the next raw records; zero: the real one
+	*normalizetest.World
+	sent  int
+	clock time.Time // of the next raw records; zero: the real one
 }
 
 func newWorld(t *testing.T, partitions int32) *world {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), testLimit)
-	t.Cleanup(cancel)
-	w := &world{t: t, ctx: ctx, redis: miniredis.RunT(t), ids: map[string][16]byte{}}
-	var names []string
-	for _, topic := range schemas.Topics() {
-		names = append(names, topic.Name(schemas.DefaultPrefix))
-	}
-	w.cluster = must(kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(partitions, names...), kfake.GroupMinSessionTimeout(time.Millisecond)))(t)
-	t.Cleanup(w.cluster.Close)
-	w.sink = sink.Options{Brokers: w.cluster.ListenAddrs()}
-	w.reader = must(sink.OpenReader(ctx, w.sink))(t)
-	t.Cleanup(w.reader.Close)
-	w.raw = must(kgo.NewClient(kgo.SeedBrokers(w.sink.Brokers...), kgo.ProducerLinger(0), kgo.RecordPartitioner(kgo.ManualPartitioner())))(t)
-	t.Cleanup(w.raw.Close)
-	for _, base := range []string{schemas.Raw, schemas.Hydrate, schemas.DispositionTopic} {
-		var err error
-		if _, w.ids[base], err = w.reader.Partitions(ctx, base); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return w
-}
-
-func must[T any](v T, err error) func(t *testing.T) T {
-	return func(t *testing.T) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
+	return &world{World: normalizetest.NewWorld(t, testLimit, partitions)}
 }
 
 // said is a delivery of the vendor these tests invent.
@@ -119,14 +79,11 @@ func hex(n int) byte { return "0123456789abcdef"[n&15] }
 
 // send appends deliveries to one raw partition.
 func (w *world) send(partition int32, all ...said) {
-	w.t.Helper()
+	w.T.Helper()
 	for _, s := range all {
-		value := must(schemas.Marshal(s.envelope(w.sent)))(w.t)
+		value := normalizetest.Must(schemas.Marshal(s.envelope(w.sent)))(w.T)
 		w.sent++
-		r := &kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Partition: partition, Key: []byte(shop + "/" + s.Subject), Value: value, Timestamp: w.clock}
-		if err := w.raw.ProduceSync(w.ctx, r).FirstErr(); err != nil {
-			w.t.Fatal(err)
-		}
+		w.Produce(&kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Partition: partition, Key: []byte(shop + "/" + s.Subject), Value: value, Timestamp: w.clock})
 	}
 }
 
@@ -179,62 +136,44 @@ func vendor(fixed bool) providers.Provider {
 
 // normaliser is a running one; stop ends it in good order.
 func (w *world) normaliser(change ...func(*normalize.Options)) (stop func()) {
-	w.t.Helper()
+	w.T.Helper()
 	o := normalize.Options{
 		Judge:  func(error) normalize.Trouble { return normalize.Reopen },
-		Claims: w.store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
-		Providers: []providers.Provider{vendor(false)}, Validator: must(validator())(w.t), Grace: 5 * time.Second,
-		History: func(ctx context.Context, p int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
-			return w.reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: offset, Time: since}, fn)
-		},
+		Claims: w.Store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
+		Providers: []providers.Provider{vendor(false)}, Validator: normalizetest.Validator(w.T), Grace: 5 * time.Second,
+		History: w.History,
 		Open: func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-			s, err := sink.OpenSession(ctx, w.sink, sink.SessionOptions{
-				Group: normalize.DefaultGroup, TransactionalID: id, Input: schemas.Raw,
-				SessionTimeout: 6 * time.Second, Heartbeat: 500 * time.Millisecond,
-				OnAssigned: watch.Assigned, OnRevoked: watch.Revoked,
-			})
-			if err != nil {
-				return normalize.Slot{}, err
-			}
-			return normalize.Slot{Session: s, RawTopicID: s.TopicID(), DispositionID: w.ids[schemas.DispositionTopic], Close: s.Close, Refused: s.Refused}, nil
+			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw, SessionTimeout: 6 * time.Second, Heartbeat: 500 * time.Millisecond}
+			return normalizetest.OpenSlot(ctx, w.Sink, so, id, watch, normalize.Slot{DispositionID: w.IDs[schemas.DispositionTopic]})
 		},
 	}
 	for _, f := range change {
 		f(&o)
 	}
-	n := must(normalize.New(o))(w.t)
-	ctx, cancel := context.WithCancel(w.ctx)
+	n := normalizetest.Must(normalize.New(o))(w.T)
+	ctx, cancel := context.WithCancel(w.Ctx)
 	done := make(chan error, 1)
 	go func() { done <- n.Run(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-done; err != nil {
-			w.t.Errorf("the normaliser ended: %v", err)
+			w.T.Errorf("the normaliser ended: %v", err)
 		}
 	})
-	w.t.Cleanup(stop)
+	w.T.Cleanup(stop)
 	return stop
-}
-
-func (w *world) store() *dedupe.Store {
-	s := must(dedupe.NewStore(dedupe.StoreOptions{
-		Addresses: []string{w.redis.Addr()}, TTL: time.Hour, EvictionChecked: true,
-		ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, CallLimit: 10 * time.Second,
-	}))(w.t)
-	w.t.Cleanup(func() { _ = s.Close() })
-	return s
 }
 
 // history reads dispositions for a ledger.
 func (w *world) history(ctx context.Context, p int32, from dedupe.Position, fn func(int64, []byte) error) (int64, error) {
-	return w.reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
+	return w.Reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
 		return fn(r.Offset, r.Value)
 	})
 }
 
 // normalised runs a normaliser over all there is, and ends it.
 func (w *world) normalised(change ...func(*normalize.Options)) {
-	w.t.Helper()
+	w.T.Helper()
 	stop := w.normaliser(change...)
 	w.settle()
 	stop()
@@ -242,64 +181,52 @@ func (w *world) normalised(change ...func(*normalize.Options)) {
 
 // settle waits until the normaliser has passed all of raw.
 func (w *world) settle() {
-	w.t.Helper()
-	for {
-		ends, err1 := w.reader.Ends(w.ctx, schemas.Raw)
-		committed, err2 := w.reader.Committed(w.ctx, normalize.DefaultGroup, schemas.Raw)
-		if err := errors.Join(err1, err2); err != nil {
-			w.t.Fatal(err)
+	w.T.Helper()
+	w.Await("all of raw is committed", func() bool {
+		passed, err := normalizetest.Passed(w.Ctx, w.Reader)
+		if err != nil {
+			w.T.Fatal(err)
 		}
-		behind := slices.ContainsFunc(keysOf(ends), func(p int32) bool { return committed[p] < ends[p] })
-		if !behind {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-func keysOf(m map[int32]int64) (all []int32) {
-	for p := range m {
-		all = append(all, p)
-	}
-	return all
+		return passed
+	})
 }
 
 // options is a replay of this world with the fixed mapper.
 func (w *world) options(id string, mode replay.Mode) replay.Options {
-	partitions, _, err := w.reader.Partitions(w.ctx, schemas.Raw)
+	partitions, _, err := w.Reader.Partitions(w.Ctx, schemas.Raw)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return replay.Options{
 		ID: id, Mode: mode,
 		Topics: replay.Topics{
 			Partitions: int32(partitions), RawName: schemas.DefaultPrefix + schemas.Raw,
-			RawID: w.ids[schemas.Raw], HydrateID: w.ids[schemas.Hydrate], DispositionID: w.ids[schemas.DispositionTopic],
-			Starts: func(ctx context.Context) (map[int32]int64, error) { return w.reader.Starts(ctx, schemas.Raw) },
+			RawID: w.IDs[schemas.Raw], HydrateID: w.IDs[schemas.Hydrate], DispositionID: w.IDs[schemas.DispositionTopic],
+			Starts: func(ctx context.Context) (map[int32]int64, error) { return w.Reader.Starts(ctx, schemas.Raw) },
 			After: func(ctx context.Context, t time.Time) (map[int32]int64, error) {
-				return w.reader.OffsetsAt(ctx, schemas.Raw, t)
+				return w.Reader.OffsetsAt(ctx, schemas.Raw, t)
 			},
 			Committed: func(ctx context.Context) (map[int32]int64, error) {
-				return w.reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
+				return w.Reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
 			},
 			Scan: w.scan,
 		},
 		Open:   w.open,
 		Taken:  func(err error) bool { return errors.Is(err, sink.ErrFenced) },
-		Claims: w.store(), NormalizeGroup: normalize.DefaultGroup, HydrateGroup: "kycbridge-hydrate", Wait: time.Second,
-		Providers: []providers.Provider{vendor(true)}, Validator: must(validator())(w.t), Batch: 3,
+		Claims: w.Store(), NormalizeGroup: normalize.DefaultGroup, HydrateGroup: "kycbridge-hydrate", Wait: time.Second,
+		Providers: []providers.Provider{vendor(true)}, Validator: normalizetest.Validator(w.T), Batch: 3,
 	}
 }
 
 func (w *world) scan(ctx context.Context, base string, p int32, from replay.Position, fn func(normalize.RawRecord) error) error {
-	_, err := w.reader.Scan(ctx, base, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
+	_, err := w.Reader.Scan(ctx, base, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
 		return fn(normalize.RecordOf(r, [16]byte{}))
 	})
 	return err
 }
 
 func (w *world) open(ctx context.Context, id string) (*replay.Writer, error) {
-	t, err := sink.OpenTransactor(ctx, w.sink, id, 0)
+	t, err := sink.OpenTransactor(ctx, w.Sink, id, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -308,10 +235,10 @@ func (w *world) open(ctx context.Context, id string) (*replay.Writer, error) {
 
 // replay runs one, and expects no error.
 func (w *world) replay(o replay.Options) *replay.Report {
-	w.t.Helper()
-	report, err := replay.Run(w.ctx, o)
+	w.T.Helper()
+	report, err := replay.Run(w.Ctx, o)
 	if err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
 	return report
 }
@@ -320,14 +247,14 @@ func (w *world) replay(o replay.Options) *replay.Report {
 type emitted struct{ text, id, replay string }
 
 func (w *world) events() (all []emitted) {
-	w.t.Helper()
-	for _, r := range w.read(schemas.Session) {
+	w.T.Helper()
+	for _, r := range w.Read(schemas.Session) {
 		e := &kycv1.SessionEvent{}
 		w.decode(r, e)
 		label := header(r, "replay")
 		flagged := slices.Contains(e.GetMetadata().GetFlags(), "replay="+label)
 		if flagged != (label != "") {
-			w.t.Errorf("header %q and flags %q say two things", label, e.GetMetadata().GetFlags())
+			w.T.Errorf("header %q and flags %q say two things", label, e.GetMetadata().GetFlags())
 		}
 		all = append(all, emitted{e.GetVendorStatus(), e.GetMetadata().GetEventId(), label})
 	}
@@ -347,15 +274,15 @@ func (w *world) said(label string) string {
 }
 
 func (w *world) dispositions(label string) (all []*kycv1.Disposition) {
-	w.t.Helper()
-	for _, r := range w.read(schemas.DispositionTopic) {
+	w.T.Helper()
+	for _, r := range w.Read(schemas.DispositionTopic) {
 		d := &kycv1.Disposition{}
 		w.decode(r, d)
-		if err := must(validator())(w.t).Validate(d); err != nil {
-			w.t.Errorf("a disposition breaks the contract: %v", err)
+		if err := normalizetest.Validator(w.T).Validate(d); err != nil {
+			w.T.Errorf("a disposition breaks the contract: %v", err)
 		}
 		if d.GetReplayId() != header(r, "replay") || (d.GetReplayId() != "") != (d.GetStage() == kycv1.Stage_STAGE_REPLAY) {
-			w.t.Errorf("header %q, replay id %q and stage %s do not fit together", header(r, "replay"), d.GetReplayId(), d.GetStage())
+			w.T.Errorf("header %q, replay id %q and stage %s do not fit together", header(r, "replay"), d.GetReplayId(), d.GetStage())
 		}
 		if d.GetReplayId() == label {
 			all = append(all, d)
@@ -365,29 +292,10 @@ func (w *world) dispositions(label string) (all []*kycv1.Disposition) {
 }
 
 func (w *world) decode(r *kgo.Record, m proto.Message) {
-	w.t.Helper()
+	w.T.Helper()
 	if err := proto.Unmarshal(r.Value, m); err != nil {
-		w.t.Fatal(err)
+		w.T.Fatal(err)
 	}
-}
-
-// read gives all committed records of a topic.
-func (w *world) read(base string) (all []*kgo.Record) {
-	w.t.Helper()
-	n, _, err := w.reader.Partitions(w.ctx, base)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for p := range int32(n) {
-		_, err := w.reader.Scan(w.ctx, base, p, sink.Start{}, func(r *kgo.Record) error {
-			all = append(all, r)
-			return nil
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-	}
-	return all
 }
 
 func header(r *kgo.Record, key string) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -19,39 +20,39 @@ import (
 // hydrated plays the hydrate stage: it stores an answer for each waiting task but the last, and
 // publishes what the vendor knows with the mapper given.
 func (w *world) hydrated(mapper providers.Provider) {
-	w.t.Helper()
-	writer := must(sink.OpenWriter(w.ctx, w.sink))(w.t)
+	w.T.Helper()
+	writer := normalizetest.Must(sink.OpenWriter(w.Ctx, w.Sink))(w.T)
 	defer writer.Close()
-	reads := normalize.NewInterpreter([]providers.Provider{mapper}, must(validator())(w.t), normalize.InterpreterOptions{})
-	ledger := dedupe.NewLedger(w.store(), dedupe.LedgerOptions{
-		Group: "kycbridge-hydrate", Stage: kycv1.Stage_STAGE_HYDRATE, TopicID: w.ids[schemas.Hydrate], DispositionID: w.ids[schemas.DispositionTopic], TTL: time.Hour,
+	reads := normalize.NewInterpreter([]providers.Provider{mapper}, normalizetest.Validator(w.T), normalize.InterpreterOptions{})
+	ledger := dedupe.NewLedger(w.Store(), dedupe.LedgerOptions{
+		Group: "kycbridge-hydrate", Stage: kycv1.Stage_STAGE_HYDRATE, TopicID: w.IDs[schemas.Hydrate], DispositionID: w.IDs[schemas.DispositionTopic], TTL: time.Hour,
 		History: w.history,
 	})
-	if _, err := ledger.Repair(w.ctx, 0); err != nil {
-		w.t.Fatal(err)
+	if _, err := ledger.Repair(w.Ctx, 0); err != nil {
+		w.T.Fatal(err)
 	}
-	tasks := w.read(schemas.Hydrate)
+	tasks := w.Read(schemas.Hydrate)
 	for n, r := range tasks[:len(tasks)-1] {
 		task := &kycv1.HydrateTask{}
 		w.decode(r, task)
 		task.FetchResult, task.FetchedKind, task.Fetched = kycv1.FetchResult_FETCH_RESULT_FETCHED, "object", fmt.Appendf(nil, "{%d}", n)
 		task.FetchedAt, task.Attempt = timestamppb.Now(), 1
 		stored := &schemas.Outgoing{Topic: schemas.Hydrate, Message: task, Key: r.Key, Partition: 0}
-		if err := writer.Write(w.ctx, []*schemas.Outgoing{stored}); err != nil {
-			w.t.Fatal(err)
+		if err := writer.Write(w.Ctx, []*schemas.Outgoing{stored}); err != nil {
+			w.T.Fatal(err)
 		}
-		in := normalize.RawRecord{Topic: r.Topic, TopicID: w.ids[schemas.Hydrate], Offset: stored.Offset, Time: r.Timestamp, Key: r.Key}
-		reading := reads.InterpretTask(in, w.ids[schemas.Raw], task)
+		in := normalize.RawRecord{Topic: r.Topic, TopicID: w.IDs[schemas.Hydrate], Offset: stored.Offset, Time: r.Timestamp, Key: r.Key}
+		reading := reads.InterpretTask(in, w.IDs[schemas.Raw], task)
 		items := []dedupe.Item{reading.Item(dedupe.NewKeyer(nil))}
-		verdicts := must(ledger.Claim(w.ctx, items))(w.t)
+		verdicts := normalizetest.Must(ledger.Claim(w.Ctx, items))(w.T)
 		out := reading.Outgoing(verdicts[0], time.Now())
-		if err := writer.Write(w.ctx, out); err != nil {
-			w.t.Fatal(err)
+		if err := writer.Write(w.Ctx, out); err != nil {
+			w.T.Fatal(err)
 		}
 		ledger.Settle(items, verdicts, []int64{out[len(out)-1].Offset})
 	}
-	if err := ledger.Flush(w.ctx); err != nil {
-		w.t.Fatal(err)
+	if err := ledger.Flush(w.Ctx); err != nil {
+		w.T.Fatal(err)
 	}
 }
 
@@ -85,12 +86,12 @@ func TestStoredObjectsAreUsedAgain(t *testing.T) {
 	expect(t, "re-emitted", w.said("again"), "a/+{0} b/+{1}")
 	for _, label := range []string{"fill", "again"} {
 		for _, d := range w.dispositions(label) {
-			if d.GetClaimed().GetTopic() != schemas.DefaultPrefix+schemas.Hydrate || [16]byte(d.GetClaimedTopicId()) != w.ids[schemas.Hydrate] {
+			if d.GetClaimed().GetTopic() != schemas.DefaultPrefix+schemas.Hydrate || [16]byte(d.GetClaimedTopicId()) != w.IDs[schemas.Hydrate] {
 				t.Errorf("replay %s claims %v, want the task's record", label, d.GetClaimed())
 			}
 		}
 	}
-	expect(t, "tasks", fmt.Sprint(len(w.read(schemas.Hydrate))), "5")
+	expect(t, "tasks", fmt.Sprint(len(w.Read(schemas.Hydrate))), "5")
 }
 
 // TestUnhydratedEventsStayUnhydrated: an API that was configured since changes nothing of what was said.
@@ -111,7 +112,7 @@ func TestFlagsAreSaidAgain(t *testing.T) {
 	w.normalised()
 	w.replay(w.options("again", replay.ReEmit))
 	flags := map[string]string{}
-	for _, r := range w.read(schemas.Session) {
+	for _, r := range w.Read(schemas.Session) {
 		e := &kycv1.SessionEvent{}
 		w.decode(r, e)
 		flags[e.GetVendorStatus()+header(r, "replay")] = fmt.Sprint(header(r, "dedupe"), e.GetMetadata().GetFlags())
@@ -131,7 +132,7 @@ func TestNewReasonIsANewLetter(t *testing.T) {
 	delete(half.Maps, "unreadable") // it can be read now, and is not mapped
 	o.Providers = []providers.Provider{half}
 	expect(t, "counts", counted(w.replay(o)), "dead_lettered 2, ")
-	letters := w.read(schemas.DeadLetterTopic)
+	letters := w.Read(schemas.DeadLetterTopic)
 	labelled := 0
 	for _, r := range letters {
 		if header(r, "replay") == "other" {
@@ -141,7 +142,7 @@ func TestNewReasonIsANewLetter(t *testing.T) {
 	expect(t, "letters", fmt.Sprint(len(letters), labelled), "4 2")
 	o.ID = "same"
 	expect(t, "counts", counted(w.replay(o)), "still_dead 2, ")
-	expect(t, "letters", fmt.Sprint(len(w.read(schemas.DeadLetterTopic))), "4")
+	expect(t, "letters", fmt.Sprint(len(w.Read(schemas.DeadLetterTopic))), "4")
 	o.ID, o.Providers = "fix", []providers.Provider{vendor(true)}
 	expect(t, "counts", counted(w.replay(o)), "emitted 2, ")
 	expect(t, "events", w.said("fix"), "a/ b/")
@@ -152,7 +153,7 @@ func TestLeftAloneTakesNoClaim(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "a", Do: "unreadable"}) // without an identity, so far
 	w.normalised()
-	before := w.redis.Dump()
+	before := w.Redis.Dump()
 	o := w.options("left", replay.FillGaps)
 	half := vendor(true)
 	half.Maps["unreadable"] = func(*providers.Delivery, *providers.Notice) (providers.Mapping, error) {
@@ -160,7 +161,7 @@ func TestLeftAloneTakesNoClaim(t *testing.T) {
 	}
 	o.Providers = []providers.Provider{half}
 	expect(t, "counts", counted(w.replay(o)), "still_dead 1, ")
-	if after := w.redis.Dump(); after != before {
+	if after := w.Redis.Dump(); after != before {
 		t.Errorf("Redis holds\n%s\nwant what it held before\n%s", after, before)
 	}
 }

@@ -1,0 +1,80 @@
+package normalizetest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// Over is how a process reaches the broker over its line.
+func (w *World) Over(l *Line) sink.Options {
+	kafka := w.Sink
+	// The fake broker waits this long for a killed member, and anew with each join of another one, before
+	// it lets the others on; a member that waits longer than its client does would join again for ever.
+	kafka.Extra = []kgo.Opt{kgo.Dialer(l.Dial), kgo.RebalanceTimeout(2 * time.Second)}
+	return kafka
+}
+
+// Restless are the times of a session whose death is noticed soon.
+func Restless(group, input string) sink.SessionOptions {
+	return sink.SessionOptions{
+		Group: group, Input: input,
+		SessionTimeout: 1500 * time.Millisecond, Heartbeat: 200 * time.Millisecond, TransactionTimeout: 15 * time.Second,
+	}
+}
+
+// OpenSlot opens a session as the command does, and adds it to a slot that names the topics' ids.
+func OpenSlot(ctx context.Context, kafka sink.Options, so sink.SessionOptions, id string, watch normalize.Watch, slot normalize.Slot) (normalize.Slot, error) {
+	so.TransactionalID, so.OnAssigned, so.OnRevoked = id, watch.Assigned, watch.Revoked
+	s, err := sink.OpenSession(ctx, kafka, so)
+	if err != nil {
+		return normalize.Slot{}, err
+	}
+	slot.Session, slot.TopicID, slot.Close, slot.Refused = s, s.TopicID(), s.Close, s.Refused
+	if slot.RawTopicID == [16]byte{} {
+		slot.RawTopicID = s.TopicID()
+	}
+	return slot, nil
+}
+
+// Judge is the mapping the command hands in.
+func Judge(err error) normalize.Trouble {
+	switch {
+	case errors.Is(err, sink.ErrFenced):
+		return normalize.Fenced
+	case errors.Is(err, sink.ErrTopicChanged):
+		return normalize.Stop
+	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
+		return normalize.Reopen
+	}
+	return normalize.Passing
+}
+
+// SteadyEpochs answers a question that this build of the fake broker gets wrong: after a leader
+// change without a new batch it says "undefined" where Kafka names the end of the log, and the
+// client then starts from the beginning.
+func SteadyEpochs(cluster *kfake.Cluster) {
+	cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		req := r.(*kmsg.OffsetForLeaderEpochRequest)
+		resp := req.ResponseKind().(*kmsg.OffsetForLeaderEpochResponse)
+		for _, t := range req.Topics {
+			topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
+			topic.Topic = t.Topic
+			for _, p := range t.Partitions {
+				part := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
+				part.Partition, part.LeaderEpoch, part.EndOffset = p.Partition, p.LeaderEpoch, 1<<40
+				topic.Partitions = append(topic.Partitions, part)
+			}
+			resp.Topics = append(resp.Topics, topic)
+		}
+		return resp, nil, true
+	})
+}
