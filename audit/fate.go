@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -20,7 +19,7 @@ func (l *lane) disposition(r Record) error {
 		return nil
 	}
 	raw := positionOf(d.GetRaw())
-	if l.in.RawID != [16]byte{} && !bytes.Equal(d.GetRawTopicId(), l.in.RawID[:]) {
+	if l.in.foreign(d) {
 		l.names(d, raw, 0, false) // of an earlier topic of that name: its events are no strays
 		return nil
 	}

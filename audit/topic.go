@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -18,10 +19,42 @@ type Topic struct {
 	Base       string // name in package schemas; says what a record holds
 	Name       string // in full, for messages
 	Partitions int32
+	// ID is Kafka's, and only that of the raw topic counts: dispositions of another one, which had the
+	// same name before, are not held against it. Zero: any is ours.
+	ID [16]byte
 	// Scan gives fn every committed record of one partition, in order, from start to
 	// the end the partition has when Scan begins, and returns the offset after it. It
 	// waits for a transaction that is open below that end. An error of fn ends it.
 	Scan func(ctx context.Context, partition int32, from Start, fn func(Record) error) (next int64, err error)
+}
+
+// Topics are those of the catalogue that tell what became of raw records.
+type Topics struct {
+	Raw, Dispositions, DeadLetters Topic
+	Domain                         []Topic
+}
+
+// Put takes a topic up as what its base name says it is, and says whether it is one of these.
+func (t *Topics) Put(topic Topic) bool {
+	known, _ := schemas.TopicNamed("", topic.Base)
+	switch {
+	case known.Domain:
+		t.Domain = append(t.Domain, topic)
+	case topic.Base == schemas.Raw:
+		t.Raw = topic
+	case topic.Base == schemas.DispositionTopic:
+		t.Dispositions = topic
+	case topic.Base == schemas.DeadLetterTopic:
+		t.DeadLetters = topic
+	default:
+		return false
+	}
+	return true
+}
+
+// foreign says whether a disposition is about an earlier topic of the raw topic's name.
+func (t *Topics) foreign(d *kycv1.Disposition) bool {
+	return t.Raw.ID != [16]byte{} && !bytes.Equal(d.GetRawTopicId(), t.Raw.ID[:])
 }
 
 // Start is where a reading begins: at a time, unless that is zero, else at an offset.

@@ -18,13 +18,10 @@ import (
 // Archive is what Trace searches. The topics other than Raw may be narrowed to a window of time by
 // whoever makes them: a start of zero is where the window begins.
 type Archive struct {
-	Raw, Dispositions, DeadLetters Topic
-	Domain                         []Topic
+	Topics
 	// Pending is, per raw partition, what the normaliser has committed: records from there on have
 	// no disposition yet and are looked at themselves.
 	Pending map[int32]int64
-	// RawID is Kafka's id of the raw topic; see Evidence.
-	RawID [16]byte
 	// PartitionOf says which partition of so many a record key goes to.
 	PartitionOf func(key string, partitions int32) int32
 	// Describe puts what an event says into words; nothing of its metadata.

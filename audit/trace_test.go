@@ -18,7 +18,7 @@ import (
 func (w *world) archive() audit.Archive {
 	e := w.evidence()
 	return audit.Archive{
-		Raw: e.Raw, Dispositions: e.Dispositions, DeadLetters: e.DeadLetters, Domain: e.Domain,
+		Topics:  e.Topics,
 		Pending: map[int32]int64{0: int64(len(w.topics[schemas.Raw][0])), 1: int64(len(w.topics[schemas.Raw][1]))},
 		PartitionOf: func(key string, _ int32) int32 {
 			if key == "shop/s5" {
@@ -192,8 +192,8 @@ func TestTraceOfAnEarlierTopic(t *testing.T) {
 	x := webhook{"x", "s1", 0}
 	w.dispose(x, audit.Position{}, emitted, event(x), func(d *kycv1.Disposition) { d.RawTopicId = []byte(strings.Repeat("x", 16)) })
 	a := w.archive()
-	a.RawID = [16]byte{15: 1}
-	relabel(t, w.topics[schemas.DispositionTopic][0], a.RawID)
+	a.Raw.ID = [16]byte{15: 1}
+	relabel(t, w.topics[schemas.DispositionTopic][0], a.Raw.ID)
 	s, err := audit.Trace(t.Context(), a, "x")
 	if err != nil || len(s.Deliveries) != 0 || s.Earlier != 1 {
 		t.Errorf("told %s, earlier %d, error %v; want nothing and one", told(s), s.Earlier, err)

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -84,11 +83,6 @@ func (t *tracer) takeDisposition(r Record) {
 		t.taskOf[positionOf(c)] = found.Raw
 	}
 	found.Dispositions = append(found.Dispositions, fate)
-}
-
-// foreign says whether a disposition is about an earlier topic of the raw topic's name.
-func (t *tracer) foreign(d *kycv1.Disposition) bool {
-	return t.RawID != [16]byte{} && !bytes.Equal(d.GetRawTopicId(), t.RawID[:])
 }
 
 // complete reads what was made of the deliveries, and the raw records where Kafka still has them.

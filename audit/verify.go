@@ -12,15 +12,11 @@ import (
 
 // Evidence is what Verify looks at.
 type Evidence struct {
-	Raw, Dispositions, DeadLetters Topic
-	Domain                         []Topic
+	Topics
 	// Tasks are the topics of the hydrate stage. Each must be scanned from what the
 	// stage has committed on, whatever start is asked for: what waits for a vendor's
 	// API is found there. Empty: nothing may wait.
 	Tasks []Topic
-	// RawID is Kafka's id of the raw topic. Dispositions of another one, which had the
-	// same name before, are not held against it. Zero: any is ours.
-	RawID [16]byte
 	Spans map[int32]Span // for each partition of the raw topic
 	// Ledger is what a sender knows; nil where only the topics are known. Without it
 	// O1 and O3 cannot be checked.

@@ -213,9 +213,9 @@ func TestVerifyCountsWhatIsLawful(t *testing.T) {
 				c.plant(w)
 				e := w.evidence()
 				if c.name == "of an earlier topic" {
-					e.RawID = [16]byte{15: 1}
+					e.Raw.ID = [16]byte{15: 1}
 					for p := range w.topics[schemas.DispositionTopic] {
-						relabel(t, w.topics[schemas.DispositionTopic][p], e.RawID)
+						relabel(t, w.topics[schemas.DispositionTopic][p], e.Raw.ID)
 					}
 				}
 				v, err := audit.Verify(t.Context(), e, o)

@@ -81,13 +81,10 @@ func (w *world) topic(base string) audit.Topic {
 
 // evidence is what the world holds; partitions without a span of their own are judged whole.
 func (w *world) evidence() audit.Evidence {
-	e := audit.Evidence{
-		Raw: w.topic(schemas.Raw), Dispositions: w.topic(schemas.DispositionTopic), DeadLetters: w.topic(schemas.DeadLetterTopic),
-		Tasks: []audit.Topic{w.topic(schemas.Hydrate), w.topic(schemas.HydrateWait)}, Spans: map[int32]audit.Span{}, Ledger: w.ledger,
-	}
+	e := audit.Evidence{Spans: map[int32]audit.Span{}, Ledger: w.ledger}
 	for _, t := range schemas.Topics() {
-		if t.Domain {
-			e.Domain = append(e.Domain, w.topic(t.Base))
+		if topic := w.topic(t.Base); !e.Put(topic) {
+			e.Tasks = append(e.Tasks, topic)
 		}
 	}
 	for p := range int32(partitions) {

@@ -100,17 +100,7 @@ func evidence(records map[position]*kgo.Record) audit.Evidence {
 	}
 	e := audit.Evidence{Spans: map[int32]audit.Span{}}
 	for _, t := range schemas.Topics() {
-		log := logTopic(t.Base, logs[t.Base])
-		switch {
-		case t.Base == schemas.Raw:
-			e.Raw = log
-		case t.Base == schemas.DispositionTopic:
-			e.Dispositions = log
-		case t.Base == schemas.DeadLetterTopic:
-			e.DeadLetters = log
-		case t.Domain:
-			e.Domain = append(e.Domain, log)
-		}
+		e.Put(logTopic(t.Base, logs[t.Base])) // no delivery here waits for a vendor's API
 	}
 	for p, log := range logs[schemas.Raw] {
 		end := log[len(log)-1].Offset + 1

@@ -14,7 +14,7 @@ import (
 
 // letterFlags choose dead letters.
 type letterFlags struct {
-	tailFlags // where Kafka is
+	kafkaFlags
 	reasons   []string
 	vendors   []string
 	endpoints []string
@@ -88,10 +88,8 @@ file, or with - to standard output, byte for byte as it arrived.
 }
 
 func (f *letterFlags) bind(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
-	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	f.kafkaFlags.bind(c)
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON object a line")
-	bindConfig(c, &f.config)
 	f.bindFilters(c)
 }
 

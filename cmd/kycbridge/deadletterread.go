@@ -8,15 +8,12 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/replay"
-	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 // maxLetters bounds how many letters one command replays.
@@ -53,7 +50,7 @@ func replayLetters(ctx context.Context, w *world, f letterFlags, r replayFlags, 
 	if _, err := replayConfig(w, r); err != nil { // before anything is read
 		return err
 	}
-	f.tailFlags = r.tailFlags
+	f.kafkaFlags = r.kafkaFlags
 	at, n := map[int32][]int64{}, 0
 	err := readLetters(ctx, w, f, ids, func(l audit.Letter) error {
 		if n++; n > maxLetters {
@@ -109,33 +106,24 @@ func readLetters(ctx context.Context, w *world, f letterFlags, ids []string, fn 
 	if err != nil {
 		return err
 	}
-	o, err := tailKafka(w, f.tailFlags)
+	o, err := f.kafka(w, "deadletter")
 	if err != nil {
 		return err
 	}
-	o.ClientID = "kycbridge-deadletter"
-	validator, err := schemas.NewValidator()
+	reads, err := newReads()
 	if err != nil {
-		return fmt.Errorf("the rules of the contract do not compile: %w", err)
+		return err
 	}
-	reads := normalize.NewInterpreter(catalog.All(), validator, normalize.InterpreterOptions{})
 	q.Names = func(r audit.Record, m *kycv1.DeadLetter) []string { return vendorNamesOf(reads, r, m) }
-	reader, err := sink.OpenReader(ctx, o)
+	reader, err := openTopics(ctx, o)
 	if err != nil {
 		return readTrouble(o, err)
 	}
 	defer reader.Close()
-	partitions, _, err := reader.Partitions(ctx, schemas.DeadLetterTopic)
+	source, err := reader.source(ctx, schemas.DeadLetterTopic, audit.Start{Offset: -1, Time: q.Since}, nil)
 	if err != nil {
 		return readTrouble(o, err)
 	}
-	source := audit.Source{Name: o.Topic(schemas.DeadLetterTopic), Partitions: int32(partitions),
-		Scan: func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
-			_, err := reader.Scan(ctx, schemas.DeadLetterTopic, partition, sink.Start{Offset: -1, Time: q.Since}, func(r *kgo.Record) error {
-				return fn(audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value})
-			})
-			return err
-		}}
 	unknown, err := audit.Letters(ctx, source, q, fn)
 	if err == nil && len(unknown) > 0 {
 		return fmt.Errorf("no dead letter has the id %s, or the other filters leave it out", strings.Join(unknown, ", "))

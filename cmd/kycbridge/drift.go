@@ -10,15 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/audit"
-	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
 type driftFlags struct {
-	tailFlags // where Kafka is, and whether from the start
+	kafkaFlags
 	since     time.Duration
+	fromStart bool
 	json      bool
 }
 
@@ -55,12 +54,10 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 			return drift(c.Context(), w, f, args)
 		},
 	}
-	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
-	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	f.kafkaFlags.bind(c)
 	c.Flags().DurationVar(&f.since, "since", 24*time.Hour, "how far back to read")
 	c.Flags().BoolVar(&f.fromStart, "from-start", false, "read all there is")
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON object a line; the summary goes to standard error")
-	bindConfig(c, &f.config)
 	return c
 }
 
@@ -73,11 +70,10 @@ func drift(ctx context.Context, w *world, f driftFlags, vendors []string) error 
 	if f.since <= 0 {
 		return usagef("--since is %s; it must be more than 0", f.since)
 	}
-	o, err := tailKafka(w, f.tailFlags)
+	o, err := f.kafka(w, "drift")
 	if err != nil {
 		return err
 	}
-	o.ClientID = "kycbridge-drift"
 	start := sink.Start{Time: time.Now().Add(-f.since)}
 	if f.fromStart {
 		start = sink.Start{Offset: -1}
@@ -94,34 +90,27 @@ func drift(ctx context.Context, w *world, f driftFlags, vendors []string) error 
 
 // readDrift connects and makes the report; without a connection there is none.
 func readDrift(ctx context.Context, w *world, o sink.Options, from sink.Start, vendors []string) (*audit.DriftReport, error) {
-	validator, err := schemas.NewValidator()
+	reads, err := newReads()
 	if err != nil {
-		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
+		return nil, err
 	}
 	reader, err := openTopics(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
-	d := driftReader{
-		topics: reader, from: audit.Start(from),
-		reads: normalize.NewInterpreter(catalog.All(), validator, normalize.InterpreterOptions{}),
-	}
-	raw, err := d.source(ctx, schemas.Raw, d.rawReading)
+	d := driftReader{reads}
+	raw, err := reader.source(ctx, schemas.Raw, audit.Start(from), d.rawReading)
 	if err != nil {
 		return nil, err
 	}
-	tasks, err := d.source(ctx, schemas.Hydrate, d.taskReading)
+	tasks, err := reader.source(ctx, schemas.Hydrate, audit.Start(from), d.taskReading)
 	if err != nil {
 		return nil, err
 	}
-	options := audit.DriftOptions{Vendors: vendors}
-	if w.terminal {
-		p := &progressLine{out: w.stderr, now: time.Now}
-		options.Progress = p.show
-		defer p.clear()
-	}
-	return audit.Drift(ctx, []audit.Source{raw, tasks}, options)
+	show, end := w.progress()
+	defer end()
+	return audit.Drift(ctx, []audit.Source{raw, tasks}, audit.DriftOptions{Vendors: vendors, Progress: show})
 }
 
 func printDrift(w *world, r *audit.DriftReport, asJSON bool) error {
@@ -135,27 +124,3 @@ func printDrift(w *world, r *audit.DriftReport, asJSON bool) error {
 	_, err := io.WriteString(w.stdout, r.Summary())
 	return err
 }
-
-// progressLine shows where a long reading is, in one line of a terminal.
-type progressLine struct {
-	out  io.Writer
-	now  func() time.Time
-	last time.Time
-}
-
-// progressEvery is how often the line changes.
-const progressEvery = 200 * time.Millisecond
-
-func (p *progressLine) show(at audit.Progress) {
-	now := p.now()
-	if p.last.IsZero() {
-		p.last = now // what is done at once shows nothing
-	}
-	if now.Sub(p.last) < progressEvery {
-		return
-	}
-	p.last = now
-	fmt.Fprintf(p.out, "\r\x1b[K%s: partition %d of %d, %d records", at.Source, at.Partition+1, at.Partitions, at.Records)
-}
-
-func (p *progressLine) clear() { fmt.Fprint(p.out, "\r\x1b[K") }

@@ -1,28 +1,23 @@
 package main
 
 import (
-	"context"
-
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // driftReader joins what sink reads with what normalize understands.
-type driftReader struct {
-	topics *topicReader
-	from   audit.Start
-	reads  *normalize.Interpreter
-}
+type driftReader struct{ reads *normalize.Interpreter }
 
-func (d driftReader) source(ctx context.Context, base string, read func(audit.Record) audit.Reading) (audit.Source, error) {
-	t, _, err := d.topics.topic(ctx, base)
-	scan := func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
-		_, err := t.Scan(ctx, partition, d.from, fn)
-		return err
+// newReads understands deliveries as this version does, and asks no vendor's API.
+func newReads() (*normalize.Interpreter, error) {
+	rules, err := contractRules()
+	if err != nil {
+		return nil, err
 	}
-	return audit.Source{Name: t.Name, Partitions: t.Partitions, Scan: scan, Read: read}, err
+	return normalize.NewInterpreter(catalog.All(), rules, normalize.InterpreterOptions{}), nil
 }
 
 // rawReading is what the webhook alone says.

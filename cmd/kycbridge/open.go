@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/kycbridge/kycbridge/ingest"
@@ -148,7 +147,7 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 		return nil, err
 	}
 	s.later(store.Close)
-	place := strings.Join(redisAddresses(s.config.File.Redis), ", ")
+	place := redisPlace(s.config)
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	for why := error(nil); ; {

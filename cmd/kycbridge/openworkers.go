@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/normalize"
@@ -29,9 +30,9 @@ func (s *service) openWorkers(ctx context.Context) error {
 		return err
 	}
 	s.later(func() error { reader.Close(); return nil })
-	validator, err := schemas.NewValidator()
+	validator, err := contractRules()
 	if err != nil {
-		return fmt.Errorf("the rules of the contract do not compile: %w", err)
+		return err
 	}
 	o := normalizeOptions(s.config)
 	o.Instance = s.instance
@@ -54,6 +55,15 @@ func (s *service) openWorkers(ctx context.Context) error {
 	}
 	repair.set(nil)
 	return nil
+}
+
+// contractRules are those every record must keep.
+func contractRules() (protovalidate.Validator, error) {
+	rules, err := schemas.NewValidator()
+	if err != nil {
+		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
+	}
+	return rules, nil
 }
 
 func (s *service) openNormalizer(reader *sink.Reader, o normalize.Options) (err error) {

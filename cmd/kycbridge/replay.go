@@ -18,12 +18,12 @@ import (
 
 // replayFlags are those that `replay` and `deadletter replay` share.
 type replayFlags struct {
-	tailFlags // where Kafka is
-	redis     string
-	mode      string
-	id        string
-	dryRun    bool
-	json      bool
+	kafkaFlags
+	redis  string
+	mode   string
+	id     string
+	dryRun bool
+	json   bool
 
 	since, until string
 	ranges       []string
@@ -92,13 +92,11 @@ else at $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `; ` + "`dev`" + ` says whe
 }
 
 func (f *replayFlags) bind(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
-	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	f.kafkaFlags.bind(c)
 	c.Flags().StringVar(&f.redis, "redis", "", "Redis of dev, host:port; elsewhere it is in the configuration")
 	c.Flags().StringVar(&f.id, "replay-id", "", "the label of what is written; the same one goes on with a replay that was cut off (default: a new one)")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and write nothing")
 	c.Flags().BoolVar(&f.json, "json", false, "the report as one JSON object")
-	bindConfig(c, &f.config)
 }
 
 // choose reads the selection, and keeps the command that goes on: with absolute

@@ -25,14 +25,13 @@ func openReplay(ctx context.Context, w *world, f replayFlags) (o replay.Options,
 	if err != nil {
 		return o, nil, err
 	}
-	kafka, err := tailKafka(w, f.tailFlags)
+	kafka, err := f.kafka(w, "replay")
 	if err != nil {
 		return o, nil, err
 	}
-	kafka.ClientID = "kycbridge-replay"
-	validator, err := schemas.NewValidator()
+	validator, err := contractRules()
 	if err != nil {
-		return o, nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
+		return o, nil, err
 	}
 	var store *dedupe.Store
 	if f.mode == string(replay.FillGaps) {
@@ -84,7 +83,7 @@ func replayConfig(w *world, f replayFlags) (*config.Config, error) {
 	if f.mode == string(replay.FillGaps) && f.redis == "" {
 		return nil, usagef("filling gaps makes claims in Redis: say --config FILE, or --redis HOST:PORT for `dev`, which prints where its Redis is")
 	}
-	kafka, err := tailKafka(w, f.tailFlags)
+	kafka, err := f.kafka(w, "replay")
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +99,7 @@ func replayStore(ctx context.Context, cfg *config.Config) (*dedupe.Store, error)
 		return nil, err
 	}
 	if err := store.Check(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("redis at %s: %w", cfg.File.Redis.Address, err), store.Close())
+		return nil, errors.Join(fmt.Errorf("redis at %s: %w", redisPlace(cfg), err), store.Close())
 	}
 	return store, nil
 }

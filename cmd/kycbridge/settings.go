@@ -241,6 +241,9 @@ func storeOptions(c *config.Config) dedupe.StoreOptions {
 	return o
 }
 
+// redisPlace says where Redis is, for messages.
+func redisPlace(c *config.Config) string { return strings.Join(redisAddresses(c.File.Redis), ", ") }
+
 // redisAddresses are those of the server, of its Sentinels, or of the nodes of a Cluster.
 func redisAddresses(r *configv1.Redis) []string {
 	switch {

@@ -5,24 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
-// defaultKafka is where `dev` listens.
-const defaultKafka = "127.0.0.1:9092"
-
 type tailFlags struct {
-	brokers   []string
-	prefix    string
-	config    string
+	kafkaFlags
 	fromStart bool
 	untilEnd  bool
 	count     int
@@ -48,12 +41,10 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 		ValidArgsFunction: completeTopics,
 		RunE:              func(c *cobra.Command, args []string) error { return tail(c.Context(), w, f, args) },
 	}
-	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
-	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	f.kafkaFlags.bind(c)
 	c.Flags().BoolVar(&f.fromStart, "from-start", false, "begin with the oldest record; without it, only what comes")
 	c.Flags().BoolVar(&f.untilEnd, "until-end", false, "stop at the end the topics have now; implies --from-start")
 	c.Flags().IntVar(&f.count, "count", 0, "stop after so many records; 0 means never")
-	bindConfig(c, &f.config)
 	return c
 }
 
@@ -65,7 +56,7 @@ func tail(ctx context.Context, w *world, f tailFlags, names []string) error {
 	if f.count < 0 {
 		return usagef("--count is %d; it is 0 or more", f.count)
 	}
-	o, err := tailKafka(w, f)
+	o, err := f.kafka(w, "tail")
 	if err != nil {
 		return err
 	}
@@ -83,39 +74,6 @@ func tail(ctx context.Context, w *world, f tailFlags, names []string) error {
 		return nil
 	}
 	return readTrouble(o, err)
-}
-
-// readTrouble adds what to do about a Kafka that a command reads from and that
-// does not answer as it should.
-func readTrouble(o sink.Options, err error) error {
-	switch {
-	case errors.Is(err, sink.ErrUnavailable):
-		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(o.Brokers, ", "))
-	case sink.Classify(err) == sink.ClassUnknownTopic:
-		return fmt.Errorf("%w: %s; or pass --topic-prefix", err, sink.Advice(err))
-	}
-	return err
-}
-
-// tailKafka says where Kafka is: flags, then the configuration, then the
-// environment, then where `dev` listens.
-func tailKafka(w *world, f tailFlags) (sink.Options, error) {
-	o := sink.Options{Brokers: []string{w.env("KYCBRIDGE_KAFKA", defaultKafka)}, TopicPrefix: schemas.DefaultPrefix}
-	if f.config != "" {
-		c, err := loadConfig(w, f.config, config.Needs{})
-		if err != nil {
-			return o, err
-		}
-		o = kafkaOptions(c, nil)
-	}
-	o.ClientID, o.Logger = "kycbridge-tail", slog.New(slog.DiscardHandler)
-	if len(f.brokers) > 0 {
-		o.Brokers = f.brokers
-	}
-	if f.prefix != "" {
-		o.TopicPrefix = f.prefix
-	}
-	return o, o.Validate()
 }
 
 // topicBases finds the topics a person named: shortly, by base name or in full.

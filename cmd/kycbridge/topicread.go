@@ -26,14 +26,24 @@ func openTopics(ctx context.Context, o sink.Options) (*topicReader, error) {
 }
 
 // topic finds a topic by its base name.
-func (r *topicReader) topic(ctx context.Context, base string) (audit.Topic, sink.TopicID, error) {
+func (r *topicReader) topic(ctx context.Context, base string) (audit.Topic, error) {
 	n, id, err := r.Partitions(ctx, base)
 	return audit.Topic{
-		Base: base, Name: r.kafka.Topic(base), Partitions: int32(n),
+		Base: base, Name: r.kafka.Topic(base), Partitions: int32(n), ID: id,
 		Scan: func(ctx context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
 			return r.Scan(ctx, base, partition, sink.Start(from), func(rec *kgo.Record) error { return fn(auditRecord(rec)) })
 		},
-	}, id, err
+	}, err
+}
+
+// source is a topic from a place on.
+func (r *topicReader) source(ctx context.Context, base string, from audit.Start, read func(audit.Record) audit.Reading) (audit.Source, error) {
+	t, err := r.topic(ctx, base)
+	scan := func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
+		_, err := t.Scan(ctx, partition, from, fn)
+		return err
+	}
+	return audit.Source{Name: t.Name, Partitions: t.Partitions, Scan: scan, Read: read}, err
 }
 
 func auditRecord(r *kgo.Record) audit.Record {
@@ -44,19 +54,27 @@ func auditRecord(r *kgo.Record) audit.Record {
 	return out
 }
 
-// narrowed gives a topic that begins and ends with a window of time.
-func (r *topicReader) narrowed(ctx context.Context, t audit.Topic, win window) (audit.Topic, error) {
-	froms, tos := map[int32]int64{}, map[int32]int64{}
-	var err error
+// within gives a window's first offset in each partition of a topic, and the one after its last; where
+// an end is open, what is given for it.
+func (r *topicReader) within(ctx context.Context, base string, win window, froms, tos map[int32]int64) (_, _ map[int32]int64, err error) {
 	if !win.from.IsZero() {
-		if froms, err = r.OffsetsAt(ctx, t.Base, win.from); err != nil {
-			return t, err
+		if froms, err = r.OffsetsAt(ctx, base, win.from); err != nil {
+			return nil, nil, err
 		}
 	}
 	if !win.to.IsZero() {
-		if tos, err = r.OffsetsAt(ctx, t.Base, win.to); err != nil {
-			return t, err
+		if tos, err = r.OffsetsAt(ctx, base, win.to); err != nil {
+			return nil, nil, err
 		}
+	}
+	return froms, tos, nil
+}
+
+// narrowed gives a topic that begins and ends with a window of time.
+func (r *topicReader) narrowed(ctx context.Context, t audit.Topic, win window) (audit.Topic, error) {
+	froms, tos, err := r.within(ctx, t.Base, win, nil, nil)
+	if err != nil {
+		return t, err
 	}
 	scan := t.Scan
 	t.Scan = func(ctx context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {

@@ -58,12 +58,10 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 		},
 		RunE: func(c *cobra.Command, args []string) error { return trace(c.Context(), w, f, args[0]) },
 	}
-	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
-	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	f.kafkaFlags.bind(c)
 	c.Flags().StringVar(&f.from, "since", "", "search what was written from this TIME on")
 	c.Flags().StringVar(&f.to, "until", "", "search what was written before this TIME")
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON document a line, a delivery each")
-	bindConfig(c, &f.config)
 	return c
 }
 
@@ -72,11 +70,10 @@ func trace(ctx context.Context, w *world, f verifyFlags, id string) error {
 	if err != nil {
 		return err
 	}
-	o, err := tailKafka(w, f.tailFlags)
+	o, err := f.kafka(w, "trace")
 	if err != nil {
 		return err
 	}
-	o.ClientID = "kycbridge-trace"
 	story, err := readStory(ctx, w, o, win, rawPosition(id, o.Topic(schemas.Raw)))
 	switch {
 	case ctx.Err() != nil:
@@ -132,29 +129,18 @@ func readStory(ctx context.Context, w *world, o sink.Options, win window, id str
 		return nil, err
 	}
 	for _, t := range schemas.Topics() {
-		topic, topicID, err := reader.topic(ctx, t.Base)
+		topic, err := reader.topic(ctx, t.Base)
 		if err == nil && t.Base != schemas.Raw {
 			topic, err = reader.narrowed(ctx, topic, win)
 		}
 		if err != nil {
 			return nil, err
 		}
-		switch {
-		case t.Domain:
-			a.Domain = append(a.Domain, topic)
-		case t.Base == schemas.Raw:
-			a.Raw, a.RawID = topic, topicID
-		case t.Base == schemas.DispositionTopic:
-			a.Dispositions = topic
-		case t.Base == schemas.DeadLetterTopic:
-			a.DeadLetters = topic
-		}
+		a.Put(topic)
 	}
-	if w.terminal {
-		p := &progressLine{out: w.stderr, now: time.Now}
-		a.Progress = p.show
-		defer p.clear()
-	}
+	show, end := w.progress()
+	defer end()
+	a.Progress = show
 	return audit.Trace(ctx, a, id)
 }
 

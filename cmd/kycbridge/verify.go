@@ -16,9 +16,9 @@ import (
 const exitUnchecked = 2
 
 type verifyFlags struct {
-	tailFlags // where Kafka is
-	from, to  string
-	json      bool
+	kafkaFlags
+	from, to string
+	json     bool
 }
 
 func newVerify(w *world) *cobra.Command {
@@ -51,12 +51,10 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, f) },
 	}
-	c.Flags().StringSliceVar(&f.brokers, "brokers", nil, "Kafka brokers, host:port")
-	c.Flags().StringVar(&f.prefix, "topic-prefix", "", "prefix of the topics (default \"kyc.\")")
+	f.kafkaFlags.bind(c)
 	c.Flags().StringVar(&f.from, "since", "", "check raw records from this TIME on")
 	c.Flags().StringVar(&f.to, "until", "", "check raw records before this TIME")
 	c.Flags().BoolVar(&f.json, "json", false, "one JSON document")
-	bindConfig(c, &f.config)
 	return c
 }
 
@@ -66,11 +64,10 @@ func verify(ctx context.Context, w *world, f verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	o, err := tailKafka(w, f.tailFlags)
+	o, err := f.kafka(w, "verify")
 	if err != nil {
 		return err
 	}
-	o.ClientID = "kycbridge-verify"
 	v, err := readVerdict(ctx, w, o, win, now)
 	switch {
 	case ctx.Err() != nil:
@@ -102,13 +99,9 @@ func readVerdict(ctx context.Context, w *world, o sink.Options, win window, now 
 	if err := e.collect(ctx, win); err != nil {
 		return nil, err
 	}
-	var options audit.VerifyOptions
-	if w.terminal {
-		p := &progressLine{out: w.stderr, now: time.Now}
-		options.Progress = p.show
-		defer p.clear()
-	}
-	v, err := audit.Verify(ctx, e.evidence, options)
+	show, end := w.progress()
+	defer end()
+	v, err := audit.Verify(ctx, e.evidence, audit.VerifyOptions{Progress: show})
 	if err != nil {
 		return nil, err
 	}

@@ -32,25 +32,17 @@ func (e *evidenceReader) collect(ctx context.Context, win window) error {
 		return err
 	}
 	for _, t := range schemas.Topics() {
-		topic, id, err := e.reader.topic(ctx, t.Base)
+		topic, err := e.reader.topic(ctx, t.Base)
 		if err != nil {
 			return err
 		}
-		switch {
-		case t.Domain:
-			e.evidence.Domain = append(e.evidence.Domain, topic)
-		case t.Base == schemas.Raw:
-			e.evidence.Raw, e.evidence.RawID = topic, id
-		case t.Base == schemas.DispositionTopic:
-			e.evidence.Dispositions = topic
-		case t.Base == schemas.DeadLetterTopic:
-			e.evidence.DeadLetters = topic
-		default:
-			if topic, err = e.waiting(ctx, topic); err != nil {
-				return err
-			}
-			e.evidence.Tasks = append(e.evidence.Tasks, topic)
+		if e.evidence.Put(topic) {
+			continue
 		}
+		if topic, err = e.waiting(ctx, topic); err != nil {
+			return err
+		}
+		e.evidence.Tasks = append(e.evidence.Tasks, topic)
 	}
 	return e.spans(ctx, win, done)
 }
@@ -78,16 +70,9 @@ func (e *evidenceReader) spans(ctx context.Context, win window, done map[int32]i
 	if win.from, err = e.kept(ctx, win.from, starts, ends); err != nil {
 		return err
 	}
-	froms, tos := starts, ends
-	if !win.from.IsZero() {
-		if froms, err = e.reader.OffsetsAt(ctx, schemas.Raw, win.from); err != nil {
-			return err
-		}
-	}
-	if !win.to.IsZero() {
-		if tos, err = e.reader.OffsetsAt(ctx, schemas.Raw, win.to); err != nil {
-			return err
-		}
+	froms, tos, err := e.reader.within(ctx, schemas.Raw, win, starts, ends)
+	if err != nil {
+		return err
 	}
 	var expired int64
 	e.evidence.Spans = map[int32]audit.Span{}

@@ -92,17 +92,7 @@ func (w *world) evidence() (audit.Evidence, error) {
 		e.Spans[p] = audit.Span{Next: end, Done: end}
 	}
 	for _, t := range schemas.Topics() {
-		topic := audit.Topic{Base: t.Base, Name: t.Name(schemas.DefaultPrefix), Partitions: partitions, Scan: w.scan(t.Base)}
-		switch {
-		case t.Base == schemas.Raw:
-			e.Raw = topic
-		case t.Base == schemas.DispositionTopic:
-			e.Dispositions = topic
-		case t.Base == schemas.DeadLetterTopic:
-			e.DeadLetters = topic
-		case t.Domain:
-			e.Domain = append(e.Domain, topic)
-		}
+		e.Put(audit.Topic{Base: t.Base, Name: t.Name(schemas.DefaultPrefix), Partitions: partitions, Scan: w.scan(t.Base)})
 	}
 	return e, nil
 }

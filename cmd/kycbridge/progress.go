@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/kycbridge/kycbridge/audit"
+)
+
+// progress is for long readings: on a terminal it shows where they are, until end.
+func (w *world) progress() (show func(audit.Progress), end func()) {
+	if !w.terminal {
+		return nil, func() {}
+	}
+	p := &progressLine{out: w.stderr, now: time.Now}
+	return p.show, p.clear
+}
+
+// progressLine shows where a long reading is, in one line of a terminal.
+type progressLine struct {
+	out  io.Writer
+	now  func() time.Time
+	last time.Time
+}
+
+// progressEvery is how often the line changes.
+const progressEvery = 200 * time.Millisecond
+
+func (p *progressLine) show(at audit.Progress) {
+	now := p.now()
+	if p.last.IsZero() {
+		p.last = now // what is done at once shows nothing
+	}
+	if now.Sub(p.last) < progressEvery {
+		return
+	}
+	p.last = now
+	fmt.Fprintf(p.out, "\r\x1b[K%s: partition %d of %d, %d records", at.Source, at.Partition+1, at.Partitions, at.Records)
+}
+
+func (p *progressLine) clear() { fmt.Fprint(p.out, "\r\x1b[K") }
