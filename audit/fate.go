@@ -12,9 +12,8 @@ import (
 
 // disposition takes up a record of the disposition topic.
 func (l *lane) disposition(r Record) error {
-	m, err := l.in.Dispositions.message(r)
-	d, ok := m.(*kycv1.Disposition)
-	if err != nil || !ok {
+	d, ok := message[*kycv1.Disposition](l.in.Dispositions, r)
+	if !ok {
 		l.f.v.Unread++
 		return nil
 	}
@@ -86,7 +85,7 @@ func (l *lane) names(d *kycv1.Disposition, raw Position, replay uint16, promised
 		l.name(eventID(id, replay), raw, promised)
 	}
 	if d.GetKind() == dead {
-		l.name(l.positioned(kindLetter, raw, replay), raw, promised)
+		l.name(positioned(kindLetter, raw, replay), raw, promised)
 	}
 }
 
@@ -94,7 +93,7 @@ func (l *lane) names(d *kycv1.Disposition, raw Position, replay uint16, promised
 func (l *lane) replayed(d *kycv1.Disposition, raw Position) {
 	n := l.f.replay(d.GetReplayId())
 	tally := &l.f.replays[n-1]
-	once := l.positioned(kindReplay, raw, n)
+	once := positioned(kindReplay, raw, n)
 	if l.outputs[once].named {
 		l.f.violate(o2, raw, fmt.Sprintf("replayed twice by %q", d.GetReplayId()))
 	}

@@ -97,14 +97,16 @@ const (
 	kindReplay = 2
 )
 
-func (l *lane) positioned(kind byte, raw Position, replay uint16) outputID {
+func positioned(kind byte, raw Position, replay uint16) outputID {
 	id := outputID{replay: replay}
 	id.id[0] = kind
 	binary.BigEndian.PutUint32(id.id[2:], uint32(raw.Partition))
 	binary.BigEndian.PutUint64(id.id[8:], uint64(raw.Offset))
-	id.id[6] = 0
 	return id
 }
+
+// of says whether an output is of a kind that has no id of its own.
+func (id outputID) of(kind byte) bool { return id.id[0] == kind && id.id[1] == 0 && id.id[6] == 0 }
 
 func eventID(text string, replay uint16) outputID {
 	id, err := uuid.Parse(text)
@@ -118,9 +120,9 @@ func eventID(text string, replay uint16) outputID {
 // String names an output in a violation.
 func (id outputID) String() string {
 	switch {
-	case id.id[0] == kindLetter && id.id[1] == 0 && id.id[6] == 0:
+	case id.of(kindLetter):
 		return "the dead letter"
-	case id.id[0] == kindReplay && id.id[1] == 0 && id.id[6] == 0:
+	case id.of(kindReplay):
 		return "the replayed record"
 	}
 	return "event " + uuid.UUID(id.id).String()
@@ -154,9 +156,8 @@ func (l *lane) meet(id outputID, raw Position, r Record, flagged bool) {
 
 // event takes up a record of a domain topic.
 func (l *lane) event(t Topic, r Record) error {
-	m, err := t.message(r)
-	e, ok := m.(schemas.DomainEvent)
-	if err != nil || !ok {
+	e, ok := message[schemas.DomainEvent](t, r)
+	if !ok {
 		l.f.v.Unread++
 		return nil
 	}
@@ -192,24 +193,22 @@ func (l *lane) event(t Topic, r Record) error {
 
 // letter takes up a dead letter.
 func (l *lane) letter(r Record) error {
-	m, err := l.in.DeadLetters.message(r)
-	d, ok := m.(*kycv1.DeadLetter)
-	if err != nil || !ok {
+	d, ok := message[*kycv1.DeadLetter](l.in.DeadLetters, r)
+	if !ok {
 		l.f.v.Unread++
 		return nil
 	}
 	raw := positionOf(d.GetRaw())
 	if l.fate(raw) != nil {
-		l.meet(l.positioned(kindLetter, raw, l.f.replay(r.header("replay"))), raw, r, false)
+		l.meet(positioned(kindLetter, raw, l.f.replay(r.header("replay"))), raw, r, false)
 	}
 	return nil
 }
 
 // task takes up what waits in a topic of the hydrate stage.
 func (l *lane) task(t Topic, r Record) error {
-	m, err := t.message(r)
-	task, ok := m.(*kycv1.HydrateTask)
-	if err != nil || !ok {
+	task, ok := message[*kycv1.HydrateTask](t, r)
+	if !ok {
 		l.f.v.Unread++
 		return nil
 	}

@@ -109,11 +109,9 @@ func ParseCoordinate(text string) (partition int32, offset int64, ok bool) {
 	return int32(p), o, true
 }
 
-const reasonPrefix = "DEAD_LETTER_REASON_"
-
 // ReasonName is a reason as people write it: "unmapped".
 func ReasonName(r kycv1.DeadLetterReason) string {
-	return strings.ToLower(strings.TrimPrefix(r.String(), reasonPrefix))
+	return strings.ToLower(reasonName(r))
 }
 
 // ReasonNames are all there are.

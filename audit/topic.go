@@ -83,17 +83,18 @@ func (t Topic) scan(ctx context.Context, partition int32, from Start, fn func(Re
 	return next, fmt.Errorf("topic %s partition %d: %w", t.Name, partition, err)
 }
 
-// message decodes a record as the message its topic promises.
-func (t Topic) message(r Record) (proto.Message, error) {
+// message reads a record as the message its topic promises; false where it is none.
+func message[M proto.Message](t Topic, r Record) (m M, ok bool) {
 	known, ok := schemas.TopicNamed("", t.Base)
 	if !ok {
-		return nil, fmt.Errorf("%s is no topic of the catalogue", t.Base)
+		return m, false
 	}
-	m := known.New()
-	if err := schemas.Unmarshal(r.Value, m); err != nil {
-		return nil, fmt.Errorf("%s partition %d offset %d is no %s: %w", t.Name, r.Partition, r.Offset, m.ProtoReflect().Descriptor().Name(), err)
+	read := known.New()
+	if schemas.Unmarshal(r.Value, read) != nil {
+		return m, false
 	}
-	return m, nil
+	m, ok = read.(M)
+	return m, ok
 }
 
 // header gives a record's header, "" where it has none of that name.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -227,15 +228,10 @@ func (t *tracer) note(raw Position) *Delivery {
 // partitionsFound are the raw partitions of what was found, in order.
 func (t *tracer) partitionsFound() []int32 {
 	seen := map[int32]bool{}
-	var out []int32
 	for raw := range t.found {
-		if !seen[raw.Partition] {
-			seen[raw.Partition] = true
-			out = append(out, raw.Partition)
-		}
+		seen[raw.Partition] = true
 	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(seen))
 }
 
 func (t *tracer) story() *Story {

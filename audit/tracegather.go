@@ -158,9 +158,8 @@ func (t *tracer) takeRaw(r Record) {
 }
 
 func (t *tracer) takeEvent(topic Topic, r Record) {
-	m, err := topic.message(r)
-	e, ok := m.(schemas.DomainEvent)
-	if err != nil || !ok {
+	e, ok := message[schemas.DomainEvent](topic, r)
+	if !ok {
 		return
 	}
 	md := e.GetMetadata()
@@ -170,7 +169,7 @@ func (t *tracer) takeEvent(topic Topic, r Record) {
 	}
 	seen := Seen{ID: md.GetEventId(), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Says: []string{}, Flags: md.GetFlags()}
 	if t.Describe != nil {
-		seen.Says = append(seen.Says, t.Describe(m)...)
+		seen.Says = append(seen.Says, t.Describe(e)...)
 	}
 	if at := md.GetOccurredAt(); at != nil {
 		seen.OccurredAt = at.AsTime()
@@ -186,9 +185,8 @@ func (t *tracer) takeEvent(topic Topic, r Record) {
 }
 
 func (t *tracer) takeLetter(r Record) {
-	m, err := t.DeadLetters.message(r)
-	l, ok := m.(*kycv1.DeadLetter)
-	if err != nil || !ok {
+	l, ok := message[*kycv1.DeadLetter](t.DeadLetters, r)
+	if !ok {
 		return
 	}
 	if d, ok := t.found[positionOf(l.GetRaw())]; ok {

@@ -28,9 +28,8 @@ func (t *tracer) matchDisposition(r Record) {
 
 // matchEvent finds an id in an event's metadata.
 func (t *tracer) matchEvent(topic Topic, r Record) {
-	m, err := topic.message(r)
-	e, ok := m.(schemas.DomainEvent)
-	if err != nil || !ok {
+	e, ok := message[schemas.DomainEvent](topic, r)
+	if !ok {
 		return
 	}
 	md := e.GetMetadata()

@@ -108,12 +108,12 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	reply.Looked, err = looked(looks)
+	reply.Looked, err = foundClaims(looks, (*redis.StringCmd).Result)
 	return reply, err
 }
 
 func readReply(moves [][]*redis.Cmd, claims []*redis.Cmd, reads [][]*redis.StringCmd) (Reply, error) {
-	reply := Reply{Before: make([][]string, len(moves)), Found: make([]*Claim, len(claims)), Seen: make([][]string, len(reads))}
+	reply := Reply{Before: make([][]string, len(moves)), Seen: make([][]string, len(reads))}
 	for i, shards := range moves {
 		for _, cmd := range shards {
 			was, err := cmd.Text()
@@ -124,10 +124,8 @@ func readReply(moves [][]*redis.Cmd, claims []*redis.Cmd, reads [][]*redis.Strin
 		}
 	}
 	var err error
-	for i, cmd := range claims {
-		if reply.Found[i], err = foundClaim(cmd.Text()); err != nil {
-			return Reply{}, err
-		}
+	if reply.Found, err = foundClaims(claims, (*redis.Cmd).Text); err != nil {
+		return Reply{}, err
 	}
 	for i, shards := range reads {
 		for _, cmd := range shards {
@@ -150,14 +148,7 @@ func (s *Store) Lower(ctx context.Context, expected, next []Mark) ([]*Claim, err
 	if err := s.run(ctx, pipe); err != nil {
 		return nil, err
 	}
-	found := make([]*Claim, len(cmds))
-	for i, cmd := range cmds {
-		var err error
-		if found[i], err = foundClaim(cmd.Text()); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	return foundClaims(cmds, (*redis.Cmd).Text)
 }
 
 // Peek reads claims without touching them.
@@ -172,18 +163,7 @@ func (s *Store) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
 	if err := s.run(ctx, pipe); err != nil {
 		return nil, err
 	}
-	return looked(cmds)
-}
-
-func looked(cmds []*redis.StringCmd) ([]*Claim, error) {
-	found := make([]*Claim, len(cmds))
-	for i, cmd := range cmds {
-		var err error
-		if found[i], err = foundClaim(cmd.Result()); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
+	return foundClaims(cmds, (*redis.StringCmd).Result)
 }
 
 // seconds rounds up: Redis refuses an expiry of nothing.
@@ -202,6 +182,18 @@ func (s *Store) run(ctx context.Context, pipe redis.Pipeliner) error {
 		}
 	}
 	return nil
+}
+
+// foundClaims reads what stood under each key; nil where nothing did.
+func foundClaims[C any](cmds []C, text func(C) (string, error)) ([]*Claim, error) {
+	found := make([]*Claim, len(cmds))
+	for i, cmd := range cmds {
+		var err error
+		if found[i], err = foundClaim(text(cmd)); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 func foundClaim(text string, err error) (*Claim, error) {

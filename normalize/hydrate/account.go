@@ -1,6 +1,7 @@
 package hydrate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,9 +29,9 @@ func newAccount(e Endpoint, o Options) (*account, error) {
 	a := &account{Endpoint: e, baseURL: e.BaseURL, tokenURL: e.TokenURL, maxResponse: o.MaxResponse}
 	own, token := h.BaseURL, h.Auth.TokenURL
 	if e.Environment != kycv1.Environment_ENVIRONMENT_LIVE {
-		own, token = or(h.SandboxURL, own), or(h.Auth.SandboxTokenURL, token)
+		own, token = cmp.Or(h.SandboxURL, own), cmp.Or(h.Auth.SandboxTokenURL, token)
 	}
-	a.baseURL, a.tokenURL = or(a.baseURL, own), or(a.tokenURL, token)
+	a.baseURL, a.tokenURL = cmp.Or(a.baseURL, own), cmp.Or(a.tokenURL, token)
 	if err := errors.Join(checkURL("base_url", a.baseURL, e.Internal), a.checkCredentials()); err != nil {
 		return nil, fmt.Errorf("endpoint %s: api: %w", e.Name, err)
 	}
@@ -51,13 +52,6 @@ type customer struct {
 
 func (a *account) customer() customer {
 	return customer{vendor: a.Provider.Name, baseURL: a.baseURL, tokenURL: a.tokenURL, Credentials: a.Credentials}
-}
-
-func or(s, otherwise string) string {
-	if s != "" {
-		return s
-	}
-	return otherwise
 }
 
 func checkURL(field, text string, internal bool) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -72,10 +73,8 @@ func (s said) envelope(n int) *kycv1.RawEnvelope {
 
 // deliveryID is that of the nth delivery of a world, from 0.
 func deliveryID(n int) string {
-	return "01900000-0000-7000-8000-00000000" + string([]byte{hex(n >> 12), hex(n >> 8), hex(n >> 4), hex(n)})
+	return fmt.Sprintf("01900000-0000-7000-8000-%012x", n)
 }
-
-func hex(n int) byte { return "0123456789abcdef"[n&15] }
 
 // send appends deliveries to one raw partition.
 func (w *world) send(partition int32, all ...said) {
