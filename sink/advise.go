@@ -2,7 +2,6 @@ package sink
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -243,15 +242,4 @@ func (a *adviser) alter(topic, key, value string) string {
 // static is for settings that only a restart takes up.
 func (a *adviser) static(key, value string) string {
 	return fmt.Sprintf("%s=%s in server.properties of every broker, then restart them one after the other", key, value)
-}
-
-// Worst gives the highest level among findings.
-func Worst(findings []Finding) Level {
-	worst := OK
-	for _, level := range []Level{Note, Unsafe} {
-		if slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == level }) {
-			worst = level
-		}
-	}
-	return worst
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/kycbridge/kycbridge/cmd/kycbridge/clientauth"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
@@ -143,7 +144,7 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 			return err
 		}
 	}
-	roots, err := trust(f.ca)
+	roots, err := clientauth.Authorities(f.ca)
 	if err != nil {
 		return usagef("--ca: %v", err)
 	}

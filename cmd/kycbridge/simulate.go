@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kycbridge/kycbridge/cmd/kycbridge/clientauth"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -63,7 +64,7 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 	if err != nil {
 		return err
 	}
-	roots, err := trust(a.Certificate)
+	roots, err := clientauth.Authorities(a.Certificate)
 	if err != nil {
 		return err
 	}

@@ -32,12 +32,6 @@ type TLS struct {
 	ServerName      string
 }
 
-// CheckCA says whether a file holds certificates of authorities; "" is fine.
-func CheckCA(file string) error {
-	_, err := authorities(file)
-	return err
-}
-
 // CheckPair says whether two files hold a certificate and its key; two empty names are fine.
 func CheckPair(certificateFile, keyFile string) error {
 	_, err := pair(certificateFile, keyFile)
@@ -77,7 +71,7 @@ func dialError(network string, err error) error {
 }
 
 func (t TLS) config() (*tls.Config, error) {
-	roots, err := authorities(t.CAFile)
+	roots, err := Authorities(t.CAFile)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +82,9 @@ func (t TLS) config() (*tls.Config, error) {
 	return &tls.Config{RootCAs: roots, Certificates: certificates, ServerName: t.ServerName, MinVersion: tls.VersionTLS12}, nil
 }
 
-// authorities is nil, the system's, without a file.
-func authorities(file string) (*x509.CertPool, error) {
+// Authorities reads the certificates of authorities in a file; without a file it is nil, which stands for
+// the system's.
+func Authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}

@@ -41,7 +41,7 @@ func (f *file) kafka(k *configv1.Kafka, c *Config) {
 		return
 	}
 	c.KafkaClientSecret = f.hidden(&o.ClientSecret, o.ClientSecretFile, fieldPath("kafka", "sasl", "oauth", "client_secret_file"), c)
-	f.check(clientauth.CheckCA(o.CaFile), fieldPath("kafka", "sasl", "oauth", "ca_file"))
+	f.authorities(o.CaFile, "kafka", "sasl", "oauth", "ca_file")
 	if o.TokenFile != "" {
 		_, err := clientauth.TokenFile(o.TokenFile)(context.Background())
 		f.check(err, fieldPath("kafka", "sasl", "oauth", "token_file"))
@@ -59,8 +59,13 @@ func (f *file) clientTLS(t *configv1.ClientTls, at ...any) {
 	if !t.GetEnabled() {
 		return
 	}
-	f.check(clientauth.CheckCA(t.CaFile), fieldPath(append(at, "ca_file")...))
+	f.authorities(t.CaFile, append(at, "ca_file")...)
 	f.check(clientauth.CheckPair(t.CertificateFile, t.KeyFile), fieldPath(append(at, "certificate_file")...))
+}
+
+func (f *file) authorities(name string, at ...any) {
+	_, err := clientauth.Authorities(name)
+	f.check(err, fieldPath(at...))
 }
 
 // check notes a file that cannot be used.
