@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -20,7 +21,7 @@ import (
 type instantLog struct{ *heldLog }
 
 func (instantLog) Append(e *kycv1.RawEnvelope, _ []byte, _ []schemas.Header, done func(error)) {
-	_, err := proto.Marshal(e)
+	_, err := schemas.Marshal(e)
 	done(err)
 }
 
@@ -52,6 +53,47 @@ func BenchmarkHandler(b *testing.B) {
 				h.ServeHTTP(w, r)
 			}
 		})
+	}
+}
+
+// BenchmarkForged is what a stranger can make us do with one request: less than BenchmarkHandler.
+func BenchmarkForged(b *testing.B) {
+	for _, endpoint := range []string{"one", "nobody"} {
+		b.Run(endpoint, func(b *testing.B) {
+			o := testOptions(b, instantLog{})
+			o.Endpoints[0].Proofs = proofs(testScheme, testSecret(b, "old"))
+			h := newServer(b, o).Handler()
+			body := bytes.Repeat([]byte("a"), 2_000)
+			r := signed(b, endpoint, "new", string(body))
+			reader := bytes.NewReader(body)
+			r.Body = io.NopCloser(reader)
+			w := nowhere{http.Header{}}
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				reader.Reset(body)
+				clear(w.header)
+				h.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// BenchmarkSeal is the envelope of an accepted delivery with its record key, and its encoding.
+func BenchmarkSeal(b *testing.B) {
+	e := newServer(b, testOptions(b, instantLog{})).directory.byName["one"]
+	body := bytes.Repeat([]byte("a"), 2_000)
+	r := signed(b, "one", "old", string(body))
+	r.Header.Set("X-Test-Kind", "kind")
+	id := newID()
+	d := &delivery{id: id, idText: id.String(), receivedAt: time.Now(), endpoint: e, secretIDs: []string{"old"}}
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		envelope, _ := e.seal(r, d, body)
+		if _, err := schemas.Marshal(envelope); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 

@@ -151,15 +151,3 @@ func eachMessage(do func(protoreflect.MessageDescriptor)) {
 		do(configv1.File_kycbridge_config_v1_config_proto.Messages().Get(i))
 	}
 }
-
-func BenchmarkValidate(b *testing.B) {
-	v := validator(b)
-	event := session()
-	event.ReasonCodes = []string{"DOC_EXPIRED", "FACE_MISMATCH"}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := v.Validate(event); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

@@ -20,7 +20,7 @@ type server struct {
 }
 
 // startRedis starts the real thing on a free port, or skips.
-func startRedis(t *testing.T, args ...string) *server {
+func startRedis(t testing.TB, args ...string) *server {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -63,7 +63,7 @@ func startRedis(t *testing.T, args ...string) *server {
 }
 
 // patient is a store whose limits a slow machine does not reach.
-func patient(t *testing.T, addr string, change ...func(*StoreOptions)) *Store {
+func patient(t testing.TB, addr string, change ...func(*StoreOptions)) *Store {
 	t.Helper()
 	o := StoreOptions{
 		Addresses: []string{addr}, TTL: time.Hour, EvictionChecked: true,

@@ -325,14 +325,3 @@ func FuzzJWT(f *testing.F) {
 		_, _ = Claims([]byte(token))
 	})
 }
-
-func BenchmarkJWT(b *testing.B) {
-	j := testJWT(b)
-	r := Request{Body: []byte(change{}.token(b)), Now: noon}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := j.Verify(nil, r); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

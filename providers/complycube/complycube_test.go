@@ -211,36 +211,3 @@ func TestCase(t *testing.T) {
 		t.Errorf("an event type in capitals: %v", s.err)
 	}
 }
-
-// BenchmarkReading is what the normaliser does with one delivery, up to its
-// events; BenchmarkKey is ingest's share.
-func BenchmarkReading(b *testing.B) {
-	for _, name := range []string{"check_completed_clear", "check_pending_screening", "workflow_session_completed"} {
-		body := fixture(b, name)
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				d := &providers.Delivery{Endpoint: "complycube", Tenant: "default", Body: body}
-				n, err := Provider.Parse(d)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := Provider.Map(d, n); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkKey(b *testing.B) {
-	d := &providers.Delivery{Body: fixture(b, "check_pending_screening")}
-	b.SetBytes(int64(len(d.Body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if Provider.Key(d) == "" {
-			b.Fatal("no key")
-		}
-	}
-}

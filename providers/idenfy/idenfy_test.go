@@ -369,31 +369,3 @@ func TestEventsShareNoSubject(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkReading is what the normaliser does with one delivery, up to its events;
-// BenchmarkKey is ingest's share.
-func BenchmarkReading(b *testing.B) {
-	for _, name := range []string{"kyc_auto_final_approved", "kyc_blocks_words", "monitoring_alert_v3"} {
-		d := delivery(body(b, name), "")
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(d.Body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if see(d).err != nil {
-					b.Fatal("no events")
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkKey(b *testing.B) {
-	d := delivery(body(b, "kyc_blocks_words"), "")
-	b.SetBytes(int64(len(d.Body)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if Provider.Key(d) == "" {
-			b.Fatal("no key")
-		}
-	}
-}

@@ -259,23 +259,3 @@ func TestDeadLettersSwallowNothing(t *testing.T) {
 		t.Errorf("a contradiction is %v", s.err)
 	}
 }
-
-func BenchmarkReading(b *testing.B) {
-	for _, name := range []string{"finished_journey", "update_required_renewal_deadlines"} {
-		body := fixture(b, name)
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				d := &providers.Delivery{Endpoint: "idwise", Tenant: "default", Body: body}
-				n, err := Provider.Parse(d)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := Provider.Map(d, n); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

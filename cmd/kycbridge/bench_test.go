@@ -1,0 +1,231 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// The benchmarks here put together what no other package may: all vendors, with the code that
+// serves them.
+
+// BenchmarkInterpret is one raw record whole, of each vendor: decode, identify, map, validate.
+func BenchmarkInterpret(b *testing.B) {
+	reads := benchInterpreter(b)
+	for _, p := range catalog.All() {
+		records := rawRecords(b, p)
+		b.Run(p.Name, func(b *testing.B) {
+			b.SetBytes(averageSize(records))
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if r := reads.Interpret(records[i%len(records)]); r.Dead != nil || r.Err != nil {
+					b.Fatal(r.Dead, r.Err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkNormalize is all that the normaliser's worker does with one raw record of any vendor,
+// except for talking to Kafka and Redis.
+func BenchmarkNormalize(b *testing.B) {
+	var records []normalize.RawRecord
+	for _, p := range catalog.All() {
+		records = append(records, rawRecords(b, p)...)
+	}
+	reads, keys, now := benchInterpreter(b), dedupe.NewKeyer([]byte("a synthetic pepper")), time.Now()
+	b.SetBytes(averageSize(records))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r := reads.Interpret(records[i%len(records)])
+		item := r.Item(keys)
+		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish, Keyed: item.Identified, Key: item.Key}, now) {
+			if _, ok := schemas.TopicFor(out.Message); !ok {
+				b.Fatal("no topic")
+			}
+			if _, err := schemas.Marshal(out.Message); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkIngest is one delivery from its request to its answer, of each vendor, without the
+// network: Kafka is a log that acknowledges at once. A forged one is refused.
+func BenchmarkIngest(b *testing.B) {
+	for _, p := range catalog.All() {
+		scheme := benchScheme(p)
+		proof, err := auth.NewProof(scheme, benchSecret(b, scheme, "right"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		server, err := ingest.New(ingest.Options{Log: acknowledges{}, Logger: slog.New(slog.DiscardHandler), Endpoints: []ingest.Endpoint{{
+			Name: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(), Provider: p, Proofs: auth.Proofs{proof},
+		}}})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, secret := range []string{"right", "wrong"} {
+			b.Run(p.Name+"/"+secret, func(b *testing.B) { benchmarkIngest(b, server.Handler(), p, scheme, benchSecret(b, scheme, secret)) })
+		}
+	}
+}
+
+func benchmarkIngest(b *testing.B, h http.Handler, p providers.Provider, scheme auth.Scheme, s auth.Secret) {
+	var requests []*http.Request
+	bodies := soundFixtures(b, p)
+	for _, f := range bodies {
+		r, err := http.NewRequest(http.MethodPost, "/hooks/"+p.Name+auth.Path(scheme, s), http.NoBody)
+		if err != nil {
+			b.Fatal(err)
+		}
+		r.RemoteAddr, r.ContentLength = "192.0.2.1:4711", int64(len(f.Body))
+		r.Header.Set("Content-Type", "application/json")
+		auth.Deliver(scheme, s, f.Body, r.Header)
+		requests = append(requests, r)
+	}
+	want := p.Ack.Code()
+	if s.ID == "wrong" {
+		want = http.StatusUnauthorized
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r := requests[i%len(requests)]
+		r.Body = &bodyOf{bodies[i%len(requests)].Body}
+		w := &answered{header: http.Header{}}
+		if h.ServeHTTP(w, r); w.status != want {
+			b.Fatal(w.status)
+		}
+	}
+}
+
+// acknowledges is a raw log that does what any must, encoding, and no more.
+type acknowledges struct{}
+
+func (acknowledges) Append(e *kycv1.RawEnvelope, _ []byte, _ []schemas.Header, done func(error)) {
+	_, err := schemas.Marshal(e)
+	done(err)
+}
+func (acknowledges) Away() error                 { return nil }
+func (acknowledges) Close(context.Context) error { return nil }
+
+type bodyOf struct{ left []byte }
+
+func (r *bodyOf) Read(p []byte) (int, error) {
+	n := copy(p, r.left)
+	if r.left = r.left[n:]; len(r.left) == 0 {
+		return n, io.EOF
+	}
+	return n, nil
+}
+func (r *bodyOf) Close() error { return nil }
+
+type answered struct {
+	header http.Header
+	status int
+}
+
+func (w *answered) Header() http.Header         { return w.header }
+func (w *answered) Write(p []byte) (int, error) { return len(p), nil }
+func (w *answered) WriteHeader(status int)      { w.status = status }
+
+// benchScheme is the vendor's first way with a secret, filled in. The check of signed tokens alone
+// is BenchmarkVerify of package catalog.
+func benchScheme(p providers.Provider) auth.Scheme {
+	ways := p.Ways()
+	scheme := ways[slices.IndexFunc(ways, func(s auth.Scheme) bool { return !auth.Keyless(s) })]
+	if h, ok := scheme.(auth.Header); ok {
+		h.Name = cmp.Or(h.Name, "X-Bench-Token")
+		return h
+	}
+	return scheme
+}
+
+func benchSecret(b *testing.B, scheme auth.Scheme, id string) auth.Secret {
+	b.Helper()
+	value := "a-synthetic-secret-" + id
+	if auth.Kind(scheme) == auth.KindBasic {
+		value = "user:" + value
+	}
+	s, err := auth.NewSecret(id, []byte(value), time.Time{}, time.Time{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+func benchInterpreter(b *testing.B) *normalize.Interpreter {
+	b.Helper()
+	validator, err := schemas.NewValidator()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return normalize.NewInterpreter(catalog.All(), validator, normalize.InterpreterOptions{StaleAfter: 30 * 24 * time.Hour, MaxRecordBytes: 4 << 20})
+}
+
+func soundFixtures(b *testing.B, p providers.Provider) []providers.Fixture {
+	b.Helper()
+	all, err := p.Fixtures()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var good []providers.Fixture
+	for _, f := range all {
+		if !f.Bad() && (f.Fetched == nil || p.Hydration.Required) {
+			f.Body = arrives(p, f.Body)
+			good = append(good, f)
+		}
+	}
+	return good
+}
+
+// arrives is the body of a fixture as it comes: in a token where the vendor sends one.
+func arrives(p providers.Provider, body []byte) []byte {
+	if _, ok := p.Ways()[0].(auth.JWT); !ok {
+		return body
+	}
+	claims := slices.Concat([]byte(`{"data":`), body, []byte("}"))
+	return []byte("e30." + base64.RawURLEncoding.EncodeToString(claims) + ".AAAA") // its signature is not looked at again
+}
+
+// rawRecords are the vendor's sound fixtures in the raw topic, without what the API answers.
+func rawRecords(b *testing.B, p providers.Provider) []normalize.RawRecord {
+	b.Helper()
+	var all []normalize.RawRecord
+	for i, f := range soundFixtures(b, p) {
+		e := envelopeOf(p, f)
+		d := &providers.Delivery{Endpoint: e.GetEndpoint(), Headers: f.Headers, Body: e.GetBody()}
+		value, err := schemas.Marshal(e)
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = append(all, normalize.RawRecord{
+			Topic: "kyc.raw.v1", TopicID: [16]byte{1}, Partition: int32(i % 12), Offset: int64(i),
+			Key: providers.RawKey(e.GetEndpoint(), p.Key(d), e.GetBody()), Value: value,
+		})
+	}
+	return all
+}
+
+func averageSize(records []normalize.RawRecord) int64 {
+	sum := 0
+	for _, r := range records {
+		sum += len(r.Value)
+	}
+	return int64(sum / len(records))
+}

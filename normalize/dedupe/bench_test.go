@@ -1,0 +1,57 @@
+package dedupe
+
+import (
+	"context"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// benchBatch is as many records as a worker polls at once.
+const benchBatch = 500
+
+// BenchmarkClaim decides batches of new deliveries, each with the marks of the one before in its
+// pipeline, against a Redis of its own and against the one inside this process.
+func BenchmarkClaim(b *testing.B) {
+	b.Run("redis", func(b *testing.B) { benchmarkClaim(b, startRedis(b).addr) })
+	b.Run("miniredis", func(b *testing.B) { benchmarkClaim(b, miniredis.RunT(b).Addr()) })
+}
+
+func benchmarkClaim(b *testing.B, addr string) {
+	ctx := context.Background()
+	nothing := func(_ context.Context, _ int32, from Position, _ func(int64, []byte) error) (int64, error) {
+		return from.Offset, nil
+	}
+	l := NewLedger(patient(b, addr), LedgerOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, TTL: time.Hour, History: nothing})
+	if _, err := l.Repair(ctx, 0); err != nil {
+		b.Fatal(err)
+	}
+	items, dispositions := make([]Item, benchBatch), make([]int64, benchBatch)
+	next := int64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range items {
+			items[i], dispositions[i] = Item{Offset: next, Identified: true}, next
+			binary.BigEndian.PutUint64(items[i].Key[:], uint64(next))
+			next++
+		}
+		verdicts, err := l.Claim(ctx, items)
+		if err != nil || verdicts[0].Action != Publish {
+			b.Fatal(verdicts, err)
+		}
+		l.Settle(items, verdicts, dispositions)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(next), "ns/record")
+}
+
+// BenchmarkKey is the key of one delivery.
+func BenchmarkKey(b *testing.B) {
+	keys := NewKeyer([]byte("a synthetic pepper"))
+	s := Subject{Stage: StageNormalize, TopicID: rawTopic, Tenant: "default", RawKey: []byte("shop/5ed3918fbf06f30008e552c9"), Identity: []byte("5ed170fe99c81a0007b9a3d3")}
+	b.ReportAllocs()
+	for b.Loop() {
+		keys.Key(s)
+	}
+}

@@ -1,0 +1,107 @@
+package schemas_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// benchMessages are messages as full as vendors' deliveries make them.
+func benchMessages() []proto.Message {
+	s, c, a, r, o, d := session(), check(), aml(), renewal(), resource(), disposition()
+	s.ReasonCodes, s.VendorStatus, s.VendorOutcome = []string{"DOC_EXPIRED", "FACE_MISMATCH"}, "APPROVED", "clear"
+	c.Kind, c.VendorKind, c.VendorResult = kycv1.CheckKind_CHECK_KIND_DOCUMENT, "document_check", "clear"
+	a.Findings, a.VendorStatus = findings(kycv1.AmlStatus_AML_STATUS_CLEAR, kycv1.AmlStatus_AML_STATUS_CLEAR), "clear"
+	r.VendorStatus, r.VendorDeadline, r.Deadline = "due", "2026-02-01", noon
+	for _, e := range []schemas.DomainEvent{s, c, a, r, o} {
+		md := e.GetMetadata()
+		md.VendorEventId, md.VendorEventType, md.OccurredAt = "5ed170fe99c81a0007b9a3d3", "check.completed.clear", noon
+		md.Subject.ClientId = "5eb04fcd0f3e360008035eb1"
+		md.VendorAttributes = map[string]string{"trigger": "manual"}
+	}
+	d.Provider, d.Endpoint, d.Tenant, d.MapperVersion = "complycube", "complycube-live", "default", "complycube/1"
+	d.DedupeKey, d.ContentHash, d.ReceivedAt = make([]byte, 16), make([]byte, 32), noon
+	e := envelope()
+	e.ContentType, e.SecretId, e.Body = "application/json", "2026-01", make([]byte, 1000)
+	e.Headers = []*kycv1.HttpHeader{{Name: "User-Agent", Value: "synthetic/1.0"}}
+	return []proto.Message{s, c, a, r, o, e, d, deadLetter(), task()}
+}
+
+// eachBenchMessage runs a benchmark for a message of each kind.
+func eachBenchMessage(b *testing.B, run func(*testing.B, proto.Message)) {
+	for _, m := range benchMessages() {
+		b.Run(string(m.ProtoReflect().Descriptor().Name()), func(b *testing.B) {
+			b.SetBytes(int64(proto.Size(m)))
+			b.ReportAllocs()
+			run(b, m)
+		})
+	}
+}
+
+func BenchmarkValidate(b *testing.B) {
+	v := validator(b)
+	eachBenchMessage(b, func(b *testing.B, m proto.Message) {
+		for b.Loop() {
+			if err := v.Validate(m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkValidateByHand is the floor under BenchmarkValidate/SessionEvent: its rules in plain Go.
+func BenchmarkValidateByHand(b *testing.B) {
+	e := benchMessages()[0].(*kycv1.SessionEvent)
+	b.ReportAllocs()
+	for b.Loop() {
+		if !soundSession(e) {
+			b.Fatal("the rules by hand refuse what the validator takes")
+		}
+	}
+}
+
+func BenchmarkMarshal(b *testing.B) {
+	eachBenchMessage(b, func(b *testing.B, m proto.Message) {
+		for b.Loop() {
+			if _, err := schemas.Marshal(m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkMarshalPlain is the floor under BenchmarkMarshal: without the promise of equal bytes.
+func BenchmarkMarshalPlain(b *testing.B) {
+	eachBenchMessage(b, func(b *testing.B, m proto.Message) {
+		for b.Loop() {
+			if _, err := proto.Marshal(m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkUnmarshal(b *testing.B) {
+	value, err := schemas.Marshal(benchMessages()[5])
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(value)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := schemas.Unmarshal(value, &kycv1.RawEnvelope{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkCloudEventHeaders(b *testing.B) {
+	e, key := benchMessages()[0].(schemas.DomainEvent), []byte("complycube-live/s-1")
+	b.ReportAllocs()
+	for b.Loop() {
+		schemas.CloudEventHeaders(e, key)
+	}
+}
