@@ -1,0 +1,139 @@
+package schemas
+
+import (
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// quick passes over fields that are surely sound, so that protovalidate looks only at the others:
+// it evaluates the rules of list items and map entries as CEL, and every pattern as a regular
+// expression, empty fields included, which costs many times what the rules themselves ask for.
+//
+// It refuses nothing. A field that it does not find sound, or whose rules it does not know, is
+// protovalidate's to judge, and so is every rule of a message as a whole. It is built from the rules
+// of the contract at start, and only read afterwards.
+type quick map[protoreflect.FieldDescriptor]sound
+
+// sound says of a field whether it keeps its rules for certain.
+type sound struct {
+	empty bool // it does where it is not set
+	check      // where it is; nil: always
+}
+
+// newQuick looks at the fields of these messages and of all below them.
+func newQuick(messages []proto.Message) quick {
+	q, seen := quick{}, map[protoreflect.MessageDescriptor]bool{}
+	for _, m := range messages {
+		q.learn(m.ProtoReflect().Descriptor(), seen)
+	}
+	return q
+}
+
+func (q quick) learn(d protoreflect.MessageDescriptor, seen map[protoreflect.MessageDescriptor]bool) {
+	if seen[d] {
+		return
+	}
+	seen[d] = true
+	for i := range d.Fields().Len() {
+		f := d.Fields().Get(i)
+		if f.Message() != nil {
+			q.learn(f.Message(), seen)
+		}
+		if s, ok := q.of(f); ok {
+			q[f] = s
+		}
+	}
+}
+
+// ShouldValidate makes quick a protovalidate.Filter.
+func (q quick) ShouldValidate(m protoreflect.Message, d protoreflect.Descriptor) bool {
+	f, ok := d.(protoreflect.FieldDescriptor)
+	if !ok {
+		return true
+	}
+	s, ok := q[f]
+	return !ok || !s.holds(m, f)
+}
+
+func (s sound) holds(m protoreflect.Message, f protoreflect.FieldDescriptor) bool {
+	if !m.Has(f) {
+		return s.empty
+	}
+	return s.check == nil || s.check(m.Get(f))
+}
+
+// of reads the rules of a field; false where there is one that is not known here.
+func (q quick) of(f protoreflect.FieldDescriptor) (s sound, known bool) {
+	rules := &validate.FieldRules{}
+	if set, ok := proto.GetExtension(f.Options(), validate.E_Field).(*validate.FieldRules); ok && set != nil {
+		rules = proto.CloneOf(set)
+	}
+	required, optional := rules.GetRequired(), f.HasPresence() || rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE
+	rules.ClearRequired()
+	if optional {
+		rules.ClearIgnore()
+	}
+	switch {
+	case f.IsMap():
+		s.check, known = q.mapCheck(f, rules)
+	case f.IsList():
+		s.check, known = q.listCheck(f, rules)
+	case f.Message() != nil:
+		s.check, known = q.messageCheck(f.Message(), rules)
+	default:
+		s.check, known = scalarCheck(f.Kind(), rules)
+	}
+	s.empty = known && !required && (optional || s.check == nil || s.check(f.Default()))
+	return s, known
+}
+
+// messageCheck knows only messages without rules as a whole, whose fields are all known.
+func (q quick) messageCheck(d protoreflect.MessageDescriptor, rules *validate.FieldRules) (check, bool) {
+	whole, _ := proto.GetExtension(d.Options(), validate.E_Message).(*validate.MessageRules)
+	if proto.Size(rules) > 0 || proto.Size(whole) > 0 || d.Oneofs().Len() > 0 {
+		return nil, false
+	}
+	type field struct {
+		protoreflect.FieldDescriptor
+		sound
+	}
+	var fields []field
+	for i := range d.Fields().Len() {
+		f := d.Fields().Get(i)
+		if f.Message() == d {
+			return nil, false
+		}
+		s, ok := q.of(f)
+		if !ok {
+			return nil, false
+		}
+		if s.check != nil || !s.empty {
+			fields = append(fields, field{f, s})
+		}
+	}
+	return func(v protoreflect.Value) bool {
+		m := v.Message()
+		for _, f := range fields {
+			if !f.holds(m, f.FieldDescriptor) {
+				return false
+			}
+		}
+		return true
+	}, true
+}
+
+// validator is protovalidate's with the quick look in front.
+type validator struct {
+	protovalidate.Validator
+	quick protovalidate.ValidationOption
+}
+
+// Validate implements protovalidate.Validator.
+func (v validator) Validate(m proto.Message, o ...protovalidate.ValidationOption) error {
+	if len(o) > 0 {
+		return v.Validator.Validate(m, o...)
+	}
+	return v.Validator.Validate(m, v.quick)
+}

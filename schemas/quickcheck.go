@@ -1,0 +1,137 @@
+package schemas
+
+import (
+	"math"
+	"unicode/utf8"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// The rules that quick knows. What is read here is cleared; a rule that is left over is not known,
+// and leaves the field to protovalidate.
+
+// check says whether a value is surely sound; a nil one that every value is.
+type check = func(protoreflect.Value) bool
+
+// over says whether a rule is left that nobody read.
+func over(rules *validate.FieldRules, ofType proto.Message) bool {
+	rules.ClearType()
+	return proto.Size(rules) > 0 || proto.Size(ofType) > 0
+}
+
+func (q quick) listCheck(f protoreflect.FieldDescriptor, rules *validate.FieldRules) (check, bool) {
+	list := proto.CloneOf(rules.GetRepeated())
+	size, items := span(list.GetMinItems(), list.GetMaxItems(), list.HasMaxItems()), list.GetItems()
+	if list != nil {
+		list.ClearMinItems()
+		list.ClearMaxItems()
+		list.ClearItems()
+	}
+	item, known := q.valueCheck(f, items)
+	return func(v protoreflect.Value) bool {
+		if !v.IsValid() {
+			return size(0)
+		}
+		all := v.List()
+		for i := 0; item != nil && i < all.Len(); i++ {
+			if !item(all.Get(i)) {
+				return false
+			}
+		}
+		return size(all.Len())
+	}, known && !over(rules, list)
+}
+
+func (q quick) mapCheck(f protoreflect.FieldDescriptor, rules *validate.FieldRules) (check, bool) {
+	pairs := proto.CloneOf(rules.GetMap())
+	size, keys, values := span(pairs.GetMinPairs(), pairs.GetMaxPairs(), pairs.HasMaxPairs()), pairs.GetKeys(), pairs.GetValues()
+	if pairs != nil {
+		pairs.ClearMinPairs()
+		pairs.ClearMaxPairs()
+		pairs.ClearKeys()
+		pairs.ClearValues()
+	}
+	key, knownKey := q.valueCheck(f.MapKey(), keys)
+	value, knownValue := q.valueCheck(f.MapValue(), values)
+	return func(v protoreflect.Value) bool {
+		if !v.IsValid() {
+			return size(0)
+		}
+		good := size(v.Map().Len())
+		v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+			good = good && (key == nil || key(k.Value())) && (value == nil || value(v))
+			return good
+		})
+		return good
+	}, knownKey && knownValue && !over(rules, pairs)
+}
+
+// valueCheck is that of one item of a list, key or value of a map.
+func (q quick) valueCheck(f protoreflect.FieldDescriptor, rules *validate.FieldRules) (check, bool) {
+	rules = proto.CloneOf(rules)
+	switch {
+	case rules == nil:
+		rules = &validate.FieldRules{}
+	case rules.HasRequired() || rules.HasIgnore():
+		return nil, false
+	}
+	if f.Message() != nil {
+		return q.messageCheck(f.Message(), rules)
+	}
+	return scalarCheck(f.Kind(), rules)
+}
+
+func scalarCheck(kind protoreflect.Kind, rules *validate.FieldRules) (check, bool) {
+	switch {
+	case proto.Size(rules) == 0:
+		return nil, true
+	case rules.HasString() && kind == protoreflect.StringKind:
+		return stringCheck(rules)
+	case rules.HasBytes() && kind == protoreflect.BytesKind:
+		r := rules.GetBytes()
+		exactly, has := int(r.GetLen()), r.HasLen()
+		r.ClearLen()
+		return func(v protoreflect.Value) bool { return len(v.Bytes()) == exactly }, has && !over(rules, r)
+	case rules.HasInt32() && kind == protoreflect.Int32Kind:
+		r := rules.GetInt32()
+		least, has := int64(r.GetGte()), r.HasGte()
+		r.ClearGte()
+		return func(v protoreflect.Value) bool { return v.Int() >= least }, has && !over(rules, r)
+	case rules.HasInt64() && kind == protoreflect.Int64Kind:
+		r := rules.GetInt64()
+		least, has := r.GetGte(), r.HasGte()
+		r.ClearGte()
+		return func(v protoreflect.Value) bool { return v.Int() >= least }, has && !over(rules, r)
+	}
+	return nil, false
+}
+
+func stringCheck(rules *validate.FieldRules) (check, bool) {
+	r := rules.GetString()
+	length, pattern, known := span(r.GetMinLen(), r.GetMaxLen(), r.HasMaxLen()), shape(nil), true
+	if r.HasPattern() {
+		pattern, known = shapeOf(r.GetPattern())
+	}
+	if r.GetUuid() {
+		known = known && !r.HasPattern()
+		pattern, _ = shapeOf(uuidPattern)
+		r.ClearUuid()
+	}
+	r.ClearPattern()
+	r.ClearMinLen()
+	r.ClearMaxLen()
+	return func(v protoreflect.Value) bool {
+		s := v.String()
+		return (pattern == nil || pattern.fits(s)) && length(utf8.RuneCountInString(s))
+	}, known && !over(rules, r)
+}
+
+// span is a rule about how many there are.
+func span(least, most uint64, limited bool) func(int) bool {
+	if !limited {
+		most = math.MaxInt
+	}
+	return func(n int) bool { return uint64(n) >= least && uint64(n) <= most }
+}
