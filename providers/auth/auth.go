@@ -153,7 +153,7 @@ func one(h http.Header, name string) (string, error) {
 
 // try asks fits about every secret, live or not, so that its duration tells
 // nothing about which one it was.
-func try(secrets []Secret, now time.Time, what string, fits func(*key) bool) (string, error) {
+func try(secrets []Secret, now time.Time, what place, fits func(*key) bool) (string, error) {
 	id, stale := "", ""
 	for _, s := range secrets {
 		if s.key == nil {
@@ -173,5 +173,25 @@ func try(secrets []Secret, now time.Time, what string, fits func(*key) bool) (st
 	case stale != "":
 		return "", fmt.Errorf("%w: secret %q is not yet or no longer valid", ErrStale, stale)
 	}
-	return "", fmt.Errorf("%w: %s fits none of %d secrets", ErrMismatch, what, len(secrets))
+	return "", misfit{what, len(secrets)}
+}
+
+// place is where a proof was found: a header of that name, or what a phrase says.
+type place struct{ header, phrase string }
+
+// misfit is an ErrMismatch that is put into words only where somebody reads them: anybody may send
+// forged requests, and nobody is told more than that they are refused.
+type misfit struct {
+	place
+	secrets int
+}
+
+func (m misfit) Unwrap() error { return ErrMismatch }
+
+func (m misfit) Error() string {
+	what := m.phrase
+	if m.header != "" {
+		what = "header " + m.header
+	}
+	return fmt.Sprintf("%v: %s fits none of %d secrets", ErrMismatch, what, m.secrets)
 }

@@ -40,7 +40,7 @@ func (m HMAC) Verify(secrets []Secret, r Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return try(secrets, r.Now, "header "+m.Header, func(k *key) bool {
+	return try(secrets, r.Now, place{header: m.Header}, func(k *key) bool {
 		return hmac.Equal(m.sum(k, r.Body), given)
 	})
 }

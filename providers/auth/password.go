@@ -55,7 +55,7 @@ func (b Basic) Verify(secrets []Secret, r Request) (string, error) {
 	}
 	// The user ends at the first colon on both sides, so equal texts are equal
 	// users with equal passwords.
-	return compare(secrets, r, "user and password", given)
+	return compare(secrets, r, place{phrase: "user and password"}, given)
 }
 
 // Sign sets the header. A zero Secret signs nothing.
@@ -83,7 +83,7 @@ func (b Bearer) Verify(secrets []Secret, r Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return compare(secrets, r, "the bearer token", []byte(token))
+	return compare(secrets, r, place{phrase: "the bearer token"}, []byte(token))
 }
 
 // Sign sets the header. A zero Secret signs nothing.
@@ -102,7 +102,7 @@ func (c Header) Verify(secrets []Secret, r Request) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return compare(secrets, r, "header "+c.Name, []byte(given))
+	return compare(secrets, r, place{header: c.Name}, []byte(given))
 }
 
 // Sign sets the header. A zero Secret signs nothing.
@@ -120,7 +120,7 @@ func (p PathToken) Verify(secrets []Secret, r Request) (string, error) {
 	if r.PathToken == "" {
 		return "", fmt.Errorf("%w: the address ends with the endpoint's name, without a token", ErrUnsigned)
 	}
-	return compare(secrets, r, "the token in the address", []byte(r.PathToken))
+	return compare(secrets, r, place{phrase: "the token in the address"}, []byte(r.PathToken))
 }
 
 // Sign does nothing: the proof is in the address, see Path.
@@ -191,7 +191,7 @@ func credentials(h http.Header, word string) (string, error) {
 	return strings.TrimLeft(rest, " "), nil
 }
 
-func compare(secrets []Secret, r Request, what string, given []byte) (string, error) {
+func compare(secrets []Secret, r Request, what place, given []byte) (string, error) {
 	sum := sha256.Sum256(given)
 	return try(secrets, r.Now, what, func(k *key) bool {
 		return subtle.ConstantTimeCompare(k.sum[:], sum[:]) == 1
