@@ -21,7 +21,11 @@ type Identity []string
 
 // Bytes encodes the parts so that different identities have different bytes.
 func (id Identity) Bytes() []byte {
-	var b []byte
+	size := 0
+	for _, part := range id {
+		size += binary.MaxVarintLen16 + len(part) // no part is so long that it would be too little
+	}
+	b := make([]byte, 0, size)
 	for _, part := range id {
 		b = appendPart(b, part)
 	}
@@ -54,14 +58,14 @@ func EventID(tenant, endpoint string, rawKey []byte, id Identity, contentHash [3
 	b := make([]byte, 0, 256)
 	b = appendPart(b, tenant)
 	b = appendPart(b, endpoint)
-	b = appendPart(b, string(rawKey))
-	b = appendPart(b, string(id.Bytes()))
+	b = appendPart(b, rawKey)
+	b = appendPart(b, id.Bytes())
 	b = append(b, contentHash[:]...)
 	b = binary.AppendUvarint(b, uint64(index))
 	return uuid.NewSHA1(namespace, b).String()
 }
 
-func appendPart(b []byte, part string) []byte {
+func appendPart[T string | []byte](b []byte, part T) []byte {
 	b = binary.AppendUvarint(b, uint64(len(part)))
 	return append(b, part...)
 }

@@ -110,8 +110,10 @@ func wordOf(v *providers.Value) providers.Term {
 func field(v *providers.Value, names ...string) *providers.Value {
 	for _, name := range names {
 		next := v.At(name)
-		if other := v.At(camel(name)); !next.Given() && other.Given() {
-			next = other
+		if !next.Given() {
+			if other := v.At(camel(name)); other.Given() {
+				next = other
+			}
 		}
 		v = next
 	}
@@ -120,6 +122,9 @@ func field(v *providers.Value, names ...string) *providers.Value {
 
 // camel turns snake_case into camelCase.
 func camel(name string) string {
+	if !strings.Contains(name, "_") {
+		return name
+	}
 	parts := strings.Split(name, "_")
 	for i, p := range parts {
 		if i > 0 && p != "" {
