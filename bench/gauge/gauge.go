@@ -89,9 +89,9 @@ func (r *Process) ready(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	last := errors.New("it was not asked yet")
 	for {
-		if last = ask(ctx, r.program.Ready); last == nil {
+		last := ask(ctx, r.program.Ready)
+		if last == nil {
 			return nil
 		}
 		select {
