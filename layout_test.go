@@ -45,7 +45,7 @@ var house = []room{
 	{"tools/...", []string{"tools/...", "schemas/..."}},
 	{"tools/vendordoc", []string{"providers", "providers/auth", "providers/catalog", "schemas/..."}},
 	{"e2e/...", []string{"e2e/..."}},
-	{"bench", []string{"bench/gauge", "providers", "providers/catalog", "schemas/..."}},
+	{"bench", []string{"bench/gauge", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
 	{"bench/gauge", nil},
 	{"bench/pair", []string{"embedded"}},
 	{"bench/floor/...", []string{"schemas/..."}},

@@ -27,16 +27,22 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
+	{"ingest", "signed webhooks over 64 connections, taken by ingest", ingest},
 	{"normalize", "a backlog of raw records, drained by the normaliser", normalize},
 	{"scale", "what an event costs when there are more claims, endpoints, processes", scale},
+	{"latency", "from a webhook to its event at a reader at read_committed", latency},
+	{"start", "from the start of a stage to its being ready; the program's size", starts},
 }
 
 // size says how much is measured.
 type size struct {
-	rounds  int // of product and floor in turn
-	records int // raw records in the backlog of one round
-	backlog int // raw records in the one large backlog of scale
-	claims  int // live claims in Redis at most
+	rounds   int // of product and floor in turn
+	records  int // raw records in the backlog of one round
+	backlog  int // raw records in the one large backlog of scale
+	claims   int // live claims in Redis at most
+	requests int // webhooks that each receiver gets in one round
+	rate     int // webhooks per second of one round of latency
+	seconds  int // and how long it takes
 }
 
 func main() {
@@ -57,12 +63,16 @@ func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
 	kafka := flags.String("kafka", "", "host:port of an Apache Kafka (default: the embedded one, in its own process)")
 	redis := flags.String("redis", "", "host:port of a Redis; goes with --kafka")
 	asJSON := flags.Bool("json", false, "print one JSON document instead of a table")
+	other := flags.String("kafka-default-backoff", "", "host:port of another Kafka, with add.partitions.to.txn.retry.backoff.ms at its default: latency is measured there as well")
 	profiles := flags.String("profile", "", "folder for profiles of the product's processes, for go tool pprof")
 	s := size{}
 	flags.IntVar(&s.rounds, "rounds", 5, "rounds of product and floor in turn; their medians are shown")
 	flags.IntVar(&s.records, "records", 100_000, "raw records in a backlog")
 	flags.IntVar(&s.backlog, "backlog", 300_000, "raw records in the large backlog of scale; an hour at 500/s is 1800000")
 	flags.IntVar(&s.claims, "claims", 1_000_000, "live claims in Redis at most")
+	flags.IntVar(&s.requests, "requests", 10_000, "webhooks that floor and product each get in one round")
+	flags.IntVar(&s.rate, "rate", 500, "webhooks per second for latency")
+	flags.IntVar(&s.seconds, "seconds", 10, "how long one round of latency posts webhooks")
 	flags.Usage = func() { usage(flags) }
 	wanted, err := parse(flags, args)
 	if err != nil {
@@ -72,6 +82,7 @@ func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	w.otherKafka = *other
 	defer func() { err = errors.Join(err, w.close()) }()
 	r := &report{}
 	for _, sc := range wanted {

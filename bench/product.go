@@ -65,9 +65,8 @@ endpoints:
 // running is a process of the product with where it is reached.
 type running struct {
 	*gauge.Process
-	hooks   string        // URL in front of an endpoint's name
-	metrics string        // URL
-	took    time.Duration // from its start to its being ready
+	listen string        // host:port for webhooks
+	took   time.Duration // from its start to its being ready
 }
 
 // run starts `kycbridge args...` on the deployment.
@@ -88,7 +87,7 @@ func (d *deployment) run(ctx context.Context, args ...string) (*running, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &running{Process: p, hooks: "http://" + listen + "/hooks/", metrics: "http://" + admin + "/metrics", took: took}, nil
+	return &running{Process: p, listen: listen, took: took}, nil
 }
 
 // createTopics makes the deployment's topics as an operator would.

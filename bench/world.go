@@ -21,7 +21,8 @@ type world struct {
 	floorIngest  string
 	floorWorker  string
 	kafka, redis string
-	real         bool // an Apache Kafka and a Redis server, not the embedded ones
+	otherKafka   string // whose transactions wait as long as by default; empty: none
+	real         bool   // an Apache Kafka and a Redis server, not the embedded ones
 	pair         *gauge.Process
 	profiles     string    // folder for profiles of the product; empty: none
 	tell         io.Writer // progress

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// coldPart is the part of the webhooks that comes before what counts.
+const coldPart = 10
+
+// latency is from before a webhook is posted to its event's arrival at a reader at read_committed.
+func latency(ctx context.Context, w *world, s size, r *report) error {
+	if err := w.latencyOf(ctx, s, r, "", goal{atMost: 20}, goal{atMost: 100}); err != nil || w.otherKafka == "" {
+		return err
+	}
+	other := *w
+	other.kafka = w.otherKafka
+	return other.latencyOf(ctx, s, r, ", broker's default backoff", goal{}, goal{})
+}
+
+func (w *world) latencyOf(ctx context.Context, s size, r *report, where string, middle, tail goal) error {
+	m, err := newMix("complycube")
+	if err == nil {
+		err = m.keep(leastBody, mostBody)
+	}
+	if err != nil {
+		return err
+	}
+	var p50, p99, p999, answer50, answer99 []float64
+	for n := range s.rounds {
+		w.say("latency%s: round %d of %d", where, n+1, s.rounds)
+		arrived, answers, err := w.travel(ctx, m, s)
+		if err != nil {
+			return err
+		}
+		p50, p99, p999 = append(p50, quantile(arrived, 0.5)), append(p99, quantile(arrived, 0.99)), append(p999, quantile(arrived, 0.999))
+		answer50, answer99 = append(answer50, quantile(answers, 0.5)), append(answer99, quantile(answers, 0.99))
+	}
+	row := func(name string, values []float64, g goal) {
+		r.compare("latency", fmt.Sprintf("%s at %d/s%s", name, s.rate, where), "ms", values, nil, g)
+	}
+	row("webhook to answer, p50", answer50, goal{})
+	row("webhook to answer, p99", answer99, goal{})
+	row("webhook to event, p50", p50, middle)
+	row("webhook to event, p99", p99, tail)
+	row("webhook to event, p99.9", p999, goal{})
+	return nil
+}
+
+// travel runs both stages and posts webhooks evenly; it returns how long each one's event and
+// answer took.
+func (w *world) travel(ctx context.Context, m *mix, s size) (arrived, answers []time.Duration, err error) {
+	d := w.deploy()
+	if err := d.createTopics(ctx); err != nil {
+		return nil, nil, err
+	}
+	all, err := m.webhooks(0, s.rate*s.seconds)
+	if err != nil {
+		return nil, nil, err
+	}
+	receive, err := d.run(ctx, "ingest")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, receive.Stop()) }()
+	work, err := d.run(ctx, "normalize", "--instance", "0")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, work.Stop()) }()
+	reader, err := d.openReader(ctx, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer reader.close()
+	group, ctx := errgroup.WithContext(ctx)
+	var a answered
+	group.Go(func() (err error) {
+		a, err = load{address: receive.listen, want: http.StatusOK, every: time.Second / time.Duration(s.rate)}.post(ctx, all)
+		return err
+	})
+	group.Go(func() error { return reader.run(ctx) })
+	if err := group.Wait(); err != nil {
+		return nil, nil, errors.Join(err, receive.Ended(), work.Ended())
+	}
+	cold := len(all) / coldPart
+	return reader.since(a.sent)[cold:], a.took[cold:], nil
+}
