@@ -51,11 +51,11 @@ type RawLog struct {
 // OpenRawLog connects the producer of the raw topic. ctx bounds the start only.
 func OpenRawLog(ctx context.Context, o Options, raw RawLogOptions) (*RawLog, error) {
 	raw = raw.withDefaults()
-	codec, err := o.RawCompression.codec(kgo.Lz4Compression())
+	packs, err := o.RawCompression.raw()
 	if err != nil {
 		return nil, err
 	}
-	client, err := o.open(ctx, rawProducer(raw, codec)...)
+	client, err := o.open(ctx, append(rawProducer(raw), packs)...)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func OpenRawLog(ctx context.Context, o Options, raw RawLogOptions) (*RawLog, err
 // rawProducer is the producer behind every success code. Idempotence stays on
 // and AllowIdempotentProduceCancellation off: with it a cancelled record could
 // be written all the same, and the sequence window would be reset.
-func rawProducer(raw RawLogOptions, codec kgo.CompressionCodec) []kgo.Opt {
+func rawProducer(raw RawLogOptions) []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		// Batches form by themselves while a request is in flight; lingering
@@ -79,8 +79,16 @@ func rawProducer(raw RawLogOptions, codec kgo.CompressionCodec) []kgo.Opt {
 		kgo.RecordDeliveryTimeout(raw.DeliveryTimeout),
 		kgo.MaxBufferedRecords(raw.MaxBufferedRecords),
 		kgo.MaxBufferedBytes(int(raw.MaxBufferedBytes)),
-		kgo.ProducerBatchCompression(codec, kgo.NoCompression()),
 	}
+}
+
+// raw is how the raw log compresses; the empty name means lz4.
+func (c Compression) raw() (kgo.Opt, error) {
+	if c == "" || c == "lz4" {
+		return kgo.WithCompressor(newLZ4Batches()), nil
+	}
+	codec, err := c.codec(kgo.NoCompression())
+	return kgo.ProducerBatchCompression(codec, kgo.NoCompression()), err
 }
 
 // Append hands one envelope to the producer and never blocks. done is called
