@@ -214,7 +214,11 @@ func (f *file) expand(m *configv1.Config, lookup Lookup) {
 // validate runs the rules of the schema; an error means the rules themselves
 // are broken.
 func (f *file) validate(m *configv1.Config) error {
-	err := protovalidate.Validate(m)
+	rules, err := protovalidate.New() // not the package's own, which would keep the compiled rules for good
+	if err != nil {
+		return err
+	}
+	err = rules.Validate(m)
 	var broken *protovalidate.ValidationError
 	switch {
 	case err == nil:
