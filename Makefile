@@ -11,7 +11,7 @@ help: ## Show the targets
 
 build: ## Build the program to .bin/kycbridge
 	@mkdir -p $(BIN)
-	go build -trimpath -o $(BIN)/kycbridge ./cmd/kycbridge
+	CGO_ENABLED=0 go build -trimpath -ldflags="-s -w" -o $(BIN)/kycbridge ./cmd/kycbridge
 
 test: ## Run all tests; those that need a real Kafka and Redis say so and are skipped
 	go test ./...

@@ -66,7 +66,8 @@ func open(ctx context.Context, kafka, redis, profiles string, tell io.Writer) (w
 func (w *world) build(ctx context.Context, path string) (string, error) {
 	w.say("building %s", path)
 	out := filepath.Join(w.scratch, filepath.Base(filepath.Dir(path))+"-"+filepath.Base(path))
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", out, path)
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, path) // as `make build`
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if w.profiles != "" {
 		cmd.Args = slices.Insert(cmd.Args, 2, "-tags", "profile")
 	}
