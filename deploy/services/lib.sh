@@ -8,6 +8,7 @@ root=$(cd "$here/../.." && pwd)
 kafka_port=${KAFKA_PORT:-19092}
 kafka_brokers=${KAFKA_BROKERS:-1}
 redis_port=${REDIS_PORT:-16379}
+txn_backoff=${KAFKA_TXN_BACKOFF_MS:-1}
 dir=${KYCBRIDGE_SERVICES_DIR:-$root/.services}
 case $dir in /*) ;; *) dir=$PWD/$dir ;; esac
 
@@ -32,6 +33,9 @@ check_settings() {
   case $kafka_brokers in
     1 | 3) ;;
     *) fail "KAFKA_BROKERS=$kafka_brokers is not supported: give 1 or 3" ;;
+  esac
+  case $txn_backoff in
+    0* | *[!0-9]*) fail "KAFKA_TXN_BACKOFF_MS=$txn_backoff is no time: give milliseconds, 1 or more" ;;
   esac
   if [ "$redis_port" -ge "$kafka_port" ] && [ "$redis_port" -le $((kafka_port + 5)) ]; then
     fail "REDIS_PORT=$redis_port lies within the six ports Kafka takes from $kafka_port on: choose another"
