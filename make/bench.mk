@@ -1,7 +1,11 @@
-# What our own work costs. Figures depend on the machine and on what else it does: compare two
-# versions on the same one, several runs each.
+# Speed. Figures depend on the machine and on what else it does: compare two versions on the same
+# one, several runs each. bench/main.go says what `make bench` measures.
 
-.PHONY: bench-micro
+.PHONY: bench bench-micro
+
+bench: services ## Speed beside a floor that does only what is necessary; BENCH='--rounds 9 ingest' for a part
+	go run ./bench --kafka 127.0.0.1:$(KAFKA_PORT) --redis 127.0.0.1:$(REDIS_PORT) \
+	  $(or $(BENCH),--rounds 3 --records 50000 --backlog 100000 --claims 200000)
 
 BENCH_PACKAGES = ./providers/catalog ./schemas ./ingest ./normalize/dedupe ./sink ./cmd/kycbridge
 
