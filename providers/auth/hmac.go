@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"net/http"
 	"strings"
 )
@@ -64,10 +65,23 @@ func (m HMAC) Sign(s Secret, body []byte, h http.Header) {
 	h.Set(m.Header, m.Prefix+text)
 }
 
+// sum uses again what was made of the key before: that is a third of the work on a small body.
 func (m HMAC) sum(k *key, body []byte) []byte {
-	h := hmac.New(m.Hash.New, k.value)
-	h.Write(body)
-	return h.Sum(nil)
+	signs, ok := k.signers.Get().(signer)
+	if !ok || signs.algorithm != m.Hash {
+		signs = signer{m.Hash, hmac.New(m.Hash.New, k.value)}
+	}
+	signs.Write(body)
+	sum := signs.Sum(nil)
+	signs.Reset()
+	k.signers.Put(signs)
+	return sum
+}
+
+// signer is an HMAC under one key, ready for the next body.
+type signer struct {
+	algorithm crypto.Hash
+	hash.Hash
 }
 
 // signature reads the one signature.

@@ -2,10 +2,13 @@ package auth
 
 import (
 	"crypto"
+	"crypto/hmac"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -145,4 +148,29 @@ func FuzzHMAC(f *testing.F) {
 			t.Errorf("proof %q is right: %v; Verify gives %q, %v", proof, right, id, err)
 		}
 	})
+}
+
+// One secret may serve two hashes, and many requests at a time: what is kept for the next body must
+// not leak from one into the other.
+func TestHMACKeepsNothingOfABody(t *testing.T) {
+	s, err := NewSecret("one", []byte("synthetic-secret-0123"), time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range 8 {
+		m := HMAC{Header: "X-Signature", Hash: []crypto.Hash{crypto.SHA256, crypto.SHA512}[i%2]}
+		all.Go(func() {
+			for n := range 200 {
+				body, h := fmt.Appendf(nil, "body %d of %d", n, i), http.Header{}
+				m.Sign(s, body, h)
+				mac := hmac.New(m.Hash.New, []byte("synthetic-secret-0123"))
+				mac.Write(body)
+				if got := h.Get("X-Signature"); got != hex.EncodeToString(mac.Sum(nil)) {
+					t.Errorf("body %d of %d is signed %s", n, i, got)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
