@@ -15,6 +15,10 @@ const (
 	// maxBackoff bounds the wait between two attempts. The library's default of
 	// 5 s would add that much to the end of every outage.
 	maxBackoff = time.Second
+	// metadataAge is how often a client may ask for metadata. A batch that a broker turned away for a
+	// moment, as happens while the markers of a transaction are written, waits for the next answer;
+	// with the library's default of 5 s so did all events behind it.
+	metadataAge = 100 * time.Millisecond
 	// maxDecompressBytes bounds what one fetched batch may unpack to.
 	maxDecompressBytes = 64 << 20
 	// fetchBytes bounds one fetch answer, and so what a reader holds.
@@ -86,6 +90,7 @@ func (o Options) base() []kgo.Opt {
 		kgo.SoftwareNameAndVersion("kycbridge", "1"),
 		kgo.WithLogger(newKafkaLog(o.logger())),
 		kgo.RetryBackoffFn(backoff),
+		kgo.MetadataMinAge(metadataAge),
 		kgo.ProducerBatchMaxBytes(o.maxMessageBytes()),
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.MaxDecompressBatchBytes(maxDecompressBytes),
