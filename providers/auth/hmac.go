@@ -67,9 +67,9 @@ func (m HMAC) Sign(s Secret, body []byte, h http.Header) {
 
 // sum uses again what was made of the key before: that is a third of the work on a small body.
 func (m HMAC) sum(k *key, body []byte) []byte {
-	signs, ok := k.signers.Get().(signer)
+	signs, ok := k.signers.Get().(*signer)
 	if !ok || signs.algorithm != m.Hash {
-		signs = signer{m.Hash, hmac.New(m.Hash.New, k.value)}
+		signs = &signer{m.Hash, hmac.New(m.Hash.New, k.value)}
 	}
 	signs.Write(body)
 	sum := signs.Sum(nil)

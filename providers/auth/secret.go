@@ -30,7 +30,7 @@ type key struct {
 	sum       [sha256.Size]byte // of value
 	notBefore time.Time
 	notAfter  time.Time
-	signers   sync.Pool // of signer, under this key
+	signers   sync.Pool // of *signer, under this key
 }
 
 // NewSecret checks and copies a secret. id names it in metrics and envelopes. A
