@@ -43,11 +43,16 @@ const (
 	failRepairing   failpoint = "repairing"         // the repair of a partition has begun
 	failInterpret   failpoint = "interpret"         // in a mapper, for a body that holds crashMark
 	crashMark                 = "kycbridge-crasher" // what a body must hold for it
+
+	// failUnmapped kills nobody: the process is an older version, whose mappings do not know a body that
+	// holds unmappedMark.
+	failUnmapped failpoint = "unmapped"
+	unmappedMark           = "kycbridge-unmapped"
 )
 
 var failpoints = []failpoint{
 	failAcked, failPolled, failClaimed, failBegun, failProduced, failAllProduced, failOffsets, failEndSent,
-	failCommitted, failRepairing, failInterpret,
+	failCommitted, failRepairing, failInterpret, failUnmapped,
 }
 
 // armed is the point that the environment names, and how many passes it still has.
@@ -179,7 +184,7 @@ func (c failingClient) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.Broker
 	}
 }
 
-// failProviders lets a mapper die over a marked body, as a stack overflow would.
+// failProviders lets a mapper die over a marked body, as a stack overflow would, or not know it.
 func failProviders(all []providers.Provider) []providers.Provider {
 	a, out := arm(), make([]providers.Provider, len(all))
 	for i, p := range all {
@@ -188,6 +193,9 @@ func failProviders(all []providers.Provider) []providers.Provider {
 			maps[name] = func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 				if bytes.Contains(d.Body, []byte(crashMark)) {
 					a.hit(failInterpret)
+				}
+				if a.at == failUnmapped && bytes.Contains(d.Body, []byte(unmappedMark)) {
+					return providers.Mapping{}, &providers.Problem{Detail: "not known yet", Err: providers.ErrUnmapped}
 				}
 				return f(d, n)
 			}
