@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -98,7 +100,7 @@ func newScene(t *testing.T, f fault, real bool) *scene {
 	s.load = newLoad(f.name)
 	s.write()
 	if real {
-		s.topics()
+		s.topics(client)
 	}
 	if s.fake != nil {
 		s.bury(client)
@@ -154,19 +156,40 @@ endpoints:
 
 // topics makes the topics and waits until every broker knows them: what one broker
 // has just made, another may still deny.
-func (s *scene) topics() {
+func (s *scene) topics(client *kgo.Client) {
 	s.Helper()
 	env := []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_CLIENT=topics"}
-	command(s, env, "topics", "create", "--config", s.configFile())
-	known := 0
+	if _, told, code := command(s, env, "topics", "create", "--config", s.configFile()); code != 0 {
+		s.Fatalf("topics create: code %d\n%s", code, told)
+	}
 	s.await("the brokers know the topics", func() bool {
-		if _, _, code := command(s, env, "topics", "check", "--config", s.configFile()); code != 0 {
-			known = 0
-		} else {
-			known++
+		brokers, err := s.admin.ListBrokers(context.Background())
+		for _, b := range brokers {
+			err = errors.Join(err, s.knows(client.Broker(int(b.NodeID))))
 		}
-		return known >= 3
+		return err == nil
 	})
+}
+
+// knows asks one broker for the topics and their leaders.
+func (s *scene) knows(b *kgo.Broker) error {
+	ask := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics(s.prefix) {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = &name
+		ask.Topics = append(ask.Topics, t)
+	}
+	answer, err := ask.RequestWith(context.Background(), b)
+	if err != nil {
+		return err
+	}
+	for _, t := range answer.Topics {
+		err = errors.Join(err, kerr.ErrorForCode(t.ErrorCode))
+		for _, p := range t.Partitions {
+			err = errors.Join(err, kerr.ErrorForCode(p.ErrorCode))
+		}
+	}
+	return err
 }
 
 // member is one process of the scene.
