@@ -36,7 +36,6 @@ func kafkaFaults() []fault {
 		{name: "rebalance-storm", does: "members join and leave the group every 300 ms", short: true, real: true, run: rebalanceStorm},
 		{name: "offsets-reset", does: "the group's offsets are set back to the start, then deleted", short: true, run: offsetsReset},
 		{name: "topic-recreated", does: "the raw topic is deleted and made anew", real: true, run: topicRecreated},
-		{name: "slow-consumer", does: "a normaliser gets a tenth of its time", run: slowConsumer},
 		{name: "broker-kill", does: "`kill -9` of each broker in turn, and its restart", only: true, run: brokerKill},
 		{name: "brokers-kill", does: "`kill -9` of all brokers at once, and their restart", only: true, run: brokersKill},
 	}
@@ -284,27 +283,6 @@ func topicRecreated(s *scene) {
 	s.slowest = time.Since(s.struck)
 	report.add(row{fault: s.f.name, does: s.f.does, kafka: s.broker(), deliveries: s.load.accepted(), recovery: s.slowest, failed: s.Failed()})
 	s.entered = true
-}
-
-func slowConsumer(s *scene) {
-	s.ingest()
-	m := s.normalizer(0, "")
-	s.send()
-	s.grow(50)
-	worst := 0.0
-	for range 20 {
-		s.signal(m, syscall.SIGSTOP)
-		pause(context.Background(), 450*time.Millisecond)
-		s.signal(m, syscall.SIGCONT)
-		pause(context.Background(), 50*time.Millisecond)
-		worst = max(worst, metric(m.admin, "kycbridge_normalize_lag_records"))
-	}
-	s.grow(50)
-	s.strike()
-	s.recover()
-	s.await("the lag is told to be over", func() bool { return metric(m.admin, "kycbridge_normalize_lag_records") < 100 })
-	s.Logf("worst lag told: %g records", worst)
-	s.settle()
 }
 
 // brokers are the real ones: `make services` keeps a pid file for each.

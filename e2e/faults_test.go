@@ -29,7 +29,7 @@ type fault struct {
 // suite is every fault, in the order of the table.
 func suite() []fault {
 	var all []fault
-	for _, part := range [][]fault{crashFaults(), kafkaFaults(), redisFaults(), contentFaults()} {
+	for _, part := range [][]fault{crashFaults(), kafkaFaults(), networkFaults(), slowFaults(), redisFaults(), contentFaults()} {
 		all = append(all, part...)
 	}
 	return all

@@ -18,6 +18,7 @@ var inProcess = []struct{ fault, tests string }{
 	{"the same instance number twice on Apache Kafka", "TestRealFence"},
 	{"a crash at every step of the loop", "TestCrashAtEveryStepLosesAndDoublesNothing"},
 	{"a successor frees readers at once", "TestSuccessorFreesReaders"},
+	{"a replay during live traffic", "TestReplayDuringLiveTraffic TestRealOperator"},
 	{"a record of a transaction fails", "TestOneFailedRecordAbortsAll TestLibraryCommitsPastAFailedRecord"},
 	{"a silent broker", "TestSilentBrokerNeverBlocksAppend TestSilentBrokerEndsTheSession TestAckWithheld"},
 	{"written, and answered with an error", "TestAppliedButTimedOutIsOneRecord TestAppendClassifiesRefusals"},
