@@ -24,7 +24,9 @@ const (
 type SASL struct {
 	Mechanism string // one of the constants above
 	Username  string // of PLAIN and SCRAM, with Password
-	Password  string
+	// Password gives the password that is valid now. It is asked for each
+	// authentication.
+	Password func() string
 	// Token gives a token that is valid now, for OAUTHBEARER. It is asked for
 	// each authentication, which brokers may want again from time to time.
 	Token func(ctx context.Context) (string, error)
@@ -44,11 +46,13 @@ func (s SASL) options() []kgo.Opt {
 func (s SASL) mechanism() sasl.Mechanism {
 	switch s.Mechanism {
 	case Plain:
-		return plain.Auth{User: s.Username, Pass: s.Password}.AsMechanism()
+		return plain.Plain(func(context.Context) (plain.Auth, error) {
+			return plain.Auth{User: s.Username, Pass: s.Password()}, nil
+		})
 	case ScramSHA256:
-		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha256Mechanism()
+		return scram.Sha256(s.scram)
 	case ScramSHA512:
-		return scram.Auth{User: s.Username, Pass: s.Password}.AsSha512Mechanism()
+		return scram.Sha512(s.scram)
 	case OAuthBearer:
 		return oauth.Oauth(func(ctx context.Context) (oauth.Auth, error) {
 			token, err := s.Token(ctx)
@@ -59,6 +63,10 @@ func (s SASL) mechanism() sasl.Mechanism {
 		})
 	}
 	return nil
+}
+
+func (s SASL) scram(context.Context) (scram.Auth, error) {
+	return scram.Auth{User: s.Username, Pass: s.Password()}, nil
 }
 
 // validate checks what can be checked without a network.
@@ -72,7 +80,7 @@ func (s SASL) validate() error {
 		return fmt.Errorf("kafka.sasl: %s needs a source of tokens", OAuthBearer)
 	case s.mechanism() == nil:
 		return fmt.Errorf("kafka.sasl: mechanism %q is unknown: use %s, %s, %s or %s", s.Mechanism, Plain, ScramSHA256, ScramSHA512, OAuthBearer)
-	case s.Username == "" || s.Password == "":
+	case s.Username == "" || s.Password == nil || s.Password() == "":
 		return fmt.Errorf("kafka.sasl: %s needs a username and a password", s.Mechanism)
 	}
 	return nil

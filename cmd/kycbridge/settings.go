@@ -199,7 +199,7 @@ func saslOptions(c *config.Config) sink.SASL {
 	if s == nil {
 		return sink.SASL{}
 	}
-	o := sink.SASL{Username: s.Username, Password: string(c.KafkaPassword.Reveal())}
+	o := sink.SASL{Username: s.Username, Password: c.KafkaPassword.Latest()}
 	switch s.Mechanism {
 	case configv1.SaslMechanism_SASL_MECHANISM_PLAIN:
 		o.Mechanism = sink.Plain
@@ -228,7 +228,7 @@ func storeOptions(c *config.Config) dedupe.StoreOptions {
 	o := dedupe.StoreOptions{
 		Addresses:       redisAddresses(r),
 		Username:        r.Username,
-		Password:        string(c.RedisPassword.Reveal()),
+		Password:        c.RedisPassword.Latest(),
 		DB:              int(r.Db),
 		Dialer:          dialer(r.Tls),
 		Cluster:         r.Cluster != nil,

@@ -32,15 +32,16 @@ var (
 
 // StoreOptions says where Redis is and how long to wait for it. Zero times mean the defaults.
 type StoreOptions struct {
-	Addresses          []string // host:port; several only of Sentinels or of a Cluster
-	MasterName         string   // the addresses are those of Sentinels that watch it
-	Cluster            bool     // the addresses are those of nodes of a Redis Cluster
-	Username, Password string
-	DB                 int    // 0 in a Cluster
-	SentinelUsername   string // at the Sentinels, which have users of their own
-	SentinelPassword   string
-	TTL                time.Duration // how long a claim is kept: at least the retention of the raw topic
-	EvictionChecked    bool          // the operator vouches for noeviction where INFO does not tell
+	Addresses        []string // host:port; several only of Sentinels or of a Cluster
+	MasterName       string   // the addresses are those of Sentinels that watch it
+	Cluster          bool     // the addresses are those of nodes of a Redis Cluster
+	Username         string
+	Password         func() string // asked for each connection; nil: none
+	DB               int           // 0 in a Cluster
+	SentinelUsername string        // at the Sentinels, which have users of their own
+	SentinelPassword string
+	TTL              time.Duration // how long a claim is kept: at least the retention of the raw topic
+	EvictionChecked  bool          // the operator vouches for noeviction where INFO does not tell
 
 	DialTimeout  time.Duration                                                     // 500 ms
 	ReadTimeout  time.Duration                                                     // 250 ms
@@ -83,7 +84,7 @@ func NewStore(o StoreOptions) (*Store, error) {
 		return nil, err
 	}
 	client := redis.NewUniversalClient(&redis.UniversalOptions{
-		Addrs: o.Addresses, MasterName: o.MasterName, Username: o.Username, Password: o.Password, DB: o.DB,
+		Addrs: o.Addresses, MasterName: o.MasterName, CredentialsProvider: o.credentials(), DB: o.DB,
 		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
 		Dialer: o.Dialer, IsClusterMode: o.Cluster,
 		// A redirection would tear a round apart; see shards.go.
@@ -103,6 +104,14 @@ func NewStore(o StoreOptions) (*Store, error) {
 		client: client, shards: shardPrefixes(o.Cluster), ttl: o.TTL, limit: or(o.CallLimit, callLimit), checked: o.EvictionChecked,
 		background: background, stop: stop,
 	}, nil
+}
+
+// credentials are asked for each connection, so that a password may change.
+func (o StoreOptions) credentials() func() (username, password string) {
+	if o.Password == nil {
+		return nil
+	}
+	return func() (username, password string) { return o.Username, o.Password() }
 }
 
 func or(d, otherwise time.Duration) time.Duration {

@@ -266,13 +266,33 @@ func TestOldRedisIsRefused(t *testing.T) {
 func TestWrongPasswordIsAwayAndTellsNothing(t *testing.T) {
 	m := miniredis.RunT(t)
 	m.RequireAuth("right-password")
-	s := patient(t, m.Addr(), func(o *StoreOptions) { o.Password = "wrong-password" })
+	s := patient(t, m.Addr(), func(o *StoreOptions) { o.Password = func() string { return "wrong-password" } })
 	err := s.Check(testContext(t))
 	if !errors.Is(err, ErrAway) {
 		t.Errorf("%v, expected ErrAway", err)
 	}
 	if strings.Contains(fmt.Sprint(err), "wrong-password") {
 		t.Errorf("the error quotes the password: %v", err)
+	}
+}
+
+// TestPasswordIsAskedAnew: a connection that is made after the password was changed shows the new one.
+func TestPasswordIsAskedAnew(t *testing.T) {
+	m := miniredis.RunT(t)
+	m.RequireAuth("old-password")
+	now := "old-password"
+	s := patient(t, m.Addr(), func(o *StoreOptions) { o.Password = func() string { return now } })
+	if err := s.Check(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	m.Close()
+	m.RequireAuth("new-password")
+	now = "new-password"
+	if err := m.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(testContext(t)); err != nil {
+		t.Errorf("after the password was changed: %v", err)
 	}
 }
 

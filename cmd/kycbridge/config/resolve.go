@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -45,10 +46,29 @@ type Endpoint struct {
 
 // Hidden is a secret that is not an endpoint's. It prints as a mark; Reveal
 // gives its value to the one place that needs it.
-type Hidden struct{ value []byte }
+type Hidden struct {
+	value []byte
+	file  string // "" where it came from elsewhere
+}
 
 // Reveal returns the secret; nil where none is configured.
 func (h Hidden) Reveal() []byte { return h.value }
+
+// Latest returns what gives the secret as it is now: a file is read again each time, and what was read
+// last is given while it cannot be.
+func (h Hidden) Latest() func() string {
+	if h.file == "" {
+		return func() string { return string(h.value) }
+	}
+	var last atomic.Pointer[[]byte]
+	last.Store(&h.value)
+	return func() string {
+		if content, _, err := readSecretFile(h.file); err == nil {
+			last.Store(&content)
+		}
+		return string(*last.Load())
+	}
+}
 
 // Format serves every verb of fmt and shows nothing.
 func (h Hidden) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
@@ -109,7 +129,7 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, needs Needs, c *Config) End
 // hidden takes a secret out of the message, or reads its file.
 func (f *file) hidden(value *string, path string, at []*validate.FieldPathElement, c *Config) Hidden {
 	if path == "" {
-		h := Hidden{[]byte(*value)}
+		h := Hidden{value: []byte(*value)}
 		*value = ""
 		if len(h.value) == 0 {
 			return Hidden{}
@@ -124,7 +144,7 @@ func (f *file) hidden(value *string, path string, at []*validate.FieldPathElemen
 	if warning != "" {
 		c.Warnings = append(c.Warnings, warning)
 	}
-	return Hidden{content}
+	return Hidden{value: content, file: path}
 }
 
 func instant(t *timestamppb.Timestamp) time.Time {

@@ -85,3 +85,40 @@ func TestServersLeftOut(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSecretFileIsReadAgain: what Latest gives follows the file, and stays while the file is away, half
+// written or open to others.
+func TestSecretFileIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "password")
+	write := func(text string, mode os.FileMode) {
+		t.Helper()
+		_ = os.Remove(path)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	latest := Hidden{value: []byte("at-start"), file: path}.Latest()
+	for _, step := range []struct {
+		does string
+		do   func()
+		want string
+	}{
+		{"away", func() {}, "at-start"},
+		{"written", func() { write("second\n", 0o600) }, "second"},
+		{"emptied", func() { write("", 0o600) }, "second"},
+		{"open to others", func() { write("theirs", 0o666) }, "second"},
+		{"written again", func() { write("third", 0o600) }, "third"},
+		{"removed", func() { _ = os.Remove(path) }, "third"},
+	} {
+		step.do()
+		if got := latest(); got != step.want {
+			t.Errorf("the file is %s: %q, want %q", step.does, got, step.want)
+		}
+	}
+	if got := (Hidden{value: []byte("of-the-environment")}).Latest()(); got != "of-the-environment" {
+		t.Errorf("without a file: %q", got)
+	}
+}

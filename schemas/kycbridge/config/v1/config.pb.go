@@ -668,8 +668,8 @@ type Sasl struct {
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
 	// Password of PLAIN and SCRAM; only from the environment, as `${VAR}`.
 	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
-	// File that holds the password, instead of password. Read at start. A line
-	// break at its end is dropped.
+	// File that holds the password, instead of password. Read at start, and
+	// again for each connection. A line break at its end is dropped.
 	PasswordFile string `protobuf:"bytes,4,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
 	// Where the token of OAUTHBEARER comes from.
 	Oauth *Oauth `protobuf:"bytes,5,opt,name=oauth,proto3" json:"oauth,omitempty"`
@@ -875,8 +875,8 @@ type Redis struct {
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
 	// Password; take it from the environment with `${VAR}`. Default: none.
 	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
-	// File that holds the password, instead of password. A line break at its end
-	// is dropped.
+	// File that holds the password, instead of password. Read at start, and
+	// again for each connection. A line break at its end is dropped.
 	PasswordFile string `protobuf:"bytes,4,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
 	// Number of the database. Default 0.
 	Db int32 `protobuf:"varint,5,opt,name=db,proto3" json:"db,omitempty"`
