@@ -52,10 +52,10 @@ func readerStops(s *scene) {
 	seen := map[position]bool{}
 	slow.read(s, seen, 20)
 	before := rss(s, in) + rss(s, first) + rss(s, second)
-	s.strike()
 	for end := time.Now().Add(slowness(s)); time.Now().Before(end); s.grow(1) {
 		pause(context.Background(), 200*time.Millisecond)
 	}
+	s.strike()
 	s.recover()
 	if after := rss(s, in) + rss(s, first) + rss(s, second); after > before+256<<20 {
 		s.Errorf("the processes grew from %d to %d bytes while a consumer stood still", before, after)
