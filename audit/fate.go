@@ -31,6 +31,9 @@ func (l *lane) disposition(r Record) error {
 	f := l.fate(raw)
 	switch {
 	case f == nil:
+	case d.GetReplayId() != "" && d.GetKind() == hydrating:
+		*f |= asked
+		l.f.replays[l.f.replay(d.GetReplayId())-1].Asked++
 	case d.GetReplayId() != "":
 		*f |= filled
 		l.replayed(d, raw)
@@ -98,6 +101,9 @@ func (l *lane) replayed(d *kycv1.Disposition, raw Position) {
 		l.f.violate(o2, raw, fmt.Sprintf("replayed twice by %q", d.GetReplayId()))
 	}
 	l.name(once, raw, false)
+	if c := d.GetClaimed(); c != nil && d.GetKind() != duplicate {
+		l.parts[raw.Partition].claims[c.GetOffset()] = true
+	}
 	switch d.GetKind() {
 	case emitted:
 		tally.Emitted++

@@ -49,6 +49,7 @@ type Replay struct {
 	Emitted      int64  `json:"emitted"`
 	Duplicates   int64  `json:"duplicates"`
 	DeadLettered int64  `json:"dead_lettered"`
+	Asked        int64  `json:"asked"` // handed to the hydrate stage
 	Events       int64  `json:"events"`
 }
 

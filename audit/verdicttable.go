@@ -61,6 +61,7 @@ func (v *Verdict) remarks(out io.Writer) {
 	}
 	for _, r := range v.Replays {
 		fmt.Fprintf(out, "replay %q: %d emitted, %d duplicates, %d dead-lettered; %d events\n", r.ID, r.Emitted, r.Duplicates, r.DeadLettered, r.Events)
+		say(r.Asked, "of its deliveries were handed to the hydrate stage")
 	}
 	say(v.Older, "duplicates repeat a record outside of the range, which was not looked at")
 	say(v.Vanished, "raw records without a disposition were removed by retention while the check ran: too late to tell what they were")

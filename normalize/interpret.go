@@ -83,6 +83,8 @@ type Reading struct {
 	Drift         []providers.Drift
 	Stale         []bool // per event
 	Replay        string // id of the replay that labels what is written; "" in normal operation
+	Ordered       bool   // that replay wrote the task alone: its stage decides
+	TaskLabel     string // of Task: the replay that its stage is to name; "" for none
 	Stack         []byte // of a recovered panic
 	Err           error  // our own rules are broken: consumption must stop
 
@@ -126,6 +128,23 @@ func taskReading(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, maxBy
 		attempts: max(task.GetAttempt(), 1), maxBytes: maxBytes,
 		fetched: &providers.Fetched{Result: task.GetFetchResult(), Kind: task.GetFetchedKind(), Body: task.GetFetched(), At: task.GetFetchedAt().AsTime()},
 	}
+}
+
+// InterpretAnew is Interpret for a record that the hydrate stage had in hand: its task as it was at first,
+// whatever the mapping says by now, or a dead letter.
+func (i *Interpreter) InterpretAnew(raw RawRecord) *Reading {
+	return i.guarded(newReading(raw, i.o.MaxRecordBytes), func(r *Reading, at *string) {
+		if !i.decode(r) {
+			return
+		}
+		*at = stageIdentify
+		if p := i.providers[r.Envelope.GetProvider()]; p != nil {
+			r.Provider, r.MapperVersion = p.Name, p.MapperVersion
+			notice, _ := p.Parse(deliveryOf(r.Envelope))
+			r.identify(notice)
+		}
+		r.Task = r.pending()
+	})
 }
 
 // Target names the object that a task waits for; false where its webhook needs none any more, as after
@@ -214,13 +233,18 @@ func (i *Interpreter) ask(r *Reading, p *providers.Provider, d *providers.Delive
 	case !ok:
 		return false
 	case providers.ValidObjectID(target.ID):
-		r.Task = &kycv1.HydrateTask{Envelope: r.Envelope, Raw: r.position(), FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING}
+		r.Task = r.pending()
 		return true
 	case p.Hydration.Required:
 		r.bury(stageHydrate, kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID, "id", "no id that can be asked for: want a letter or digit, then up to 127 more of A-Z a-z 0-9 . _ - without two dots in a row")
 		return true
 	}
 	return false
+}
+
+// pending is the task as it begins.
+func (r *Reading) pending() *kycv1.HydrateTask {
+	return &kycv1.HydrateTask{Envelope: r.Envelope, Raw: r.position(), FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING}
 }
 
 // decode takes the envelope out of the record.

@@ -34,17 +34,17 @@ const (
 // Outgoing is what must be written for the record under a verdict: its events, its dead letter or its
 // task, and last its disposition; nothing for a record whose disposition is committed already.
 func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Outgoing {
-	var out []*schemas.Outgoing
+	var out, tasks []*schemas.Outgoing
 	switch {
 	case r.Pass != nil:
 		return r.Pass.Out
 	case v.Action == dedupe.Nothing:
 		return nil
 	case v.Action == dedupe.Duplicate && r.Again != nil:
-		return []*schemas.Outgoing{r.task(r.Again, schemas.HydrateWait)}
+		return []*schemas.Outgoing{labelled(r.task(r.Again, schemas.HydrateWait), r.Replay)}
 	case v.Action == dedupe.Duplicate:
 	case r.Task != nil:
-		out = append(out, r.task(r.Task, schemas.Hydrate))
+		tasks = append(tasks, labelled(r.task(r.Task, schemas.Hydrate), r.TaskLabel))
 	case r.Dead != nil:
 		out = append(out, &schemas.Outgoing{Message: r.Dead, Key: r.Raw.Key, Partition: -1, Headers: r.traced("dead letter")})
 	default:
@@ -55,12 +55,31 @@ func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Out
 	out = append(out, &schemas.Outgoing{
 		Message: r.disposition(v, decidedAt), Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"),
 	})
-	if r.Replay != "" {
-		for _, o := range out {
-			o.Headers = append(o.Headers, schemas.Header{Key: headerReplay, Value: []byte(r.Replay)})
-		}
+	for _, o := range out {
+		labelled(o, r.Replay)
+	}
+	if tasks != nil {
+		out = append(tasks, out...)
 	}
 	return out
+}
+
+// labelled puts the label of a replay on a record; "" is none.
+func labelled(o *schemas.Outgoing, replay string) *schemas.Outgoing {
+	if replay != "" {
+		o.Headers = append(o.Headers, schemas.Header{Key: headerReplay, Value: []byte(replay)})
+	}
+	return o
+}
+
+// LabelOf is the id of the replay that labels a record; "" where there is none.
+func LabelOf(headers []schemas.Header) string {
+	for _, h := range headers {
+		if h.Key == headerReplay {
+			return string(h.Value)
+		}
+	}
+	return ""
 }
 
 // disposes says whether Outgoing ends with a disposition.
@@ -108,8 +127,8 @@ func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disp
 		d.Claimed = &kycv1.RawPosition{Topic: r.In.Topic, Partition: r.In.Partition, Offset: r.In.Offset}
 		d.ClaimedTopicId = r.In.TopicID[:]
 	}
-	if r.Replay != "" {
-		d.Stage, d.ReplayId = kycv1.Stage_STAGE_REPLAY, r.Replay
+	if d.ReplayId = r.Replay; r.Replay != "" && !r.Ordered {
+		d.Stage = kycv1.Stage_STAGE_REPLAY
 	}
 	if v.Keyed {
 		d.DedupeKey = v.Key[:]
@@ -140,7 +159,7 @@ func (r *Reading) Item(keys dedupe.Keyer) dedupe.Item {
 	stage := dedupe.StageNormalize
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {
 		stage = dedupe.StageHydrate
-		origin := originOf(r.Raw.TopicID, r.position(), r.Envelope)
+		origin := originOf(r.Raw.TopicID, r.position(), r.Envelope, r.Replay)
 		item.Origin = &origin
 	}
 	if len(r.Identity) > 0 {
@@ -154,10 +173,10 @@ func (r *Reading) Item(keys dedupe.Keyer) dedupe.Item {
 }
 
 // originOf is the raw record behind a task as package dedupe sees it.
-func originOf(topic [16]byte, raw *kycv1.RawPosition, e *kycv1.RawEnvelope) dedupe.Origin {
+func originOf(topic [16]byte, raw *kycv1.RawPosition, e *kycv1.RawEnvelope, replay string) dedupe.Origin {
 	return dedupe.Origin{
 		TopicID: topic, Partition: raw.GetPartition(), Offset: raw.GetOffset(),
-		Endpoint: e.GetEndpoint(), ReceivedAt: e.GetReceivedAt().AsTime(),
+		Endpoint: e.GetEndpoint(), ReceivedAt: e.GetReceivedAt().AsTime(), Replay: replay,
 	}
 }
 

@@ -17,6 +17,13 @@ type Source interface {
 	Next(ctx context.Context, in Input) ([]*Reading, error)
 }
 
+// Task is a task with the label of the replay that wrote it; "" for none. What a replay ordered is done with
+// on its own.
+type Task struct {
+	*kycv1.HydrateTask
+	Replay string
+}
+
 // Input is a slot's open session to a Source.
 type Input struct {
 	Slot  Slot
@@ -29,7 +36,7 @@ type Input struct {
 	// Disposed says which tasks' raw records have their final disposition, each task lying in the
 	// partition of its raw record's number: they are to be passed over. The others are open until the
 	// batch is committed. What it returns as an error must be returned from Next.
-	Disposed func(tasks []*kycv1.HydrateTask) ([]bool, error)
+	Disposed func(tasks []Task) ([]bool, error)
 	// Singly gives what was polled back, to be polled again record by record. What it returns as an error
 	// must be returned from Next.
 	Singly func() error

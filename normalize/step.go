@@ -11,7 +11,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // step takes one batch through all of it:
@@ -37,7 +36,7 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	clear(w.polled)
 	readings, err := w.source.Next(ctx, Input{
 		Slot: w.slot, Limit: limit, Poll: w.poll, Bury: w.guard.buries,
-		Disposed: func(tasks []*kycv1.HydrateTask) ([]bool, error) { return w.disposed(work, tasks) },
+		Disposed: func(tasks []Task) ([]bool, error) { return w.disposed(work, tasks) },
 		Singly:   w.again,
 	})
 	var back returned

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // forgotten is after how long without a failure a new one counts as a new absence.
@@ -115,10 +114,10 @@ func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdi
 }
 
 // disposed asks which tasks' raw records are done with, without the store where that is allowed.
-func (w *worker) disposed(ctx context.Context, tasks []*kycv1.HydrateTask) ([]bool, error) {
+func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
 	origins := make([]dedupe.Origin, len(tasks))
 	for i, t := range tasks {
-		origins[i] = originOf(w.slot.RawTopicID, t.GetRaw(), t.GetEnvelope())
+		origins[i] = originOf(w.slot.RawTopicID, t.GetRaw(), t.GetEnvelope(), t.Replay)
 		delete(w.aside, origins[i].Partition) // it is ours, so its repair is, too
 	}
 	if !w.bypassed() {

@@ -54,8 +54,10 @@ comes of them. There are two kinds, and no default:
 
 Say which deliveries: --since, --until, --range, --id, --endpoint and --vendor narrow
 each other down, --all takes everything in the raw topic. What the normaliser has not
-reached yet is left to it, and what waits for a vendor's API to the hydrate stage. No
-API is asked: an answer that was stored is read again.
+reached yet is left to it, and what waits for a vendor's API to the hydrate stage. A
+replay asks no API: an answer that was stored is read again. Where there is none, since
+nobody asked, the API never answered or the task was lost, fill-gaps hands the delivery to
+the hydrate stage, which asks.
 
 Every event, dead letter and disposition carries the replay's id in the header
 "replay", events also in metadata.flags, dispositions in replay_id. Nothing is written

@@ -117,6 +117,9 @@ func replayTopics(ctx context.Context, reader *sink.Reader, kafka sink.Options) 
 			return reader.OffsetsAt(ctx, schemas.Raw, t)
 		},
 		Committed: committed(reader, normalize.DefaultGroup, schemas.Raw),
+		Waiting: func(ctx context.Context, base string) (map[int32]int64, error) {
+			return reader.Committed(ctx, hydrate.DefaultGroup, base)
+		},
 		Scan: func(ctx context.Context, base string, partition int32, from replay.Position, fn func(normalize.RawRecord) error) error {
 			_, err := reader.Scan(ctx, base, partition, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
 				return fn(normalize.RecordOf(r, [16]byte{}))

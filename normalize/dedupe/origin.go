@@ -28,6 +28,9 @@ type Origin struct {
 	Offset     int64
 	Endpoint   string
 	ReceivedAt time.Time
+	// Replay is the label of a task that a replay wrote, for a record that the stage was done with or had
+	// never had. All its copies carry the label.
+	Replay string
 }
 
 // key is where the mark of an origin is kept. Nothing in it is secret, so it needs no pepper.
@@ -38,7 +41,11 @@ func (o Origin) key(stageTopic [16]byte) Key {
 	b = binary.BigEndian.AppendUint64(b, uint64(o.Offset))
 	b = binary.BigEndian.AppendUint64(b, uint64(o.ReceivedAt.Unix()))
 	b = binary.BigEndian.AppendUint32(b, uint32(o.ReceivedAt.Nanosecond()))
-	sum := sha256.Sum256(append(b, o.Endpoint...))
+	b = append(b, o.Endpoint...)
+	if o.Replay != "" {
+		b = append(append(b, 0), o.Replay...)
+	}
+	sum := sha256.Sum256(b)
 	return Key(sum[:KeySize])
 }
 
@@ -49,7 +56,7 @@ func originOf(d *kycv1.Disposition) (Origin, bool) {
 	}
 	return Origin{
 		TopicID: TopicID(d.GetRawTopicId()), Partition: d.GetRaw().GetPartition(), Offset: d.GetRaw().GetOffset(),
-		Endpoint: d.GetEndpoint(), ReceivedAt: d.GetReceivedAt().AsTime(),
+		Endpoint: d.GetEndpoint(), ReceivedAt: d.GetReceivedAt().AsTime(), Replay: d.GetReplayId(),
 	}, true
 }
 

@@ -40,6 +40,7 @@ const (
 type entry struct {
 	in      normalize.RawRecord
 	headers []schemas.Header
+	replay  string // the label among them
 	task    *kycv1.HydrateTask
 	stand   stand
 	why     string // it waits, or is passed over
@@ -53,17 +54,23 @@ type entry struct {
 func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) {
 	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
 	if in.Bury(r) {
-		e.stand, e.read = mapped, s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task)
+		e.become(s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task))
 		return
 	}
 	s.asker.notice(e.task.GetRaw().GetPartition(), e.task.GetRaw().GetOffset())
 	if e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
 		return
 	}
-	e.stand, e.read = mapped, s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task)
+	e.become(s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task))
 	if s.mayLag(e, time.Now()) && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
 		e.read.Again = e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter)
 	}
+}
+
+// become notes what the task becomes; all of it carries the label of the replay that wrote the task.
+func (e *entry) become(r *normalize.Reading) {
+	e.stand, e.read = mapped, r
+	r.Replay, r.Ordered = e.replay, e.replay != ""
 }
 
 // mayLag says whether the answer may be older than the webhook, and nobody has asked twice yet. An answer

@@ -18,11 +18,11 @@ const (
 // tasks, tasks whose raw records have their final disposition, and earlier copies of tasks in hand.
 func (s *source) take(in normalize.Input, hand []*entry, records []*kgo.Record) ([]*entry, error) {
 	polled := make([]*entry, len(records))
-	var tasks []*kycv1.HydrateTask
+	var tasks []normalize.Task
 	for i, r := range records {
 		polled[i] = s.decode(in, r)
 		if polled[i].stand != unread {
-			tasks = append(tasks, polled[i].task)
+			tasks = append(tasks, normalize.Task{HydrateTask: polled[i].task, Replay: polled[i].replay})
 		}
 	}
 	disposed, err := in.Disposed(tasks)
@@ -53,6 +53,7 @@ func newEntry(in normalize.Input, r *kgo.Record) *entry {
 	for _, h := range r.Headers {
 		e.headers = append(e.headers, schemas.Header{Key: h.Key, Value: h.Value})
 	}
+	e.replay = normalize.LabelOf(e.headers)
 	if schemas.Unmarshal(r.Value, e.task) != nil {
 		e.stand = unread
 	}
@@ -78,13 +79,14 @@ type origin struct {
 	offset, received int64
 	endpoint         string
 	delivery         string
+	replay           string
 }
 
 func (e *entry) origin() origin {
 	raw, envelope := e.task.GetRaw(), e.task.GetEnvelope()
 	return origin{
 		partition: raw.GetPartition(), offset: raw.GetOffset(), received: envelope.GetReceivedAt().AsTime().UnixNano(),
-		endpoint: envelope.GetEndpoint(), delivery: envelope.GetDeliveryId(),
+		endpoint: envelope.GetEndpoint(), delivery: envelope.GetDeliveryId(), replay: e.replay,
 	}
 }
 

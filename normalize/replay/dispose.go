@@ -22,7 +22,7 @@ func (p *partition) dispose(ctx context.Context) error {
 	tallies := make([]tally, len(p.held))
 	now := time.Now()
 	for i, c := range p.held {
-		tallies[i] = tally{outcome: outcome(c, verdicts[i]), vendor: c.vendor}
+		tallies[i] = tally{outcome: outcome(c, verdicts[i], p.o.Mode == FillGaps), vendor: c.vendor}
 		if tallies[i].outcome == Emitted {
 			tallies[i].events = int64(len(c.read.Events))
 		}
@@ -49,11 +49,15 @@ func stillDead(c *chosen) bool {
 }
 
 // outcome names what becomes of a record.
-func outcome(c *chosen, v dedupe.Verdict) Outcome {
+func outcome(c *chosen, v dedupe.Verdict, fills bool) Outcome {
 	switch {
+	case c.past.hydrating && !c.anew:
+		return WithHydrate
 	case c.read == nil:
 		return ObjectGone
-	case c.read.Task != nil:
+	case c.anew:
+		return Asked
+	case c.read.Task != nil && !fills:
 		return NeedsAPI
 	case stillDead(c):
 		return StillDead
@@ -65,13 +69,15 @@ func outcome(c *chosen, v dedupe.Verdict) Outcome {
 		return Duplicate
 	case c.read.Dead != nil:
 		return DeadLettered
+	case c.read.Task != nil:
+		return Asked
 	}
 	return Emitted
 }
 
 // verdicts decides the batch in hand: what is emitted again needs no claim, what fills a gap does.
 func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
-	verdicts := make([]dedupe.Verdict, len(p.held))
+	verdicts := make([]dedupe.Verdict, len(p.held)) // what is written anew has claimed before
 	if p.o.Mode == ReEmit {
 		for i, c := range p.held {
 			if c.read != nil {
@@ -79,6 +85,11 @@ func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
 			}
 		}
 		return verdicts, nil
+	}
+	for i, c := range p.held {
+		if c.anew {
+			verdicts[i] = dedupe.Verdict{Action: dedupe.Publish}
+		}
 	}
 	for stage, late := range p.late {
 		items, at := p.items(stage)
@@ -103,7 +114,7 @@ func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
 // items are the records of the batch in hand that a stage would claim.
 func (p *partition) items(stage kycv1.Stage) (items []dedupe.LateItem, at []int) {
 	for i, c := range p.held {
-		if c.read == nil || c.read.Task != nil || stillDead(c) || stageOf(c) != stage {
+		if c.read == nil || c.anew || stillDead(c) || stageOf(c) != stage {
 			continue
 		}
 		dead := c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED

@@ -16,9 +16,10 @@ type past struct {
 	claimed   int64 // offset of the task that the last final one claimed for; -1: the record itself
 	key       dedupe.Key
 	keyed     bool
-	hydrating bool // handed to the hydrate stage, and nothing final since
-	done      bool // this replay has disposed of it
-	named     bool // it holds an id of the selection
+	hydrating bool   // handed to the hydrate stage, and nothing final since
+	label     string // of the replay that handed it over; "" for none
+	done      bool   // this replay has disposed of it
+	named     bool   // it holds an id of the selection
 }
 
 // history is the past of a stretch of one raw partition.
@@ -47,7 +48,7 @@ func (r *run) readHistory(ctx context.Context, p int32, s span, first normalize.
 		if err := schemas.Unmarshal(record.Value, d); err != nil || dedupe.TopicID(d.GetRawTopicId()) != r.o.Topics.RawID {
 			return nil // of another life of the raw topic
 		}
-		if d.GetReplayId() == "" {
+		if d.GetStage() != kycv1.Stage_STAGE_REPLAY {
 			h.ends[d.GetStage()] = record.Offset + 1
 		}
 		if at := d.GetRaw().GetOffset(); d.GetRaw().GetPartition() == p && at >= s.from && at < s.to {
@@ -62,7 +63,7 @@ func (p *past) note(d *kycv1.Disposition, replay string, named bool) {
 	p.done = p.done || d.GetReplayId() == replay
 	p.named = p.named || named
 	if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
-		p.hydrating = true
+		p.hydrating, p.label = true, d.GetReplayId()
 		return
 	}
 	p.last, p.reason, p.hydrating = d.GetKind(), d.GetReason(), false

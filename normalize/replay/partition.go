@@ -28,7 +28,8 @@ type partition struct {
 	keys   dedupe.Keyer
 
 	history *history
-	held    []*chosen // the batch in hand
+	tasks   map[int64]bool // raw offsets of the stretch whose tasks are still with the hydrate stage
+	held    []*chosen      // the batch in hand
 	bytes   int
 
 	// What stands when a transaction is given up: where to go on, and the report up to there.
@@ -65,6 +66,7 @@ type chosen struct {
 	vendor string
 	past   past
 	read   *normalize.Reading // nil: the object it was made of is gone
+	anew   bool               // its task is written once more
 }
 
 // work goes through the spans: take the transactional id over, only then read what became of the records,
@@ -126,6 +128,9 @@ func (p *partition) stretch(ctx context.Context, s span, spans []span) error {
 		return err
 	}
 	if p.history, err = p.readHistory(ctx, p.number, span{first.Offset, s.to}, first); err != nil {
+		return err
+	}
+	if err := p.findTasks(ctx); err != nil {
 		return err
 	}
 	for _, w := range windows(spans, first.Offset, s.to, near) {
@@ -198,8 +203,10 @@ func (p *partition) leave(c *chosen) Outcome {
 	switch {
 	case c.past.done:
 		return Before
-	case c.past.hydrating:
+	case c.past.hydrating && (p.tasks == nil || p.tasks[c.raw.Offset]):
 		return WithHydrate
+	case c.past.hydrating:
+		return "" // its task is lost
 	case p.o.Mode == ReEmit && c.past.last == emitted:
 		return ""
 	case p.o.Mode == ReEmit:
@@ -240,7 +247,7 @@ func (p *partition) tell() {
 
 // read interprets the batch in hand. A stored object of a vendor's API is read again; none is asked for.
 func (p *partition) read(ctx context.Context) error {
-	tasks, err := p.tasks(ctx)
+	tasks, err := p.stored(ctx)
 	if err != nil {
 		return err
 	}
@@ -249,11 +256,18 @@ func (p *partition) read(ctx context.Context) error {
 		reads = p.again
 	}
 	for _, c := range p.held {
-		switch in, ok := tasks[c.past.claimed]; {
+		in, ok := tasks[c.past.claimed]
+		ok = ok && in.task.GetRaw().GetOffset() == c.raw.Offset
+		switch {
+		case c.past.hydrating:
+			c.again(reads.InterpretAnew(c.raw), c.past.label)
 		case c.past.claimed < 0:
 			c.read = reads.Interpret(c.raw)
-		case ok && in.task.GetRaw().GetOffset() == c.raw.Offset:
+		case ok:
 			c.read = reads.InterpretTask(in.record, p.o.Topics.RawID, in.task)
+		}
+		if p.unanswered(c, in, ok) {
+			c.again(reads.Interpret(c.raw), p.o.ID)
 		}
 		if c.read == nil {
 			continue // its object is gone
@@ -262,18 +276,21 @@ func (p *partition) read(ctx context.Context) error {
 			return c.read.Err
 		}
 		c.read.Replay = p.o.ID
+		if !c.anew {
+			c.read.TaskLabel = p.o.ID
+		}
 	}
 	return nil
 }
 
-// stored is a task with its object.
-type stored struct {
+// answered is a task with its object.
+type answered struct {
 	record normalize.RawRecord
 	task   *kycv1.HydrateTask
 }
 
-// tasks reads the tasks that the batch in hand was made of, by offset.
-func (p *partition) tasks(ctx context.Context) (map[int64]stored, error) {
+// stored reads the tasks that the batch in hand was made of, by offset.
+func (p *partition) stored(ctx context.Context) (map[int64]answered, error) {
 	var wanted []span
 	for _, c := range p.held {
 		if c.past.claimed >= 0 {
@@ -281,7 +298,7 @@ func (p *partition) tasks(ctx context.Context) (map[int64]stored, error) {
 		}
 	}
 	wanted = merge(wanted)
-	found := map[int64]stored{}
+	found := map[int64]answered{}
 	for _, w := range windows(wanted, 0, 1<<62, near) {
 		err := p.o.Topics.Scan(ctx, schemas.Hydrate, p.number, Position{Offset: w.from}, func(r normalize.RawRecord) error {
 			if r.Offset >= w.to {
@@ -293,7 +310,7 @@ func (p *partition) tasks(ctx context.Context) (map[int64]stored, error) {
 			task := &kycv1.HydrateTask{}
 			if err := schemas.Unmarshal(r.Value, task); err == nil {
 				r.TopicID = p.o.Topics.HydrateID
-				found[r.Offset] = stored{r, task}
+				found[r.Offset] = answered{r, task}
 			}
 			return nil
 		})

@@ -3,8 +3,8 @@
 // each labelled with the replay's id, in transactions of its own, one transactional id for each raw
 // partition, and never writes to the raw topic.
 //
-// It is no stage: it joins no group, commits no offsets, asks no vendor's API, and leaves alone what a
-// stage has not passed yet. What it would write for a record it wrote already under the same id is not
+// It is no stage: it joins no group, commits no offsets, asks no vendor's API but hands what needs it to the
+// hydrate stage, and leaves alone what a stage has not passed yet. What it would write for a record it wrote already under the same id is not
 // written again, so a replay that was cut off is continued by running it again.
 package replay
 
@@ -58,6 +58,8 @@ type Topics struct {
 	After  func(ctx context.Context, t time.Time) (map[int32]int64, error)
 	// Committed gives the normaliser's offsets in the raw topic.
 	Committed func(ctx context.Context) (map[int32]int64, error)
+	// Waiting gives the hydrate stage's offsets in a topic of tasks, by base name. Only to fill gaps.
+	Waiting func(ctx context.Context, base string) (map[int32]int64, error)
 	// Scan gives the committed records of one partition of a topic, by base name, in order, up to the
 	// end it has when Scan begins, waiting for open transactions. An error of fn ends it and comes back.
 	Scan func(ctx context.Context, base string, partition int32, from Position, fn func(normalize.RawRecord) error) error

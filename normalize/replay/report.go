@@ -12,11 +12,12 @@ import (
 // Outcome is what became of a chosen record, or why it was left alone.
 type Outcome string
 
-// The outcomes, in the order of the report. The first three are written.
+// The outcomes, in the order of the report. The first four are written.
 const (
 	Emitted      Outcome = "emitted"
 	DeadLettered Outcome = "dead_lettered"
 	Duplicate    Outcome = "duplicate"
+	Asked        Outcome = "asked"
 	StillDead    Outcome = "still_dead"
 	Before       Outcome = "done_before"
 	NoGap        Outcome = "no_gap"
@@ -35,6 +36,7 @@ var outcomes = []struct {
 	{Emitted, "events published"},
 	{DeadLettered, "a dead letter"},
 	{Duplicate, "a duplicate of another record"},
+	{Asked, "handed to the hydrate stage, which asks the vendor's API"},
 	{StillDead, "left alone: still a dead letter, for the same reason"},
 	{Before, "left alone: done under this replay id before"},
 	{NoGap, "left alone: no gap, it was published or is a duplicate"},
@@ -48,7 +50,7 @@ var outcomes = []struct {
 
 // Writes says whether something is written for a record with this outcome.
 func (o Outcome) Writes() bool {
-	return o == Emitted || o == DeadLettered || o == Duplicate
+	return o == Emitted || o == DeadLettered || o == Duplicate || o == Asked
 }
 
 // Count is how many raw records came to an outcome.

@@ -193,7 +193,8 @@ type Disposition struct {
 	MapperVersion string `protobuf:"bytes,15,opt,name=mapper_version,json=mapperVersion,proto3" json:"mapper_version,omitempty"`
 	// When the delivery arrived. Absent where the record was no envelope.
 	ReceivedAt *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=received_at,json=receivedAt,proto3" json:"received_at,omitempty"`
-	// Id of the replay that made this disposition; empty in normal operation.
+	// Id of the replay that made this disposition, or that had the hydrate stage
+	// make it; empty in normal operation.
 	ReplayId string `protobuf:"bytes,17,opt,name=replay_id,json=replayId,proto3" json:"replay_id,omitempty"`
 	// When it was decided, by our clock.
 	DecidedAt *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=decided_at,json=decidedAt,proto3" json:"decided_at,omitempty"`
