@@ -16,8 +16,12 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// maxLetters bounds how many letters one command replays.
-const maxLetters = 1_000_000
+// maxLetters bounds how many letters one command replays, and maxLetterBytes what it holds of those whose raw
+// deliveries are gone.
+const (
+	maxLetters     = 1_000_000
+	maxLetterBytes = 256 << 20
+)
 
 func newLetterReplay(w *world) *cobra.Command {
 	var f letterFlags
@@ -29,6 +33,9 @@ func newLetterReplay(w *world) *cobra.Command {
 current mappings, as ` + "`kycbridge replay --mode fill-gaps`" + ` does: what gives events now is
 published, labelled, once; what was published since is left alone, and so is what is
 still a dead letter for the same reason. --all takes every letter.
+
+Letters are kept longer than raw deliveries. Where the raw delivery is gone, the letter's own
+copy is taken, unless it needs a vendor's API.
 
 ` + idsHelp,
 		Example: `  kycbridge deadletter replay --reason unmapped --vendor idenfy --dry-run -c kycbridge.yaml
@@ -52,14 +59,18 @@ func replayLetters(ctx context.Context, w *world, f letterFlags, r replayFlags, 
 	}
 	f.kafkaFlags = r.kafkaFlags
 	at, n := map[int32][]int64{}, 0
-	err := readLetters(ctx, w, f, ids, func(l audit.Letter) error {
+	kept, err := outliving(ctx, w, f)
+	if err != nil {
+		return err
+	}
+	err = readLetters(ctx, w, f, ids, func(l audit.Letter) error {
 		if n++; n > maxLetters {
 			return fmt.Errorf("more than %d dead letters: name a reason, a vendor or a shorter time", maxLetters)
 		}
 		raw := l.Message.GetRaw()
 		at[raw.GetPartition()] = append(at[raw.GetPartition()], raw.GetOffset())
 		r.selection.Crashers = r.selection.Crashers || len(ids) > 0
-		return nil
+		return kept.add(l)
 	})
 	if err != nil {
 		return err
@@ -68,10 +79,48 @@ func replayLetters(ctx context.Context, w *world, f letterFlags, r replayFlags, 
 		fmt.Fprintln(w.stdout, "no dead letters are chosen; nothing is to be done")
 		return nil
 	}
-	r.selection.Ranges = rangesOf(at)
+	r.selection.Ranges, r.letters = rangesOf(at), kept.letters
 	r.selection.Crashers = r.selection.Crashers || len(f.reasons) == 1 && strings.EqualFold(f.reasons[0], "crasher")
 	r.resume = r.lettersAgain(f, ids, time.Now())
 	return runReplay(ctx, w, r)
+}
+
+// outlived keeps the letters whose raw records are gone: they are all there is of them.
+type outlived struct {
+	starts  map[int32]int64
+	letters map[int32][]replay.Letter
+	bytes   int
+}
+
+func outliving(ctx context.Context, w *world, f letterFlags) (*outlived, error) {
+	o, err := f.kafka(w, "deadletter")
+	if err != nil {
+		return nil, err
+	}
+	reader, err := openTopics(ctx, o)
+	if err != nil {
+		return nil, readTrouble(o, err)
+	}
+	defer reader.Close()
+	starts, err := reader.Starts(ctx, schemas.Raw)
+	if err != nil {
+		return nil, readTrouble(o, err)
+	}
+	return &outlived{starts: starts, letters: map[int32][]replay.Letter{}}, nil
+}
+
+// add keeps a letter, if it is needed. One whose body did not fit into it is of no use.
+func (o *outlived) add(l audit.Letter) error {
+	raw, envelope := l.Message.GetRaw(), l.Message.GetEnvelope()
+	if raw.GetOffset() >= o.starts[raw.GetPartition()] || len(envelope.GetBody()) == 0 {
+		return nil
+	}
+	if o.bytes += len(envelope.GetBody()); o.bytes > maxLetterBytes {
+		return fmt.Errorf("the dead letters whose raw deliveries are gone hold more than %d bytes: name a reason, a vendor or a shorter time", maxLetterBytes)
+	}
+	p := raw.GetPartition()
+	o.letters[p] = append(o.letters[p], replay.Letter{Offset: raw.GetOffset(), Key: l.Record.Key, Envelope: envelope})
+	return nil
 }
 
 // lettersAgain is the same command once more, with absolute times. Letters that were written since are

@@ -34,7 +34,8 @@ type replayFlags struct {
 	crashers     bool
 
 	selection replay.Selection
-	resume    string // the command that goes on, without the replay id
+	letters   map[int32][]replay.Letter // in place of raw deliveries that are gone
+	resume    string                    // the command that goes on, without the replay id
 }
 
 func newReplay(w *world) *cobra.Command {

@@ -9,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/kycbridge/kycbridge/normalize/replay"
+	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // TestReplayEndToEnd: events are published once more, with their ids and the
@@ -119,6 +123,30 @@ func TestDeadletterEndToEnd(t *testing.T) {
 		t.Errorf("%d letters after a replay without a fix, want %d", len(after), len(lines))
 	}
 	tailLines(t, dev, 3, "disposition")
+
+	forgetRaw(t, dev.Kafka)
+	out, errs, code = call(t, nil, "deadletter", "replay", "--all", "--brokers", dev.Kafka, "--redis", dev.Redis, "--replay-id", "late")
+	if code != 0 || strings.Count(out, "still a dead letter") != 1 || !strings.HasPrefix(out, "replay late, fill-gaps: 2 raw records chosen\n") || strings.Contains(out, "no longer") {
+		t.Errorf("replay without raw deliveries: code %d\n%s%s", code, out, errs)
+	}
+}
+
+// forgetRaw removes all raw records, as retention does.
+func forgetRaw(t *testing.T, brokers string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	ends, err := admin.ListEndOffsets(t.Context(), schemas.DefaultPrefix+schemas.Raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := admin.DeleteRecords(t.Context(), ends.Offsets()); err != nil || gone.Error() != nil {
+		t.Fatal(err, gone.Error())
+	}
 }
 
 func TestReplayRefuses(t *testing.T) {

@@ -47,6 +47,7 @@ func openReplay(ctx context.Context, w *world, f replayFlags) (o replay.Options,
 	end = func() { reader.Close(); _ = closeStore(store) }
 	n := normalizeOptions(cfg)
 	o.ID, o.Mode, o.Select, o.DryRun = f.id, replay.Mode(f.mode), f.selection, f.dryRun
+	o.Letters = f.letters
 	o.Pepper, o.NormalizeGroup, o.HydrateGroup = n.Pepper, normalize.DefaultGroup, hydrate.DefaultGroup
 	o.Providers, o.Validator, o.Hydrates = catalog.All(), validator, n.Hydrates
 	o.StaleAfter, o.MaxRecordBytes = n.TTL, n.MaxRecordBytes

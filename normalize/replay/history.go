@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"time"
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -16,7 +17,8 @@ type past struct {
 	claimed   int64 // offset of the task that the last final one claimed for; -1: the record itself
 	key       dedupe.Key
 	keyed     bool
-	hydrating bool   // handed to the hydrate stage, and nothing final since
+	hydrating bool // handed to the hydrate stage, and nothing final since
+	received  time.Time
 	label     string // of the replay that handed it over; "" for none
 	done      bool   // this replay has disposed of it
 	named     bool   // it holds an id of the selection
@@ -34,7 +36,7 @@ func (h *history) at(offset int64) *past { return &h.all[offset-h.from] }
 
 // readHistory reads the dispositions of a stretch, from a time shortly before its first record to the
 // end of the topic.
-func (r *run) readHistory(ctx context.Context, p int32, s span, first normalize.RawRecord) (*history, error) {
+func (r *partition) readHistory(ctx context.Context, p int32, s span, first normalize.RawRecord) (*history, error) {
 	h := &history{from: s.from, all: make([]past, s.to-s.from), ends: map[kycv1.Stage]int64{}}
 	for i := range h.all {
 		h.all[i].claimed = -1
@@ -51,6 +53,7 @@ func (r *run) readHistory(ctx context.Context, p int32, s span, first normalize.
 		if d.GetStage() != kycv1.Stage_STAGE_REPLAY {
 			h.ends[d.GetStage()] = record.Offset + 1
 		}
+		r.witness.note(d)
 		if at := d.GetRaw().GetOffset(); d.GetRaw().GetPartition() == p && at >= s.from && at < s.to {
 			h.at(at).note(d, r.o.ID, r.match.names(d))
 		}
@@ -66,7 +69,7 @@ func (p *past) note(d *kycv1.Disposition, replay string, named bool) {
 		p.hydrating, p.label = true, d.GetReplayId()
 		return
 	}
-	p.last, p.reason, p.hydrating = d.GetKind(), d.GetReason(), false
+	p.last, p.reason, p.hydrating, p.received = d.GetKind(), d.GetReason(), false, d.GetReceivedAt().AsTime()
 	p.claimed, p.keyed = -1, len(d.GetDedupeKey()) == dedupe.KeySize
 	if d.GetClaimed() != nil {
 		p.claimed = d.GetClaimed().GetOffset()

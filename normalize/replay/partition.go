@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ type partition struct {
 	keys   dedupe.Keyer
 
 	history *history
+	witness *witness       // while letters are worked off
 	tasks   map[int64]bool // raw offsets of the stretch whose tasks are still with the hydrate stage
 	held    []*chosen      // the batch in hand
 	bytes   int
@@ -87,8 +89,8 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 	p.gaps = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
 	p.keys = dedupe.NewKeyer(p.o.Pepper)
 	p.late = p.newLate()
-	if len(spans) == 0 {
-		return nil
+	if err := p.letters(ctx); err != nil || len(spans) == 0 {
+		return err
 	}
 	end := spans[len(spans)-1].to
 	for from := spans[0].from; from < end; {
@@ -182,7 +184,7 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 	}
 	c := &chosen{raw: r, past: past, vendor: vendorOf(envelope, p.o.Providers)}
 	c.raw.Topic, c.raw.TopicID = p.o.Topics.RawName, p.o.Topics.RawID
-	if why := p.leave(c); why != "" {
+	if why := cmp.Or(p.leave(c), p.spent(c)); why != "" {
 		t, ok := p.unsure[r.Offset]
 		if !ok || why != Before {
 			t = tally{outcome: why, vendor: c.vendor}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -94,7 +95,9 @@ type Options struct {
 	ID     string // the label; the same one continues a replay that was cut off
 	Mode   Mode
 	Select Selection
-	DryRun bool // nothing is written, to Kafka or to Redis
+	// Letters hold, by raw partition, what is no longer in the raw topic. Only to fill gaps.
+	Letters map[int32][]Letter
+	DryRun  bool // nothing is written, to Kafka or to Redis
 
 	Topics Topics
 	// Open takes the transactional id over: a predecessor with it can write nothing any more. Not used
@@ -147,6 +150,8 @@ func (o Options) Validate() error {
 		return fmt.Errorf("a replay needs a mode: %q publishes again what was published, with the same event ids; %q publishes only what never was", ReEmit, FillGaps)
 	case !validID(o.ID):
 		return fmt.Errorf("the replay id %q is none: want 1 to 64 of A-Z a-z 0-9 . _ : -, a letter or digit first", o.ID)
+	case o.Mode != FillGaps && len(o.Letters) > 0:
+		return errors.New("dead letters are no source of what was published: only gaps can be filled from them")
 	case o.Mode == FillGaps && o.Claims == nil:
 		return errors.New("filling gaps needs Redis: what is filled must be claimed as live traffic claims it")
 	}
@@ -187,6 +192,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return report, err
 	}
+	o.Letters = maps.Clone(o.Letters)
+	if o.Letters == nil {
+		o.Letters = map[int32][]Letter{}
+	}
 	r := &run{o: o, report: report, match: newMatcher(o.Select)}
 	err := r.all(ctx)
 	report.missing(r.match)
@@ -218,11 +227,13 @@ func (r *run) all(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, spans := range plan {
-		r.total += width(spans)
+	for p := range r.o.Topics.Partitions {
+		r.o.Letters[p] = byOffset(r.o.Letters[p])
+		r.total += width(plan[p]) + int64(len(r.o.Letters[p]))
+		r.report.Gone = max(r.report.Gone-int64(len(r.o.Letters[p])), 0)
 	}
 	for p := range r.o.Topics.Partitions {
-		if len(plan[p]) == 0 {
+		if len(plan[p])+len(r.o.Letters[p]) == 0 {
 			continue
 		}
 		if err := r.partition(ctx, p, plan[p]); err != nil {
@@ -244,11 +255,11 @@ func pause(ctx context.Context, n int) error {
 // partition works on one partition until it is done. A transaction whose outcome is not known is no
 // end: who begins anew finds in the dispositions what was committed.
 func (r *run) partition(ctx context.Context, p int32, spans []span) error {
-	w := &partition{run: r, number: p, next: spans[0].from, unsure: map[int64]tally{}}
-	end := r.done + width(spans)
+	w := &partition{run: r, number: p, next: first(spans, r.o.Letters[p]), unsure: map[int64]tally{}}
+	end := r.done + width(spans) + int64(len(r.o.Letters[p]))
 	for n := 1; ; n++ {
 		w.safe(w.next)
-		err := w.work(ctx, windows(spans, w.next, spans[len(spans)-1].to, 0))
+		err := w.work(ctx, windows(spans, w.next, 1<<62, 0))
 		var unknown *unknownError
 		switch {
 		case err == nil:
@@ -265,6 +276,14 @@ func (r *run) partition(ctx context.Context, p int32, spans []span) error {
 			return ErrInterrupted
 		}
 	}
+}
+
+// first is the lowest offset to work on. Letters are of records before all that the raw topic has.
+func first(spans []span, letters []Letter) int64 {
+	if len(letters) > 0 {
+		return letters[0].Offset
+	}
+	return spans[0].from
 }
 
 // unknownError is a transaction whose outcome is not known.
