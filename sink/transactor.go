@@ -11,13 +11,16 @@ import (
 
 // Transactor writes in transactions without reading anything: a replay does. Its
 // methods must not run at the same time.
-type Transactor struct{ producer }
+type Transactor struct {
+	producer
+	known map[string]bool // topics written to before
+}
 
 // OpenTransactor takes a transactional id over: what a predecessor with the same
 // id left open is aborted, and it can write nothing any more. limit is the
 // transaction's, 15 s when 0; the id is scoped (Options.Scoped).
 func OpenTransactor(ctx context.Context, o Options, id string, limit time.Duration) (*Transactor, error) {
-	t := &Transactor{newProducer(o, id, limit)}
+	t := &Transactor{producer: newProducer(o, id, limit), known: map[string]bool{}}
 	opts, err := t.options()
 	if err != nil {
 		return nil, err
@@ -53,6 +56,7 @@ func (t *Transactor) Commit(ctx context.Context, out []*schemas.Outgoing) (bool,
 	if Classify(t.reason) == ClassFenced {
 		return false, t.fail("produce", t.reason)
 	}
+	t.settle(records)
 	if err := t.client.EndTransaction(ctx, kgo.TransactionEndTry(t.reason == nil)); err != nil {
 		return false, t.fail("end", err)
 	}
@@ -61,6 +65,21 @@ func (t *Transactor) Commit(ctx context.Context, out []*schemas.Outgoing) (bool,
 	}
 	setOffsets(out, records)
 	return true, nil
+}
+
+// settle waits until the library knows the partitions of topics that this client writes to for the first
+// time. It sends their first records before it has noted the partitions, and a transaction that ends in
+// between looks empty to it: it is aborted, and said to be committed. A Session's transactions have
+// offsets, and so are never empty. Nothing is purged: no topic has such a name.
+func (t *Transactor) settle(records []*kgo.Record) {
+	fresh := false
+	for _, r := range records {
+		fresh = fresh || !t.known[r.Topic]
+		t.known[r.Topic] = true
+	}
+	if fresh {
+		t.client.PurgeTopicsFromProducing("/") // between two updates of what it knows
+	}
 }
 
 // Close closes the connections. A transaction still open is ended by the

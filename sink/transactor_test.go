@@ -2,6 +2,7 @@ package sink
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -67,4 +68,24 @@ func TestSecondTransactorFencesTheFirst(t *testing.T) {
 			t.Errorf("%d events, want 2", n)
 		}
 	})
+}
+
+// The first transaction of a client is committed when it says so, also where the brokers answer before
+// the client has noted which partitions there are.
+func TestFirstTransactionsAreCommitted(t *testing.T) {
+	_, o := fake(t)
+	const clients = 150
+	for n := range clients {
+		x, err := OpenTransactor(testContext(t), o, fmt.Sprintf("replay-%d", n), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if committed, err := x.Commit(testContext(t), []*schemas.Outgoing{sessionEvent(fmt.Sprint(n))}); !committed || err != nil {
+			t.Fatalf("Commit: %t, %v", committed, err)
+		}
+		x.Close()
+	}
+	if n := len(readAll(t, o, schemas.Session)); n != clients {
+		t.Errorf("%d of %d committed events are there", n, clients)
+	}
 }
