@@ -88,6 +88,7 @@ type Reading struct {
 	Stack         []byte // of a recovered panic
 	Err           error  // our own rules are broken: consumption must stop
 
+	encoded  [][]byte // of each event, while it has no flags
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
 	attempts int32
@@ -285,7 +286,8 @@ func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) {
 		r.bury(stageValidate, rejected, "", fmt.Sprintf("%d events of one delivery are too many to be named in one disposition", n))
 		return
 	}
-	for _, e := range events {
+	r.encoded = make([][]byte, len(events))
+	for n, e := range events {
 		name := string(e.ProtoReflect().Descriptor().Name())
 		field, rule, err := i.validate(e)
 		if err != nil {
@@ -305,6 +307,7 @@ func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) {
 			r.bury(stageValidate, rejected, "", fmt.Sprintf("%s of %d bytes does not fit into one record", name, len(value)))
 			return
 		}
+		r.encoded[n] = value // there are no flags yet
 	}
 	r.Events = events
 	r.Stale = make([]bool, len(events))

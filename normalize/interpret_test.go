@@ -110,6 +110,23 @@ func TestSameRecordGivesTheSameBytes(t *testing.T) {
 	}
 }
 
+// TestValuesAreThoseOfTheMessages: an event is encoded when it is read and again only if a verdict
+// changes it.
+func TestValuesAreThoseOfTheMessages(t *testing.T) {
+	r := interpreter(t, normalize.InterpreterOptions{}).Interpret(raw(t, said{Subject: "s", ID: "e", Text: "x", Events: 3}))
+	for _, flag := range []dedupe.Flag{"", dedupe.Conflict, ""} {
+		for i, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish, Flag: flag}, received) {
+			isEvent := i < 3
+			if known := out.Value != nil; known != (isEvent && flag == "") {
+				t.Errorf("flag %q: value of %T is known: %v", flag, out.Message, known)
+			}
+			if want := normalizetest.Must(schemas.Marshal(out.Message))(t); out.Value != nil && !bytes.Equal(out.Value, want) {
+				t.Errorf("flag %q: value of %T is %x, expected %x", flag, out.Message, out.Value, want)
+			}
+		}
+	}
+}
+
 func TestOutgoingKeysPartitionsAndHeaders(t *testing.T) {
 	s := said{Subject: "s", ID: "e", Text: "x", AgeDays: 400}
 	r := interpreter(t, normalize.InterpreterOptions{StaleAfter: 30 * 24 * time.Hour}).Interpret(raw(t, s))

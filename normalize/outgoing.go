@@ -112,7 +112,11 @@ func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas
 	headers := schemas.CloudEventHeaders(e, r.Raw.Key)
 	span := strings.ReplaceAll(md.GetEventId(), "-", "")[:16]
 	headers = append(headers, r.trace(span)...)
-	return &schemas.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
+	out := &schemas.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
+	if len(md.Flags) == 0 {
+		out.Value = r.encoded[i]
+	}
+	return out
 }
 
 func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disposition {

@@ -18,6 +18,7 @@ type Header struct {
 type Outgoing struct {
 	Topic     string        // base name; "": the message's own topic
 	Message   proto.Message // decides the topic, where none is named
+	Value     []byte        // what Marshal gives of Message, where that is known; nil: whoever writes makes it
 	Key       []byte        // the record key
 	Partition int32         // -1: chosen from the key, as Java clients do (murmur2)
 	Headers   []Header      // all headers of the record

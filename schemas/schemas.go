@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -103,13 +104,23 @@ func TopicFor(m proto.Message) (Topic, bool) {
 	if m == nil {
 		return Topic{}, false
 	}
-	name := m.ProtoReflect().Descriptor().FullName()
-	for _, t := range catalogue {
-		if t.Message.ProtoReflect().Descriptor().FullName() == name {
-			return t, true
-		}
+	i, ok := byMessage[m.ProtoReflect().Descriptor().FullName()]
+	if !ok {
+		return Topic{}, false
 	}
-	return Topic{}, false
+	return catalogue[i], true
+}
+
+// byMessage is where in the catalogue the topic of each message is: it is asked for
+// every record.
+var byMessage = indexCatalogue()
+
+func indexCatalogue() map[protoreflect.FullName]int {
+	index := make(map[protoreflect.FullName]int, len(catalogue))
+	for i, t := range slices.Backward(catalogue) { // a HydrateTask has two topics: the first counts
+		index[t.Message.ProtoReflect().Descriptor().FullName()] = i
+	}
+	return index
 }
 
 // TopicNamed finds a topic by its full name under a prefix.

@@ -36,41 +36,92 @@ func (p pinned) Partition(r *kgo.Record, n int) int {
 	return p.hash.Partition(r, n)
 }
 
-// encode turns what normalize hands over into records, in order.
+// encode turns what normalize hands over into records, in order. All records of a
+// batch lie in one piece of memory, and so do their headers: they come and go together.
 func (o Options) encode(out []*schemas.Outgoing) ([]*kgo.Record, error) {
-	records := make([]*kgo.Record, 0, len(out))
+	count := 0
 	for _, item := range out {
-		topic, ok := schemas.TopicFor(item.Message)
-		if !ok {
-			return nil, fmt.Errorf("message %s has no topic: it is not in the catalogue of package schemas", name(item.Message))
-		}
-		base := topic.Base
-		if item.Topic != "" {
-			base = item.Topic
-		}
-		r, err := o.record(base, item.Message, item.Key, item.Partition, item.Headers)
+		count += len(item.Headers)
+	}
+	records, all := make([]*kgo.Record, len(out)), make([]kgo.Record, len(out))
+	headers := make([]kgo.RecordHeader, count)
+	names := make(map[string]string)
+	for i, item := range out {
+		base, err := topicOf(item)
 		if err != nil {
 			return nil, err
 		}
-		records = append(records, r)
+		if names[base] == "" {
+			names[base] = o.Topic(base)
+		}
+		r := &all[i]
+		r.Topic, r.Partition, r.Key = names[base], item.Partition, item.Key
+		if r.Value, err = valueOf(item); err != nil {
+			return nil, err
+		}
+		if len(r.Key) == 0 {
+			return nil, noKey(r.Topic)
+		}
+		r.Headers, headers = headers[:len(item.Headers):len(item.Headers)], headers[len(item.Headers):]
+		copyHeaders(r.Headers, item.Headers)
+		records[i] = r
 	}
 	return records, nil
+}
+
+// topicOf is the base name of the topic of a record.
+func topicOf(item *schemas.Outgoing) (string, error) {
+	topic, ok := schemas.TopicFor(item.Message)
+	switch {
+	case !ok:
+		return "", fmt.Errorf("message %s has no topic: it is not in the catalogue of package schemas", name(item.Message))
+	case item.Topic != "":
+		return item.Topic, nil
+	}
+	return topic.Base, nil
+}
+
+// valueOf is the value of a record.
+func valueOf(item *schemas.Outgoing) ([]byte, error) {
+	if item.Value != nil {
+		return item.Value, nil
+	}
+	return marshal(item.Message)
 }
 
 // record builds one record.
 func (o Options) record(base string, m proto.Message, key []byte, partition int32, headers []schemas.Header) (*kgo.Record, error) {
 	if len(key) == 0 {
-		return nil, errors.New("a record for topic " + o.Topic(base) + " has no key: keys are never empty")
+		return nil, noKey(o.Topic(base))
 	}
+	value, err := marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	r := &kgo.Record{Topic: o.Topic(base), Partition: partition, Key: key, Value: value}
+	if len(headers) > 0 {
+		r.Headers = make([]kgo.RecordHeader, len(headers))
+		copyHeaders(r.Headers, headers)
+	}
+	return r, nil
+}
+
+func copyHeaders(to []kgo.RecordHeader, from []schemas.Header) {
+	for i, h := range from {
+		to[i] = kgo.RecordHeader(h)
+	}
+}
+
+func marshal(m proto.Message) ([]byte, error) {
 	value, err := schemas.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("message %s cannot be encoded: %w", name(m), err)
 	}
-	r := &kgo.Record{Topic: o.Topic(base), Partition: partition, Key: key, Value: value}
-	for _, h := range headers {
-		r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.Key, Value: h.Value})
-	}
-	return r, nil
+	return value, nil
+}
+
+func noKey(topic string) error {
+	return errors.New("a record for topic " + topic + " has no key: keys are never empty")
 }
 
 // name gives a message's full name for an error.
