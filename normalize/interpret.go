@@ -88,7 +88,8 @@ type Reading struct {
 	Stack         []byte // of a recovered panic
 	Err           error  // our own rules are broken: consumption must stop
 
-	encoded  [][]byte // of each event, while it has no flags
+	at       *kycv1.RawPosition // see position
+	encoded  [][]byte           // of each event, while it has no flags
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
 	attempts int32
@@ -362,8 +363,12 @@ func (r *Reading) bury(stage string, reason kycv1.DeadLetterReason, field, detai
 	r.shrink()
 }
 
+// position is one message for all that name the raw record.
 func (r *Reading) position() *kycv1.RawPosition {
-	return &kycv1.RawPosition{Topic: r.Raw.Topic, Partition: r.Raw.Partition, Offset: r.Raw.Offset}
+	if r.at == nil {
+		r.at = &kycv1.RawPosition{Topic: r.Raw.Topic, Partition: r.Raw.Partition, Offset: r.Raw.Offset}
+	}
+	return r.at
 }
 
 func deliveryOf(e *kycv1.RawEnvelope) *providers.Delivery {

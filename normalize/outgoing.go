@@ -34,17 +34,23 @@ const (
 // Outgoing is what must be written for the record under a verdict: its events, its dead letter or its
 // task, and last its disposition; nothing for a record whose disposition is committed already.
 func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Outgoing {
-	var out, tasks []*schemas.Outgoing
+	return r.appendOutgoing(nil, &v, timestamppb.New(decidedAt))
+}
+
+// appendOutgoing is Outgoing for a batch. What is written shares memory with v, decidedAt and the reading.
+func (r *Reading) appendOutgoing(out []*schemas.Outgoing, v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) []*schemas.Outgoing {
+	from := len(out) // what a replay labels
 	switch {
 	case r.Pass != nil:
-		return r.Pass.Out
+		return append(out, r.Pass.Out...)
 	case v.Action == dedupe.Nothing:
-		return nil
+		return out
 	case v.Action == dedupe.Duplicate && r.Again != nil:
-		return []*schemas.Outgoing{labelled(r.task(r.Again, schemas.HydrateWait), r.Replay)}
+		return append(out, labelled(r.task(r.Again, schemas.HydrateWait), r.Replay))
 	case v.Action == dedupe.Duplicate:
 	case r.Task != nil:
-		tasks = append(tasks, labelled(r.task(r.Task, schemas.Hydrate), r.TaskLabel))
+		out = append(out, labelled(r.task(r.Task, schemas.Hydrate), r.TaskLabel))
+		from = len(out)
 	case r.Dead != nil:
 		out = append(out, &schemas.Outgoing{Message: r.Dead, Key: r.Raw.Key, Partition: -1, Headers: r.traced("dead letter")})
 	default:
@@ -55,11 +61,8 @@ func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Out
 	out = append(out, &schemas.Outgoing{
 		Message: r.disposition(v, decidedAt), Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"),
 	})
-	for _, o := range out {
+	for _, o := range out[from:] {
 		labelled(o, r.Replay)
-	}
-	if tasks != nil {
-		out = append(tasks, out...)
 	}
 	return out
 }
@@ -110,8 +113,8 @@ func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas
 		md.Flags = append(md.Flags, headerReplay+"="+r.Replay)
 	}
 	headers := schemas.CloudEventHeaders(e, r.Raw.Key)
-	span := strings.ReplaceAll(md.GetEventId(), "-", "")[:16]
-	headers = append(headers, r.trace(span)...)
+	var span [36]byte
+	headers = r.trace(headers, appendCompact(span[:0], md.GetEventId())[:spanSize])
 	out := &schemas.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
 	if len(md.Flags) == 0 {
 		out.Value = r.encoded[i]
@@ -119,13 +122,13 @@ func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas
 	return out
 }
 
-func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disposition {
+func (r *Reading) disposition(v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) *kycv1.Disposition {
 	d := &kycv1.Disposition{
 		Raw: r.position(), RawTopicId: r.Raw.TopicID[:],
 		Tenant: r.Envelope.GetTenant(), Provider: r.Envelope.GetProvider(), Endpoint: r.Envelope.GetEndpoint(),
 		Stage:         r.stage,
 		VendorEventId: cut(r.VendorID, 128), VendorEventType: cut(r.VendorType, 128), MapperVersion: r.MapperVersion,
-		ReceivedAt: r.Envelope.GetReceivedAt(), DecidedAt: timestamppb.New(decidedAt),
+		ReceivedAt: r.Envelope.GetReceivedAt(), DecidedAt: decidedAt,
 	}
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {
 		d.Claimed = &kycv1.RawPosition{Topic: r.In.Topic, Partition: r.In.Partition, Offset: r.In.Offset}
@@ -150,8 +153,9 @@ func (r *Reading) disposition(v dedupe.Verdict, decidedAt time.Time) *kycv1.Disp
 		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING
 	default:
 		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED
-		for _, e := range r.Events {
-			d.EventIds = append(d.EventIds, e.GetMetadata().GetEventId())
+		d.EventIds = make([]string, len(r.Events))
+		for i, e := range r.Events {
+			d.EventIds[i] = e.GetMetadata().GetEventId()
 		}
 	}
 	return d
@@ -203,19 +207,46 @@ func (r *Reading) fits(bytes int) bool {
 	return r.maxBytes <= 0 || bytes+len(r.Raw.Key)+recordOverhead <= r.maxBytes
 }
 
+// The lengths in hex of what a traceparent holds.
+const (
+	traceSize = 32
+	spanSize  = 16
+)
+
 // traced is the trace header of a record that is no event, with a span of its own.
 func (r *Reading) traced(what string) []schemas.Header {
-	sum := sha256.Sum256([]byte(what + r.Envelope.GetDeliveryId()))
-	return r.trace(hex.EncodeToString(sum[:8]))
+	var text [64]byte
+	sum := sha256.Sum256(append(append(text[:0], what...), r.Envelope.GetDeliveryId()...))
+	var span [spanSize]byte
+	hex.Encode(span[:], sum[:spanSize/2])
+	return r.trace(nil, span[:])
 }
 
 // trace continues the trace that ingest began: the delivery's id is the trace's.
-func (r *Reading) trace(span string) []schemas.Header {
-	trace := strings.ToLower(strings.ReplaceAll(r.Envelope.GetDeliveryId(), "-", ""))
-	if len(trace) != 32 {
-		return nil
+func (r *Reading) trace(headers []schemas.Header, span []byte) []schemas.Header {
+	var room [traceSize]byte
+	trace := appendCompact(room[:0], r.Envelope.GetDeliveryId())
+	if len(trace) != traceSize {
+		return headers
 	}
-	return []schemas.Header{{Key: headerTrace, Value: []byte("00-" + trace + "-" + span + "-01")}}
+	value := append(make([]byte, 0, len("00-")+traceSize+1+spanSize+len("-01")), "00-"...)
+	value = append(append(value, trace...), '-')
+	value = append(append(value, span...), "-01"...)
+	return append(headers, schemas.Header{Key: headerTrace, Value: value})
+}
+
+// appendCompact writes a UUID in lower case and without its dashes.
+func appendCompact(b []byte, id string) []byte {
+	for i := range len(id) {
+		switch c := id[i]; {
+		case c == '-':
+		case 'A' <= c && c <= 'Z':
+			b = append(b, c-'A'+'a')
+		default:
+			b = append(b, c)
+		}
+	}
+	return b
 }
 
 // cut shortens a string to at most n bytes of whole characters.

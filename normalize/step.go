@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -167,11 +168,11 @@ func (w *worker) suspect(ctx context.Context, records []*kgo.Record) error {
 
 // commit writes the batch and, once it is committed, remembers which marks that makes true.
 func (w *worker) commit(ctx context.Context, b *batch) (bool, error) {
-	var out []*schemas.Outgoing
+	out := make([]*schemas.Outgoing, 0, 2*len(b.readings))
 	last := make([]int, len(b.readings)) // index after what each record becomes
-	now := time.Now()
+	now := timestamppb.Now()
 	for i, r := range b.readings {
-		out = append(out, r.Outgoing(b.verdicts[i], now)...)
+		out = r.appendOutgoing(out, &b.verdicts[i], now)
 		last[i] = len(out)
 	}
 	start := time.Now()

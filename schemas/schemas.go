@@ -104,23 +104,42 @@ func TopicFor(m proto.Message) (Topic, bool) {
 	if m == nil {
 		return Topic{}, false
 	}
-	i, ok := byMessage[m.ProtoReflect().Descriptor().FullName()]
+	k, ok := kinds[m.ProtoReflect().Descriptor().FullName()]
 	if !ok {
 		return Topic{}, false
 	}
-	return catalogue[i], true
+	return catalogue[k.topic], true
 }
 
-// byMessage is where in the catalogue the topic of each message is: it is asked for
-// every record.
-var byMessage = indexCatalogue()
+// kind is what is known of a message for every record that holds one.
+type kind struct {
+	topic        int    // where in the catalogue
+	name, schema []byte // as the headers of events give them
+}
 
-func indexCatalogue() map[protoreflect.FullName]int {
-	index := make(map[protoreflect.FullName]int, len(catalogue))
+// kinds finds the messages of the catalogue: it is asked for every record.
+var kinds = indexCatalogue()
+
+func indexCatalogue() map[protoreflect.FullName]kind {
+	index := make(map[protoreflect.FullName]kind, len(catalogue))
 	for i, t := range slices.Backward(catalogue) { // a HydrateTask has two topics: the first counts
-		index[t.Message.ProtoReflect().Descriptor().FullName()] = i
+		d := t.Message.ProtoReflect().Descriptor()
+		k := newKind(d)
+		k.topic = i
+		index[d.FullName()] = k
 	}
 	return index
+}
+
+func newKind(d protoreflect.MessageDescriptor) kind {
+	return kind{name: []byte(d.FullName()), schema: []byte(schemaBase + d.ParentFile().Path())}
+}
+
+func kindOf(d protoreflect.MessageDescriptor) kind {
+	if k, ok := kinds[d.FullName()]; ok {
+		return k
+	}
+	return newKind(d)
 }
 
 // TopicNamed finds a topic by its full name under a prefix.
