@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
+	"sync"
 )
 
 // The names under which stages claim. Each claims in its own name.
@@ -33,20 +35,38 @@ type Subject struct {
 }
 
 // Keyer makes keys. Its pepper must be the same in every process; another one forgets all claims.
-type Keyer struct{ pepper []byte }
+type Keyer struct{ tools *sync.Pool } // of *keyTool
+
+// keyTool is used again: a MAC that is reset need not digest the pepper once more.
+type keyTool struct {
+	mac  hash.Hash
+	text []byte
+}
 
 // NewKeyer returns a Keyer. An empty pepper is allowed.
-func NewKeyer(pepper []byte) Keyer { return Keyer{pepper: append([]byte(nil), pepper...)} }
+func NewKeyer(pepper []byte) Keyer {
+	pepper = append([]byte(nil), pepper...)
+	return Keyer{tools: &sync.Pool{New: func() any { return &keyTool{mac: hmac.New(sha256.New, pepper)} }}}
+}
 
 // Key returns the key of a delivery.
 func (k Keyer) Key(s Subject) Key {
-	mac := hmac.New(sha256.New, k.pepper)
-	var size [binary.MaxVarintLen64]byte
-	for _, part := range [][]byte{[]byte(s.Stage), s.TopicID[:], []byte(s.Tenant), s.RawKey, s.Identity} {
-		mac.Write(size[:binary.PutUvarint(size[:], uint64(len(part)))])
-		mac.Write(part)
-	}
-	return Key(mac.Sum(nil)[:KeySize])
+	t := k.tools.Get().(*keyTool)
+	defer k.tools.Put(t)
+	t.mac.Reset()
+	b := appendPart(t.text[:0], s.Stage)
+	b = appendPart(b, s.TopicID[:])
+	b = appendPart(b, s.Tenant)
+	b = appendPart(b, s.RawKey)
+	b = appendPart(b, s.Identity)
+	t.mac.Write(b)
+	t.text = t.mac.Sum(b[:0])
+	return Key(t.text[:KeySize])
+}
+
+// appendPart writes one part behind its length.
+func appendPart[T string | []byte](b []byte, part T) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
 }
 
 // Variant is the key of another content that came under the key k: it gets a claim of its own.
