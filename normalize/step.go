@@ -92,7 +92,10 @@ type batch struct {
 
 // batch looks the readings over. Only a fault in our own rules fails it.
 func (w *worker) batch(readings []*Reading) (*batch, error) {
-	b := &batch{readings: readings, verdicts: make([]dedupe.Verdict, len(readings))}
+	b := &batch{
+		readings: readings, verdicts: make([]dedupe.Verdict, len(readings)),
+		items: make([]dedupe.Item, 0, len(readings)), at: make([]int, 0, len(readings)),
+	}
 	for i, r := range readings {
 		if r.Err != nil {
 			return nil, stopError{r.Err}

@@ -78,19 +78,14 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	pipe := s.client.Pipeline()
-	for _, m := range r.Marks {
-		pipe.Do(ctx, "set", s.claimKey(m.Key), m.Claim.Append(nil), "ex", seconds(or(m.TTL, s.ttl)))
-	}
+	s.set(ctx, pipe, r.Marks)
 	moves := make([][]*redis.Cmd, len(r.Moves))
 	for i, m := range r.Moves {
 		for shard, key := range s.perShard(m.Sentinel) {
 			moves[i] = append(moves[i], pipe.Eval(ctx, moveScript, []string{key}, m.from(shard), m.To))
 		}
 	}
-	claims := make([]*redis.Cmd, len(r.Claims))
-	for i, m := range r.Claims {
-		claims[i] = pipe.Do(ctx, "set", s.claimKey(m.Key), m.Claim.Append(nil), "nx", "get", "ex", seconds(s.ttl))
-	}
+	claims := s.set(ctx, pipe, r.Claims, "nx", "get")
 	looks := make([]*redis.StringCmd, len(r.Looks))
 	for i, key := range r.Looks {
 		looks[i] = pipe.Get(ctx, s.claimKey(key))

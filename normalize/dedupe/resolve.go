@@ -37,22 +37,37 @@ func groupItems(items []Item, settled []Verdict) []*group {
 		key       Key
 		partition int32
 	}
-	at := make(map[place]*group)
-	var groups []*group
+	at := make(map[place]*group, len(items))
+	groups := make([]*group, 0, len(items))
+	room := make([]firsts, len(items))
 	for i, item := range items {
 		if !item.Identified || settled[i].Action != 0 {
 			continue
 		}
 		p := place{item.Key, item.Partition}
-		g := at[p]
-		if g == nil {
-			g = &group{}
-			at[p] = g
-			groups = append(groups, g)
+		if g := at[p]; g != nil {
+			g.add(i, item)
+			continue
 		}
-		g.add(i, item)
+		at[p] = room[i].begin(i, item)
+		groups = append(groups, at[p])
 	}
 	return groups
+}
+
+// firsts is a group of one contender of one record, which most are, in one piece of memory.
+type firsts struct {
+	group     group
+	contender contender
+	classes   [1]*contender
+	members   [1]int
+}
+
+func (f *firsts) begin(i int, item Item) *group {
+	f.members[0], f.classes[0] = i, &f.contender
+	f.contender = contender{key: item.Key, own: item.claim(), hash: item.Hash, members: f.members[:]}
+	f.group.classes = f.classes[:]
+	return &f.group
 }
 
 func (g *group) add(i int, item Item) {

@@ -38,7 +38,10 @@ func shardPrefixes(cluster bool) []string {
 }
 
 // claimKey is where the claim of k lies.
-func (s *Store) claimKey(k Key) string { return s.shards[int(k[0])%len(s.shards)] + string(k[:]) }
+func (s *Store) claimKey(k Key) string { return s.shard(k) + string(k[:]) }
+
+// shard is what stands in front of the key.
+func (s *Store) shard(k Key) string { return s.shards[int(k[0])%len(s.shards)] }
 
 // perShard gives the keys of something that every shard has: a sentinel, a trial write.
 func (s *Store) perShard(name string) []string {

@@ -1,0 +1,47 @@
+package dedupe
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// set queues one SET for each mark. There are two for every delivery, so all of a round share their
+// memory: the texts are one string, and the client takes pointers to its parts.
+func (s *Store) set(ctx context.Context, pipe redis.Pipeliner, marks []Mark, options ...any) []*redis.Cmd {
+	texts := s.texts(marks)
+	args := make([]any, 0, len(marks)*(len(options)+5))
+	cmds, queued := make([]*redis.Cmd, len(marks)), make([]redis.Cmder, len(marks))
+	usual := any(seconds(s.ttl))
+	for i, m := range marks {
+		ttl := usual
+		if m.TTL > 0 {
+			ttl = seconds(m.TTL)
+		}
+		from := len(args)
+		args = append(append(args, "set", &texts[2*i], &texts[2*i+1]), options...)
+		args = append(args, "ex", ttl)
+		cmds[i] = redis.NewCmd(ctx, args[from:len(args):len(args)]...)
+		queued[i] = cmds[i]
+	}
+	_ = pipe.BatchProcess(ctx, queued...) // only queues
+	return cmds
+}
+
+// texts are key and value of each mark in turn.
+func (s *Store) texts(marks []Mark) []string {
+	var all []byte
+	ends := make([]int, 0, 2*len(marks))
+	for _, m := range marks {
+		all = append(append(all, s.shard(m.Key)...), m.Key[:]...)
+		ends = append(ends, len(all))
+		all = m.Claim.Append(all)
+		ends = append(ends, len(all))
+	}
+	text, from := string(all), 0
+	texts := make([]string, len(ends))
+	for i, end := range ends {
+		texts[i], from = text[from:end], end
+	}
+	return texts
+}
