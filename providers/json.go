@@ -59,6 +59,14 @@ func (r *reader) done() {
 // ReadObject parses a body whose top level must be one object. The error is a
 // *Problem, ErrMalformed or ErrRejectedContent.
 func ReadObject(body []byte) (*Value, error) {
+	if v, ok := readPass(bytes.TrimPrefix(body, byteOrderMark)); ok {
+		return v, nil
+	}
+	return readTokens(body)
+}
+
+// readTokens is ReadObject for any body.
+func readTokens(body []byte) (*Value, error) {
 	r := newReader(body)
 	defer r.done()
 	first, err := r.next()
@@ -179,10 +187,10 @@ func (r *reader) array() (Value, error) {
 // closed moves the members from there on into a value of their own.
 func (r *reader) closed(kind Kind, from int) Value {
 	members := r.open[from:]
-	if kind == Object {
-		members = lastOfEach(members)
-	}
 	r.open = r.open[:from]
+	if kind == Object {
+		return Value{kind: kind, children: lastOfEach(members)}
+	}
 	return Value{kind: kind, children: slices.Clone(members)}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -106,11 +107,13 @@ func FuzzReaders(f *testing.F) {
 		`{"payload":{"id":"a"},"id":"b"}`, `{"payload":{"id":"a","id":7},"payload":{"id":null}}`, "\xef\xbb\xbf{\"payload\":{\"id\":\"\xff\"}}",
 		`{"p\u0061yload":{"i\u0064":"\ud800"}}`, `{"payload":{"a":[[{}],{"id":1}],"id":"x"}} `, `{"payload":{"id":"a"}`, `[]`,
 		`{"payload":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`, `{"payload":{"id":1e5}}`,
+		`{"b":[-0.5e+7,01],"a":tru}`, `{"a":[1,],"b":{"c":nul1}}`, `{"a":"\x"}`, `{"a" 1}`, `{"id":"\"\\","a":-}`,
 	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		v, err := ReadObject(body)
+		checkPass(t, body)
 		for _, path := range [][]string{{"payload", "id"}, {"id"}, {"payload", "a", "id"}, {""}} {
 			want := ""
 			if err == nil {
@@ -133,6 +136,52 @@ func FuzzReaders(f *testing.F) {
 			t.Errorf("the canonical form of the canonical form differs:\n%q\n%q", canonical, twice)
 		}
 	})
+}
+
+// checkPass compares what one pass reads with what is read by tokens.
+func checkPass(t *testing.T, body []byte) {
+	t.Helper()
+	want, err := readTokens(body)
+	if got, ok := readPass(bytes.TrimPrefix(body, byteOrderMark)); ok && (err != nil || !same(got, want)) {
+		t.Errorf("one pass gives\n%#v, tokens\n%#v, %v", got, want, err)
+	}
+	told := map[string]string{}
+	if ScanIDs(body, func(name []byte, id string) { told[string(name)] = id }) != (err == nil) {
+		t.Fatalf("ScanIDs can read it: %v; the tree: %v", err != nil, err)
+	}
+	if err != nil {
+		return
+	}
+	for name, id := range told {
+		if want.At(name).ID() != id {
+			t.Errorf("ScanIDs tells %q of %q, the tree %q", id, name, want.At(name).ID())
+		}
+	}
+	for name := range want.Members() {
+		if _, ok := told[name]; !ok {
+			t.Errorf("ScanIDs does not tell of %q", name)
+		}
+	}
+}
+
+func same(a, b *Value) bool {
+	return a.kind == b.kind && a.text == b.text && slices.EqualFunc(a.children, b.children, func(a, b member) bool {
+		return a.name == b.name && same(&a.value, &b.value)
+	})
+}
+
+// What is plainly JSON must not need the tokens: that would be slow and not show.
+func TestOnePassIsEnough(t *testing.T) {
+	for _, body := range []string{
+		`{}`, " {\"b\" : 1 ,\n\"a\":[ ] , \"c\" : { }}\r\n", `{"a":[-0,0.5,1e9,-12.25E-3,true,false,null,"x"]}`, `{"a":"é\n\u00e9😀","\ud83d\ude00":{"b":[[{"c":"\/"}]]}}`,
+		`{"a":1,"a":{"b":2}}`, `{"a":"` + strings.Repeat(",", 1000) + `","b":[` + strings.Repeat("[0],", 1000) + `0]}`,
+		`{` + strings.Repeat(`"z":1,"y":2,`, 100) + `"x":3}`,
+	} {
+		if _, ok := readPass([]byte(body)); !ok {
+			t.Errorf("%.80s: not read in one pass", body)
+		}
+		checkPass(t, []byte(body))
+	}
 }
 
 // checkAgainstStandard compares with encoding/json, which reads names, strings

@@ -1,85 +1,151 @@
 package providers
 
-import "github.com/go-json-experiment/json/jsontext"
+import "bytes"
 
 // ScanID reads the id at a path of names without building a tree: exactly what
 // ReadObject(body) and At(path...).ID() would give, "" where they would fail. It
 // reads to the end, because a later repeated name replaces an earlier one.
 func ScanID(body []byte, path ...string) string {
-	r := newReader(body)
-	defer r.done()
-	first, err := r.next()
-	if err != nil || first.Kind() != '{' {
+	p := pass{body: bytes.TrimPrefix(body, byteOrderMark)}
+	if p.next() == '{' {
+		if id, ok := p.find('{', path); ok && p.ended() {
+			return id
+		}
+	}
+	v, err := readTokens(body)
+	if err != nil {
 		return ""
 	}
-	id, err := r.find(first, path)
-	if err != nil || r.end() != nil {
-		return ""
-	}
-	return id
+	return v.At(path...).ID()
 }
 
-// find consumes the value that begins with tok and returns the id at path in it.
-func (r *reader) find(tok jsontext.Token, path []string) (string, error) {
+// ScanIDs tells of the names at the top of a body and of the ids that their values
+// are, "" where one is none: ScanID for all names at once. What is told last of a
+// name counts; nothing told does where it returns false, since ReadObject would fail.
+func ScanIDs(body []byte, tell func(name []byte, id string)) bool {
+	p := pass{body: bytes.TrimPrefix(body, byteOrderMark)}
+	if p.next() == '{' && p.each(tell) && p.ended() {
+		return true
+	}
+	v, err := readTokens(body)
+	for name, value := range v.Members() {
+		tell([]byte(name), value.ID())
+	}
+	return err == nil
+}
+
+func (p *pass) each(tell func(name []byte, id string)) bool {
+	if !p.enter() {
+		return false
+	}
+	if p.next() == '}' {
+		return p.leave()
+	}
+	for more := true; more; {
+		name, ok := p.name()
+		if !ok {
+			return false
+		}
+		id, ok := p.id(p.next())
+		if !ok {
+			return false
+		}
+		tell(name, id)
+		if more, ok = p.more('}'); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *pass) name() ([]byte, bool) {
+	if p.next() != '"' {
+		return nil, false
+	}
+	name, _, ok := p.content()
+	return name, ok && p.colon()
+}
+
+// find consumes the value that begins with c and returns the id at path in it.
+func (p *pass) find(c byte, path []string) (id string, ok bool) {
 	switch {
-	case len(path) == 0 && (tok.Kind() == '"' || tok.Kind() == '0'):
-		return usableID(r.scalar(tok)), nil
-	case len(path) == 0 || tok.Kind() != '{':
-		return "", r.skip(tok)
+	case len(path) == 0:
+		return p.id(c)
+	case c != '{':
+		return "", p.skip(c)
+	case !p.enter():
+		return "", false
+	case p.next() == '}':
+		return "", p.leave()
 	}
-	id := ""
-	for {
-		tok, err := r.next()
-		if err != nil || tok.Kind() == '}' {
-			return id, err
+	for more := true; more; {
+		name, ok := p.name()
+		if !ok {
+			return "", false
 		}
-		hit := r.string(tok) == path[0]
-		if err := r.item(); err != nil {
-			return "", err
-		}
-		if tok, err = r.next(); err != nil {
-			return "", err
-		}
-		if !hit {
-			err = r.skip(tok)
+		if hit := string(name) == path[0]; !hit {
+			ok = p.skip(p.next())
 		} else {
-			id, err = r.find(tok, path[1:])
+			id, ok = p.find(p.next(), path[1:])
 		}
-		if err != nil {
-			return "", err
+		if !ok {
+			return "", false
+		}
+		if more, ok = p.more('}'); !ok {
+			return "", false
 		}
 	}
+	return id, true
 }
 
-func (r *reader) scalar(tok jsontext.Token) string {
-	if tok.Kind() == '"' {
-		return r.string(tok)
+// id consumes the value that begins with c and returns the id that it is.
+func (p *pass) id(c byte) (string, bool) {
+	from := p.at
+	switch c {
+	case '"':
+		text, _, ok := p.content()
+		if !ok {
+			return "", false
+		}
+		return usableID(string(text)), true
+	case '{', '[', 't', 'f', 'n':
+		return "", p.skip(c)
 	}
-	return r.source()
+	ok := p.number()
+	return usableID(string(p.body[from:p.at])), ok
 }
 
-// skip consumes the rest of the value that begins with tok, counting as value
-// does: in an object each name, in an array each element.
-func (r *reader) skip(tok jsontext.Token) error {
-	open := tok.Kind()
-	if open != '{' && open != '[' {
-		return nil
+// skip consumes the value that begins with c, counting as a tree would.
+func (p *pass) skip(c byte) bool {
+	switch c {
+	case '"':
+		_, _, ok := p.content()
+		return ok
+	case '{', '[':
+	default:
+		return p.scalar(c)
 	}
-	for {
-		tok, err := r.next()
-		if err != nil || tok.Kind() == '}' || tok.Kind() == ']' {
-			return err
-		}
-		if err := r.item(); err != nil {
-			return err
-		}
-		if open == '{' {
-			if tok, err = r.next(); err != nil {
-				return err
+	end := c + 2 // in ASCII
+	if !p.enter() {
+		return false
+	}
+	if p.next() == end {
+		return p.leave()
+	}
+	for more, ok := true, true; more; {
+		if c == '{' {
+			if _, ok := p.name(); !ok {
+				return false
 			}
+		} else if !p.item() {
+			return false
 		}
-		if err := r.skip(tok); err != nil {
-			return err
+		if !p.skip(p.next()) {
+			return false
+		}
+		if more, ok = p.more(end); !ok {
+			return false
 		}
 	}
+	return true
 }

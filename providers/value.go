@@ -149,17 +149,39 @@ func (v *Value) Items() iter.Seq[*Value] {
 	}
 }
 
-// lastOfEach sorts by name and keeps the last of equal names: the answer that
-// encoding/json, JavaScript and Python give to a repeated name.
+// lastOfEach are copies of the members, sorted by name, the last of equal names:
+// the answer that encoding/json, JavaScript and Python give to a repeated name.
 func lastOfEach(ms []member) []member {
-	byName := func(a, b member) int { return cmp.Compare(a.name, b.name) }
-	slices.SortStableFunc(ms, byName)
-	out := ms[:0]
-	for i, m := range ms {
-		if i+1 < len(ms) && ms[i+1].name == m.name {
+	if len(ms) == 0 {
+		return nil
+	}
+	settled, _ := settle(make([]member, 0, len(ms)), ms, nil)
+	return settled
+}
+
+// fewToSort is the number up to which the plainest way to sort is the fastest.
+const fewToSort = 24
+
+// settle appends lastOfEach(ms) to out. It sorts numbers in place of members,
+// which are large and full of pointers, in the room that order has.
+func settle(out, ms []member, order []int32) ([]member, []int32) {
+	order = order[:0]
+	for i := range ms {
+		order = append(order, int32(i))
+		for j := i; len(ms) <= fewToSort && j > 0 && ms[order[j]].name < ms[order[j-1]].name; j-- {
+			order[j], order[j-1] = order[j-1], order[j]
+		}
+	}
+	if len(ms) > fewToSort {
+		slices.SortFunc(order, func(a, b int32) int {
+			return cmp.Or(cmp.Compare(ms[a].name, ms[b].name), cmp.Compare(a, b))
+		})
+	}
+	for i, n := range order {
+		if i+1 < len(order) && ms[order[i+1]].name == ms[n].name {
 			continue
 		}
-		out = append(out, m)
+		out = append(out, ms[n])
 	}
-	return out
+	return out, order
 }
