@@ -19,22 +19,24 @@ func ScanID(body []byte, path ...string) string {
 	return v.At(path...).ID()
 }
 
-// ScanIDs tells of the names at the top of a body and of the ids that their values
-// are, "" where one is none: ScanID for all names at once. What is told last of a
-// name counts; nothing told does where it returns false, since ReadObject would fail.
-func ScanIDs(body []byte, tell func(name []byte, id string)) bool {
+// ScanIDs asks of each name at the top of a body where the id that is its value is
+// to go, nil where it is not wanted: ScanID for several names at once. It returns
+// false, and what it wrote means nothing, where ReadObject would fail.
+func ScanIDs(body []byte, where func(name []byte) *string) bool {
 	p := pass{body: bytes.TrimPrefix(body, byteOrderMark)}
-	if p.next() == '{' && p.each(tell) && p.ended() {
+	if p.next() == '{' && p.each(where) && p.ended() {
 		return true
 	}
 	v, err := readTokens(body)
 	for name, value := range v.Members() {
-		tell([]byte(name), value.ID())
+		if to := where([]byte(name)); to != nil {
+			*to = value.ID()
+		}
 	}
 	return err == nil
 }
 
-func (p *pass) each(tell func(name []byte, id string)) bool {
+func (p *pass) each(where func(name []byte) *string) bool {
 	if !p.enter() {
 		return false
 	}
@@ -46,11 +48,14 @@ func (p *pass) each(tell func(name []byte, id string)) bool {
 		if !ok {
 			return false
 		}
-		id, ok := p.id(p.next())
+		if to := where(name); to != nil {
+			*to, ok = p.id(p.next())
+		} else {
+			ok = p.skip(p.next())
+		}
 		if !ok {
 			return false
 		}
-		tell(name, id)
 		if more, ok = p.more('}'); !ok {
 			return false
 		}

@@ -215,7 +215,7 @@ func TestHeaderDecidesNothing(t *testing.T) {
 	slices.Sort(labels)
 	for _, f := range fixtures(t) {
 		own := see(delivery(f.Body, f.Headers.Get(typeHeader)))
-		if f.Bad() || familyOf(scanNames(f.Body)) == &vague {
+		if read, _ := scan(f.Body); f.Bad() || familyOf(read.seen) == &vague {
 			continue
 		}
 		for _, label := range labels {

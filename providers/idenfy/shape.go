@@ -1,11 +1,8 @@
 package idenfy
 
 import (
-	"bytes"
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/kycbridge/kycbridge/providers"
 )
@@ -102,39 +99,51 @@ func namesOf(doc *providers.Value) (seen uint64) {
 	return seen
 }
 
-var byteOrderMark = []byte("\xef\xbb\xbf")
+// keyIDs are all names that the id of a key may stand under, and the counts.
+var keyIDs = [...]string{"id", "scanRef", "companyId", "monitoringId", "usersToExtend", "usersToExpire"}
 
-// scanNames reads the telling names without building a tree. It does not judge
-// the body: whether it can be read at all is ScanID's answer.
-func scanNames(body []byte) (seen uint64) {
-	body = bytes.TrimPrefix(body, byteOrderMark)
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if tok, err := dec.ReadToken(); err != nil || tok.Kind() != '{' {
-		return 0
-	}
-	for {
-		tok, err := dec.ReadToken()
-		if err != nil || tok.Kind() != '"' {
-			return seen
+// scanned is what a key is made of, read without building a tree.
+type scanned struct {
+	seen uint64 // the telling names
+	ids  [len(keyIDs)]string
+}
+
+// scan returns false where the body cannot be read.
+func scan(body []byte) (s scanned, ok bool) {
+	ok = providers.ScanIDs(body, func(name []byte) *string {
+		s.seen |= telling[string(name)]
+		for i := range keyIDs {
+			if string(name) == keyIDs[i] {
+				return &s.ids[i]
+			}
 		}
-		seen |= telling[tok.String()]
-		if dec.SkipValue() != nil {
-			return seen
-		}
+		return nil
+	})
+	return s, ok
+}
+
+func (s *scanned) id(name string) string {
+	if i := slices.Index(keyIDs[:], name); i >= 0 {
+		return s.ids[i]
 	}
+	return ""
 }
 
 // key reads the id of the partition key. The header has no say in it.
 func key(d *providers.Delivery) string {
-	f := familyOf(scanNames(d.Body))
+	s, ok := scan(d.Body)
+	if !ok {
+		return ""
+	}
+	f := familyOf(s.seen)
 	if f.notice() {
-		if providers.ScanID(d.Body, "usersToExtend") == "" && providers.ScanID(d.Body, "usersToExpire") == "" {
+		if s.id("usersToExtend") == "" && s.id("usersToExpire") == "" {
 			return ""
 		}
 		return providers.AccountLevel
 	}
 	for _, name := range f.ids {
-		if id := providers.ScanID(d.Body, name); id != "" {
+		if id := s.id(name); id != "" {
 			return id
 		}
 	}
