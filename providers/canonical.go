@@ -1,6 +1,11 @@
 package providers
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
 
 // Volatile is a set of paths whose values say nothing, such as pre-signed links:
 // two deliveries that differ only there are the same. nil holds no path.
@@ -31,8 +36,21 @@ func (s Volatile) leaf() bool { return s != nil && len(s) == 0 }
 // numbers as written, no white space, volatile paths left out. Equal content in
 // other bytes has an equal canonical form.
 func Canonical(v *Value, without Volatile) []byte {
-	return appendCanonical(make([]byte, 0, 512), v, without)
+	b := drafts.Get().(*[]byte)
+	*b = appendCanonical((*b)[:0], v, without)
+	out := bytes.Clone(*b)
+	if cap(*b) <= maxDraft {
+		clear(*b)
+		drafts.Put(b)
+	}
+	return out
 }
+
+// drafts are kept for reuse, as long as they are no larger than maxDraft: so each
+// form is written into room that is large enough, and copied once.
+var drafts = sync.Pool{New: func() any { return new([]byte) }}
+
+const maxDraft = 64 << 10
 
 func appendCanonical(b []byte, v *Value, without Volatile) []byte {
 	switch v.Kind() {
@@ -81,7 +99,7 @@ func appendQuoted(b []byte, s string) []byte {
 	plain := 0 // what is before it is written
 	for i := range len(s) {
 		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' {
+		if !special[c] || c >= utf8.RuneSelf {
 			continue
 		}
 		b = append(b, s[plain:i]...)

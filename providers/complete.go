@@ -10,11 +10,11 @@ import (
 // mapper knows: ids, names, times, the raw record. rawKey is the raw record's key.
 func (p *Provider) Complete(d *Delivery, n *Notice, rawKey []byte, raw *kycv1.RawPosition, m Mapping) {
 	hydration := hydrationOf(d.Fetched, m.Incomplete)
-	hash := n.ContentHash()
+	seed := deliverySeed(d.Tenant, d.Endpoint, rawKey, n.Identity, n.ContentHash())
 	received := timestamppb.New(d.ReceivedAt)
 	for i, e := range m.Events {
 		md := e.GetMetadata()
-		md.EventId = EventID(d.Tenant, d.Endpoint, rawKey, n.Identity, hash, i)
+		md.EventId = eventID(seed, i)
 		md.Provider = p.Name
 		md.Endpoint = d.Endpoint
 		md.Tenant = d.Tenant

@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"crypto/sha1" // UUIDs of version 5 are made with it
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -20,20 +21,35 @@ const AccountLevel = "\x00account"
 type Identity []string
 
 // Bytes encodes the parts so that different identities have different bytes.
-func (id Identity) Bytes() []byte {
+func (id Identity) Bytes() []byte { return id.append(make([]byte, 0, id.size())) }
+
+// size is that of Bytes.
+func (id Identity) size() int {
 	size := 0
 	for _, part := range id {
-		size += binary.MaxVarintLen16 + len(part) // no part is so long that it would be too little
+		size += len(part) + 1
+		for n := len(part); n >= 0x80; n >>= 7 {
+			size++
+		}
 	}
-	b := make([]byte, 0, size)
+	return size
+}
+
+func (id Identity) append(b []byte) []byte {
 	for _, part := range id {
 		b = appendPart(b, part)
 	}
 	return b
 }
 
-// ContentHash is the SHA-256 of Content.
-func (n *Notice) ContentHash() [32]byte { return sha256.Sum256(n.Content) }
+// ContentHash is the SHA-256 of Content. It is made once: whoever changes what is
+// said sets Content anew, and does not write into it.
+func (n *Notice) ContentHash() [32]byte {
+	if of := n.hashed; len(of) == 0 || len(of) != len(n.Content) || &of[0] != &n.Content[0] {
+		n.hash, n.hashed = sha256.Sum256(n.Content), n.Content
+	}
+	return n.hash
+}
 
 // RawKey is the key of the raw record: "<endpoint>/<id>". Where no id can be
 // read it is the hex SHA-256 of the body instead, so that copies still meet.
@@ -55,14 +71,29 @@ func AccountKey(endpoint string) []byte { return append([]byte(endpoint), '/') }
 // depends on what was said and by whom, on nothing that came before and on no
 // Kafka coordinates.
 func EventID(tenant, endpoint string, rawKey []byte, id Identity, contentHash [32]byte, index int) string {
-	b := make([]byte, 0, 256)
+	return eventID(deliverySeed(tenant, endpoint, rawKey, id, contentHash), index)
+}
+
+// deliverySeed is what the ids of all events of a delivery are made of.
+func deliverySeed(tenant, endpoint string, rawKey []byte, id Identity, contentHash [32]byte) []byte {
+	lengths := 6 * binary.MaxVarintLen32 // and the index
+	b := make([]byte, 0, len(namespace)+len(tenant)+len(endpoint)+len(rawKey)+id.size()+len(contentHash)+lengths)
+	b = append(b, namespace[:]...)
 	b = appendPart(b, tenant)
 	b = appendPart(b, endpoint)
 	b = appendPart(b, rawKey)
-	b = appendPart(b, id.Bytes())
-	b = append(b, contentHash[:]...)
-	b = binary.AppendUvarint(b, uint64(index))
-	return uuid.NewSHA1(namespace, b).String()
+	b = binary.AppendUvarint(b, uint64(id.size()))
+	b = id.append(b)
+	return append(b, contentHash[:]...)
+}
+
+// eventID is uuid.NewSHA1 without its copies.
+func eventID(seed []byte, index int) string {
+	sum := sha1.Sum(binary.AppendUvarint(seed, uint64(index)))
+	id := uuid.UUID(sum[:16])
+	id[6] = id[6]&0x0f | 5<<4 // version 5
+	id[8] = id[8]&0x3f | 0x80 // variant of RFC 9562
+	return id.String()
 }
 
 func appendPart[T string | []byte](b []byte, part T) []byte {

@@ -156,6 +156,9 @@ type Notice struct {
 	Content []byte
 	// Doc is the parsed body.
 	Doc *Value
+
+	hash   [32]byte // of hashed, which is Content once ContentHash was asked
+	hashed []byte
 }
 
 // MapFunc turns a parsed delivery into events. It is pure. It returns a *Problem
