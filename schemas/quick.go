@@ -89,10 +89,10 @@ func (q quick) of(f protoreflect.FieldDescriptor) (s sound, known bool) {
 	return s, known
 }
 
-// messageCheck knows only messages without rules as a whole, whose fields are all known.
+// messageCheck knows only messages whose rules, of all fields and as a whole, are all known.
 func (q quick) messageCheck(d protoreflect.MessageDescriptor, rules *validate.FieldRules) (check, bool) {
-	whole, _ := proto.GetExtension(d.Options(), validate.E_Message).(*validate.MessageRules)
-	if proto.Size(rules) > 0 || proto.Size(whole) > 0 || d.Oneofs().Len() > 0 {
+	whole, known := wholeCheck(d)
+	if !known || proto.Size(rules) > 0 || hasOneofs(d) {
 		return nil, false
 	}
 	type field struct {
@@ -120,20 +120,54 @@ func (q quick) messageCheck(d protoreflect.MessageDescriptor, rules *validate.Fi
 				return false
 			}
 		}
+		for _, holds := range whole {
+			if !holds(m) {
+				return false
+			}
+		}
 		return true
 	}, true
+}
+
+// hasOneofs does not count those that stand for a field with presence.
+func hasOneofs(d protoreflect.MessageDescriptor) bool {
+	for i := range d.Oneofs().Len() {
+		if !d.Oneofs().Get(i).IsSynthetic() {
+			return true
+		}
+	}
+	return false
 }
 
 // validator is protovalidate's with the quick look in front.
 type validator struct {
 	protovalidate.Validator
 	quick protovalidate.ValidationOption
+	whole map[protoreflect.MessageDescriptor]check // for messages whose rules are all known
+}
+
+func newValidator(v protovalidate.Validator, messages []proto.Message) validator {
+	q := newQuick(messages)
+	out := validator{v, protovalidate.WithFilter(q), map[protoreflect.MessageDescriptor]check{}}
+	for _, m := range messages {
+		d := m.ProtoReflect().Descriptor()
+		if sound, known := q.messageCheck(d, nil); known {
+			out.whole[d] = sound
+		}
+	}
+	return out
 }
 
 // Validate implements protovalidate.Validator.
 func (v validator) Validate(m proto.Message, o ...protovalidate.ValidationOption) error {
 	if len(o) > 0 {
 		return v.Validator.Validate(m, o...)
+	}
+	if m != nil {
+		r := m.ProtoReflect()
+		if sound := v.whole[r.Descriptor()]; sound != nil && sound(protoreflect.ValueOfMessage(r)) {
+			return nil
+		}
 	}
 	return v.Validator.Validate(m, v.quick)
 }

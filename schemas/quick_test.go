@@ -200,8 +200,8 @@ func TestQuickKnowsItsLimits(t *testing.T) {
 	q := newQuick([]proto.Message{catalogue[1].Message})
 	for i := range catalogue[1].Message.ProtoReflect().Descriptor().Fields().Len() {
 		f := catalogue[1].Message.ProtoReflect().Descriptor().Fields().Get(i)
-		if _, ok := q[f]; ok != (f.Name() != "metadata" && f.Name() != "required_steps") {
-			t.Errorf("%s is known: %v; want the fields whose messages have no rules of their own", f.Name(), ok)
+		if _, ok := q[f]; !ok {
+			t.Errorf("%s is not known, so that it is slow", f.Name())
 		}
 	}
 	for what, rules := range map[string]*validate.FieldRules{

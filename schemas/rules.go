@@ -12,7 +12,8 @@ import (
 // NewValidator compiles the rules of every message of the contract and of the
 // configuration, so that a broken rule is found at start and not in the middle
 // of a batch. The validator compiles nothing later: it refuses messages of
-// other files. Fields that are surely sound it passes over, see quick. It is safe for concurrent use; make one and keep it.
+// other files. What is surely sound it passes over, see quick. It is safe for
+// concurrent use; make one and keep it.
 func NewValidator() (protovalidate.Validator, error) {
 	messages := []proto.Message{&configv1.Config{}}
 	for _, t := range catalogue {
@@ -22,5 +23,5 @@ func NewValidator() (protovalidate.Validator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile the rules of the contract: %w", err)
 	}
-	return validator{v, protovalidate.WithFilter(newQuick(messages))}, nil
+	return newValidator(v, messages), nil
 }
