@@ -109,6 +109,9 @@ func wordOf(v *providers.Value) providers.Term {
 // camelCase; which of the two an answer uses has not been seen, so both are read.
 func field(v *providers.Value, names ...string) *providers.Value {
 	for _, name := range names {
+		if v.Kind() != providers.Object {
+			return nil // mostly: no API was asked
+		}
 		next := v.At(name)
 		if !next.Given() {
 			if other := v.At(camel(name)); other.Given() {
