@@ -12,14 +12,15 @@ import (
 // expression, empty fields included, which costs many times what the rules themselves ask for.
 //
 // It refuses nothing. A field that it does not find sound, or whose rules it does not know, is
-// protovalidate's to judge, and so is every rule of a message as a whole. It is built from the rules
-// of the contract at start, and only read afterwards.
+// protovalidate's to judge, and so is the message that it is in. It is built from the rules of the
+// contract at start, and only read afterwards.
 type quick map[protoreflect.FieldDescriptor]sound
 
 // sound says of a field whether it keeps its rules for certain.
 type sound struct {
 	empty bool // it does where it is not set
 	check      // where it is; nil: always
+	parts      // of a list or map, what check asks for
 }
 
 // newQuick looks at the fields of these messages and of all below them.
@@ -77,9 +78,11 @@ func (q quick) of(f protoreflect.FieldDescriptor) (s sound, known bool) {
 	}
 	switch {
 	case f.IsMap():
-		s.check, known = q.mapCheck(f, rules)
+		s.parts, known = q.mapParts(f, rules)
+		s.check = s.pairs
 	case f.IsList():
-		s.check, known = q.listCheck(f, rules)
+		s.parts, known = q.listParts(f, rules)
+		s.check = s.list
 	case f.Message() != nil:
 		s.check, known = q.messageCheck(f.Message(), rules)
 	default:
@@ -95,11 +98,8 @@ func (q quick) messageCheck(d protoreflect.MessageDescriptor, rules *validate.Fi
 	if !known || proto.Size(rules) > 0 || hasOneofs(d) {
 		return nil, false
 	}
-	type field struct {
-		protoreflect.FieldDescriptor
-		sound
-	}
-	var fields []field
+	var fields []knownField
+	inGo := goFieldsOf(d)
 	for i := range d.Fields().Len() {
 		f := d.Fields().Get(i)
 		if f.Message() == d {
@@ -110,13 +110,14 @@ func (q quick) messageCheck(d protoreflect.MessageDescriptor, rules *validate.Fi
 			return nil, false
 		}
 		if s.check != nil || !s.empty {
-			fields = append(fields, field{f, s})
+			fields = append(fields, knownField{f, s, inGo.index[f.Number()]})
 		}
 	}
 	return func(v protoreflect.Value) bool {
 		m := v.Message()
-		for _, f := range fields {
-			if !f.holds(m, f.FieldDescriptor) {
+		s := inGo.of(m)
+		for i := range fields {
+			if !fields[i].keeps(m, s) {
 				return false
 			}
 		}

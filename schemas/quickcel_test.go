@@ -43,9 +43,10 @@ func TestConditionsAreTheRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	random, seen := rand.New(rand.NewPCG(1, 2)), map[string][2]int{}
+	seen := map[string][2]int{}
 	for d, rules := range withWholeRules() {
-		for range 500 {
+		random := rand.New(rand.NewPCG(1, 2))
+		for range 400 {
 			m := dynamicpb.NewMessage(d)
 			fill(random, m, 2)
 			broken := brokenRules(t, v, m)
@@ -97,6 +98,7 @@ func brokenRules(t *testing.T, v protovalidate.Validator, m proto.Message) map[s
 // fill sets some of the fields, to what the rules as a whole are about.
 func fill(random *rand.Rand, m protoreflect.Message, depth int) {
 	texts := []string{"", "a", "2026-02-01", "2026-02-01T10:00:00Z", "2026-02-30", "2026-13-01"}
+	numbers := []protoreflect.EnumNumber{0, 1, 2, 2, 2, 3, 4, 7, 8, 8, 9}
 	often := 1 + random.IntN(4)
 	for i := range m.Descriptor().Fields().Len() {
 		f := m.Descriptor().Fields().Get(i)
@@ -120,7 +122,7 @@ func fill(random *rand.Rand, m protoreflect.Message, depth int) {
 		case f.Kind() == protoreflect.StringKind:
 			m.Set(f, protoreflect.ValueOfString(texts[random.IntN(len(texts))]))
 		case f.Kind() == protoreflect.EnumKind:
-			m.Set(f, protoreflect.ValueOfEnum(protoreflect.EnumNumber(random.IntN(10))))
+			m.Set(f, protoreflect.ValueOfEnum(numbers[random.IntN(len(numbers))]))
 		case f.Kind() == protoreflect.BoolKind:
 			m.Set(f, protoreflect.ValueOfBool(random.IntN(2) == 0))
 		case f.Kind() == protoreflect.Int32Kind:

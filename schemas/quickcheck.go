@@ -21,7 +21,13 @@ func over(rules *validate.FieldRules, ofType proto.Message) bool {
 	return proto.Size(rules) > 0 || proto.Size(ofType) > 0
 }
 
-func (q quick) listCheck(f protoreflect.FieldDescriptor, rules *validate.FieldRules) (check, bool) {
+// parts are the checks of a list or map: of how many there are, and of each.
+type parts struct {
+	size      func(int) bool
+	key, item check
+}
+
+func (q quick) listParts(f protoreflect.FieldDescriptor, rules *validate.FieldRules) (parts, bool) {
 	list := proto.CloneOf(rules.GetRepeated())
 	size, items := span(list.GetMinItems(), list.GetMaxItems(), list.HasMaxItems()), list.GetItems()
 	if list != nil {
@@ -30,21 +36,23 @@ func (q quick) listCheck(f protoreflect.FieldDescriptor, rules *validate.FieldRu
 		list.ClearItems()
 	}
 	item, known := q.valueCheck(f, items)
-	return func(v protoreflect.Value) bool {
-		if !v.IsValid() {
-			return size(0)
-		}
-		all := v.List()
-		for i := 0; item != nil && i < all.Len(); i++ {
-			if !item(all.Get(i)) {
-				return false
-			}
-		}
-		return size(all.Len())
-	}, known && !over(rules, list)
+	return parts{size: size, item: item}, known && !over(rules, list)
 }
 
-func (q quick) mapCheck(f protoreflect.FieldDescriptor, rules *validate.FieldRules) (check, bool) {
+func (p *parts) list(v protoreflect.Value) bool {
+	if !v.IsValid() {
+		return p.size(0)
+	}
+	all := v.List()
+	for i := 0; p.item != nil && i < all.Len(); i++ {
+		if !p.item(all.Get(i)) {
+			return false
+		}
+	}
+	return p.size(all.Len())
+}
+
+func (q quick) mapParts(f protoreflect.FieldDescriptor, rules *validate.FieldRules) (parts, bool) {
 	pairs := proto.CloneOf(rules.GetMap())
 	size, keys, values := span(pairs.GetMinPairs(), pairs.GetMaxPairs(), pairs.HasMaxPairs()), pairs.GetKeys(), pairs.GetValues()
 	if pairs != nil {
@@ -55,17 +63,39 @@ func (q quick) mapCheck(f protoreflect.FieldDescriptor, rules *validate.FieldRul
 	}
 	key, knownKey := q.valueCheck(f.MapKey(), keys)
 	value, knownValue := q.valueCheck(f.MapValue(), values)
-	return func(v protoreflect.Value) bool {
-		if !v.IsValid() {
-			return size(0)
-		}
-		good := size(v.Map().Len())
-		v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-			good = good && (key == nil || key(k.Value())) && (value == nil || value(v))
-			return good
-		})
+	return parts{size, key, value}, knownKey && knownValue && !over(rules, pairs)
+}
+
+func (p *parts) pairs(v protoreflect.Value) bool {
+	if !v.IsValid() {
+		return p.size(0)
+	}
+	good := p.size(v.Map().Len())
+	v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+		good = good && (p.key == nil || p.key(k.Value())) && (p.item == nil || p.item(v))
 		return good
-	}, knownKey && knownValue && !over(rules, pairs)
+	})
+	return good
+}
+
+// texts is list, without reflection.
+func (p *parts) texts(all []string) bool {
+	for i := 0; p.item != nil && i < len(all); i++ {
+		if !p.item(protoreflect.ValueOfString(all[i])) {
+			return false
+		}
+	}
+	return p.size(len(all))
+}
+
+// textPairs is pairs, without reflection.
+func (p *parts) textPairs(all map[string]string) bool {
+	for k, v := range all {
+		if p.key != nil && !p.key(protoreflect.ValueOfString(k)) || p.item != nil && !p.item(protoreflect.ValueOfString(v)) {
+			return false
+		}
+	}
+	return p.size(len(all))
 }
 
 // valueCheck is that of one item of a list, key or value of a map.
