@@ -9,6 +9,7 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
@@ -47,9 +48,9 @@ func TestConditionsAreTheRules(t *testing.T) {
 	for d, rules := range withWholeRules() {
 		random := rand.New(rand.NewPCG(1, 2))
 		for range 400 {
-			m := dynamicpb.NewMessage(d)
+			m := newOf(t, d, random.IntN(4) == 0)
 			fill(random, m, 2)
-			broken := brokenRules(t, v, m)
+			broken := brokenRules(t, v, m.Interface())
 			for _, rule := range rules {
 				holds, ok := conditionOf(rule.GetExpression(), d)
 				if !ok {
@@ -74,6 +75,19 @@ func TestConditionsAreTheRules(t *testing.T) {
 			t.Errorf("the rule %s was broken by %d of %d messages: that says nothing", id, n[1], n[0])
 		}
 	}
+}
+
+// newOf is a message as Go programs have it, or as those have it that know only its description.
+func newOf(t *testing.T, d protoreflect.MessageDescriptor, dynamic bool) protoreflect.Message {
+	t.Helper()
+	if dynamic {
+		return dynamicpb.NewMessage(d)
+	}
+	generated, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return generated.New()
 }
 
 // brokenRules are those of the message itself, not of one in it.
