@@ -15,15 +15,21 @@ const coldPart = 10
 
 // latency is from before a webhook is posted to its event's arrival at a reader at read_committed.
 func latency(ctx context.Context, w *world, s size, r *report) error {
-	if err := w.latencyOf(ctx, s, r, "", goal{atMost: 20}, goal{atMost: 100}); err != nil || w.otherKafka == "" {
-		return err
+	for _, slots := range []int{defaultSlots, 1} {
+		where := fmt.Sprintf(", normalize.slots: %d", slots)
+		if err := w.latencyOf(ctx, s, r, slots, where, goal{atMost: 20}, goal{atMost: 100}); err != nil {
+			return err
+		}
+	}
+	if w.otherKafka == "" {
+		return nil
 	}
 	other := *w
 	other.kafka = w.otherKafka
-	return other.latencyOf(ctx, s, r, ", broker's default backoff", goal{}, goal{})
+	return other.latencyOf(ctx, s, r, 1, ", normalize.slots: 1, broker's default backoff", goal{}, goal{})
 }
 
-func (w *world) latencyOf(ctx context.Context, s size, r *report, where string, middle, tail goal) error {
+func (w *world) latencyOf(ctx context.Context, s size, r *report, slots int, where string, middle, tail goal) error {
 	m, err := newMix("complycube")
 	if err == nil {
 		err = m.keep(leastBody, mostBody)
@@ -34,7 +40,7 @@ func (w *world) latencyOf(ctx context.Context, s size, r *report, where string, 
 	var p50, p99, p999, answer50, answer99 []float64
 	for n := range s.rounds {
 		w.say("latency%s: round %d of %d", where, n+1, s.rounds)
-		arrived, answers, err := w.travel(ctx, m, s)
+		arrived, answers, err := w.travel(ctx, m, s, slots)
 		if err != nil {
 			return err
 		}
@@ -54,8 +60,9 @@ func (w *world) latencyOf(ctx context.Context, s size, r *report, where string, 
 
 // travel runs both stages and posts webhooks evenly; it returns how long each one's event and
 // answer took.
-func (w *world) travel(ctx context.Context, m *mix, s size) (arrived, answers []time.Duration, err error) {
+func (w *world) travel(ctx context.Context, m *mix, s size, slots int) (arrived, answers []time.Duration, err error) {
 	d := w.deploy()
+	d.slots = slots
 	if err := d.createTopics(ctx); err != nil {
 		return nil, nil, err
 	}
