@@ -60,6 +60,7 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 	commits.watch(cluster, failure)
 	failure.refuse(cluster)
 	repairAdmin(cluster, dir)
+	repairFetch(cluster)
 	guarded.open()
 	return b, nil
 }

@@ -60,7 +60,9 @@ func (s *scan) request(ctx context.Context) (*kmsg.FetchResponseTopicPartition, 
 	req.ReplicaID = -1
 	req.MaxWaitMillis = 500
 	req.MinBytes = 1
-	req.MaxBytes = fetchBytes
+	// The partition's limit is the one to be reached: kfake leaves out which transactions were aborted
+	// where it is the request's.
+	req.MaxBytes = 2 * fetchBytes
 	req.IsolationLevel = 1
 	req.SessionEpoch = -1
 	topic := kmsg.NewFetchRequestTopic()
