@@ -20,8 +20,9 @@ fmt-check: ## Fail when gofmt would change a file
 	@files=$$(gofmt -l .) && if [ -n "$$files" ]; then \
 	  printf 'not formatted, run gofmt -w on:\n%s\n' "$$files"; exit 1; fi
 
-vet: ## go vet, the tools' modules included
+vet: ## go vet, the tools' modules and every build tag included
 	go vet ./...
+	go vet -tags failpoints,setnx,profile ./cmd/kycbridge ./e2e
 	$(call in_tools,go vet ./...)
 
 staticcheck: $(STATICCHECK) ## staticcheck, the tools' modules included
