@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,16 +42,13 @@ func newMix(names ...string) (*mix, error) {
 		if !wanted {
 			continue
 		}
-		all, err := p.Fixtures()
+		good, err := p.GoodFixtures()
 		if err != nil {
 			return nil, err
 		}
-		var good []providers.Fixture
-		for _, f := range all {
-			if !f.Bad() && f.Fetched == nil && len(f.Body) <= longestBody && json.Valid(f.Body) {
-				good = append(good, f)
-			}
-		}
+		good = slices.DeleteFunc(good, func(f providers.Fixture) bool {
+			return f.Fetched != nil || len(f.Body) > longestBody || !json.Valid(f.Body)
+		})
 		m.vendors, m.good = append(m.vendors, p), append(m.good, good)
 	}
 	if len(m.vendors) == 0 {

@@ -10,9 +10,6 @@ import (
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
-// Most webhooks are of this size.
-const leastBody, mostBody = 450, 650
-
 // served is what one process took to answer the webhooks of one round.
 type served struct {
 	cpu            float64 // µs per request
@@ -29,10 +26,7 @@ type receiver struct {
 // ingest posts the same webhooks to the floor and the product in turn, and forged ones to the
 // product.
 func ingest(ctx context.Context, w *world, s size, r *report) (err error) {
-	m, err := newMix("complycube")
-	if err == nil {
-		err = m.keep(leastBody, mostBody)
-	}
+	m, err := usualMix()
 	if err != nil {
 		return err
 	}
@@ -121,7 +115,7 @@ func (p receiver) serve(ctx context.Context, all []webhook, want int) (served, e
 	}
 	n := float64(len(all))
 	return served{
-		cpu: float64((after.CPU - before.CPU).Nanoseconds()) / 1e3 / n, rate: n / a.all.Seconds(),
+		cpu: perEvent(after.CPU-before.CPU, len(all)), rate: n / a.all.Seconds(),
 		p50: quantile(a.took, 0.5), p99: quantile(a.took, 0.99), p999: quantile(a.took, 0.999),
 	}, nil
 }
@@ -140,14 +134,6 @@ func reportServed(r *report, ours, least, forged []served) {
 		against[i] = forged[i].cpu / ours[i].cpu
 	}
 	r.compare("ingest", "CPU of a forged request to that of an accepted one", "×", against, nil, goal{below: 1})
-}
-
-func column(all []served, of func(served) float64) []float64 {
-	values := make([]float64, len(all))
-	for i, s := range all {
-		values[i] = of(s)
-	}
-	return values
 }
 
 func reportMemory(r *report, product, floor receiver) error {

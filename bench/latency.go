@@ -30,10 +30,7 @@ func latency(ctx context.Context, w *world, s size, r *report) error {
 }
 
 func (w *world) latencyOf(ctx context.Context, s size, r *report, slots int, where string, middle, tail goal) error {
-	m, err := newMix("complycube")
-	if err == nil {
-		err = m.keep(leastBody, mostBody)
-	}
+	m, err := usualMix()
 	if err != nil {
 		return err
 	}

@@ -43,19 +43,13 @@ func normalize(ctx context.Context, w *world, s size, r *report) error {
 		}
 		product, floor = append(product, p), append(floor, f)
 	}
-	cpu, rate, peak := drainColumns(product)
-	floorCPU, floorRate, floorPeak := drainColumns(floor)
-	r.compare("normalize", "CPU per raw event", "µs", cpu, floorCPU, goal{ratioAtMost: 1.6, atMost: 20})
-	r.compare("normalize", "raw events per second", "/s", rate, floorRate, goal{ratioAtLeast: 0.6})
-	r.compare("normalize", "resident memory at most", "MB", peak, floorPeak, goal{ratioAtMost: 1.3})
-	return nil
-}
-
-func drainColumns(all []drain) (cpu, rate, peak []float64) {
-	for _, d := range all {
-		cpu, rate, peak = append(cpu, d.cpu), append(rate, d.rate), append(peak, d.peak)
+	compare := func(name, unit string, of func(drain) float64, g goal) {
+		r.compare("normalize", name, unit, column(product, of), column(floor, of), g)
 	}
-	return cpu, rate, peak
+	compare("CPU per raw event", "µs", func(d drain) float64 { return d.cpu }, goal{ratioAtMost: 1.6, atMost: 20})
+	compare("raw events per second", "/s", func(d drain) float64 { return d.rate }, goal{ratioAtLeast: 0.6})
+	compare("resident memory at most", "MB", func(d drain) float64 { return d.peak }, goal{ratioAtMost: 1.3})
+	return nil
 }
 
 // prepare makes the topics and fills the raw one.
@@ -100,7 +94,7 @@ func (d *deployment) watchDrain(ctx context.Context, p *gauge.Process, group str
 		return drain{}, err
 	}
 	return drain{
-		cpu:  float64(usage.CPU.Nanoseconds()) / 1e3 / float64(records),
+		cpu:  perEvent(usage.CPU, records),
 		rate: float64(records) / took.Seconds(),
 		peak: float64(usage.Peak) / 1e6,
 	}, nil

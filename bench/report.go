@@ -72,13 +72,13 @@ type report struct {
 
 // compare adds a figure from rounds in which product and floor took turns.
 func (r *report) compare(scenario, name, unit string, product, floor []float64, g goal) {
-	measured := row{Scenario: scenario, Name: name, Unit: unit, Product: gauge.Median(clone(product))}
+	measured := row{Scenario: scenario, Name: name, Unit: unit, Product: gauge.Median(product)}
 	if floor != nil {
 		ratios := make([]float64, len(product))
 		for i := range product {
 			ratios[i] = product[i] / floor[i]
 		}
-		measured.Floor, measured.Ratio = new(gauge.Median(clone(floor))), new(gauge.Median(ratios))
+		measured.Floor, measured.Ratio = new(gauge.Median(floor)), new(gauge.Median(ratios))
 	}
 	for i := range product {
 		one := round{Product: product[i]}
@@ -98,7 +98,17 @@ func (r *report) note(scenario, name, unit string, value float64, g goal) {
 	r.compare(scenario, name, unit, []float64{value}, nil, g)
 }
 
-func clone(v []float64) []float64 { return append([]float64(nil), v...) }
+// column is one measure of every round.
+func column[T any](all []T, of func(T) float64) []float64 {
+	values := make([]float64, len(all))
+	for i, one := range all {
+		values[i] = of(one)
+	}
+	return values
+}
+
+// perEvent is processor time in microseconds for each of n events or requests.
+func perEvent(cpu time.Duration, n int) float64 { return float64(cpu.Nanoseconds()) / 1e3 / float64(n) }
 
 // table writes the rows for people.
 func (r *report) table(out io.Writer) error {

@@ -20,6 +20,18 @@ type webhook struct {
 	wire []byte
 }
 
+// Most webhooks are of this size.
+const leastBody, mostBody = 450, 650
+
+// usualMix is ComplyCube's webhooks of the usual size.
+func usualMix() (*mix, error) {
+	m, err := newMix("complycube")
+	if err != nil {
+		return nil, err
+	}
+	return m, m.keep(leastBody, mostBody)
+}
+
 // keep leaves those fixtures whose bodies have from least to most bytes.
 func (m *mix) keep(least, most int) error {
 	for v := range m.good {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,19 @@ func (p *Provider) Fixtures() ([]Fixture, error) {
 		all = append(all, f)
 	}
 	return all, nil
+}
+
+// GoodFixtures are those that become events; it is an error if there are none.
+func (p *Provider) GoodFixtures() ([]Fixture, error) {
+	all, err := p.Fixtures()
+	if err != nil {
+		return nil, err
+	}
+	good := slices.DeleteFunc(all, Fixture.Bad)
+	if len(good) == 0 {
+		return nil, fmt.Errorf("%s has no fixture to send", p.Name)
+	}
+	return good, nil
 }
 
 func readFixture(testdata fs.FS, name string) (Fixture, error) {

@@ -66,7 +66,7 @@ func printCurl(out io.Writer, w *world, a addresses, vendor string) {
 	if err != nil {
 		return
 	}
-	fixtures, err := goodFixtures(v)
+	fixtures, err := v.GoodFixtures()
 	if err != nil {
 		return
 	}

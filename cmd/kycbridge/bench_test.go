@@ -180,13 +180,13 @@ func benchInterpreter(b *testing.B) *normalize.Interpreter {
 
 func soundFixtures(b *testing.B, p providers.Provider) []providers.Fixture {
 	b.Helper()
-	all, err := p.Fixtures()
+	all, err := p.GoodFixtures()
 	if err != nil {
 		b.Fatal(err)
 	}
 	var good []providers.Fixture
 	for _, f := range all {
-		if !f.Bad() && (f.Fetched == nil || p.Hydration.Required) {
+		if f.Fetched == nil || p.Hydration.Required {
 			f.Body = arrives(p, f.Body)
 			good = append(good, f)
 		}

@@ -179,7 +179,7 @@ func listFixtures(out io.Writer, vendor providers.Provider) error {
 
 func pickFixtures(vendor providers.Provider, f sendFlags) ([]providers.Fixture, error) {
 	if f.fixture == "" {
-		good, err := goodFixtures(vendor)
+		good, err := vendor.GoodFixtures()
 		if err == nil && f.count == 1 {
 			good = []providers.Fixture{typical(vendor, good)}
 		}

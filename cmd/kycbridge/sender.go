@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -91,19 +90,6 @@ func (s *sender) post(ctx context.Context, d signed) (int, error) {
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 	return resp.StatusCode, nil
-}
-
-// goodFixtures are those that become events.
-func goodFixtures(p providers.Provider) ([]providers.Fixture, error) {
-	all, err := p.Fixtures()
-	if err != nil {
-		return nil, err
-	}
-	good := slices.DeleteFunc(all, providers.Fixture.Bad)
-	if len(good) == 0 {
-		return nil, fmt.Errorf("%s has no fixture to send", p.Name)
-	}
-	return good, nil
 }
 
 // typical picks the fixture to show first: one that makes a single event, an

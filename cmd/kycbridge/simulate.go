@@ -56,7 +56,7 @@ func watch(ctx context.Context, s *service) error {
 // simulate sends a vendor's good fixtures in turn, round after round; the ids
 // of a round belong together and are fresh in each.
 func simulate(ctx context.Context, s *service, v providers.Provider, a addresses, rate float64) error {
-	fixtures, err := goodFixtures(v)
+	fixtures, err := v.GoodFixtures()
 	if err != nil {
 		return err
 	}

@@ -113,15 +113,9 @@ func average[T any](all []T, size func(T) int) int64 {
 
 func sound(b *testing.B, p providers.Provider) []providers.Fixture {
 	b.Helper()
-	all, err := p.Fixtures()
+	good, err := p.GoodFixtures()
 	if err != nil {
 		b.Fatal(err)
-	}
-	var good []providers.Fixture
-	for _, f := range all {
-		if !f.Bad() {
-			good = append(good, f)
-		}
 	}
 	return good
 }
