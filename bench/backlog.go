@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -131,7 +132,7 @@ func (d *deployment) drained(ctx context.Context, group string, running ...inter
 	for {
 		committed, err := admin.FetchOffsetsForTopics(ctx, group, d.topic(schemas.Raw))
 		switch {
-		case kerr.IsRetriable(err): // the group's coordinator is still being elected
+		case kerr.IsRetriable(err), errors.Is(err, kerr.GroupIDNotFound): // the group is only coming into being
 		case err != nil:
 			return fmt.Errorf("offsets of group %s: %w", group, err)
 		case behind(ends, committed) == 0:

@@ -69,3 +69,15 @@ func TestArguments(t *testing.T) {
 		}
 	}
 }
+
+// TestEmbedded drains a small backlog on the embedded Kafka and Redis, as without any flag.
+func TestEmbedded(t *testing.T) {
+	t.Chdir("..") // the programs are built from the root
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"--rounds", "1", "--records", "500", "normalize"}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "raw events per second") {
+		t.Errorf("the table has no figure:\n%s", out.String())
+	}
+}
