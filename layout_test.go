@@ -32,7 +32,7 @@ var house = []room{
 	{"embedded/...", []string{"embedded/...", "schemas/..."}},
 	{"ingest/...", []string{"ingest/...", "providers", "providers/auth", "schemas/..."}},
 	{"normalize/...", []string{"normalize/...", "providers", "schemas/..."}},
-	{"normalize/normalizetest", []string{"normalize", "normalize/dedupe", "sink", "schemas/..."}},
+	{"normalize/normalizetest", []string{"embedded/repair", "normalize", "normalize/dedupe", "sink", "schemas/..."}},
 	{"sink/...", []string{"sink/...", "schemas/..."}},
 	{"providers", []string{"providers/auth", "schemas/..."}},
 	{"providers/auth", nil},

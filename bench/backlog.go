@@ -30,6 +30,7 @@ type mix struct {
 	vendors   []providers.Provider
 	good      [][]providers.Fixture
 	endpoints []string // taken in turn; none: each vendor's name is its endpoint's
+	length    int      // of webhooks' bodies at least
 }
 
 // newMix takes vendors by name; none means all that need no API to be asked.
@@ -66,15 +67,19 @@ func (m *mix) delivery(n int) (*providers.Provider, providers.Fixture, []byte) {
 	return p, f, p.Vary(f.Body, uint64(n))
 }
 
+// endpoint is where the n-th delivery comes in.
+func (m *mix) endpoint(n int, p *providers.Provider) string {
+	if len(m.endpoints) == 0 {
+		return p.Name
+	}
+	return m.endpoints[n%len(m.endpoints)]
+}
+
 // record is the n-th delivery as the product's ingest would have written it.
 func (m *mix) record(n int, topic string) (*kgo.Record, error) {
 	p, f, body := m.delivery(n)
 	now := time.Now()
-	endpoint := p.Name
-	if len(m.endpoints) > 0 {
-		endpoint = m.endpoints[n%len(m.endpoints)]
-	}
-	d := &providers.Delivery{Endpoint: endpoint, Tenant: "default", Environment: p.FixtureEnvironment(),
+	d := &providers.Delivery{Endpoint: m.endpoint(n, p), Tenant: "default", Environment: p.FixtureEnvironment(),
 		ContentType: "application/json", Headers: http.Header{}, Body: body, ReceivedAt: now}
 	envelope := &kycv1.RawEnvelope{
 		Provider: p.Name, Endpoint: d.Endpoint, Tenant: d.Tenant, Environment: d.Environment, ReceivedAt: timestamppb.New(now),

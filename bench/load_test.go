@@ -156,3 +156,18 @@ func TestReportServed(t *testing.T) {
 		t.Errorf("the median of 1, 2 and 3 ms is %v ms", got)
 	}
 }
+
+func TestPadded(t *testing.T) {
+	for _, tc := range []struct {
+		body, want string
+		size       int
+	}{
+		{`{"a":1}`, `{"a":1}`, 0},
+		{`{"a":1}`, `{"a":1   }`, 10},
+		{`no object`, `no object`, 20},
+	} {
+		if got := string(padded([]byte(tc.body), tc.size)); got != tc.want {
+			t.Errorf("%s at %d bytes is %s, want %s", tc.body, tc.size, got, tc.want)
+		}
+	}
+}

@@ -29,7 +29,8 @@ type scenario struct {
 var scenarios = []scenario{
 	{"ingest", "signed webhooks over 64 connections, taken by ingest", ingest},
 	{"normalize", "a backlog of raw records, drained by the normaliser", normalize},
-	{"scale", "what an event costs when there are more claims, endpoints, processes", scale},
+	{"scale", "what an event costs as load, claims, endpoints and processes grow", scale},
+	{"memory", "what each stage holds at rest, and ingest with long bodies", memory},
 	{"latency", "from a webhook to its event at a reader at read_committed", latency},
 	{"start", "from the start of a stage to its being ready; the program's size", starts},
 }

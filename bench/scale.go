@@ -9,6 +9,9 @@ import (
 	"github.com/kycbridge/kycbridge/bench/gauge"
 )
 
+// Endpoints of the smallest and of the largest installation.
+const fewEndpoints, manyEndpoints = 5, 500
+
 // flat is the goal of a cost that must not grow: at most a tenth more.
 var flat = goal{atMost: 1.1}
 
@@ -26,7 +29,9 @@ func scale(ctx context.Context, w *world, s size, r *report) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context, *mix, size, *report) error{w.scaleEndpoints, w.scaleProcesses, w.scaleBacklog} {
+	for _, part := range []func(context.Context, *mix, size, *report) error{
+		w.scaleEndpoints, w.scaleReceivers, w.scaleLoad, w.scaleProcesses, w.scaleBacklog,
+	} {
 		if err := part(ctx, m, s, r); err != nil {
 			return err
 		}
@@ -89,12 +94,11 @@ func (w *world) claimsRound(ctx context.Context, m *mix, s size) (growth, bytes 
 
 // scaleEndpoints drains backlogs of five and of five hundred endpoints.
 func (w *world) scaleEndpoints(ctx context.Context, m *mix, s size, r *report) error {
-	const few, many = 5, 500
 	var growth []float64
 	for n := range s.rounds {
 		w.say("scale: endpoints, round %d of %d", n+1, s.rounds)
 		cost := map[int]float64{}
-		for _, count := range []int{few, many} {
+		for _, count := range []int{fewEndpoints, manyEndpoints} {
 			named := *m
 			named.endpoints = endpointNames(count)
 			one, err := w.drainAfresh(ctx, &named, s.records, func(d *deployment) { d.endpoints = named.endpoints })
@@ -103,9 +107,9 @@ func (w *world) scaleEndpoints(ctx context.Context, m *mix, s size, r *report) e
 			}
 			cost[count] = one.cpu
 		}
-		growth = append(growth, cost[many]/cost[few])
+		growth = append(growth, cost[manyEndpoints]/cost[fewEndpoints])
 	}
-	r.compare("scale", fmt.Sprintf("CPU per raw event of %d endpoints, to that of %d", many, few), "×", growth, nil, flat)
+	r.compare("scale", fmt.Sprintf("CPU per raw event of %d endpoints, to that of %d", manyEndpoints, fewEndpoints), "×", growth, nil, flat)
 	return nil
 }
 

@@ -43,7 +43,7 @@ func (m *mix) keep(least, most int) error {
 	return nil
 }
 
-// webhooks makes deliveries first to first+n-1, each for the endpoint that bears its vendor's name.
+// webhooks makes deliveries first to first+n-1.
 func (m *mix) webhooks(first, n int) ([]webhook, error) {
 	key, err := auth.NewSecret("primary", []byte(secret), time.Time{}, time.Time{})
 	if err != nil {
@@ -65,8 +65,8 @@ func (m *mix) webhook(n int, key auth.Secret) (webhook, error) {
 		header = http.Header{}
 	}
 	header.Set("Content-Type", "application/json")
-	body = auth.Deliver(p.Scheme, key, body, header)
-	r, err := http.NewRequest(http.MethodPost, "http://bench/hooks/"+p.Name, bytes.NewReader(body))
+	body = auth.Deliver(p.Scheme, key, padded(body, m.length), header)
+	r, err := http.NewRequest(http.MethodPost, "http://bench/hooks/"+m.endpoint(n, p), bytes.NewReader(body))
 	if err != nil {
 		return webhook{}, err
 	}

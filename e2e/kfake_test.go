@@ -11,6 +11,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kycbridge/kycbridge/embedded/repair"
 )
 
 // fakeKafka is the in-process broker on real ports: the programs under test are
@@ -48,7 +50,8 @@ func startFake(t testing.TB, brokers int) *fakeKafka {
 	}
 	f.Cluster = cluster
 	t.Cleanup(cluster.Close)
-	f.steadyEpochs()
+	repair.Epochs(cluster)
+	repair.Fetch(cluster)
 	return f
 }
 
@@ -103,32 +106,6 @@ func (f *fakeKafka) silence(key kmsg.Key) (speak func()) {
 		defer once.Unlock()
 		silent = false
 	}
-}
-
-// steadyEpochs answers a question that this build of the fake broker gets wrong:
-// after a leader change without a new batch it says "undefined" where Kafka names
-// the end of the log, and the client then starts from the beginning.
-func (f *fakeKafka) steadyEpochs() {
-	f.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
-		f.KeepControl()
-		req, ok := r.(*kmsg.OffsetForLeaderEpochRequest)
-		if !ok {
-			return nil, nil, false
-		}
-		resp := kmsg.NewPtrOffsetForLeaderEpochResponse()
-		resp.Version = req.Version
-		for _, t := range req.Topics {
-			topic := kmsg.NewOffsetForLeaderEpochResponseTopic()
-			topic.Topic = t.Topic
-			for _, p := range t.Partitions {
-				part := kmsg.NewOffsetForLeaderEpochResponseTopicPartition()
-				part.Partition, part.LeaderEpoch, part.EndOffset = p.Partition, p.LeaderEpoch, 1<<40
-				topic.Partitions = append(topic.Partitions, part)
-			}
-			resp.Topics = append(resp.Topics, topic)
-		}
-		return resp, nil, true
-	})
 }
 
 // gate is a listener that can be shut and opened again on the same port.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/kycbridge/kycbridge/embedded/repair"
 )
 
 // sizeLimit is the topic's setting for its largest record batch, in bytes.
@@ -60,7 +62,7 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 	commits.watch(cluster, failure)
 	failure.refuse(cluster)
 	repairAdmin(cluster, dir)
-	repairFetch(cluster)
+	repair.Fetch(cluster)
 	guarded.open()
 	return b, nil
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -99,7 +99,7 @@ func chaos(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, flu
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.Ctx), span+testLimit)
 	t.Cleanup(cancel)
 	w.Ctx = ctx
-	normalizetest.SteadyEpochs(w.Cluster)
+	repair.Epochs(w.Cluster)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	c := &storm{world: w, rule: rule, flush: flush, rng: rand.New(rand.NewPCG(seed, 1)), slots: make([]*process, chaosProcesses)}

@@ -22,7 +22,7 @@ const (
 	// maxDecompressBytes bounds what one fetched batch may unpack to.
 	maxDecompressBytes = 64 << 20
 	// fetchBytes bounds one fetch answer, and so what a reader holds.
-	fetchBytes = 8 << 20
+	fetchBytes = 2 << 20
 )
 
 // open connects: it asks once whether Kafka is there, so that a wrong address,

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -43,6 +44,7 @@ func fake(t *testing.T, opts ...kfake.Opt) (*kfake.Cluster, Options) {
 		t.Fatal(err)
 	}
 	t.Cleanup(cluster.Close)
+	repair.Fetch(cluster)
 	o.Brokers = cluster.ListenAddrs()
 	return cluster, o
 }

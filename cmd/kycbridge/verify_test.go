@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -41,6 +42,7 @@ func plant(t *testing.T) *planted {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.cluster.Close)
+	repair.Fetch(p.cluster)
 	p.kafka.Brokers = p.cluster.ListenAddrs()
 	if p.writer, err = sink.OpenWriter(t.Context(), p.kafka); err != nil {
 		t.Fatal(err)

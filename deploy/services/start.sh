@@ -5,6 +5,8 @@
 #   KAFKA_PORT=19092               first of six ports: brokers, then controllers
 #   KAFKA_BROKERS=1                or 3: replication 3, two in-sync replicas
 #   KAFKA_HEAP_OPTS=-Xmx512m       heap of each broker
+#   KAFKA_JVM_PERFORMANCE_OPTS=-XX:+UseSerialGC   its collector: the smallest; Kafka's own scripts
+#                                  take -XX:+UseG1GC -XX:MaxGCPauseMillis=20, which stops it less
 #   KAFKA_TXN_BACKOFF_MS=1         add.partitions.to.txn.retry.backoff.ms; Kafka's default is 20
 #   REDIS_PORT=16379
 #   KYCBRIDGE_SERVICES_DIR=.services   data, logs and pid files
@@ -74,7 +76,7 @@ launch_kafka() { # NODE
   local home
   home=$(node_dir "$1")
   # shellcheck disable=SC2086 # several options in one variable, as in Kafka's own scripts
-  nohup java $heap -XX:+UseSerialGC -cp "$libs/*" \
+  nohup java $heap $jvm -cp "$libs/*" \
     "-Dlog4j2.configurationFile=$here/log4j2.yaml" kafka.Kafka "$home/server.properties" \
     >"$home/server.log" 2>&1 </dev/null 9>&- &
   echo $! >"$home/pid"
@@ -119,6 +121,7 @@ check_settings
 take_lock
 check_running_settings
 heap=${KAFKA_HEAP_OPTS:--Xms256m -Xmx512m}
+jvm=${KAFKA_JVM_PERFORMANCE_OPTS:--XX:+UseSerialGC}
 
 start_redis=yes
 ! redis_pid >/dev/null || start_redis=

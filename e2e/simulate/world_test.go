@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -94,7 +95,8 @@ func newWorld(t *testing.T, p *plan, rules protovalidate.Validator, steps *trace
 		t.Fatal(err)
 	}
 	w.kafka = cluster
-	normalizetest.SteadyEpochs(cluster)
+	repair.Epochs(cluster)
+	repair.Fetch(cluster)
 	o := w.kafkaOptions("oracle", w.network.DialContext)
 	if w.client, err = kgo.NewClient(append(o.Extra, kgo.SeedBrokers(o.Brokers...))...); err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -47,6 +48,7 @@ func NewWorld(t *testing.T, limit time.Duration, partitions int32, opts ...kfake
 	opts = append([]kfake.Opt{kfake.NumBrokers(1), kfake.SeedTopics(partitions, names...), kfake.GroupMinSessionTimeout(time.Millisecond)}, opts...)
 	w.Cluster = Must(kfake.NewCluster(opts...))(t)
 	t.Cleanup(w.Cluster.Close)
+	repair.Fetch(w.Cluster)
 	w.Sink = sink.Options{Brokers: w.Cluster.ListenAddrs()}
 	w.Reader = Must(sink.OpenReader(ctx, w.Sink))(t)
 	t.Cleanup(w.Reader.Close)

@@ -81,7 +81,7 @@ func open(s settings, slot int) (*kgo.GroupTransactSession, error) {
 		kgo.TransactionalID(fmt.Sprintf("%s-%d", s.group, slot)), kgo.DefaultProduceTopic(s.out),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
 		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), // from here on as the product
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.FetchMaxBytes(8<<20),
+		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.FetchMaxBytes(2<<20),
 	)
 }
 
