@@ -88,8 +88,10 @@ type Reading struct {
 	Stack         []byte // of a recovered panic
 	Err           error  // our own rules are broken: consumption must stop
 
-	at       *kycv1.RawPosition // see position
-	encoded  [][]byte           // of each event, while it has no flags
+	at       *kycv1.RawPosition  // see position
+	encoded  [][]byte            // of each event, while it has no flags
+	usual    []*schemas.Outgoing // see prepare; nil: nothing is prepared
+	decided  int                 // bytes of the disposition in it, without the decision
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
 	attempts int32
@@ -315,6 +317,7 @@ func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) {
 	for n, e := range events {
 		r.Stale[n] = i.stale(e.GetMetadata())
 	}
+	r.prepare()
 }
 
 // stale goes by when the delivery arrived, never by the clock: a replay must judge alike.

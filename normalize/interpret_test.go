@@ -110,18 +110,39 @@ func TestSameRecordGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestValuesAreThoseOfTheMessages: an event is encoded when it is read and again only if a verdict
-// changes it.
+// TestValuesAreThoseOfTheMessages: what is usual is encoded when it is read, and everything else when the
+// verdict is there. Both say the same.
 func TestValuesAreThoseOfTheMessages(t *testing.T) {
 	r := interpreter(t, normalize.InterpreterOptions{}).Interpret(raw(t, said{Subject: "s", ID: "e", Text: "x", Events: 3}))
-	for _, flag := range []dedupe.Flag{"", dedupe.Conflict, ""} {
-		for i, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish, Flag: flag}, received) {
-			isEvent := i < 3
-			if known := out.Value != nil; known != (isEvent && flag == "") {
-				t.Errorf("flag %q: value of %T is known: %v", flag, out.Message, known)
+	usual := dedupe.Verdict{Action: dedupe.Publish, Keyed: true, Key: dedupe.Key{7}}
+	for n, tc := range []struct {
+		change  func(*dedupe.Verdict)
+		events  bool // their values are known
+		decided bool // that of the disposition is
+	}{
+		{func(*dedupe.Verdict) {}, true, true},
+		{func(v *dedupe.Verdict) { v.Key = dedupe.Key{8} }, true, true},
+		{func(v *dedupe.Verdict) { v.Keyed = false }, true, true},
+		{func(v *dedupe.Verdict) { v.Flag = dedupe.Conflict }, false, false},
+		{func(*dedupe.Verdict) {}, true, false},
+		{func(v *dedupe.Verdict) { v.Action = dedupe.Duplicate }, true, false},
+	} {
+		verdict := usual
+		tc.change(&verdict)
+		for i, out := range r.Outgoing(verdict, received) {
+			d, disposes := out.Message.(*kycv1.Disposition)
+			if known := out.Value != nil; known != (disposes && tc.decided || !disposes && tc.events) {
+				t.Errorf("%d: value of %T %d is known: %v", n, out.Message, i, known)
 			}
-			if want := normalizetest.Must(schemas.Marshal(out.Message))(t); out.Value != nil && !bytes.Equal(out.Value, want) {
-				t.Errorf("flag %q: value of %T is %x, expected %x", flag, out.Message, out.Value, want)
+			if disposes && (!d.GetDecidedAt().AsTime().Equal(received) || verdict.Keyed != (len(d.GetDedupeKey()) > 0) || verdict.Keyed && d.GetDedupeKey()[0] != verdict.Key[0]) {
+				t.Errorf("%d: the disposition is %v", n, d)
+			}
+			if out.Value == nil {
+				continue
+			}
+			back := out.Message.ProtoReflect().New().Interface()
+			if err := schemas.Unmarshal(out.Value, back); err != nil || !proto.Equal(back, out.Message) {
+				t.Errorf("%d: value of %T is %v, error %v; expected %v", n, out.Message, back, err, out.Message)
 			}
 		}
 	}

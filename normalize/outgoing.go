@@ -39,6 +39,10 @@ func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Out
 
 // appendOutgoing is Outgoing for a batch. What is written shares memory with v, decidedAt and the reading.
 func (r *Reading) appendOutgoing(out []*schemas.Outgoing, v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) []*schemas.Outgoing {
+	if r.isUsual(v) {
+		return append(out, r.asUsual(v, decidedAt)...)
+	}
+	r.usual = nil // flags are written into its messages
 	from := len(out) // what a replay labels
 	switch {
 	case r.Pass != nil:
@@ -137,9 +141,7 @@ func (r *Reading) disposition(v *dedupe.Verdict, decidedAt *timestamppb.Timestam
 	if d.ReplayId = r.Replay; r.Replay != "" && !r.Ordered {
 		d.Stage = kycv1.Stage_STAGE_REPLAY
 	}
-	if v.Keyed {
-		d.DedupeKey = v.Key[:]
-	}
+	d.DedupeKey = keyOf(v)
 	if r.ContentHash != [32]byte{} {
 		d.ContentHash = r.ContentHash[:]
 	}
@@ -159,6 +161,14 @@ func (r *Reading) disposition(v *dedupe.Verdict, decidedAt *timestamppb.Timestam
 		}
 	}
 	return d
+}
+
+// keyOf is the key that was claimed; nil: none was.
+func keyOf(v *dedupe.Verdict) []byte {
+	if !v.Keyed {
+		return nil
+	}
+	return v.Key[:]
 }
 
 // Item is the record as package dedupe sees it.

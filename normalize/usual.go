@@ -1,0 +1,48 @@
+package normalize
+
+import (
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Nearly every record is the first of its delivery and published as it is. What is written for it then
+// is made when it is read, while all of it is in the processor's caches, which a whole batch is not:
+// done when the verdicts are there, it takes several times as long.
+
+// prepare makes what Outgoing returns where nothing unusual is decided, but for the key and the time of
+// the decision, which are not known yet.
+func (r *Reading) prepare() {
+	disposition := r.disposition(&dedupe.Verdict{Action: dedupe.Publish}, nil)
+	value, err := schemas.Marshal(disposition)
+	if err != nil {
+		return // Outgoing meets it again and says so
+	}
+	r.usual = make([]*schemas.Outgoing, 0, len(r.Events)+1)
+	for i, e := range r.Events {
+		r.usual = append(r.usual, r.event(i, e, ""))
+	}
+	r.usual = append(r.usual, &schemas.Outgoing{
+		Message: disposition, Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"), Value: value,
+	})
+	r.decided = len(value)
+}
+
+// isUsual says whether the verdict, and what came after the reading, leave everything as prepared.
+func (r *Reading) isUsual(v *dedupe.Verdict) bool {
+	return r.usual != nil && v.Action == dedupe.Publish && v.Flag == "" && r.Replay == "" && r.Pass == nil && r.Task == nil && r.Dead == nil
+}
+
+// asUsual is what prepare made, with the decision. A message whose encoding follows another's in the
+// same value adds its fields to it.
+func (r *Reading) asUsual(v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) []*schemas.Outgoing {
+	last := r.usual[len(r.usual)-1]
+	d := last.Message.(*kycv1.Disposition)
+	d.DedupeKey, d.DecidedAt = keyOf(v), decidedAt
+	valid := true
+	decision := kycv1.Disposition{DedupeKey: d.DedupeKey, DecidedAt: decidedAt}
+	last.Value = decision.AppendWire(last.Value[:r.decided], &valid)
+	return r.usual
+}
