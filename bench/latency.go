@@ -15,7 +15,7 @@ const coldSeconds = 5
 
 // latency is from before a webhook is posted to its event's arrival at a reader at read_committed.
 func latency(ctx context.Context, w *world, s size, r *report) error {
-	for _, slots := range []int{defaultSlots, 1} {
+	for _, slots := range []int{defaultSlots, 2} {
 		where := fmt.Sprintf(", normalize.slots: %d", slots)
 		if err := w.latencyOf(ctx, s, r, slots, where, goal{atMost: 20}, goal{atMost: 100}); err != nil {
 			return err

@@ -18,7 +18,7 @@ type drain struct {
 }
 
 // defaultSlots is the product's, which the floor gets as well.
-const defaultSlots = 2
+const defaultSlots = 1
 
 // normalize drains equal backlogs with the floor and the product in turn.
 func normalize(ctx context.Context, w *world, s size, r *report) error {

@@ -289,35 +289,42 @@ func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) {
 		r.bury(stageValidate, rejected, "", fmt.Sprintf("%d events of one delivery are too many to be named in one disposition", n))
 		return
 	}
-	r.encoded = make([][]byte, len(events))
-	for n, e := range events {
-		name := string(e.ProtoReflect().Descriptor().Name())
-		field, rule, err := i.validate(e)
-		if err != nil {
-			r.Err = err
-			return
-		}
-		if field != nil {
-			r.bury(stageValidate, invalid, *field, name+" breaks the rule "+rule)
-			return
-		}
-		value, err := schemas.Marshal(e)
-		if err != nil {
-			r.bury(stageValidate, invalid, "", name+" cannot be written as protobuf; is a string not UTF-8?")
-			return
-		}
-		if !r.fits(len(value)) {
-			r.bury(stageValidate, rejected, "", fmt.Sprintf("%s of %d bytes does not fit into one record", name, len(value)))
-			return
-		}
-		r.encoded[n] = value // there are no flags yet
-	}
-	r.Events = events
-	r.Stale = make([]bool, len(events))
+	r.Stale, r.encoded = make([]bool, len(events)), make([][]byte, len(events))
 	for n, e := range events {
 		r.Stale[n] = i.stale(e.GetMetadata())
+		r.flag(n, e, "")
+		if !i.encode(r, n, e) {
+			return
+		}
 	}
+	r.Events = events
 	r.prepare()
+}
+
+// encode validates one event and keeps its value; false where there is none.
+func (i *Interpreter) encode(r *Reading, n int, e schemas.DomainEvent) bool {
+	const invalid, rejected = kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID, kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT
+	name := func() string { return string(e.ProtoReflect().Descriptor().Name()) }
+	field, rule, err := i.validate(e)
+	if err != nil {
+		r.Err = err
+		return false
+	}
+	if field != nil {
+		r.bury(stageValidate, invalid, *field, name()+" breaks the rule "+rule)
+		return false
+	}
+	value, err := schemas.Marshal(e)
+	if err != nil {
+		r.bury(stageValidate, invalid, "", name()+" cannot be written as protobuf; is a string not UTF-8?")
+		return false
+	}
+	if !r.fits(len(value)) {
+		r.bury(stageValidate, rejected, "", fmt.Sprintf("%s of %d bytes does not fit into one record", name(), len(value)))
+		return false
+	}
+	r.encoded[n] = value
+	return true
 }
 
 // stale goes by when the delivery arrived, never by the clock: a replay must judge alike.

@@ -43,6 +43,7 @@ func (r *Reading) appendOutgoing(out []*schemas.Outgoing, v *dedupe.Verdict, dec
 		return append(out, r.asUsual(v, decidedAt)...)
 	}
 	r.usual = nil // flags are written into its messages
+
 	from := len(out) // what a replay labels
 	switch {
 	case r.Pass != nil:
@@ -99,9 +100,22 @@ func (r *Reading) task(t *kycv1.HydrateTask, topic string) *schemas.Outgoing {
 	return &schemas.Outgoing{Topic: topic, Message: t, Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("task")}
 }
 
-// event dresses one event: the flags stand in headers and, for consumers that see none, in metadata.
+// event dresses one event.
 func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas.Outgoing {
-	var flags []schemas.Header
+	flags := r.flag(i, e, flag)
+	headers := schemas.CloudEventHeaders(e, r.Raw.Key)
+	var span [36]byte
+	headers = r.trace(headers, appendCompact(span[:0], e.GetMetadata().GetEventId())[:spanSize])
+	out := &schemas.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
+	if flag == "" && r.Replay == "" {
+		out.Value = r.encoded[i]
+	}
+	return out
+}
+
+// flag writes an event's flags into its metadata, for consumers that see no headers, and returns the headers
+// that say the same; that of a replay is on every record, see Outgoing.
+func (r *Reading) flag(i int, e schemas.DomainEvent, flag dedupe.Flag) (flags []schemas.Header) {
 	if flag != "" {
 		flags = append(flags, schemas.Header{Key: headerDedupe, Value: []byte(flag)})
 	}
@@ -109,21 +123,17 @@ func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas
 		flags = append(flags, schemas.Header{Key: headerStale, Value: []byte("true")})
 	}
 	md := e.GetMetadata()
+	if md == nil {
+		return nil // against the rules, as will be said
+	}
 	md.Flags = nil
 	for _, f := range flags {
 		md.Flags = append(md.Flags, f.Key+"="+string(f.Value))
 	}
-	if r.Replay != "" { // its header is on every record, see Outgoing
+	if r.Replay != "" {
 		md.Flags = append(md.Flags, headerReplay+"="+r.Replay)
 	}
-	headers := schemas.CloudEventHeaders(e, r.Raw.Key)
-	var span [36]byte
-	headers = r.trace(headers, appendCompact(span[:0], md.GetEventId())[:spanSize])
-	out := &schemas.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
-	if len(md.Flags) == 0 {
-		out.Value = r.encoded[i]
-	}
-	return out
+	return flags
 }
 
 func (r *Reading) disposition(v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) *kycv1.Disposition {

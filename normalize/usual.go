@@ -12,11 +12,14 @@ import (
 // is made when it is read, while all of it is in the processor's caches, which a whole batch is not:
 // done when the verdicts are there, it takes several times as long.
 
+// decisionBytes are what a key and a time take in a disposition.
+const decisionBytes = 40
+
 // prepare makes what Outgoing returns where nothing unusual is decided, but for the key and the time of
 // the decision, which are not known yet.
 func (r *Reading) prepare() {
 	disposition := r.disposition(&dedupe.Verdict{Action: dedupe.Publish}, nil)
-	value, err := schemas.Marshal(disposition)
+	value, err := schemas.MarshalWithRoom(disposition, decisionBytes)
 	if err != nil {
 		return // Outgoing meets it again and says so
 	}

@@ -1,7 +1,6 @@
 package schemas
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,9 +22,13 @@ const (
 
 // Marshal gives a record value as plain protobuf. Equal messages give equal
 // bytes within one version of the protobuf library.
-func Marshal(m proto.Message) ([]byte, error) {
+func Marshal(m proto.Message) ([]byte, error) { return MarshalWithRoom(m, 0) }
+
+// MarshalWithRoom is Marshal for a value to which so many bytes will be
+// appended: it has the capacity for them.
+func MarshalWithRoom(m proto.Message, room int) ([]byte, error) {
 	if a, ok := m.(appender); ok {
-		if value, ok := appended(a); ok {
+		if value, ok := appended(a, room); ok {
 			return value, nil
 		}
 	}
@@ -50,7 +53,7 @@ var scratches = sync.Pool{New: func() any { return &scratch{} }}
 // maxScratch is how large a buffer may be that is kept, in bytes.
 const maxScratch = 64 << 10
 
-func appended(a appender) ([]byte, bool) {
+func appended(a appender, room int) ([]byte, bool) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	s.valid = true
@@ -58,7 +61,7 @@ func appended(a appender) ([]byte, bool) {
 	if cap(b) <= maxScratch {
 		s.buffer = b
 	}
-	return bytes.Clone(b), s.valid
+	return append(make([]byte, 0, len(b)+room), b...), s.valid
 }
 
 // Unmarshal reads a plain protobuf record value into m. Fields newer than this

@@ -30,18 +30,19 @@ const (
 	defaultDrainDelay        = 5 * time.Second
 	defaultRetryAfter        = 5 * time.Second
 
-	defaultSlots              = 2
+	defaultSlots              = 1
 	defaultBatchRecords       = 500
 	defaultSessionTimeout     = 10 * time.Second
 	defaultHeartbeat          = 2 * time.Second
 	defaultTransactionTimeout = 15 * time.Second
 	defaultShutdownGrace      = 5 * time.Second
 
-	defaultConcurrency = 4
-	defaultRate        = 10.0
-	defaultAPITimeout  = 10 * time.Second
-	defaultGiveUpAfter = 6 * time.Hour
-	defaultMaxResponse = 1 << 20
+	defaultHydrateSlots = 2
+	defaultConcurrency  = 4
+	defaultRate         = 10.0
+	defaultAPITimeout   = 10 * time.Second
+	defaultGiveUpAfter  = 6 * time.Hour
+	defaultMaxResponse  = 1 << 20
 
 	// A mark outlives its raw record by this much.
 	dedupeMargin       = 2 * 24 * time.Hour
@@ -114,7 +115,7 @@ func normalizeDefaults(n *configv1.Normalize) {
 }
 
 func hydrateDefaults(h *configv1.Hydrate) {
-	orValue(&h.Slots, defaultSlots)
+	orValue(&h.Slots, defaultHydrateSlots)
 	orValue(&h.Concurrency, defaultConcurrency)
 	orValue(&h.Rate, defaultRate)
 	or(&h.Timeout, defaultAPITimeout)

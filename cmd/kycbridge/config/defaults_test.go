@@ -32,7 +32,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		{"idle_timeout", "Default 60s", defaultIdleTimeout == 60*time.Second},
 		{"drain_delay", "Default 5s", defaultDrainDelay == 5*time.Second},
 		{"retry_after", "Default 5s", defaultRetryAfter == 5*time.Second},
-		{"slots", "Default 2.", defaultSlots == 2},
+		{"slots", "Default 1.", defaultSlots == 1},
 		{"batch_records", "Default 500", defaultBatchRecords == 500},
 		{"session_timeout", "Default 10s", defaultSessionTimeout == 10*time.Second},
 		{"heartbeat_interval", "Default 2s", defaultHeartbeat == 2*time.Second},

@@ -1460,7 +1460,9 @@ func (x *Tls) GetMinVersion() TlsVersion {
 // Normalize is the set of workers that turn deliveries into events.
 type Normalize struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Workers in one process, each with a transaction of its own. Default 2.
+	// Workers in one process, each with a transaction of its own. Default 1. More
+	// drain a backlog faster where there are cores for them, and cost the brokers
+	// a transaction more each, which events wait for.
 	Slots int32 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"`
 	// Records of one transaction at most. Default 500.
 	BatchRecords int32 `protobuf:"varint,2,opt,name=batch_records,json=batchRecords,proto3" json:"batch_records,omitempty"`
@@ -2494,7 +2496,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"minVersion\"\x84\a\n" +
 	"\tNormalize\x12s\n" +
 	"\x05slots\x18\x01 \x01(\x05B]\xbaHZ\xba\x01W\n" +
-	"\x0fnormalize.slots\x12*must be 0 (default 2) or between 1 and 256\x1a\x18this >= 0 && this <= 256R\x05slots\x12\x90\x01\n" +
+	"\x0fnormalize.slots\x12*must be 0 (default 1) or between 1 and 256\x1a\x18this >= 0 && this <= 256R\x05slots\x12\x90\x01\n" +
 	"\rbatch_records\x18\x02 \x01(\x05Bk\xbaHh\xba\x01e\n" +
 	"\x17normalize.batch_records\x12.must be 0 (default 500) or between 1 and 10000\x1a\x1athis >= 0 && this <= 10000R\fbatchRecords\x12S\n" +
 	"\x0fsession_timeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x03\b\x88\x0e2\x02\b\x01R\x0esessionTimeout\x12W\n" +
