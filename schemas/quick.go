@@ -110,7 +110,7 @@ func (q quick) messageCheck(d protoreflect.MessageDescriptor, rules *validate.Fi
 			return nil, false
 		}
 		if s.check != nil || !s.empty {
-			fields = append(fields, knownField{f, s, inGo.index[f.Number()]})
+			fields = append(fields, knownField{f, s, inGo.index[f.Number()], inGo.kind(f)})
 		}
 	}
 	return func(v protoreflect.Value) bool {

@@ -122,7 +122,19 @@ func scalar[T bool | int64 | string](s scope, e ast.Expr) (reading[T], bool) {
 		return nil, false
 	}
 	read, known := readers[f.Kind()].(func(protoreflect.Value) T)
-	return func(m protoreflect.Message) T { return read(of(m).Get(f)) }, known
+	if !known {
+		return nil, false
+	}
+	if fast, ok := inStruct[T](f); ok {
+		return func(m protoreflect.Message) T {
+			m = of(m)
+			if v := fast.of(m); v.IsValid() {
+				return fast.read(v)
+			}
+			return read(m.Get(f))
+		}, true
+	}
+	return func(m protoreflect.Message) T { return read(of(m).Get(f)) }, true
 }
 
 // readers are by kind of field. CEL takes enums for their numbers.

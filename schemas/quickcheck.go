@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"math"
+	"reflect"
 	"unicode/utf8"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -78,17 +79,18 @@ func (p *parts) pairs(v protoreflect.Value) bool {
 	return good
 }
 
-// texts is list, without reflection.
-func (p *parts) texts(all []string) bool {
-	for i := 0; p.item != nil && i < len(all); i++ {
-		if !p.item(protoreflect.ValueOfString(all[i])) {
+// texts is list for a []string.
+func (p *parts) texts(all reflect.Value) bool {
+	n := all.Len()
+	for i := 0; p.item != nil && i < n; i++ {
+		if !p.item(protoreflect.ValueOfString(all.Index(i).String())) {
 			return false
 		}
 	}
-	return p.size(len(all))
+	return p.size(n)
 }
 
-// textPairs is pairs, without reflection.
+// textPairs is pairs for a map[string]string.
 func (p *parts) textPairs(all map[string]string) bool {
 	for k, v := range all {
 		if p.key != nil && !p.key(protoreflect.ValueOfString(k)) || p.item != nil && !p.item(protoreflect.ValueOfString(v)) {
