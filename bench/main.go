@@ -32,6 +32,7 @@ var scenarios = []scenario{
 	{"scale", "what an event costs as load, claims, endpoints and processes grow", scale},
 	{"memory", "what each stage holds at rest, and ingest with long bodies", memory},
 	{"latency", "from a webhook to its event at a reader at read_committed", latency},
+	{"model", "what more load needs: slots simulated as one is measured", model},
 	{"start", "from the start of a stage to its being ready; the program's size", starts},
 }
 

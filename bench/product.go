@@ -23,6 +23,7 @@ type deployment struct {
 	redis     string   // host:port
 	endpoints []string // ComplyCube's, by name
 	slots     int      // 0: the product's default
+	batch     int      // records of a transaction at most; 0: the product's default
 }
 
 // deploy makes a fresh deployment with one ComplyCube endpoint.
@@ -53,8 +54,9 @@ admin:
   listen: "${KYCBRIDGE_ADMIN}"
 normalize:
   slots: %d
+  batch_records: %d
 endpoints:
-`, d.w.kafka, d.prefix, d.redis, d.slots)
+`, d.w.kafka, d.prefix, d.redis, d.slots, d.batch)
 	for _, name := range d.endpoints {
 		fmt.Fprintf(&y, "  - {name: %s, provider: complycube, environment: ENVIRONMENT_SANDBOX, secrets: [{id: primary, value: %q}]}\n", name, secret)
 	}

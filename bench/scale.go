@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
-
-	"github.com/kycbridge/kycbridge/bench/gauge"
 )
 
 // Endpoints of the smallest and of the largest installation.
@@ -126,42 +125,42 @@ func (w *world) scaleProcesses(ctx context.Context, m *mix, s size, r *report) e
 	var faster []float64
 	for n := range s.rounds {
 		w.say("scale: processes, round %d of %d", n+1, s.rounds)
-		one, err := w.drainAfresh(ctx, m, s.records, func(d *deployment) { d.slots = 2 })
+		one, err := w.drainShared(ctx, m, s.backlog, 1, 2)
 		if err != nil {
 			return err
 		}
-		two, err := w.drainByTwo(ctx, m, s.records)
+		two, err := w.drainShared(ctx, m, s.backlog, 2, 1)
 		if err != nil {
 			return err
 		}
-		faster = append(faster, two/one.rate)
+		faster = append(faster, two/one)
 	}
 	r.compare("scale", "raw events per second of two processes, to one with as many slots", "×", faster, nil, goal{atLeast: 0.9})
 	return nil
 }
 
-// drainByTwo returns the rate of two processes, after counting that nothing was lost or doubled.
-func (w *world) drainByTwo(ctx context.Context, m *mix, records int) (rate float64, err error) {
+// drainShared returns the rate of processes that share the partitions, in the second half of a backlog: in
+// the first they start, and hand partitions to each other. It counts that nothing was lost or doubled.
+func (w *world) drainShared(ctx context.Context, m *mix, records, processes, slots int) (rate float64, err error) {
 	d := w.deploy()
-	d.slots = 1
+	d.slots = slots
 	if err := d.prepare(ctx, m, records); err != nil {
 		return 0, err
 	}
-	begin := time.Now()
-	var both []*gauge.Process
-	defer func() {
-		for _, p := range both {
-			err = errors.Join(err, p.Stop())
-		}
-	}()
-	for _, instance := range []string{"0", "1"} {
-		p, err := d.run(ctx, "normalize", "--instance", instance)
+	var all []ender
+	for instance := range processes {
+		p, err := d.run(ctx, "normalize", "--instance", strconv.Itoa(instance))
 		if err != nil {
 			return 0, err
 		}
-		both = append(both, p.Process)
+		defer func() { err = errors.Join(err, p.Stop()) }()
+		all = append(all, p)
 	}
-	if err := d.drained(ctx, d.group(), both[0], both[1]); err != nil {
+	if err := d.drainedBut(ctx, d.group(), records/2, all...); err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	if err := d.drained(ctx, d.group(), all...); err != nil {
 		return 0, err
 	}
 	took := time.Since(begin)
@@ -172,7 +171,7 @@ func (w *world) drainByTwo(ctx context.Context, m *mix, records int) (rate float
 	case disposed != records:
 		return 0, fmt.Errorf("%d dispositions for %d raw records: something was lost or doubled", disposed, records)
 	}
-	return float64(records) / took.Seconds(), nil
+	return float64(records/2) / took.Seconds(), nil
 }
 
 // scaleBacklog drains one large backlog, as after an outage.
