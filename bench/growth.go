@@ -47,41 +47,35 @@ func (w *world) scaleLoad(ctx context.Context, _ *mix, s size, r *report) error 
 	return nil
 }
 
-// costAt posts webhooks at one rate and returns what each cost the two stages, in µs.
+// costAt posts webhooks at one rate and returns what each cost the two stages, in µs, beyond what they
+// take when nothing comes.
 func (w *world) costAt(ctx context.Context, m *mix, rate, seconds int) (ingest, normalize float64, err error) {
 	d := w.deploy()
 	if err := d.createTopics(ctx); err != nil {
 		return 0, 0, err
 	}
-	all, err := m.webhooks(0, rate*seconds)
+	run, err := d.bothStages(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
-	both, err := d.bothStages(ctx)
+	defer func() { err = errors.Join(err, run.stop()) }()
+	all, err := m.webhooks(0, rate*(seconds+1))
 	if err != nil {
 		return 0, 0, err
 	}
-	defer func() { err = errors.Join(err, both.stop()) }()
-	cold := rate // a second's webhooks come before what counts
-	warm, err := m.webhooks(len(all), cold)
+	warm, counted := all[:rate], all[rate:] // a second's webhooks come before what counts
+	if err := run.travelled(ctx, warm, rate); err != nil {
+		return 0, 0, err
+	}
+	idle, err := run.used(func() error {
+		time.Sleep(time.Duration(seconds) * time.Second)
+		return nil
+	})
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := both.travelled(ctx, warm, rate); err != nil {
-		return 0, 0, err
-	}
-	before, err := both.usage()
-	if err != nil {
-		return 0, 0, err
-	}
-	if err := both.travelled(ctx, all, rate); err != nil {
-		return 0, 0, err
-	}
-	after, err := both.usage()
-	if err != nil {
-		return 0, 0, err
-	}
-	return perEvent(after[0].CPU-before[0].CPU, len(all)), perEvent(after[1].CPU-before[1].CPU, len(all)), nil
+	busy, err := run.used(func() error { return run.travelled(ctx, counted, rate) })
+	return perEvent(busy[0]-idle[0], len(counted)), perEvent(busy[1]-idle[1], len(counted)), err
 }
 
 // stages is one process of each.
@@ -107,6 +101,22 @@ func (b *stages) stop() error { return errors.Join(b.ingest.Stop(), b.normalizer
 // ended says which of the two is no longer there.
 func (b *stages) ended() error { return errors.Join(b.ingest.Ended(), b.normalizer.Ended()) }
 
+// used is the processor time of ingest and of the normaliser meanwhile.
+func (b *stages) used(meanwhile func() error) (both [2]time.Duration, err error) {
+	before, err := b.usage()
+	if err != nil {
+		return both, err
+	}
+	if err := meanwhile(); err != nil {
+		return both, err
+	}
+	after, err := b.usage()
+	for i := range both {
+		both[i] = after[i].CPU - before[i].CPU
+	}
+	return both, err
+}
+
 // usage is that of ingest and of the normaliser.
 func (b *stages) usage() (both [2]gauge.Usage, err error) {
 	for i, p := range []*running{b.ingest, b.normalizer} {
@@ -121,10 +131,17 @@ func (b *stages) post(ctx context.Context, all []webhook, rate int) (answered, e
 	return load{address: b.ingest.listen, want: http.StatusOK, every: time.Second / time.Duration(rate)}.post(ctx, all)
 }
 
+// lateBy is how much longer than it should the posting may take, for its rate to be what it is said to be.
+const lateBy = 1.1
+
 // travelled posts webhooks and waits until all are events.
 func (b *stages) travelled(ctx context.Context, all []webhook, rate int) error {
-	if _, err := b.post(ctx, all, rate); err != nil {
+	a, err := b.post(ctx, all, rate)
+	if err != nil {
 		return errors.Join(err, b.ended())
+	}
+	if should := float64(len(all)) / float64(rate); len(all) > rate && a.all.Seconds() > lateBy*should {
+		return fmt.Errorf("%d webhooks at %d/s took %s: this machine is too slow for that rate", len(all), rate, a.all.Round(time.Millisecond))
 	}
 	return b.d.drained(ctx, b.d.group(), b.ingest, b.normalizer)
 }
@@ -138,7 +155,7 @@ func (w *world) scaleReceivers(ctx context.Context, _ *mix, s size, r *report) e
 	var growth []float64
 	for n := range s.rounds {
 		w.say("scale: endpoints of ingest, round %d of %d", n+1, s.rounds)
-		one, err := w.receiversRound(ctx, m, s)
+		one, err := w.receiversRound(ctx, m, s, n)
 		if err != nil {
 			return err
 		}
@@ -149,9 +166,9 @@ func (w *world) scaleReceivers(ctx context.Context, _ *mix, s size, r *report) e
 }
 
 // receiversRound serves the same webhooks with few and with many endpoints, in turns of their own.
-func (w *world) receiversRound(ctx context.Context, m *mix, s size) (growth float64, err error) {
+func (w *world) receiversRound(ctx context.Context, m *mix, s size, turn int) (growth float64, err error) {
 	cost := map[int]float64{}
-	for _, count := range []int{fewEndpoints, manyEndpoints} {
+	for _, count := range fewAndMany(turn) {
 		if cost[count], err = w.servedBy(ctx, m, count, s.requests); err != nil {
 			return 0, err
 		}

@@ -70,11 +70,11 @@ func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
 	s := size{}
 	flags.IntVar(&s.rounds, "rounds", 5, "rounds of product and floor in turn; their medians are shown")
 	flags.IntVar(&s.records, "records", 100_000, "raw records in a backlog")
-	flags.IntVar(&s.backlog, "backlog", 300_000, "raw records in the large backlog of scale; an hour at 500/s is 1800000")
+	flags.IntVar(&s.backlog, "backlog", 300_000, "raw records in the large backlogs of scale; an hour at 500/s is 1800000")
 	flags.IntVar(&s.claims, "claims", 1_000_000, "live claims in Redis at most")
 	flags.IntVar(&s.requests, "requests", 10_000, "webhooks that floor and product each get in one round")
 	flags.IntVar(&s.rate, "rate", 500, "webhooks per second for latency")
-	flags.IntVar(&s.seconds, "seconds", 10, "how long one round of latency posts webhooks")
+	flags.IntVar(&s.seconds, "seconds", 10, "how long one round of latency, or of a load of scale, posts webhooks")
 	flags.Usage = func() { usage(flags) }
 	wanted, err := parse(flags, args)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/kycbridge/kycbridge/bench/gauge"
 )
@@ -35,6 +36,9 @@ func memory(ctx context.Context, w *world, s size, r *report) error {
 	return nil
 }
 
+// settling is how long the runtime may take to give back what starting took.
+const settling = 5 * time.Second
+
 // atRest is what ingest, its floor and the normaliser hold when nothing comes, in MB.
 func (w *world) atRest(ctx context.Context) (held [3]float64, err error) {
 	product, floor, err := w.receivers(ctx)
@@ -51,6 +55,7 @@ func (w *world) atRest(ctx context.Context) (held [3]float64, err error) {
 		return held, err
 	}
 	defer func() { err = errors.Join(err, work.Stop()) }()
+	time.Sleep(settling)
 	for i, p := range []*gauge.Process{product.Process, floor.Process, work.Process} {
 		usage, err := p.Usage()
 		if err != nil {

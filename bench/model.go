@@ -12,7 +12,8 @@ import (
 )
 
 // A machine that a broker, Redis and the load share cannot show what ten or a hundred times the load
-// needs. What a transaction takes here is measured, and slots with that time are simulated.
+// needs. What a transaction takes here is measured, and slots with that time are simulated: each on a core
+// of its own, with a broker that is no slower for there being more of them.
 
 // slotTime is how long one slot takes for a batch: each, and each record in it more.
 type slotTime struct {
@@ -66,11 +67,11 @@ func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1
 
 // measureSlot drains backlogs with one slot in large and in small batches.
 func (w *world) measureSlot(ctx context.Context, m *mix, records int) (slotTime, error) {
-	large, err := w.batchTime(ctx, m, records, batchLimit)
+	large, err := w.batchTime(ctx, m, max(records, 20*batchLimit), batchLimit)
 	if err != nil {
 		return slotTime{}, err
 	}
-	small, err := w.batchTime(ctx, m, records/10, smallBatch)
+	small, err := w.batchTime(ctx, m, max(records/10, 200*smallBatch), smallBatch)
 	if err != nil {
 		return slotTime{}, err
 	}
@@ -87,7 +88,7 @@ func between(small, large time.Duration) (slotTime, error) {
 	return t, nil
 }
 
-// batchTime is how long one batch takes of a backlog.
+// batchTime is how long one batch takes in the second half of a backlog, while the slot is warm.
 func (w *world) batchTime(ctx context.Context, m *mix, records, batch int) (took time.Duration, err error) {
 	w.say("model: one slot with batches of %d", batch)
 	d := w.deploy()
@@ -100,11 +101,14 @@ func (w *world) batchTime(ctx context.Context, m *mix, records, batch int) (took
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, p.Stop()) }()
+	if err := d.drainedBut(ctx, d.group(), records/2, p); err != nil {
+		return 0, err
+	}
 	begin := time.Now()
 	if err := d.drained(ctx, d.group(), p); err != nil {
 		return 0, err
 	}
-	return time.Since(begin) / time.Duration(records/batch), nil
+	return time.Since(begin) / time.Duration(records/2/batch), nil
 }
 
 // outcome is what a simulated slot came to.
@@ -131,12 +135,11 @@ func enoughSlots(t slotTime, rate float64) (int, outcome, bool) {
 	}
 	low := high / 2 // too few, or none
 	for low+1 < high {
-		if middle := (low + high) / 2; middle > 0 {
-			if _, ok := keeps(middle); ok {
-				high = middle
-			} else {
-				low = middle
-			}
+		middle := (low + high) / 2
+		if _, ok := keeps(middle); ok {
+			high = middle
+		} else {
+			low = middle
 		}
 	}
 	one, _ := keeps(high)

@@ -97,7 +97,7 @@ func (w *world) scaleEndpoints(ctx context.Context, m *mix, s size, r *report) e
 	for n := range s.rounds {
 		w.say("scale: endpoints, round %d of %d", n+1, s.rounds)
 		cost := map[int]float64{}
-		for _, count := range []int{fewEndpoints, manyEndpoints} {
+		for _, count := range fewAndMany(n) {
 			named := *m
 			named.endpoints = endpointNames(count)
 			one, err := w.drainAfresh(ctx, &named, s.records, func(d *deployment) { d.endpoints = named.endpoints })
@@ -110,6 +110,14 @@ func (w *world) scaleEndpoints(ctx context.Context, m *mix, s size, r *report) e
 	}
 	r.compare("scale", fmt.Sprintf("CPU per raw event of %d endpoints, to that of %d", manyEndpoints, fewEndpoints), "×", growth, nil, flat)
 	return nil
+}
+
+// fewAndMany are in turn first.
+func fewAndMany(turn int) []int {
+	if turn%2 == 0 {
+		return []int{fewEndpoints, manyEndpoints}
+	}
+	return []int{manyEndpoints, fewEndpoints}
 }
 
 func endpointNames(n int) []string {

@@ -58,9 +58,10 @@ func appended(a appender, room int) ([]byte, bool) {
 	defer scratches.Put(s)
 	s.valid = true
 	b := a.AppendWire(s.buffer[:0], &s.valid)
-	if cap(b) <= maxScratch {
-		s.buffer = b
+	if cap(b) > maxScratch {
+		return b, s.valid
 	}
+	s.buffer = b
 	return append(make([]byte, 0, len(b)+room), b...), s.valid
 }
 

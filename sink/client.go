@@ -21,7 +21,8 @@ const (
 	metadataAge = 100 * time.Millisecond
 	// maxDecompressBytes bounds what one fetched batch may unpack to.
 	maxDecompressBytes = 64 << 20
-	// fetchBytes bounds one fetch answer, and so what a reader holds.
+	// fetchBytes bounds one fetch answer, and so what a reader with a backlog holds: some batches of a
+	// normaliser's. One that is larger comes alone.
 	fetchBytes = 2 << 20
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -62,7 +63,7 @@ func (s *scan) request(ctx context.Context) (*kmsg.FetchResponseTopicPartition, 
 	req.MinBytes = 1
 	// The partition's limit is the one to be reached: kfake leaves out which transactions were aborted
 	// where it is the request's.
-	req.MaxBytes = 2 * fetchBytes
+	req.MaxBytes = math.MaxInt32
 	req.IsolationLevel = 1
 	req.SessionEpoch = -1
 	topic := kmsg.NewFetchRequestTopic()

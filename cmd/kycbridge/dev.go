@@ -195,8 +195,8 @@ func devBase(f devFlags) *configv1.Config {
 		Redis:     &configv1.Redis{},
 		Topics:    &configv1.Topics{Partitions: devPartitions, Replication: 1},
 		Ingest:    &configv1.Ingest{Listen: f.listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
-		Normalize: &configv1.Normalize{Slots: 2},
-		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000}, // the APIs are in this process
+		Normalize: &configv1.Normalize{Slots: 2},                                     // they share partitions, as processes do
+		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000},                  // the APIs are in this process
 		Admin:     &configv1.Admin{Listen: f.admin},
 	}
 }

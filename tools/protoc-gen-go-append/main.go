@@ -6,7 +6,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -58,6 +60,9 @@ func generate(p *protogen.Plugin, f *protogen.File) error {
 }
 
 func message(out *protogen.GeneratedFile, m *protogen.Message) error {
+	if f := m.Desc.ParentFile(); f.Syntax() != protoreflect.Proto3 {
+		return fmt.Errorf("%s is not in the syntax proto3: not supported", m.Desc.FullName())
+	}
 	if len(m.Messages) > 0 && !onlyMaps(m) {
 		return fmt.Errorf("%s has messages within: not supported", m.Desc.FullName())
 	}
@@ -67,7 +72,7 @@ func message(out *protogen.GeneratedFile, m *protogen.Message) error {
 	w.P("// text is not UTF-8: what it appended is then to be thrown away.")
 	w.P("func (x *", m.GoIdent, ") AppendWire(b []byte, valid *bool) []byte {")
 	w.P("if x == nil { return b }")
-	for _, f := range m.Fields { // in the order of their numbers, as proto.Marshal has them
+	for _, f := range slices.SortedFunc(slices.Values(m.Fields), byNumber) { // as the library has them
 		if err := w.field(f); err != nil {
 			return err
 		}
@@ -76,6 +81,8 @@ func message(out *protogen.GeneratedFile, m *protogen.Message) error {
 	w.P("}")
 	return nil
 }
+
+func byNumber(a, b *protogen.Field) int { return cmp.Compare(a.Desc.Number(), b.Desc.Number()) }
 
 func onlyMaps(m *protogen.Message) bool {
 	for _, inner := range m.Messages {
@@ -94,6 +101,10 @@ func (w writer) field(f *protogen.Field) error {
 	switch {
 	case f.Oneof != nil && !f.Oneof.Desc.IsSynthetic():
 		return unsupported(f, "a oneof")
+	case d.HasPresence() && (d.Kind() == protoreflect.BoolKind || d.Kind() == protoreflect.BytesKind):
+		return unsupported(f, "an optional "+d.Kind().String())
+	case d.Message() != nil && !d.IsMap() && d.Message().FullName() != timestamp && d.Message().ParentFile().Package() != d.ParentFile().Package():
+		return unsupported(f, "a message of another package")
 	case d.IsMap():
 		if d.MapKey().Kind() != protoreflect.StringKind || d.MapValue().Kind() != protoreflect.StringKind {
 			return unsupported(f, "a map of anything but texts")
@@ -139,9 +150,6 @@ func (w writer) value(f *protogen.Field, v string) error {
 	case protoreflect.BytesKind:
 		w.P("b = ", protowireGo.Ident("AppendBytes"), "(", tagged, ", ", v, ")")
 	case protoreflect.BoolKind:
-		if f.Desc.HasPresence() {
-			return unsupported(f, "an optional bool")
-		}
 		w.P("b = append(", tagged, ", 1)")
 	case protoreflect.Int32Kind, protoreflect.Int64Kind, protoreflect.EnumKind:
 		w.P("b = ", protowireGo.Ident("AppendVarint"), "(", tagged, ", uint64(", v, "))")

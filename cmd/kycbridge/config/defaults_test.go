@@ -55,6 +55,18 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 	}
 }
 
+// Both stages have slots; the table above looks at the first.
+func TestDefaultSlotsOfHydrateAreAsDocumented(t *testing.T) {
+	source, err := os.ReadFile("../../../proto/kycbridge/config/v1/config.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, hydrate, _ := strings.Cut(string(source), "message Hydrate {")
+	if comment := commentOf(hydrate, "slots"); !strings.Contains(comment, "Default 2.") || defaultHydrateSlots != 2 {
+		t.Errorf("the comment %q and the code do not both say 2", comment)
+	}
+}
+
 // commentOf returns the comment lines above the first field of that name.
 func commentOf(source, field string) string {
 	var comment []string
