@@ -57,6 +57,8 @@ topics:
 ingest:
   listen: "${KYCBRIDGE_LISTEN}"
   drain_delay: 0.1s
+normalize:
+  slots: 2
 admin:
   listen: "${KYCBRIDGE_ADMIN}"
 endpoints:
