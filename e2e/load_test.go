@@ -128,6 +128,16 @@ func (l *load) send(client *http.Client, url string, d delivery) int {
 	return status
 }
 
+// answered is how many requests have come to an end.
+func (l *load) answered() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, of := range l.statuses {
+		n += of
+	}
+	return n
+}
+
 // drive posts deliveries from several connections until ctx ends, each one to
 // three times, as a vendor that retries and doubles would. It returns once the
 // last answer is in.
