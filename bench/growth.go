@@ -141,39 +141,9 @@ func (b *stages) travelled(ctx context.Context, all []webhook, rate int) error {
 		return errors.Join(err, b.ended())
 	}
 	if should := float64(len(all)) / float64(rate); len(all) > rate && a.all.Seconds() > lateBy*should {
-		return fmt.Errorf("%d webhooks at %d/s took %s: this machine is too slow for that rate", len(all), rate, a.all.Round(time.Millisecond))
+		return fmt.Errorf("%w: %d webhooks at %d/s took %s: this machine is too slow for that rate", errLeftOut, len(all), rate, a.all.Round(time.Millisecond))
 	}
 	return b.d.drained(ctx, b.d.group(), b.ingest, b.normalizer)
-}
-
-// scaleReceivers measures what a webhook costs ingest with five and with five hundred endpoints.
-func (w *world) scaleReceivers(ctx context.Context, _ *mix, s size, r *report) error {
-	m, err := usualMix()
-	if err != nil {
-		return err
-	}
-	var growth []float64
-	for n := range s.rounds {
-		w.say("scale: endpoints of ingest, round %d of %d", n+1, s.rounds)
-		one, err := w.receiversRound(ctx, m, s, n)
-		if err != nil {
-			return err
-		}
-		growth = append(growth, one)
-	}
-	r.compare("scale", fmt.Sprintf("CPU per request of %d endpoints, to that of %d", manyEndpoints, fewEndpoints), "×", growth, nil, flat)
-	return nil
-}
-
-// receiversRound serves the same webhooks with few and with many endpoints, in turns of their own.
-func (w *world) receiversRound(ctx context.Context, m *mix, s size, turn int) (growth float64, err error) {
-	cost := map[int]float64{}
-	for _, count := range fewAndMany(turn) {
-		if cost[count], err = w.servedBy(ctx, m, count, s.requests); err != nil {
-			return 0, err
-		}
-	}
-	return cost[manyEndpoints] / cost[fewEndpoints], nil
 }
 
 // servedBy is the processor time of a request, in µs, where requests go to so many endpoints.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -88,27 +87,16 @@ func between(small, large time.Duration) (slotTime, error) {
 	return t, nil
 }
 
-// batchTime is how long one batch takes in the second half of a backlog, while the slot is warm.
-func (w *world) batchTime(ctx context.Context, m *mix, records, batch int) (took time.Duration, err error) {
+// batchTime is how long one slot takes for one batch of a backlog.
+func (w *world) batchTime(ctx context.Context, m *mix, records, batch int) (time.Duration, error) {
 	w.say("model: one slot with batches of %d", batch)
 	d := w.deploy()
 	d.slots, d.batch = 1, batch
-	if err := d.prepare(ctx, m, records); err != nil {
-		return 0, err
-	}
-	p, err := d.run(ctx, "normalize", "--instance", "0")
+	rate, err := d.warmRate(ctx, m, records, 1)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, p.Stop()) }()
-	if err := d.drainedBut(ctx, d.group(), records/2, p); err != nil {
-		return 0, err
-	}
-	begin := time.Now()
-	if err := d.drained(ctx, d.group(), p); err != nil {
-		return 0, err
-	}
-	return time.Since(begin) / time.Duration(records/2/batch), nil
+	return time.Duration(float64(batch) / rate * float64(time.Second)), nil
 }
 
 // outcome is what a simulated slot came to.

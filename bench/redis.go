@@ -24,8 +24,7 @@ type ownRedis struct {
 	client  *redis.Client
 }
 
-// errNoRedis says that a figure must be left out on this machine.
-var errNoRedis = errors.New("no redis-server in PATH: install Redis to have the figures about it")
+var errNoRedis = fmt.Errorf("%w: no redis-server in PATH: install Redis to have the figures about it", errLeftOut)
 
 // startRedis starts a redis-server with the settings of deploy/services, and nothing in it.
 func (w *world) startRedis(ctx context.Context) (*ownRedis, error) {

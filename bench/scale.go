@@ -11,6 +11,9 @@ import (
 // Endpoints of the smallest and of the largest installation.
 const fewEndpoints, manyEndpoints = 5, 500
 
+// errLeftOut says that this machine cannot give a figure, and why.
+var errLeftOut = errors.New("left out")
+
 // flat is the goal of a cost that must not grow: at most a tenth more.
 var flat = goal{atMost: 1.1}
 
@@ -20,18 +23,15 @@ func scale(ctx context.Context, w *world, s size, r *report) error {
 	if err != nil {
 		return err
 	}
-	err = w.scaleClaims(ctx, m, s, r)
-	if errors.Is(err, errNoRedis) {
-		w.say("left out: %v", err)
-		err = nil
-	}
-	if err != nil {
-		return err
-	}
 	for _, part := range []func(context.Context, *mix, size, *report) error{
-		w.scaleEndpoints, w.scaleReceivers, w.scaleLoad, w.scaleProcesses, w.scaleBacklog,
+		w.scaleClaims, w.scaleEndpoints, w.scaleReceivers, w.scaleLoad, w.scaleProcesses, w.scaleBacklog,
 	} {
-		if err := part(ctx, m, s, r); err != nil {
+		err := part(ctx, m, s, r)
+		if errors.Is(err, errLeftOut) {
+			w.say("%v", err)
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -93,22 +93,41 @@ func (w *world) claimsRound(ctx context.Context, m *mix, s size) (growth, bytes 
 
 // scaleEndpoints drains backlogs of five and of five hundred endpoints.
 func (w *world) scaleEndpoints(ctx context.Context, m *mix, s size, r *report) error {
+	return w.compareEndpoints(s, r, "CPU per raw event", func(count int) (float64, error) {
+		named := *m
+		named.endpoints = endpointNames(count)
+		one, err := w.drainAfresh(ctx, &named, s.records, func(d *deployment) { d.endpoints = named.endpoints })
+		return one.cpu, err
+	})
+}
+
+// scaleReceivers measures what a webhook costs ingest with five and with five hundred endpoints.
+func (w *world) scaleReceivers(ctx context.Context, _ *mix, s size, r *report) error {
+	m, err := usualMix()
+	if err != nil {
+		return err
+	}
+	return w.compareEndpoints(s, r, "CPU per request", func(count int) (float64, error) {
+		return w.servedBy(ctx, m, count, s.requests)
+	})
+}
+
+// compareEndpoints reports what many endpoints cost beside few.
+func (w *world) compareEndpoints(s size, r *report, what string, cost func(count int) (float64, error)) error {
 	var growth []float64
 	for n := range s.rounds {
-		w.say("scale: endpoints, round %d of %d", n+1, s.rounds)
-		cost := map[int]float64{}
+		w.say("scale: endpoints, %s, round %d of %d", what, n+1, s.rounds)
+		took := map[int]float64{}
 		for _, count := range fewAndMany(n) {
-			named := *m
-			named.endpoints = endpointNames(count)
-			one, err := w.drainAfresh(ctx, &named, s.records, func(d *deployment) { d.endpoints = named.endpoints })
+			one, err := cost(count)
 			if err != nil {
 				return err
 			}
-			cost[count] = one.cpu
+			took[count] = one
 		}
-		growth = append(growth, cost[manyEndpoints]/cost[fewEndpoints])
+		growth = append(growth, took[manyEndpoints]/took[fewEndpoints])
 	}
-	r.compare("scale", fmt.Sprintf("CPU per raw event of %d endpoints, to that of %d", manyEndpoints, fewEndpoints), "×", growth, nil, flat)
+	r.compare("scale", fmt.Sprintf("%s of %d endpoints, to that of %d", what, manyEndpoints, fewEndpoints), "×", growth, nil, flat)
 	return nil
 }
 
@@ -133,11 +152,11 @@ func (w *world) scaleProcesses(ctx context.Context, m *mix, s size, r *report) e
 	var faster []float64
 	for n := range s.rounds {
 		w.say("scale: processes, round %d of %d", n+1, s.rounds)
-		one, err := w.drainShared(ctx, m, s.backlog, 1, 2)
+		one, err := w.sharedRate(ctx, m, s.backlog, 1, 2)
 		if err != nil {
 			return err
 		}
-		two, err := w.drainShared(ctx, m, s.backlog, 2, 1)
+		two, err := w.sharedRate(ctx, m, s.backlog, 2, 1)
 		if err != nil {
 			return err
 		}
@@ -147,11 +166,27 @@ func (w *world) scaleProcesses(ctx context.Context, m *mix, s size, r *report) e
 	return nil
 }
 
-// drainShared returns the rate of processes that share the partitions, in the second half of a backlog: in
-// the first they start, and hand partitions to each other. It counts that nothing was lost or doubled.
-func (w *world) drainShared(ctx context.Context, m *mix, records, processes, slots int) (rate float64, err error) {
+// sharedRate is that of processes that share the partitions. It counts that nothing was lost or doubled.
+func (w *world) sharedRate(ctx context.Context, m *mix, records, processes, slots int) (float64, error) {
 	d := w.deploy()
 	d.slots = slots
+	rate, err := d.warmRate(ctx, m, records, processes)
+	if err != nil {
+		return 0, err
+	}
+	disposed, err := d.disposed(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case disposed != records:
+		return 0, fmt.Errorf("%d dispositions for %d raw records: something was lost or doubled", disposed, records)
+	}
+	return rate, nil
+}
+
+// warmRate is how many records a second are drained in the second half of a backlog: in the first the
+// processes start, and hand partitions to each other.
+func (d *deployment) warmRate(ctx context.Context, m *mix, records, processes int) (rate float64, err error) {
 	if err := d.prepare(ctx, m, records); err != nil {
 		return 0, err
 	}
@@ -171,15 +206,7 @@ func (w *world) drainShared(ctx context.Context, m *mix, records, processes, slo
 	if err := d.drained(ctx, d.group(), all...); err != nil {
 		return 0, err
 	}
-	took := time.Since(begin)
-	disposed, err := d.disposed(ctx)
-	switch {
-	case err != nil:
-		return 0, err
-	case disposed != records:
-		return 0, fmt.Errorf("%d dispositions for %d raw records: something was lost or doubled", disposed, records)
-	}
-	return float64(records/2) / took.Seconds(), nil
+	return float64(records/2) / time.Since(begin).Seconds(), nil
 }
 
 // scaleBacklog drains one large backlog, as after an outage.

@@ -18,7 +18,7 @@
 //   - Java's admin tools stumble over two of kfake's answers (admin.go), and
 //     bytes that are no Kafka request would end the process (guard.go).
 //   - An answer that reaches the limit of its request says nothing of aborted
-//     transactions, whose records a reader then takes for committed (fetch.go).
+//     transactions, whose records a reader then takes for committed (repair/fetch.go).
 //   - miniredis stands still in time and says little about itself (redis.go).
 //
 // It keeps no state of the bridge, reads no message, and is not for production:

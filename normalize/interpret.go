@@ -24,6 +24,12 @@ const (
 	stageHydrate  = "hydrate"
 )
 
+// Why events cannot be written.
+const (
+	invalid  = kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID
+	rejected = kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT
+)
+
 // maxEvents bounds what one delivery may become: a disposition names no more.
 const maxEvents = 10000
 
@@ -212,7 +218,6 @@ func (i *Interpreter) decode(r *Reading) bool {
 
 // accept validates the events; a delivery goes out whole or not at all.
 func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) {
-	const invalid, rejected = kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID, kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT
 	if len(events) == 0 {
 		r.bury(stageValidate, invalid, "", "the mapping gave no event")
 		return
@@ -235,7 +240,6 @@ func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) {
 
 // encode validates one event and keeps its value; false where there is none.
 func (i *Interpreter) encode(r *Reading, n int, e schemas.DomainEvent) bool {
-	const invalid, rejected = kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID, kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT
 	name := func() string { return string(e.ProtoReflect().Descriptor().Name()) }
 	field, rule, err := i.validate(e)
 	if err != nil {

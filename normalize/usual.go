@@ -23,19 +23,18 @@ func (r *Reading) prepare() {
 	if err != nil {
 		return // Outgoing meets it again and says so
 	}
-	r.usual = make([]*schemas.Outgoing, 0, len(r.Events)+1)
+	usual := make([]*schemas.Outgoing, 0, len(r.Events)+1)
 	for i, e := range r.Events {
-		r.usual = append(r.usual, r.event(i, e, ""))
+		usual = append(usual, r.event(i, e, ""))
 	}
-	r.usual = append(r.usual, &schemas.Outgoing{
+	r.usual, r.decided = append(usual, &schemas.Outgoing{
 		Message: disposition, Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"), Value: value,
-	})
-	r.decided = len(value)
+	}), len(value)
 }
 
 // isUsual says whether the verdict, and what came after the reading, leave everything as prepared.
 func (r *Reading) isUsual(v *dedupe.Verdict) bool {
-	return r.usual != nil && v.Action == dedupe.Publish && v.Flag == "" && r.Replay == "" && r.Pass == nil && r.Task == nil && r.Dead == nil
+	return r.usual != nil && v.Action == dedupe.Publish && v.Flag == "" && r.Replay == "" && r.Pass == nil
 }
 
 // asUsual is what prepare made, with the decision. A message whose encoding follows another's in the

@@ -63,7 +63,7 @@ func message(out *protogen.GeneratedFile, m *protogen.Message) error {
 	if f := m.Desc.ParentFile(); f.Syntax() != protoreflect.Proto3 {
 		return fmt.Errorf("%s is not in the syntax proto3: not supported", m.Desc.FullName())
 	}
-	if len(m.Messages) > 0 && !onlyMaps(m) {
+	if !onlyMaps(m) {
 		return fmt.Errorf("%s has messages within: not supported", m.Desc.FullName())
 	}
 	w := writer{out}
