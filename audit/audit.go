@@ -12,7 +12,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // Record is one committed record of a topic.
@@ -22,7 +22,7 @@ type Record struct {
 	Offset     int64
 	Time       time.Time // the record's own
 	Key, Value []byte
-	Headers    []schemas.Header
+	Headers    []record.Header
 }
 
 // Source is a topic to be read.

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -246,7 +246,7 @@ func (p *part) undisposed(from int64) int64 {
 // received says which delivery a raw record is.
 func received(r Record) string {
 	e := &kycv1.RawEnvelope{}
-	if schemas.Unmarshal(r.Value, e) != nil || e.GetDeliveryId() == "" {
+	if contract.Unmarshal(r.Value, e) != nil || e.GetDeliveryId() == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (delivery %s, received %s)", e.GetDeliveryId(), e.GetReceivedAt().AsTime().Format(time.RFC3339))

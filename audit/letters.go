@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -38,7 +39,7 @@ func Letters(ctx context.Context, s Source, q LetterQuery, fn func(Letter) error
 	for p := range s.Partitions {
 		err := s.Scan(ctx, p, func(r Record) error {
 			letter := Letter{Record: r, Message: &kycv1.DeadLetter{}}
-			if err := schemas.Unmarshal(r.Value, letter.Message); err != nil {
+			if err := contract.Unmarshal(r.Value, letter.Message); err != nil {
 				return fmt.Errorf("offset %d is no dead letter: %w", r.Offset, err)
 			}
 			if !q.takes(letter, found) {

@@ -12,7 +12,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -35,7 +35,7 @@ func letters(t *testing.T) Source {
 	}
 	return Source{Name: "kyc.deadletter.v1", Partitions: 1, Scan: func(_ context.Context, _ int32, fn func(Record) error) error {
 		for n, m := range all {
-			value, err := schemas.Marshal(m)
+			value, err := contract.Marshal(m)
 			if err != nil {
 				return err
 			}

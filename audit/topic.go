@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -90,7 +91,7 @@ func message[M proto.Message](t Topic, r Record) (m M, ok bool) {
 		return m, false
 	}
 	read := known.New()
-	if schemas.Unmarshal(r.Value, read) != nil {
+	if contract.Unmarshal(r.Value, read) != nil {
 		return m, false
 	}
 	m, ok = read.(M)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -54,7 +55,7 @@ func (t *tracer) relate(d *kycv1.Disposition) {
 // takeDisposition keeps what a disposition says of a delivery that was found.
 func (t *tracer) takeDisposition(r Record) {
 	d := &kycv1.Disposition{}
-	if schemas.Unmarshal(r.Value, d) != nil || t.foreign(d) {
+	if contract.Unmarshal(r.Value, d) != nil || t.foreign(d) {
 		return
 	}
 	t.relate(d)
@@ -148,7 +149,7 @@ func (t *tracer) takeRaw(r Record) {
 	}
 	d.Kept, d.Key = true, string(r.Key)
 	e := &kycv1.RawEnvelope{}
-	if schemas.Unmarshal(r.Value, e) != nil {
+	if contract.Unmarshal(r.Value, e) != nil {
 		return
 	}
 	d.ID, d.Provider, d.Endpoint, d.Tenant = e.GetDeliveryId(), e.GetProvider(), e.GetEndpoint(), e.GetTenant()

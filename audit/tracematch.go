@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -13,7 +14,7 @@ import (
 // matchDisposition finds an id in a disposition: the vendor's, an event's, the key or, by its trace, ours.
 func (t *tracer) matchDisposition(r Record) {
 	d := &kycv1.Disposition{}
-	if schemas.Unmarshal(r.Value, d) != nil {
+	if contract.Unmarshal(r.Value, d) != nil {
 		return
 	}
 	if !t.inKey(r) && d.GetVendorEventId() != t.id && !slices.ContainsFunc(d.GetEventIds(), t.same) && !t.same(deliveryOf(r)) {
@@ -46,7 +47,7 @@ func (t *tracer) matchEvent(topic Topic, r Record) {
 // matchRaw finds an id in a raw record that is not yet processed.
 func (t *tracer) matchRaw(r Record) {
 	e := &kycv1.RawEnvelope{}
-	if t.inKey(r) || schemas.Unmarshal(r.Value, e) == nil && t.same(e.GetDeliveryId()) {
+	if t.inKey(r) || contract.Unmarshal(r.Value, e) == nil && t.same(e.GetDeliveryId()) {
 		t.note(Position{r.Partition, r.Offset})
 	}
 }

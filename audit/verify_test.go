@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -174,7 +176,7 @@ func TestVerifyCountsWhatIsLawful(t *testing.T) {
 		}, func(v *audit.Verdict) int64 { return v.Replays[0].Emitted * v.Replays[0].Events }, 1},
 		{"a replayed dead letter", func(w *world) {
 			raw := w.pass(x)
-			w.bury(x, raw, schemas.Header{Key: "replay", Value: []byte("r1")})
+			w.bury(x, raw, record.Header{Key: "replay", Value: []byte("r1")})
 			w.dispose(x, raw, dead, replayedBy("r1"))
 		}, func(v *audit.Verdict) int64 { return v.Replays[0].DeadLettered }, 1},
 		{"a gap that a replay filled", func(w *world) {
@@ -237,14 +239,14 @@ func TestVerifyCountsWhatIsLawful(t *testing.T) {
 func relabel(t *testing.T, records []audit.Record, id [16]byte) {
 	for n := range records {
 		d := &kycv1.Disposition{}
-		if err := schemas.Unmarshal(records[n].Value, d); err != nil {
+		if err := contract.Unmarshal(records[n].Value, d); err != nil {
 			t.Fatal(err)
 		}
 		if d.RawTopicId[0] != 0 {
 			continue
 		}
 		d.RawTopicId = id[:]
-		value, err := schemas.Marshal(d)
+		value, err := contract.Marshal(d)
 		if err != nil {
 			t.Fatal(err)
 		}

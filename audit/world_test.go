@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -42,9 +44,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) at(n int) time.Time { return noon.Add(time.Duration(n) * time.Second) }
 
 // add appends a record, and returns its position.
-func (w *world) add(base string, partition int32, key string, m proto.Message, headers ...schemas.Header) audit.Position {
+func (w *world) add(base string, partition int32, key string, m proto.Message, headers ...record.Header) audit.Position {
 	w.t.Helper()
-	value, err := schemas.Marshal(m)
+	value, err := contract.Marshal(m)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -138,9 +140,9 @@ func rawPosition(raw audit.Position) *kycv1.RawPosition {
 	return &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: raw.Partition, Offset: raw.Offset}
 }
 
-func traced(raw audit.Position) schemas.Header {
+func traced(raw audit.Position) record.Header {
 	id := uuid.MustParse(delivery(raw))
-	return schemas.Header{Key: "traceparent", Value: fmt.Appendf(nil, "00-%x-0102030405060708-01", id[:])}
+	return record.Header{Key: "traceparent", Value: fmt.Appendf(nil, "00-%x-0102030405060708-01", id[:])}
 }
 
 // dispose writes a disposition; change may spoil it.
@@ -176,7 +178,7 @@ func (w *world) emit(h webhook, raw audit.Position, change ...func(*kycv1.EventM
 	w.add(schemas.Check, h.partition, h.key(), &kycv1.CheckEvent{Metadata: md, Result: kycv1.CheckResult_CHECK_RESULT_PASSED})
 }
 
-func (w *world) bury(h webhook, raw audit.Position, headers ...schemas.Header) {
+func (w *world) bury(h webhook, raw audit.Position, headers ...record.Header) {
 	w.add(schemas.DeadLetterTopic, h.partition, h.key(), &kycv1.DeadLetter{
 		Raw: rawPosition(raw), Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, Field: "type", Stage: "map",
 		Detail: "no mapping for this event type", Attempts: 1,

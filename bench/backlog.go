@@ -15,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -91,7 +92,7 @@ func (m *mix) record(n int, topic string) (*kgo.Record, error) {
 			envelope.Headers = append(envelope.Headers, &kycv1.HttpHeader{Name: name, Value: value})
 		}
 	}
-	value, err := schemas.Marshal(envelope)
+	value, err := contract.Marshal(envelope)
 	if err != nil {
 		return nil, err
 	}

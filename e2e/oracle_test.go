@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -112,7 +113,7 @@ func evidence(records map[position]*kgo.Record) audit.Evidence {
 func auditRecord(r *kgo.Record) audit.Record {
 	out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
 	for _, h := range r.Headers {
-		out.Headers = append(out.Headers, schemas.Header{Key: h.Key, Value: h.Value})
+		out.Headers = append(out.Headers, record.Header{Key: h.Key, Value: h.Value})
 	}
 	return out
 }

@@ -11,17 +11,19 @@ import (
 	"testing"
 	"time"
 
-	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // An instantLog does what any log must, marshalling, and acknowledges at once.
 type instantLog struct{ *heldLog }
 
-func (instantLog) Append(e *kycv1.RawEnvelope, _ []byte, _ []schemas.Header, done func(error)) {
-	_, err := schemas.Marshal(e)
+func (instantLog) Append(e *kycv1.RawEnvelope, _ []byte, _ []record.Header, done func(error)) {
+	_, err := contract.Marshal(e)
 	done(err)
 }
 
@@ -91,7 +93,7 @@ func BenchmarkSeal(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		envelope, _ := e.seal(r, d, body)
-		if _, err := schemas.Marshal(envelope); err != nil {
+		if _, err := contract.Marshal(envelope); err != nil {
 			b.Fatal(err)
 		}
 	}

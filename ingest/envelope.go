@@ -9,10 +9,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
-	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // Limits of the envelope's fields, texts in characters, as its schema has them.
@@ -95,7 +96,7 @@ func clip(text string, characters int) string {
 
 // traceHeader starts the delivery's trace: the trace id is the delivery id, so
 // that one leads to the other in any log.
-func traceHeader(d *delivery) schemas.Header {
+func traceHeader(d *delivery) record.Header {
 	sum := sha256.Sum256([]byte(d.idText))
 	value := make([]byte, 0, 55)
 	value = append(value, "00-"...)
@@ -103,7 +104,7 @@ func traceHeader(d *delivery) schemas.Header {
 	value = append(value, '-')
 	value = hex.AppendEncode(value, sum[:8])
 	value = append(value, "-01"...)
-	return schemas.Header{Key: "traceparent", Value: value}
+	return record.Header{Key: "traceparent", Value: value}
 }
 
 // A delivery is what is known about one request while it is served.

@@ -6,8 +6,9 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/providers/auth"
-	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // deliveryIDHeader is in every answer, so that a vendor's log of a delivery
@@ -97,7 +98,7 @@ func (s *Server) store(r *http.Request, d *delivery, b body) <-chan error {
 	envelope, key := d.endpoint.seal(r, d, b.bytes)
 	acked := make(chan error, 1)
 	var called atomic.Bool
-	s.options.Log.Append(envelope, key, []schemas.Header{traceHeader(d)}, func(err error) {
+	s.options.Log.Append(envelope, key, []record.Header{traceHeader(d)}, func(err error) {
 		if called.Swap(true) {
 			return
 		}

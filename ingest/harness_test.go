@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -36,7 +36,7 @@ var (
 type appended struct {
 	envelope *kycv1.RawEnvelope
 	key      []byte
-	headers  []schemas.Header
+	headers  []record.Header
 	done     func(error)
 }
 
@@ -62,7 +62,7 @@ func ackAll() *heldLog {
 
 func withhold() *heldLog { return &heldLog{came: make(chan appended, 10_000)} }
 
-func (l *heldLog) Append(e *kycv1.RawEnvelope, key []byte, headers []schemas.Header, done func(error)) {
+func (l *heldLog) Append(e *kycv1.RawEnvelope, key []byte, headers []record.Header, done func(error)) {
 	a := appended{e, key, headers, done}
 	l.mu.Lock()
 	l.records = append(l.records, a)

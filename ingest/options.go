@@ -13,11 +13,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // What an Options field left at zero becomes.
@@ -44,7 +45,7 @@ const answerTime = time.Second
 // until then. Away says why the log cannot be written to at the moment. Close
 // writes what is buffered, within ctx.
 type rawLog interface {
-	Append(e *kycv1.RawEnvelope, key []byte, headers []schemas.Header, done func(error))
+	Append(e *kycv1.RawEnvelope, key []byte, headers []record.Header, done func(error))
 	Away() error
 	Close(ctx context.Context) error
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -170,7 +171,7 @@ type moody struct {
 	rng *rand.Rand
 }
 
-func (m moody) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+func (m moody) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
 	m.mu.Lock()
 	abort := m.rng.IntN(20) == 0
 	m.mu.Unlock()

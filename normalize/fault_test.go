@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -51,7 +52,7 @@ type trapped struct {
 	trap *trap
 }
 
-func (s trapped) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+func (s trapped) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
 	if err := s.trap.spring("after the claims, before the transaction"); err != nil {
 		return false, err
 	}
@@ -336,7 +337,7 @@ type fenced struct {
 	once *atomic.Bool
 }
 
-func (f fenced) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+func (f fenced) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
 	if f.once.CompareAndSwap(true, false) {
 		return false, fmt.Errorf("end: %w", sink.ErrFenced)
 	}
@@ -402,7 +403,7 @@ func TestNewRawPartitionsWaitForTheOtherTopics(t *testing.T) {
 		}
 	}
 	grow(schemas.Raw)
-	r := &kgo.Record{Topic: w.Sink.Topic(schemas.Raw), Partition: 1, Key: []byte("k"), Value: record(t, said{Subject: "s", ID: "1", Text: "x"})}
+	r := &kgo.Record{Topic: w.Sink.Topic(schemas.Raw), Partition: 1, Key: []byte("k"), Value: rawValue(t, said{Subject: "s", ID: "1", Text: "x"})}
 	w.Await("the new partition takes records", func() bool {
 		w.Client.ForceMetadataRefresh()
 		return w.Client.ProduceSync(w.Ctx, r).FirstErr() == nil

@@ -34,7 +34,7 @@ func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
 func (w *world) send(partition int32, all ...said) {
 	w.T.Helper()
 	for _, s := range all {
-		w.sendBytes(partition, s.key(), record(w.T, s))
+		w.sendBytes(partition, s.key(), rawValue(w.T, s))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"buf.build/go/protovalidate"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -201,7 +202,7 @@ func (i *Interpreter) ask(r *Reading, p *providers.Provider, d *providers.Delive
 func (i *Interpreter) decode(r *Reading) bool {
 	envelope := &kycv1.RawEnvelope{}
 	const malformed = kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED
-	if err := schemas.Unmarshal(r.Raw.Value, envelope); err != nil {
+	if err := contract.Unmarshal(r.Raw.Value, envelope); err != nil {
 		r.bury(stageDecode, malformed, "", "the raw record is no envelope")
 		return false
 	}
@@ -250,7 +251,7 @@ func (i *Interpreter) encode(r *Reading, n int, e schemas.DomainEvent) bool {
 		r.bury(stageValidate, invalid, *field, name()+" breaks the rule "+rule)
 		return false
 	}
-	value, err := schemas.Marshal(e)
+	value, err := contract.Marshal(e)
 	if err != nil {
 		r.bury(stageValidate, invalid, "", name()+" cannot be written as protobuf; is a string not UTF-8?")
 		return false

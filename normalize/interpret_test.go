@@ -9,11 +9,11 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -24,7 +24,7 @@ func interpreter(t *testing.T, o normalize.InterpreterOptions) *normalize.Interp
 
 func raw(t *testing.T, s said) normalize.RawRecord {
 	t.Helper()
-	return normalize.RawRecord{Topic: "kyc.raw.v1", TopicID: [16]byte{1}, Partition: 3, Offset: 7, Key: s.key(), Value: record(t, s)}
+	return normalize.RawRecord{Topic: "kyc.raw.v1", TopicID: [16]byte{1}, Partition: 3, Offset: 7, Key: s.key(), Value: rawValue(t, s)}
 }
 
 func TestDeadLetterNamesStageReasonAndFieldAndQuotesNothing(t *testing.T) {
@@ -98,7 +98,7 @@ func TestSameRecordGivesTheSameBytes(t *testing.T) {
 		r := interpreter(t, normalize.InterpreterOptions{StaleAfter: time.Hour}).Interpret(raw(t, s))
 		var all []byte
 		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish, Flag: dedupe.Conflict}, received) {
-			value := normalizetest.Must(schemas.Marshal(out.Message))(t)
+			value := normalizetest.Must(contract.Marshal(out.Message))(t)
 			all = fmt.Appendf(all, "%x %x %d %v\n", value, out.Key, out.Partition, out.Headers)
 		}
 		if first == nil {
@@ -141,7 +141,7 @@ func TestValuesAreThoseOfTheMessages(t *testing.T) {
 				continue
 			}
 			back := out.Message.ProtoReflect().New().Interface()
-			if err := schemas.Unmarshal(out.Value, back); err != nil || !proto.Equal(back, out.Message) {
+			if err := contract.Unmarshal(out.Value, back); err != nil || !proto.Equal(back, out.Message) {
 				t.Errorf("%d: value of %T is %v, error %v; expected %v", n, out.Message, back, err, out.Message)
 			}
 		}

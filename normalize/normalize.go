@@ -25,9 +25,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -42,7 +42,7 @@ type session interface {
 	Poll(ctx context.Context, max int) ([]*kgo.Record, error)
 	// Commit writes out and the batch's offsets in one transaction. (false, nil): aborted, the batch
 	// will be polled again. An error: the outcome is unknown, the session must be closed.
-	Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error)
+	Commit(ctx context.Context, out []*record.Outgoing) (bool, error)
 	// Rewind gives the batch back: it will be polled again.
 	Rewind(ctx context.Context) error
 }

@@ -9,6 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -33,12 +35,12 @@ const (
 
 // Outgoing is what must be written for the record under a verdict: its events, its dead letter or its
 // task, and last its disposition; nothing for a record whose disposition is committed already.
-func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*schemas.Outgoing {
+func (r *Reading) Outgoing(v dedupe.Verdict, decidedAt time.Time) []*record.Outgoing {
 	return r.appendOutgoing(nil, &v, timestamppb.New(decidedAt))
 }
 
 // appendOutgoing is Outgoing for a batch. What is written shares memory with v, decidedAt and the reading.
-func (r *Reading) appendOutgoing(out []*schemas.Outgoing, v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) []*schemas.Outgoing {
+func (r *Reading) appendOutgoing(out []*record.Outgoing, v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) []*record.Outgoing {
 	if r.isUsual(v) {
 		return append(out, r.asUsual(v, decidedAt)...)
 	}
@@ -57,13 +59,13 @@ func (r *Reading) appendOutgoing(out []*schemas.Outgoing, v *dedupe.Verdict, dec
 		out = append(out, labelled(r.task(r.Task, schemas.Hydrate), r.TaskLabel))
 		from = len(out)
 	case r.Dead != nil:
-		out = append(out, &schemas.Outgoing{Message: r.Dead, Key: r.Raw.Key, Partition: -1, Headers: r.traced("dead letter")})
+		out = append(out, &record.Outgoing{Message: r.Dead, Key: r.Raw.Key, Partition: -1, Headers: r.traced("dead letter")})
 	default:
 		for i, e := range r.Events {
 			out = append(out, r.event(i, e, v.Flag))
 		}
 	}
-	out = append(out, &schemas.Outgoing{
+	out = append(out, &record.Outgoing{
 		Message: r.disposition(v, decidedAt), Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"),
 	})
 	for _, o := range out[from:] {
@@ -73,15 +75,15 @@ func (r *Reading) appendOutgoing(out []*schemas.Outgoing, v *dedupe.Verdict, dec
 }
 
 // labelled puts the label of a replay on a record; "" is none.
-func labelled(o *schemas.Outgoing, replay string) *schemas.Outgoing {
+func labelled(o *record.Outgoing, replay string) *record.Outgoing {
 	if replay != "" {
-		o.Headers = append(o.Headers, schemas.Header{Key: headerReplay, Value: []byte(replay)})
+		o.Headers = append(o.Headers, record.Header{Key: headerReplay, Value: []byte(replay)})
 	}
 	return o
 }
 
 // LabelOf is the id of the replay that labels a record; "" where there is none.
-func LabelOf(headers []schemas.Header) string {
+func LabelOf(headers []record.Header) string {
 	for _, h := range headers {
 		if h.Key == headerReplay {
 			return string(h.Value)
@@ -96,17 +98,17 @@ func (r *Reading) disposes(v dedupe.Verdict) bool {
 }
 
 // task is a task on its way, beside the raw record it came from.
-func (r *Reading) task(t *kycv1.HydrateTask, topic string) *schemas.Outgoing {
-	return &schemas.Outgoing{Topic: topic, Message: t, Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("task")}
+func (r *Reading) task(t *kycv1.HydrateTask, topic string) *record.Outgoing {
+	return &record.Outgoing{Topic: topic, Message: t, Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("task")}
 }
 
 // event dresses one event.
-func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas.Outgoing {
+func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *record.Outgoing {
 	flags := r.flag(i, e, flag)
-	headers := schemas.CloudEventHeaders(e, r.Raw.Key)
+	headers := contract.CloudEventHeaders(e, r.Raw.Key)
 	var span [36]byte
 	headers = r.trace(headers, appendCompact(span[:0], e.GetMetadata().GetEventId())[:spanSize])
-	out := &schemas.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
+	out := &record.Outgoing{Message: e, Key: r.Raw.Key, Partition: -1, Headers: append(headers, flags...)}
 	if flag == "" && r.Replay == "" {
 		out.Value = r.encoded[i]
 	}
@@ -115,12 +117,12 @@ func (r *Reading) event(i int, e schemas.DomainEvent, flag dedupe.Flag) *schemas
 
 // flag writes an event's flags into its metadata, for consumers that see no headers, and returns the headers
 // that say the same; that of a replay is on every record, see Outgoing.
-func (r *Reading) flag(i int, e schemas.DomainEvent, flag dedupe.Flag) (flags []schemas.Header) {
+func (r *Reading) flag(i int, e schemas.DomainEvent, flag dedupe.Flag) (flags []record.Header) {
 	if flag != "" {
-		flags = append(flags, schemas.Header{Key: headerDedupe, Value: []byte(flag)})
+		flags = append(flags, record.Header{Key: headerDedupe, Value: []byte(flag)})
 	}
 	if r.Stale[i] {
-		flags = append(flags, schemas.Header{Key: headerStale, Value: []byte("true")})
+		flags = append(flags, record.Header{Key: headerStale, Value: []byte("true")})
 	}
 	md := e.GetMetadata()
 	if md == nil {
@@ -234,7 +236,7 @@ const (
 )
 
 // traced is the trace header of a record that is no event, with a span of its own.
-func (r *Reading) traced(what string) []schemas.Header {
+func (r *Reading) traced(what string) []record.Header {
 	var text [64]byte
 	sum := sha256.Sum256(append(append(text[:0], what...), r.Envelope.GetDeliveryId()...))
 	var span [spanSize]byte
@@ -243,7 +245,7 @@ func (r *Reading) traced(what string) []schemas.Header {
 }
 
 // trace continues the trace that ingest began: the delivery's id is the trace's.
-func (r *Reading) trace(headers []schemas.Header, span []byte) []schemas.Header {
+func (r *Reading) trace(headers []record.Header, span []byte) []record.Header {
 	var room [traceSize]byte
 	trace := appendCompact(room[:0], r.Envelope.GetDeliveryId())
 	if len(trace) != traceSize {
@@ -252,7 +254,7 @@ func (r *Reading) trace(headers []schemas.Header, span []byte) []schemas.Header 
 	value := append(make([]byte, 0, len("00-")+traceSize+1+spanSize+len("-01")), "00-"...)
 	value = append(append(value, trace...), '-')
 	value = append(append(value, span...), "-01"...)
-	return append(headers, schemas.Header{Key: headerTrace, Value: value})
+	return append(headers, record.Header{Key: headerTrace, Value: value})
 }
 
 // appendCompact writes a UUID in lower case and without its dashes.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -34,10 +35,10 @@ type Reading struct {
 	Stack         []byte // of a recovered panic
 	Err           error  // our own rules are broken: consumption must stop
 
-	at       *kycv1.RawPosition  // see position
-	encoded  [][]byte            // of each event, while it has no flags
-	usual    []*schemas.Outgoing // see prepare; nil: nothing is prepared
-	decided  int                 // bytes of the disposition in it, without the decision
+	at       *kycv1.RawPosition // see position
+	encoded  [][]byte           // of each event, while it has no flags
+	usual    []*record.Outgoing // see prepare; nil: nothing is prepared
+	decided  int                // bytes of the disposition in it, without the decision
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
 	attempts int32
@@ -47,7 +48,7 @@ type Reading struct {
 // Pass is a record that only moves on: what is written for it, and a name of that for metrics.
 type Pass struct {
 	As  string
-	Out []*schemas.Outgoing
+	Out []*record.Outgoing
 }
 
 func newReading(raw RawRecord, maxBytes int) *Reading {

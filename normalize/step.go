@@ -10,8 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // step takes one batch through all of it:
@@ -171,7 +171,7 @@ func (w *worker) suspect(ctx context.Context, records []*kgo.Record) error {
 
 // commit writes the batch and, once it is committed, remembers which marks that makes true.
 func (w *worker) commit(ctx context.Context, b *batch) (bool, error) {
-	out := make([]*schemas.Outgoing, 0, 2*len(b.readings))
+	out := make([]*record.Outgoing, 0, 2*len(b.readings))
 	last := make([]int, len(b.readings)) // index after what each record becomes
 	now := timestamppb.Now()
 	for i, r := range b.readings {

@@ -3,8 +3,9 @@ package normalize
 import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -19,15 +20,15 @@ const decisionBytes = 40
 // the decision, which are not known yet.
 func (r *Reading) prepare() {
 	disposition := r.disposition(&dedupe.Verdict{Action: dedupe.Publish}, nil)
-	value, err := schemas.MarshalWithRoom(disposition, decisionBytes)
+	value, err := contract.MarshalWithRoom(disposition, decisionBytes)
 	if err != nil {
 		return // Outgoing meets it again and says so
 	}
-	usual := make([]*schemas.Outgoing, 0, len(r.Events)+1)
+	usual := make([]*record.Outgoing, 0, len(r.Events)+1)
 	for i, e := range r.Events {
 		usual = append(usual, r.event(i, e, ""))
 	}
-	r.usual, r.decided = append(usual, &schemas.Outgoing{
+	r.usual, r.decided = append(usual, &record.Outgoing{
 		Message: disposition, Key: r.Raw.Key, Partition: r.Raw.Partition, Headers: r.traced("disposition"), Value: value,
 	}), len(value)
 }
@@ -39,7 +40,7 @@ func (r *Reading) isUsual(v *dedupe.Verdict) bool {
 
 // asUsual is what prepare made, with the decision. A message whose encoding follows another's in the
 // same value adds its fields to it.
-func (r *Reading) asUsual(v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) []*schemas.Outgoing {
+func (r *Reading) asUsual(v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) []*record.Outgoing {
 	last := r.usual[len(r.usual)-1]
 	d := last.Message.(*kycv1.Disposition)
 	d.DedupeKey, d.DecidedAt = keyOf(v), decidedAt

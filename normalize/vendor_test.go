@@ -8,8 +8,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -120,9 +120,9 @@ func none(*providers.Delivery, *providers.Notice) (providers.Mapping, error) {
 	return providers.Mapping{}, nil
 }
 
-func record(t *testing.T, s said) []byte {
+func rawValue(t *testing.T, s said) []byte {
 	t.Helper()
-	value, err := schemas.Marshal(s.envelope())
+	value, err := contract.Marshal(s.envelope())
 	if err != nil {
 		t.Fatal(err)
 	}

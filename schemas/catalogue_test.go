@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -22,15 +21,6 @@ func contractFiles() []protoreflect.FileDescriptor {
 		kycv1.File_kyc_v1_raw_proto, kycv1.File_kyc_v1_hydrate_proto,
 		kycv1.File_kyc_v1_disposition_proto, kycv1.File_kyc_v1_dead_letter_proto,
 	}
-}
-
-func newMessage(t *testing.T, d protoreflect.MessageDescriptor) proto.Message {
-	t.Helper()
-	typ, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return typ.New().Interface()
 }
 
 // The whole table, as it is documented. A change here moves data in Kafka.

@@ -1,7 +1,7 @@
-// Package schemas is what consumers of kycbridge import: the catalogue of
-// topics, the encoding of record values and headers, the rules, and below it
-// the generated Go of the contract in proto. It is not a client: it opens no
-// connection and knows no Kafka or Redis library.
+// Package schemas is what consumers of kycbridge import: the catalogue of topics,
+// and below it the generated Go of the contract in proto. It is not a client: it
+// opens no connection, and knows no Kafka library and no evaluator of the
+// contract's rules.
 package schemas
 
 import (
@@ -104,42 +104,22 @@ func TopicFor(m proto.Message) (Topic, bool) {
 	if m == nil {
 		return Topic{}, false
 	}
-	k, ok := kinds[m.ProtoReflect().Descriptor().FullName()]
+	i, ok := kinds[m.ProtoReflect().Descriptor().FullName()]
 	if !ok {
 		return Topic{}, false
 	}
-	return catalogue[k.topic], true
-}
-
-// kind is what is known of a message for every record that holds one.
-type kind struct {
-	topic        int    // where in the catalogue
-	name, schema []byte // as the headers of events give them
+	return catalogue[i], true
 }
 
 // kinds finds the messages of the catalogue: it is asked for every record.
 var kinds = indexCatalogue()
 
-func indexCatalogue() map[protoreflect.FullName]kind {
-	index := make(map[protoreflect.FullName]kind, len(catalogue))
+func indexCatalogue() map[protoreflect.FullName]int {
+	index := make(map[protoreflect.FullName]int, len(catalogue))
 	for i, t := range slices.Backward(catalogue) { // a HydrateTask has two topics: the first counts
-		d := t.Message.ProtoReflect().Descriptor()
-		k := newKind(d)
-		k.topic = i
-		index[d.FullName()] = k
+		index[t.Message.ProtoReflect().Descriptor().FullName()] = i
 	}
 	return index
-}
-
-func newKind(d protoreflect.MessageDescriptor) kind {
-	return kind{name: []byte(d.FullName()), schema: []byte(schemaBase + d.ParentFile().Path())}
-}
-
-func kindOf(d protoreflect.MessageDescriptor) kind {
-	if k, ok := kinds[d.FullName()]; ok {
-		return k
-	}
-	return newKind(d)
 }
 
 // TopicNamed finds a topic by its full name under a prefix.

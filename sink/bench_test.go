@@ -5,6 +5,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -29,12 +31,12 @@ func BenchmarkEncode(b *testing.B) {
 		Stage: kycv1.Stage_STAGE_NORMALIZE, Kind: kycv1.DispositionKind_DISPOSITION_KIND_EMITTED,
 		DedupeKey: make([]byte, 16), ContentHash: make([]byte, 32), EventIds: []string{event.Metadata.EventId}, DecidedAt: at,
 	}
-	trace := []schemas.Header{{Key: "traceparent", Value: []byte("00-019000000000700080000000000000aa-b5c1a7d23e4f5a6b-01")}}
+	trace := []record.Header{{Key: "traceparent", Value: []byte("00-019000000000700080000000000000aa-b5c1a7d23e4f5a6b-01")}}
 	o := Options{}
 	b.ReportAllocs()
 	for b.Loop() {
-		out := []*schemas.Outgoing{
-			{Message: event, Key: key, Partition: byKey, Headers: append(schemas.CloudEventHeaders(event, key), trace...)},
+		out := []*record.Outgoing{
+			{Message: event, Key: key, Partition: byKey, Headers: append(contract.CloudEventHeaders(event, key), trace...)},
 			{Message: disposed, Key: key, Partition: 3, Headers: trace},
 		}
 		if _, err := o.encode(out); err != nil {

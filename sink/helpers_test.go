@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -133,15 +134,15 @@ func envelope(i int) *kycv1.RawEnvelope {
 }
 
 // session and disposition are two records a batch may give rise to.
-func sessionEvent(id string) *schemas.Outgoing {
-	return &schemas.Outgoing{
+func sessionEvent(id string) *record.Outgoing {
+	return &record.Outgoing{
 		Message: &kycv1.SessionEvent{Metadata: &kycv1.EventMetadata{EventId: id}},
 		Key:     []byte("shop/" + id), Partition: byKey,
 	}
 }
 
-func disposition(partition int32, offset int64) *schemas.Outgoing {
-	return &schemas.Outgoing{
+func disposition(partition int32, offset int64) *record.Outgoing {
+	return &record.Outgoing{
 		Message: &kycv1.Disposition{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: partition, Offset: offset}},
 		Key:     []byte("shop/x"), Partition: partition,
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // producer is the writing half of what writes in transactions. How one begins
@@ -90,7 +90,7 @@ func (p *producer) fail(step string, err error) error {
 }
 
 // setOffsets says where the records of out were written.
-func setOffsets(out []*schemas.Outgoing, records []*kgo.Record) {
+func setOffsets(out []*record.Outgoing, records []*kgo.Record) {
 	for i, r := range records {
 		out[i].Offset = r.Offset
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -96,7 +97,7 @@ func (c Compression) raw() (kgo.Opt, error) {
 // block: nil means the broker and its in-sync replicas have the record; every
 // error means "not acknowledged", which may still be written, now or later. The
 // sender then retries and the second copy is recognised downstream.
-func (l *RawLog) Append(e *kycv1.RawEnvelope, key []byte, headers []schemas.Header, done func(error)) {
+func (l *RawLog) Append(e *kycv1.RawEnvelope, key []byte, headers []record.Header, done func(error)) {
 	record, err := l.opts.record(schemas.Raw, e, key, byKey, headers)
 	if err != nil {
 		done(err)

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -21,7 +22,7 @@ func TestAppendIsReadableOnceAcknowledged(t *testing.T) {
 		body := []byte("{\"name\":\"\xff\x00\"}")
 		done := make(chan error, 1)
 		l.Append(&kycv1.RawEnvelope{Body: body}, []byte("shop/1"),
-			[]schemas.Header{{Key: "traceparent", Value: []byte("00-1-1-01")}}, func(err error) { done <- err })
+			[]record.Header{{Key: "traceparent", Value: []byte("00-1-1-01")}}, func(err error) { done <- err })
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}

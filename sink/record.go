@@ -7,6 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -38,7 +40,7 @@ func (p pinned) Partition(r *kgo.Record, n int) int {
 
 // encode turns what normalize hands over into records, in order. All records of a
 // batch lie in one piece of memory, and so do their headers: they come and go together.
-func (o Options) encode(out []*schemas.Outgoing) ([]*kgo.Record, error) {
+func (o Options) encode(out []*record.Outgoing) ([]*kgo.Record, error) {
 	count := 0
 	for _, item := range out {
 		count += len(item.Headers)
@@ -70,7 +72,7 @@ func (o Options) encode(out []*schemas.Outgoing) ([]*kgo.Record, error) {
 }
 
 // topicOf is the base name of the topic of a record.
-func topicOf(item *schemas.Outgoing) (string, error) {
+func topicOf(item *record.Outgoing) (string, error) {
 	topic, ok := schemas.TopicFor(item.Message)
 	switch {
 	case !ok:
@@ -82,7 +84,7 @@ func topicOf(item *schemas.Outgoing) (string, error) {
 }
 
 // valueOf is the value of a record.
-func valueOf(item *schemas.Outgoing) ([]byte, error) {
+func valueOf(item *record.Outgoing) ([]byte, error) {
 	if item.Value != nil {
 		return item.Value, nil
 	}
@@ -90,7 +92,7 @@ func valueOf(item *schemas.Outgoing) ([]byte, error) {
 }
 
 // record builds one record.
-func (o Options) record(base string, m proto.Message, key []byte, partition int32, headers []schemas.Header) (*kgo.Record, error) {
+func (o Options) record(base string, m proto.Message, key []byte, partition int32, headers []record.Header) (*kgo.Record, error) {
 	if len(key) == 0 {
 		return nil, noKey(o.Topic(base))
 	}
@@ -106,14 +108,14 @@ func (o Options) record(base string, m proto.Message, key []byte, partition int3
 	return r, nil
 }
 
-func copyHeaders(to []kgo.RecordHeader, from []schemas.Header) {
+func copyHeaders(to []kgo.RecordHeader, from []record.Header) {
 	for i, h := range from {
 		to[i] = kgo.RecordHeader(h)
 	}
 }
 
 func marshal(m proto.Message) ([]byte, error) {
-	value, err := schemas.Marshal(m)
+	value, err := contract.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("message %s cannot be encoded: %w", name(m), err)
 	}

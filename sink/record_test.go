@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -42,7 +43,7 @@ func TestEncodeChoosesTheTopicByMessage(t *testing.T) {
 		if topic.Base == schemas.HydrateWait {
 			continue // shares its message with the hydrate topic
 		}
-		records, err := o.encode([]*schemas.Outgoing{{Message: topic.New(), Key: []byte("k"), Partition: 3}})
+		records, err := o.encode([]*record.Outgoing{{Message: topic.New(), Key: []byte("k"), Partition: 3}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,14 +54,14 @@ func TestEncodeChoosesTheTopicByMessage(t *testing.T) {
 }
 
 func TestEncodeRefuses(t *testing.T) {
-	tests := map[string]*schemas.Outgoing{
+	tests := map[string]*record.Outgoing{
 		"a message without topic": {Message: &emptypb.Empty{}, Key: []byte("k")},
 		"no message":              {Key: []byte("k")},
 		"no key":                  {Message: &kycv1.Disposition{}},
 		"text that is no UTF-8":   {Message: &kycv1.Disposition{Tenant: "\xff"}, Key: []byte("k")},
 	}
 	for name, item := range tests {
-		if _, err := (Options{}).encode([]*schemas.Outgoing{item}); err == nil {
+		if _, err := (Options{}).encode([]*record.Outgoing{item}); err == nil {
 			t.Errorf("%s was encoded", name)
 		}
 	}

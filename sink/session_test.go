@@ -15,13 +15,14 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // outputs gives an event and a disposition for each record of a batch.
-func outputs(batch []*kgo.Record) []*schemas.Outgoing {
-	var out []*schemas.Outgoing
+func outputs(batch []*kgo.Record) []*record.Outgoing {
+	var out []*record.Outgoing
 	for _, r := range batch {
 		out = append(out, sessionEvent(fmt.Sprintf("%d-%d", r.Partition, r.Offset)), disposition(r.Partition, r.Offset))
 	}
@@ -78,7 +79,7 @@ func TestCommitSetsOffsets(t *testing.T) {
 	appendRaw(t, o, 1)
 	s := openSession(t, o, slot())
 	batch := pollSome(t, s)
-	out := []*schemas.Outgoing{disposition(1, 0), disposition(1, 1), sessionEvent("a")}
+	out := []*record.Outgoing{disposition(1, 0), disposition(1, 1), sessionEvent("a")}
 	if ok, err := s.Commit(testContext(t), out); err != nil || !ok {
 		t.Fatalf("Commit: %t, %v (batch of %d)", ok, err, len(batch))
 	}
@@ -288,7 +289,7 @@ func TestCommitMayExceedTheBuffer(t *testing.T) {
 	appendRaw(t, o, 1)
 	s := openSession(t, o, slot())
 	pollSome(t, s)
-	var out []*schemas.Outgoing
+	var out []*record.Outgoing
 	for i := range 25_000 {
 		out = append(out, sessionEvent(fmt.Sprint(i)))
 	}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // Transactor writes in transactions without reading anything: a replay does. Its
@@ -39,7 +39,7 @@ func OpenTransactor(ctx context.Context, o Options, id string, limit time.Durati
 // every Offset of out is set. (false, nil): nothing is; AbortReason says why. With
 // an error the outcome is unknown or the id was taken over (ErrFenced); the
 // Transactor can only be closed.
-func (t *Transactor) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+func (t *Transactor) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
 	if t.broken != nil {
 		return false, t.broken
 	}

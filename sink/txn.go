@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // Commit writes out and the offsets of the open batch in one transaction.
@@ -19,7 +19,7 @@ import (
 //
 // ctx should end only when the process does: cancelling it in the middle makes
 // the outcome unknowable.
-func (s *Session) Commit(ctx context.Context, out []*schemas.Outgoing) (committed bool, err error) {
+func (s *Session) Commit(ctx context.Context, out []*record.Outgoing) (committed bool, err error) {
 	if s.broken != nil {
 		return false, s.brokenError()
 	}

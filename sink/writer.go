@@ -6,7 +6,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // Writer writes records outside of any transaction. Recovery of the embedded
@@ -34,7 +34,7 @@ func OpenWriter(ctx context.Context, o Options) (*Writer, error) {
 // Write writes out in order and returns once every record is acknowledged by
 // all in-sync replicas, with every Offset set. After an error some may be
 // written and some not.
-func (w *Writer) Write(ctx context.Context, out []*schemas.Outgoing) error {
+func (w *Writer) Write(ctx context.Context, out []*record.Outgoing) error {
 	records, err := w.opts.encode(out)
 	if err != nil {
 		return err

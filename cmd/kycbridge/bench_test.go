@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
@@ -58,7 +60,7 @@ func BenchmarkNormalize(b *testing.B) {
 			if _, ok := schemas.TopicFor(out.Message); !ok {
 				b.Fatal("no topic")
 			}
-			if _, err := schemas.Marshal(out.Message); err != nil {
+			if _, err := contract.Marshal(out.Message); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -117,8 +119,8 @@ func benchmarkIngest(b *testing.B, h http.Handler, p providers.Provider, scheme 
 // acknowledges is a raw log that does what any must, encoding, and no more.
 type acknowledges struct{}
 
-func (acknowledges) Append(e *kycv1.RawEnvelope, _ []byte, _ []schemas.Header, done func(error)) {
-	_, err := schemas.Marshal(e)
+func (acknowledges) Append(e *kycv1.RawEnvelope, _ []byte, _ []record.Header, done func(error)) {
+	_, err := contract.Marshal(e)
 	done(err)
 }
 func (acknowledges) Away() error                 { return nil }
@@ -171,7 +173,7 @@ func benchSecret(b *testing.B, scheme auth.Scheme, id string) auth.Secret {
 
 func benchInterpreter(b *testing.B) *normalize.Interpreter {
 	b.Helper()
-	validator, err := schemas.NewValidator()
+	validator, err := contract.NewValidator()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -210,7 +212,7 @@ func rawRecords(b *testing.B, p providers.Provider) []normalize.RawRecord {
 	for i, f := range soundFixtures(b, p) {
 		e := envelopeOf(p, f)
 		d := &providers.Delivery{Endpoint: e.GetEndpoint(), Headers: f.Headers, Body: e.GetBody()}
-		value, err := schemas.Marshal(e)
+		value, err := contract.Marshal(e)
 		if err != nil {
 			b.Fatal(err)
 		}

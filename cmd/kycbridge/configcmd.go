@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
+	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )

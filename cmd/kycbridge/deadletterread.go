@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -182,7 +183,7 @@ func readLetters(ctx context.Context, w *world, f letterFlags, ids []string, fn 
 
 // vendorNamesOf is the vendor's own id of the delivery in a letter.
 func vendorNamesOf(reads *normalize.Interpreter, r audit.Record, m *kycv1.DeadLetter) []string {
-	value, err := schemas.Marshal(m.GetEnvelope())
+	value, err := contract.Marshal(m.GetEnvelope())
 	if err != nil {
 		return nil
 	}

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/embedded"
+	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"

@@ -14,10 +14,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -91,7 +91,7 @@ func TestDriftRefuses(t *testing.T) {
 // TestDriftShowsNobody reads every fixture of every vendor: what stands for a
 // person in them is in no report.
 func TestDriftShowsNobody(t *testing.T) {
-	validator, err := schemas.NewValidator()
+	validator, err := contract.NewValidator()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func marshal(t *testing.T, m proto.Message) []byte {
 // record as its sample, the webhook's own is left to that record, and a task
 // without an object says nothing.
 func TestDriftOfFetchedObjects(t *testing.T) {
-	validator, err := schemas.NewValidator()
+	validator, err := contract.NewValidator()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers/catalog"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -29,14 +29,14 @@ func (d driftReader) rawReading(r audit.Record) audit.Reading {
 // stands in its raw record. A task without an object adds nothing.
 func (d driftReader) taskReading(r audit.Record) audit.Reading {
 	task := &kycv1.HydrateTask{}
-	if err := schemas.Unmarshal(r.Value, task); err != nil {
+	if err := contract.Unmarshal(r.Value, task); err != nil {
 		return audit.Reading{}
 	}
 	if task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_FETCHED {
 		return audit.Reading{Skip: true}
 	}
 	out := reading(d.reads.InterpretTask(rawRecord(r), [16]byte{}, task))
-	if webhook, err := schemas.Marshal(task.GetEnvelope()); err == nil {
+	if webhook, err := contract.Marshal(task.GetEnvelope()); err == nil {
 		out.Told = d.rawReading(audit.Record{Key: r.Key, Value: webhook}).News
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/providers/catalog"
@@ -59,7 +60,7 @@ func (s *service) openWorkers(ctx context.Context) error {
 
 // contractRules are those every record must keep.
 func contractRules() (protovalidate.Validator, error) {
-	rules, err := schemas.NewValidator()
+	rules, err := contract.NewValidator()
 	if err != nil {
 		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
 	}

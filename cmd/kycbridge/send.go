@@ -13,7 +13,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/clientauth"
+	"github.com/kycbridge/kycbridge/internal/config/clientauth"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
+	"github.com/kycbridge/kycbridge/internal/config"
 )
 
 // serverFlags are the flags of the serving commands.

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/embedded"
 	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/internal/config"
 )
 
 // pair is a broker without topics and a Redis, for commands that take a

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/sink"

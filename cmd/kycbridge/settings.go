@@ -8,9 +8,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/clientauth"
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
 	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/config/clientauth"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"

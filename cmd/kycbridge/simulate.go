@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/clientauth"
+	"github.com/kycbridge/kycbridge/internal/config/clientauth"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"

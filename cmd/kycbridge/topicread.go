@@ -7,7 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/audit"
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -49,7 +49,7 @@ func (r *topicReader) source(ctx context.Context, base string, from audit.Start,
 func auditRecord(r *kgo.Record) audit.Record {
 	out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
 	for _, h := range r.Headers {
-		out.Headers = append(out.Headers, schemas.Header{Key: h.Key, Value: h.Value})
+		out.Headers = append(out.Headers, record.Header{Key: h.Key, Value: h.Value})
 	}
 	return out
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/config"
+	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )

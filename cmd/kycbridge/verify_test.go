@@ -15,6 +15,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/embedded/repair"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -57,7 +58,7 @@ func plant(t *testing.T) *planted {
 
 func (p *planted) broker() string { return p.kafka.Brokers[0] }
 
-func (p *planted) write(out ...*schemas.Outgoing) {
+func (p *planted) write(out ...*record.Outgoing) {
 	p.t.Helper()
 	if err := p.writer.Write(p.t.Context(), out); err != nil {
 		p.t.Fatal(err)
@@ -83,12 +84,12 @@ func plantedEvent(n int) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, "event", n)).String()
 }
 
-func plantedTrace(n int) []schemas.Header {
-	return []schemas.Header{{Key: "traceparent", Value: []byte("00-" + strings.ReplaceAll(plantedDelivery(n), "-", "") + "-0102030405060708-01")}}
+func plantedTrace(n int) []record.Header {
+	return []record.Header{{Key: "traceparent", Value: []byte("00-" + strings.ReplaceAll(plantedDelivery(n), "-", "") + "-0102030405060708-01")}}
 }
 
-func raw(n int) *schemas.Outgoing {
-	return &schemas.Outgoing{Key: []byte(plantedKey), Partition: 1, Message: &kycv1.RawEnvelope{
+func raw(n int) *record.Outgoing {
+	return &record.Outgoing{Key: []byte(plantedKey), Partition: 1, Message: &kycv1.RawEnvelope{
 		Provider: "complycube", Endpoint: "shop", Tenant: "default", DeliveryId: plantedDelivery(n), ReceivedAt: timestamppb.New(plantedAt(n)), Body: []byte(`{"name":"CANARY"}`),
 	}}
 }
@@ -97,7 +98,7 @@ func plantedAt(n int) time.Time {
 	return time.Date(2026, 1, 2, 12, 0, n, 0, time.UTC)
 }
 
-func disposed(t *testing.T, p *planted, n int, kind kycv1.DispositionKind) *schemas.Outgoing {
+func disposed(t *testing.T, p *planted, n int, kind kycv1.DispositionKind) *record.Outgoing {
 	t.Helper()
 	_, id, err := p.reader.Partitions(t.Context(), schemas.Raw)
 	if err != nil {
@@ -117,11 +118,11 @@ func disposed(t *testing.T, p *planted, n int, kind kycv1.DispositionKind) *sche
 	case kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED:
 		d.Reason = kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED
 	}
-	return &schemas.Outgoing{Key: []byte(plantedKey), Partition: 1, Message: d, Headers: plantedTrace(n)}
+	return &record.Outgoing{Key: []byte(plantedKey), Partition: 1, Message: d, Headers: plantedTrace(n)}
 }
 
-func checked(n int) *schemas.Outgoing {
-	return &schemas.Outgoing{Key: []byte(plantedKey), Partition: 1, Headers: plantedTrace(n), Message: &kycv1.CheckEvent{
+func checked(n int) *record.Outgoing {
+	return &record.Outgoing{Key: []byte(plantedKey), Partition: 1, Headers: plantedTrace(n), Message: &kycv1.CheckEvent{
 		Kind: kycv1.CheckKind_CHECK_KIND_DOCUMENT, Result: kycv1.CheckResult_CHECK_RESULT_PASSED, VendorResult: "clear",
 		Metadata: &kycv1.EventMetadata{
 			EventId: plantedEvent(n), Provider: "complycube", Endpoint: "shop", Tenant: "default", VendorEventId: fmt.Sprintf("vendor-%d", n), VendorEventType: "check.completed",
@@ -131,8 +132,8 @@ func checked(n int) *schemas.Outgoing {
 	}}
 }
 
-func buried(n int) *schemas.Outgoing {
-	return &schemas.Outgoing{Key: []byte(plantedKey), Partition: 1, Headers: plantedTrace(n), Message: &kycv1.DeadLetter{
+func buried(n int) *record.Outgoing {
+	return &record.Outgoing{Key: []byte(plantedKey), Partition: 1, Headers: plantedTrace(n), Message: &kycv1.DeadLetter{
 		Raw:    &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 1, Offset: int64(n)},
 		Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, Stage: "map", Field: "type", Detail: "no mapping for this event type", Attempts: 1,
 		Envelope: raw(n).Message.(*kycv1.RawEnvelope),
@@ -178,7 +179,7 @@ func TestVerifyFindsPlantedViolations(t *testing.T) {
 		{"lost by the hydrate stage", func(p *planted) { p.write(disposed(p.t, p, 3, kindHydrating)) }, "O4 1@3 handed to the hydrate stage, and neither waiting"},
 		{"waiting for the API", func(p *planted) {
 			task := &kycv1.HydrateTask{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 1, Offset: 3}}
-			p.write(disposed(p.t, p, 3, kindHydrating), &schemas.Outgoing{Key: []byte(plantedKey), Partition: 1, Message: task})
+			p.write(disposed(p.t, p, 3, kindHydrating), &record.Outgoing{Key: []byte(plantedKey), Partition: 1, Message: task})
 		}, ""},
 		{"not yet processed", func(p *planted) { p.write(raw(4)); p.write(checked(3), disposed(p.t, p, 3, kindEmitted)) }, ""},
 	} {

@@ -7,6 +7,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/kycbridge/kycbridge/sink"
@@ -67,7 +69,7 @@ func (w *world) letters(j *judgement, dispositions audit.Topic) {
 	for p := range dispositions.Partitions {
 		_, err := dispositions.Scan(w.ctx, p, audit.Start{}, func(r audit.Record) error {
 			d := &kycv1.Disposition{}
-			if err := schemas.Unmarshal(r.Value, d); err != nil {
+			if err := contract.Unmarshal(r.Value, d); err != nil {
 				return err
 			}
 			if d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED && d.GetVendorEventType() != unknownType {
@@ -103,7 +105,7 @@ func (w *world) scan(base string) func(context.Context, int32, audit.Start, func
 		return w.reader.Scan(ctx, base, p, sink.Start{Offset: from.Offset, Time: from.Time}, func(r *kgo.Record) error {
 			out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
 			for _, h := range r.Headers {
-				out.Headers = append(out.Headers, schemas.Header{Key: h.Key, Value: h.Value})
+				out.Headers = append(out.Headers, record.Header{Key: h.Key, Value: h.Value})
 			}
 			return fn(out)
 		})

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
@@ -86,7 +87,7 @@ func outcomes(t *testing.T, metrics prometheus.Gatherer, name string) map[string
 func (w *world) put(topic string, tasks ...*kycv1.HydrateTask) {
 	w.T.Helper()
 	for _, task := range tasks {
-		r := &kgo.Record{Topic: schemas.DefaultPrefix + topic, Partition: task.GetRaw().GetPartition(), Key: []byte("shy/o"), Value: normalizetest.Must(schemas.Marshal(task))(w.T)}
+		r := &kgo.Record{Topic: schemas.DefaultPrefix + topic, Partition: task.GetRaw().GetPartition(), Key: []byte("shy/o"), Value: normalizetest.Must(contract.Marshal(task))(w.T)}
 		if err := w.Client.ProduceSync(w.Ctx, r).FirstErr(); err != nil {
 			w.T.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -39,7 +40,7 @@ const (
 // entry is one record in hand.
 type entry struct {
 	in      normalize.RawRecord
-	headers []schemas.Header
+	headers []record.Header
 	replay  string // the label among them
 	task    *kycv1.HydrateTask
 	stand   stand

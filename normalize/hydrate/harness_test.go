@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -41,7 +42,7 @@ func newWorld(t *testing.T, partitions int32) *world {
 func (w *world) send(partition int32, all ...said) {
 	w.T.Helper()
 	for _, s := range all {
-		value := normalizetest.Must(schemas.Marshal(s.envelope()))(w.T)
+		value := normalizetest.Must(contract.Marshal(s.envelope()))(w.T)
 		w.Produce(&kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Partition: partition, Key: s.key(), Value: value})
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
@@ -30,7 +32,7 @@ type dying struct {
 	after bool
 }
 
-func (d dying) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+func (d dying) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
 	last := d.left.Add(-1) == 0
 	if last && !d.after {
 		d.kill()
@@ -179,7 +181,7 @@ func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
 		reading := reads.InterpretTask(normalize.RecordOf(r, w.IDs[schemas.Hydrate]), w.IDs[schemas.Raw], task)
 		for _, out := range reading.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, time.Now()) {
 			if e, ok := out.Message.(*kycv1.SessionEvent); ok {
-				value, err := schemas.Marshal(e)
+				value, err := contract.Marshal(e)
 				if err != nil || !bytes.Equal(value, written[e.GetMetadata().GetEventId()]) {
 					t.Errorf("a second reading gives %v (%v)", e, err)
 				}

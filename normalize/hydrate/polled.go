@@ -3,8 +3,9 @@ package hydrate
 import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -51,10 +52,10 @@ func (s *source) take(in normalize.Input, hand []*entry, records []*kgo.Record) 
 func newEntry(in normalize.Input, r *kgo.Record) *entry {
 	e := &entry{in: normalize.RecordOf(r, in.Slot.TopicID), task: &kycv1.HydrateTask{}}
 	for _, h := range r.Headers {
-		e.headers = append(e.headers, schemas.Header{Key: h.Key, Value: h.Value})
+		e.headers = append(e.headers, record.Header{Key: h.Key, Value: h.Value})
 	}
 	e.replay = normalize.LabelOf(e.headers)
-	if schemas.Unmarshal(r.Value, e.task) != nil {
+	if contract.Unmarshal(r.Value, e.task) != nil {
 		e.stand = unread
 	}
 	return e

@@ -8,10 +8,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 )
 
 const (
@@ -138,6 +138,6 @@ func (s *source) poll(ctx context.Context, in normalize.Input, hand []*entry, li
 
 // pass is a record that moves on as it is.
 func pass(as string, topic string, e *entry) *normalize.Reading {
-	out := &schemas.Outgoing{Topic: topic, Message: e.task, Key: e.in.Key, Partition: e.in.Partition, Headers: e.headers}
-	return &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: as, Out: []*schemas.Outgoing{out}}}
+	out := &record.Outgoing{Topic: topic, Message: e.task, Key: e.in.Key, Partition: e.in.Partition, Headers: e.headers}
+	return &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: as, Out: []*record.Outgoing{out}}}
 }

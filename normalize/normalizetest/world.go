@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -75,7 +76,7 @@ func Must[T any](v T, err error) func(t testing.TB) T {
 }
 
 // validator is made once: compiling every rule takes a while.
-var validator = sync.OnceValues(schemas.NewValidator)
+var validator = sync.OnceValues(contract.NewValidator)
 
 // Validator knows every rule of the contract.
 func Validator(t testing.TB) protovalidate.Validator {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -36,7 +37,7 @@ func (p *partition) findTasks(ctx context.Context) error {
 	for i, base := range bases {
 		err := p.o.Topics.Scan(ctx, base, p.number, Position{Offset: from[i]}, func(r normalize.RawRecord) error {
 			task := &kycv1.HydrateTask{}
-			if err := schemas.Unmarshal(r.Value, task); err == nil {
+			if err := contract.Unmarshal(r.Value, task); err == nil {
 				found[task.GetRaw().GetOffset()] = true
 			}
 			return nil

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -18,7 +18,7 @@ func (p *partition) dispose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var out []*schemas.Outgoing
+	var out []*record.Outgoing
 	tallies := make([]tally, len(p.held))
 	now := time.Now()
 	for i, c := range p.held {
@@ -141,7 +141,7 @@ func (p *partition) repeat(c *chosen) dedupe.Verdict {
 }
 
 // commit writes the transaction, again where it was aborted.
-func (p *partition) commit(ctx context.Context, out []*schemas.Outgoing) error {
+func (p *partition) commit(ctx context.Context, out []*record.Outgoing) error {
 	if p.writer == nil || len(out) == 0 {
 		return nil
 	}

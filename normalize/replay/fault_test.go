@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/replay"
@@ -24,7 +25,7 @@ type dying struct {
 	after bool
 }
 
-func (d dying) Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error) {
+func (d dying) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
 	if *d.left--; *d.left != 0 {
 		return d.Transactor.Commit(ctx, out)
 	}

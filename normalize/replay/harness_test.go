@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -80,7 +81,7 @@ func deliveryID(n int) string {
 func (w *world) send(partition int32, all ...said) {
 	w.T.Helper()
 	for _, s := range all {
-		value := normalizetest.Must(schemas.Marshal(s.envelope(w.sent)))(w.T)
+		value := normalizetest.Must(contract.Marshal(s.envelope(w.sent)))(w.T)
 		w.sent++
 		w.Produce(&kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Partition: partition, Key: []byte(shop + "/" + s.Subject), Value: value, Timestamp: w.clock})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -47,7 +48,7 @@ func (r *partition) readHistory(ctx context.Context, p int32, s span, first norm
 	}
 	err := r.o.Topics.Scan(ctx, schemas.DispositionTopic, p, from, func(record normalize.RawRecord) error {
 		d := &kycv1.Disposition{}
-		if err := schemas.Unmarshal(record.Value, d); err != nil || dedupe.TopicID(d.GetRawTopicId()) != r.o.Topics.RawID {
+		if err := contract.Unmarshal(record.Value, d); err != nil || dedupe.TopicID(d.GetRawTopicId()) != r.o.Topics.RawID {
 			return nil // of another life of the raw topic
 		}
 		if d.GetStage() != kycv1.Stage_STAGE_REPLAY {

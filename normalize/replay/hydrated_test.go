@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -37,8 +38,8 @@ func (w *world) hydrated(mapper providers.Provider) {
 		w.decode(r, task)
 		task.FetchResult, task.FetchedKind, task.Fetched = kycv1.FetchResult_FETCH_RESULT_FETCHED, "object", fmt.Appendf(nil, "{%d}", n)
 		task.FetchedAt, task.Attempt = timestamppb.Now(), 1
-		stored := &schemas.Outgoing{Topic: schemas.Hydrate, Message: task, Key: r.Key, Partition: 0}
-		if err := writer.Write(w.Ctx, []*schemas.Outgoing{stored}); err != nil {
+		stored := &record.Outgoing{Topic: schemas.Hydrate, Message: task, Key: r.Key, Partition: 0}
+		if err := writer.Write(w.Ctx, []*record.Outgoing{stored}); err != nil {
 			w.T.Fatal(err)
 		}
 		in := normalize.RawRecord{Topic: r.Topic, TopicID: w.IDs[schemas.Hydrate], Offset: stored.Offset, Time: r.Timestamp, Key: r.Key}

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -29,7 +29,7 @@ func byOffset(letters []Letter) []Letter {
 
 // raw is the record that a letter was written for. Its own time is that of arrival: ingest writes it at once.
 func (l Letter) raw(partition int32) (normalize.RawRecord, error) {
-	value, err := schemas.Marshal(l.Envelope)
+	value, err := contract.Marshal(l.Envelope)
 	return normalize.RawRecord{Partition: partition, Offset: l.Offset, Time: l.Envelope.GetReceivedAt().AsTime(), Key: l.Key, Value: value}, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -176,7 +177,7 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 	}
 	past := *p.history.at(r.Offset)
 	envelope := &kycv1.RawEnvelope{}
-	if err := schemas.Unmarshal(r.Value, envelope); err != nil {
+	if err := contract.Unmarshal(r.Value, envelope); err != nil {
 		envelope = nil
 	}
 	if !p.match.envelope(envelope, past.named) {
@@ -310,7 +311,7 @@ func (p *partition) stored(ctx context.Context) (map[int64]answered, error) {
 				return nil
 			}
 			task := &kycv1.HydrateTask{}
-			if err := schemas.Unmarshal(r.Value, task); err == nil {
+			if err := contract.Unmarshal(r.Value, task); err == nil {
 				r.TopicID = p.o.Topics.HydrateID
 				found[r.Offset] = answered{r, task}
 			}

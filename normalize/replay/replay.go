@@ -17,10 +17,10 @@ import (
 
 	"buf.build/go/protovalidate"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // Mode is what a replay does. There is no default: the operator chooses.
@@ -79,7 +79,7 @@ func NewWriter(t transactions, close func()) *Writer { return &Writer{t, close} 
 type transactions interface {
 	// Commit writes out in one transaction: (true, nil) all of it, (false, nil) nothing, an error: not
 	// known, and the writer is of no more use.
-	Commit(ctx context.Context, out []*schemas.Outgoing) (bool, error)
+	Commit(ctx context.Context, out []*record.Outgoing) (bool, error)
 	// AbortReason says why the last Commit wrote nothing.
 	AbortReason() error
 }

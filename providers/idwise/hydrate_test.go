@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -92,7 +92,7 @@ func TestNotFetched(t *testing.T) {
 
 // The objects of the fixtures are objects, and nothing about a person leaves.
 func TestFetched(t *testing.T) {
-	validator, err := schemas.NewValidator()
+	validator, err := contract.NewValidator()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func FuzzObject(f *testing.F) {
 	for _, o := range objects(f) {
 		f.Add(bytes.ReplaceAll(o.Body, []byte("CANARY"), []byte("name")))
 	}
-	validator, err := schemas.NewValidator()
+	validator, err := contract.NewValidator()
 	if err != nil {
 		f.Fatal(err)
 	}

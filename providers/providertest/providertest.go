@@ -22,6 +22,7 @@ import (
 
 	"buf.build/go/protovalidate"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -87,7 +88,7 @@ func newSuite(t testing.TB, p providers.Provider, options []Option) *suite {
 	if s.fixtures, err = p.Fixtures(); err != nil {
 		t.Fatal(err)
 	}
-	if s.validator, err = schemas.NewValidator(); err != nil {
+	if s.validator, err = contract.NewValidator(); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -4,8 +4,9 @@
 package kycv1
 
 import (
-	wire "github.com/kycbridge/kycbridge/schemas/internal/wire"
 	protowire "google.golang.org/protobuf/encoding/protowire"
+
+	wire "github.com/kycbridge/kycbridge/schemas/internal/wire"
 )
 
 // AppendWire appends the message in the protobuf format, its fields in order. It unsets valid where a

@@ -9,7 +9,7 @@ import (
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 
-	"github.com/kycbridge/kycbridge/cmd/kycbridge/clientauth"
+	"github.com/kycbridge/kycbridge/internal/config/clientauth"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 

@@ -1,4 +1,4 @@
-package schemas
+package contract
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/schemas"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
@@ -16,7 +17,7 @@ import (
 // concurrent use; make one and keep it.
 func NewValidator() (protovalidate.Validator, error) {
 	messages := []proto.Message{&configv1.Config{}}
-	for _, t := range catalogue {
+	for _, t := range schemas.Topics() {
 		messages = append(messages, t.Message)
 	}
 	v, err := protovalidate.New(protovalidate.WithMessages(messages...), protovalidate.WithDisableLazy())

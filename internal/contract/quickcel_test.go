@@ -1,4 +1,4 @@
-package schemas
+package contract
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // withWholeRules are the messages in domain events that have rules as a whole.
@@ -29,7 +31,7 @@ func withWholeRules() map[protoreflect.MessageDescriptor][]*validate.Rule {
 			look(d.Fields().Get(i).Message())
 		}
 	}
-	for _, topic := range catalogue {
+	for _, topic := range schemas.Topics() {
 		if topic.Domain {
 			look(topic.Message.ProtoReflect().Descriptor())
 		}
@@ -147,7 +149,7 @@ func fill(random *rand.Rand, m protoreflect.Message, depth int) {
 
 // An expression with more in it than is known here is left to protovalidate.
 func TestNoCondition(t *testing.T) {
-	d := catalogue[1].Message.ProtoReflect().Descriptor()
+	d := schemas.Topics()[1].Message.ProtoReflect().Descriptor()
 	for _, expression := range []string{
 		"", "this", "true ? true : false", "this.nothing == 1", "this.vendor_status", "this.vendor_status == 1", "this.vendor_status.size() > 1", "has(this.vendor_status)",
 		"that.vendor_status == ''", "this.vendor_status.startsWith('a')", "this.vendor_status.matches(this.vendor_outcome)", "this.vendor_status.matches('(')",

@@ -1,4 +1,4 @@
-package schemas
+package contract
 
 import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"

@@ -1,4 +1,4 @@
-package schemas_test
+package contract_test
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -18,7 +19,7 @@ import (
 func sameBytes(t *testing.T, m proto.Message) {
 	t.Helper()
 	want, wantErr := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	got, err := schemas.Marshal(m)
+	got, err := contract.Marshal(m)
 	if (err == nil) != (wantErr == nil) || !bytes.Equal(got, want) {
 		t.Fatalf("%T is encoded as %x, error %v; the library gives %x, error %v", m, got, err, want, wantErr)
 	}
@@ -33,7 +34,7 @@ func TestMarshalIsTheLibrarys(t *testing.T) {
 		for range 1000 {
 			m := topic.Message.ProtoReflect().New()
 			awkward(random, m, 3)
-			if _, err := schemas.Marshal(m.Interface()); err != nil {
+			if _, err := contract.Marshal(m.Interface()); err != nil {
 				refused++
 			}
 			sameBytes(t, m.Interface())
@@ -108,7 +109,7 @@ func awkwardValue(random *rand.Rand, f protoreflect.FieldDescriptor, v protorefl
 // FuzzMarshal reads any bytes as any message, those of newer contracts too, and writes them.
 func FuzzMarshal(f *testing.F) {
 	for i, m := range benchMessages() {
-		value, err := schemas.Marshal(m)
+		value, err := contract.Marshal(m)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -117,7 +118,7 @@ func FuzzMarshal(f *testing.F) {
 	topics := schemas.Topics()
 	f.Fuzz(func(t *testing.T, kind uint8, value []byte) {
 		m := topics[int(kind)%len(topics)].Message.ProtoReflect().New().Interface()
-		if schemas.Unmarshal(value, m) == nil {
+		if contract.Unmarshal(value, m) == nil {
 			sameBytes(t, m)
 		}
 	})

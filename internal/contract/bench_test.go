@@ -1,4 +1,4 @@
-package schemas_test
+package contract_test
 
 import (
 	"testing"
@@ -6,6 +6,7 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -82,7 +83,7 @@ func BenchmarkValidateByHand(b *testing.B) {
 func BenchmarkMarshal(b *testing.B) {
 	eachBenchMessage(b, func(b *testing.B, m proto.Message) {
 		for b.Loop() {
-			if _, err := schemas.Marshal(m); err != nil {
+			if _, err := contract.Marshal(m); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -102,14 +103,14 @@ func BenchmarkMarshalByLibrary(b *testing.B) {
 }
 
 func BenchmarkUnmarshal(b *testing.B) {
-	value, err := schemas.Marshal(benchMessages()[5])
+	value, err := contract.Marshal(benchMessages()[5])
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(value)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := schemas.Unmarshal(value, &kycv1.RawEnvelope{}); err != nil {
+		if err := contract.Unmarshal(value, &kycv1.RawEnvelope{}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -119,6 +120,6 @@ func BenchmarkCloudEventHeaders(b *testing.B) {
 	e, key := benchMessages()[0].(schemas.DomainEvent), []byte("complycube-live/s-1")
 	b.ReportAllocs()
 	for b.Loop() {
-		schemas.CloudEventHeaders(e, key)
+		contract.CloudEventHeaders(e, key)
 	}
 }

@@ -1,4 +1,4 @@
-package schemas
+package contract
 
 import (
 	"regexp/syntax"

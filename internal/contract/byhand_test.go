@@ -1,4 +1,4 @@
-package schemas_test
+package contract_test
 
 import (
 	"strings"

@@ -1,4 +1,4 @@
-package schemas
+package contract
 
 import (
 	"fmt"
@@ -10,6 +10,8 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // awkward are texts at the edges of the contract's rules.
@@ -29,7 +31,7 @@ func TestQuickChangesNoVerdict(t *testing.T) {
 	}
 	without := with.(validator).Validator
 	tried, refused := 0, 0
-	for _, topic := range catalogue {
+	for _, topic := range schemas.Topics() {
 		eachSpoiled(topic.New().ProtoReflect(), 3, func(root protoreflect.Message, what string) {
 			m := root.Interface()
 			want, got := fmt.Sprint(without.Validate(m)), fmt.Sprint(with.Validate(m))
@@ -145,7 +147,7 @@ func patterns() map[string]bool {
 			return true
 		})
 	}
-	for _, topic := range catalogue {
+	for _, topic := range schemas.Topics() {
 		messages := topic.Message.ProtoReflect().Descriptor().ParentFile().Messages()
 		for i := range messages.Len() {
 			for n := range messages.Get(i).Fields().Len() {
@@ -197,9 +199,9 @@ func TestNoShape(t *testing.T) {
 
 // A rule that nobody here knows leaves its field to protovalidate.
 func TestQuickKnowsItsLimits(t *testing.T) {
-	q := newQuick([]proto.Message{catalogue[1].Message})
-	for i := range catalogue[1].Message.ProtoReflect().Descriptor().Fields().Len() {
-		f := catalogue[1].Message.ProtoReflect().Descriptor().Fields().Get(i)
+	q := newQuick([]proto.Message{schemas.Topics()[1].Message})
+	for i := range schemas.Topics()[1].Message.ProtoReflect().Descriptor().Fields().Len() {
+		f := schemas.Topics()[1].Message.ProtoReflect().Descriptor().Fields().Get(i)
 		if _, ok := q[f]; !ok {
 			t.Errorf("%s is not known, so that it is slow", f.Name())
 		}

@@ -10,7 +10,7 @@ import (
 // TestDefaultsAreAsDocumented looks for each default in the comment of its
 // field in config.proto, where users read it.
 func TestDefaultsAreAsDocumented(t *testing.T) {
-	source, err := os.ReadFile("../../../proto/kycbridge/config/v1/config.proto")
+	source, err := os.ReadFile("../../proto/kycbridge/config/v1/config.proto")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 
 // Both stages have slots; the table above looks at the first.
 func TestDefaultSlotsOfHydrateAreAsDocumented(t *testing.T) {
-	source, err := os.ReadFile("../../../proto/kycbridge/config/v1/config.proto")
+	source, err := os.ReadFile("../../proto/kycbridge/config/v1/config.proto")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package schemas_test
+package contract_test
 
 import (
 	"errors"
@@ -10,15 +10,16 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 func validator(t testing.TB) protovalidate.Validator {
 	t.Helper()
-	v, err := schemas.NewValidator()
+	v, err := contract.NewValidator()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,4 +151,22 @@ func eachMessage(do func(protoreflect.MessageDescriptor)) {
 	for i := range configv1.File_kycbridge_config_v1_config_proto.Messages().Len() {
 		do(configv1.File_kycbridge_config_v1_config_proto.Messages().Get(i))
 	}
+}
+
+func contractFiles() []protoreflect.FileDescriptor {
+	return []protoreflect.FileDescriptor{
+		kycv1.File_kyc_v1_event_proto, kycv1.File_kyc_v1_session_proto, kycv1.File_kyc_v1_check_proto,
+		kycv1.File_kyc_v1_aml_proto, kycv1.File_kyc_v1_renewal_proto, kycv1.File_kyc_v1_resource_proto,
+		kycv1.File_kyc_v1_raw_proto, kycv1.File_kyc_v1_hydrate_proto,
+		kycv1.File_kyc_v1_disposition_proto, kycv1.File_kyc_v1_dead_letter_proto,
+	}
+}
+
+func newMessage(t *testing.T, d protoreflect.MessageDescriptor) proto.Message {
+	t.Helper()
+	typ, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return typ.New().Interface()
 }

@@ -1,4 +1,4 @@
-package schemas_test
+package contract_test
 
 import (
 	"strings"
@@ -7,10 +7,11 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
-func lines(headers []schemas.Header) string {
+func lines(headers []record.Header) string {
 	var b strings.Builder
 	for _, h := range headers {
 		b.WriteString(h.Key + ": " + string(h.Value) + "\n")
@@ -30,13 +31,13 @@ ce_time: 2026-01-02T03:04:05.006Z
 ce_subject: a/b
 content-type: application/protobuf
 `
-	if got := lines(schemas.CloudEventHeaders(e, []byte("complycube-live/a/b"))); got != want {
+	if got := lines(contract.CloudEventHeaders(e, []byte("complycube-live/a/b"))); got != want {
 		t.Errorf("headers:\n%s\nwant:\n%s", got, want)
 	}
 }
 
 func TestCloudEventHeadersOfAccountNotice(t *testing.T) {
-	got := lines(schemas.CloudEventHeaders(accountNotice(), []byte("complycube-live/")))
+	got := lines(contract.CloudEventHeaders(accountNotice(), []byte("complycube-live/")))
 	if strings.Contains(got, "ce_subject") {
 		t.Errorf("an account-level notice has a subject:\n%s", got)
 	}
