@@ -7,7 +7,7 @@ bench: services ## Speed beside a floor that does only what is necessary; BENCH=
 	go run ./bench --kafka 127.0.0.1:$(KAFKA_PORT) --redis 127.0.0.1:$(REDIS_PORT) \
 	  $(or $(BENCH),--rounds 3 --records 50000 --backlog 100000 --claims 200000)
 
-BENCH_PACKAGES = ./providers/catalog ./internal/contract ./ingest ./normalize/dedupe ./sink ./cmd/kycbridge
+BENCH_PACKAGES = ./providers/catalog ./internal/contract ./ingest ./normalize/dedupe ./sink ./internal/serve
 
 bench-micro: ## Micro-benchmarks of the hot paths; BENCH=Validate BENCHTIME=1s for some of them, longer
 	go test -run '^$$' -bench '$(or $(BENCH),.)' -benchtime $(or $(BENCHTIME),100ms) $(BENCH_PACKAGES)

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -19,17 +20,17 @@ import (
 
 // printBanner says where `dev` listens and what to try next. Every command in
 // it works as printed.
-func printBanner(w *world, a addresses, f devFlags) {
+func printBanner(env *environment, a serve.Addresses, f devFlags) {
 	out := &bytes.Buffer{}
 	self := program()
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
 	for _, v := range catalog.All() {
-		ways, err := signers(w, v, f.dir)
+		ways, err := signers(env, v, f.dir)
 		if err != nil {
 			continue // or the endpoints would not be there
 		}
 		for _, way := range ways {
-			fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.endpoint), way.describe(w, v.Name, f.dir))
+			fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.endpoint), way.describe(env, v.Name, f.dir))
 		}
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
@@ -51,18 +52,18 @@ func printBanner(w *world, a addresses, f devFlags) {
 	fmt.Fprintf(out, "  %s tail%s\n", self, brokers)
 	fmt.Fprintf(out, "  %s send %s%s --duplicate 10\n", self, first, to)
 	fmt.Fprintf(out, "  kcat -b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", a.Kafka, schemas.DefaultPrefix, schemas.Session)
-	printCurl(out, w, a, first)
+	printCurl(out, env, a, first)
 	fmt.Fprintln(out)
-	_, _ = w.stdout.Write(out.Bytes())
+	_, _ = env.stdout.Write(out.Bytes())
 }
 
 // printCurl prints one signed delivery as a command.
-func printCurl(out io.Writer, w *world, a addresses, vendor string) {
+func printCurl(out io.Writer, env *environment, a serve.Addresses, vendor string) {
 	v, err := findVendor(vendor)
 	if err != nil {
 		return
 	}
-	ways, err := signers(w, v, "")
+	ways, err := signers(env, v, "")
 	if err != nil {
 		return
 	}
@@ -103,7 +104,7 @@ func nameless(fixtures []providers.Fixture) []providers.Fixture {
 // quote makes one word of text for a POSIX shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
-func hookURL(a addresses, endpoint string) string {
+func hookURL(a serve.Addresses, endpoint string) string {
 	scheme := "http://"
 	if a.Certificate != "" {
 		scheme = "https://"

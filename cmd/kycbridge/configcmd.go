@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/internal/config"
-	"github.com/kycbridge/kycbridge/normalize/hydrate"
+	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
@@ -18,12 +18,12 @@ import (
 const usualGrace = 30 * time.Second
 
 // loadConfig reads a configuration with the process's environment.
-func loadConfig(w *world, file string, needs config.Needs) (*config.Config, error) {
+func loadConfig(env *environment, file string, needs config.Needs) (*config.Config, error) {
 	if file == "" {
 		return nil, usagef("--config FILE is missing; deploy/local.yaml is an example")
 	}
 	needs.Vendors = catalog.All()
-	return config.Load(file, w.lookup, needs)
+	return config.Load(file, env.lookup, needs)
 }
 
 func bindConfig(c *cobra.Command, file *string) {
@@ -31,7 +31,7 @@ func bindConfig(c *cobra.Command, file *string) {
 	_ = c.MarkFlagFilename("config", "yaml", "yml")
 }
 
-func newConfig(w *world) *cobra.Command {
+func newConfig(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:     "config",
 		Short:   "Check a configuration file",
@@ -50,44 +50,43 @@ field. Nothing is connected to.`,
 			if len(args) != 1 {
 				return usagef("%s takes one file; see `%s --help`", c.CommandPath(), c.CommandPath())
 			}
-			return checkConfig(w, args[0])
+			return checkConfig(env, args[0])
 		},
 	}
 	parent.AddCommand(check)
 	return parent
 }
 
-func checkConfig(w *world, file string) error {
-	c, err := loadConfig(w, file, config.Needs{Ingest: true, Normalize: true, Hydrate: true})
+func checkConfig(env *environment, file string) error {
+	c, err := loadConfig(env, file, config.Needs{Ingest: true, Normalize: true, Hydrate: true})
 	var faults *config.Error
 	if errors.As(err, &faults) {
 		lines := faults.Lines()
 		for _, line := range lines[:len(lines)-1] {
-			fmt.Fprintln(w.stderr, "kycbridge: "+line)
+			fmt.Fprintln(env.stderr, "kycbridge: "+line)
 		}
 		return errors.New(lines[len(lines)-1])
 	}
 	if err != nil {
 		return err
 	}
-	if err := hydrate.CheckEndpoints(apis(c)); err != nil {
+	if err := serve.CheckAPIs(c); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	for _, text := range c.Warnings {
-		fmt.Fprintln(w.stdout, "warning:", text)
+		fmt.Fprintln(env.stdout, "warning:", text)
 	}
-	printGrace(w.stdout, c)
-	fmt.Fprintf(w.stdout, "%s is valid: %d endpoints, topics %s*, Kafka at %v\n", file, len(c.Endpoints), c.File.Kafka.TopicPrefix, c.File.Kafka.Brokers)
+	printGrace(env.stdout, c)
+	fmt.Fprintf(env.stdout, "%s is valid: %d endpoints, topics %s*, Kafka at %v\n", file, len(c.Endpoints), c.File.Kafka.TopicPrefix, c.File.Kafka.Brokers)
 	return nil
 }
 
 // printGrace says how long each command may take to stop: whoever kills it
 // earlier cuts answers off.
 func printGrace(out io.Writer, c *config.Config) {
-	ingests := ingestOptions(c).Grace()
-	normalizes := c.File.Normalize.ShutdownGrace.AsDuration()
-	all := ingests + normalizes // one after the other
-	fmt.Fprintf(out, "grace period: ingest %s, normalize %s, all %s\n", ingests, normalizes, all)
+	grace := serve.GraceOf(c)
+	all := grace.Ingest + grace.Normalize // one after the other
+	fmt.Fprintf(out, "grace period: ingest %s, normalize %s, all %s\n", grace.Ingest, grace.Normalize, all)
 	if all > usualGrace {
 		fmt.Fprintf(out, "warning: %s is the usual limit before a process is killed; `all` needs %s here: raise terminationGracePeriodSeconds, or lower ingest.drain_delay or normalize.shutdown_grace\n", usualGrace, all)
 	}

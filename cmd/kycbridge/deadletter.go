@@ -25,7 +25,7 @@ type letterFlags struct {
 	body      string
 }
 
-func newDeadletter(w *world) *cobra.Command {
+func newDeadletter(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "deadletter",
 		Short: "List, show and replay deliveries that gave no event",
@@ -37,7 +37,7 @@ func newDeadletter(w *world) *cobra.Command {
 			return usagef("say list, show or replay; see `%s --help`", c.CommandPath())
 		},
 	}
-	parent.AddCommand(newLetterList(w), newLetterShow(w), newLetterReplay(w))
+	parent.AddCommand(newLetterList(env), newLetterShow(env), newLetterReplay(env))
 	return parent
 }
 
@@ -46,7 +46,7 @@ const idsHelp = `An ID is the place of the raw delivery (3@17, or kyc.raw.v1/3/1
 delivery that the vendor got in the header Kycbridge-Delivery-Id, or the vendor's own
 id of the event.`
 
-func newLetterList(w *world) *cobra.Command {
+func newLetterList(env *environment) *cobra.Command {
 	var f letterFlags
 	c := &cobra.Command{
 		Use:   "list [ID…]",
@@ -57,14 +57,14 @@ func newLetterList(w *world) *cobra.Command {
 		Example: `  kycbridge deadletter list                        all there are
   kycbridge deadletter list --since 24h --vendor idenfy
   kycbridge deadletter list --reason unmapped --json`,
-		RunE: func(c *cobra.Command, args []string) error { return listLetters(c.Context(), w, f, args) },
+		RunE: func(c *cobra.Command, args []string) error { return listLetters(c.Context(), env, f, args) },
 	}
 	f.bind(c)
 	c.Flags().IntVar(&f.limit, "limit", 1000, "show the newest so many; 0 means all")
 	return c
 }
 
-func newLetterShow(w *world) *cobra.Command {
+func newLetterShow(env *environment) *cobra.Command {
 	var f letterFlags
 	c := &cobra.Command{
 		Use:   "show ID",
@@ -79,7 +79,7 @@ file, or with - to standard output, byte for byte as it arrived.
 			if len(args) != 1 {
 				return usagef("say which one: a place such as 3@17, or an id; see `%s --help`", c.CommandPath())
 			}
-			return showLetter(c.Context(), w, f, args)
+			return showLetter(c.Context(), env, f, args)
 		},
 	}
 	f.bind(c)
@@ -124,27 +124,27 @@ func (f *letterFlags) query(ids []string) (q audit.LetterQuery, err error) {
 	return q, err
 }
 
-func listLetters(ctx context.Context, w *world, f letterFlags, ids []string) error {
+func listLetters(ctx context.Context, env *environment, f letterFlags, ids []string) error {
 	if f.limit < 0 {
 		return usagef("--limit is %d; it is 0 or more", f.limit)
 	}
 	kept := &newest{limit: f.limit}
-	if err := readLetters(ctx, w, f, ids, kept.add); err != nil {
+	if err := readLetters(ctx, env, f, ids, kept.add); err != nil {
 		return err
 	}
 	letters := kept.sorted()
 	if f.json {
 		for _, l := range letters {
-			if err := l.WriteJSON(w.stdout); err != nil {
+			if err := l.WriteJSON(env.stdout); err != nil {
 				return err
 			}
 		}
-	} else if err := audit.WriteLetters(w.stdout, letters); err != nil {
+	} else if err := audit.WriteLetters(env.stdout, letters); err != nil {
 		return err
 	}
-	out := w.stdout
+	out := env.stdout
 	if f.json {
-		out = w.stderr
+		out = env.stderr
 	}
 	fmt.Fprintf(out, "%d dead letters", kept.seen)
 	if kept.seen > len(letters) {
@@ -179,9 +179,9 @@ func (n *newest) sorted() []audit.Letter {
 	return n.all
 }
 
-func showLetter(ctx context.Context, w *world, f letterFlags, ids []string) error {
+func showLetter(ctx context.Context, env *environment, f letterFlags, ids []string) error {
 	kept := &newest{limit: 1}
-	if err := readLetters(ctx, w, f, ids, kept.add); err != nil {
+	if err := readLetters(ctx, env, f, ids, kept.add); err != nil {
 		return err
 	}
 	letters := kept.sorted()
@@ -191,9 +191,9 @@ func showLetter(ctx context.Context, w *world, f letterFlags, ids []string) erro
 	l := letters[0]
 	switch {
 	case f.body != "":
-		return writeBody(w, f.body, l.Message.GetEnvelope().GetBody())
+		return writeBody(env, f.body, l.Message.GetEnvelope().GetBody())
 	case f.json:
-		return l.WriteJSON(w.stdout)
+		return l.WriteJSON(env.stdout)
 	}
-	return l.WriteText(w.stdout)
+	return l.WriteText(env.stdout)
 }

@@ -24,7 +24,7 @@ const (
 	maxLetterBytes = 256 << 20
 )
 
-func newLetterReplay(w *world) *cobra.Command {
+func newLetterReplay(env *environment) *cobra.Command {
 	var f letterFlags
 	var r replayFlags
 	c := &cobra.Command{
@@ -41,7 +41,7 @@ copy is taken, unless it needs a vendor's API.
 ` + idsHelp,
 		Example: `  kycbridge deadletter replay --reason unmapped --vendor idenfy --dry-run -c kycbridge.yaml
   kycbridge deadletter replay 3@17 3@21 -c kycbridge.yaml`,
-		RunE: func(c *cobra.Command, args []string) error { return replayLetters(c.Context(), w, f, r, args) },
+		RunE: func(c *cobra.Command, args []string) error { return replayLetters(c.Context(), env, f, r, args) },
 	}
 	r.bind(c)
 	f.bindFilters(c)
@@ -49,22 +49,22 @@ copy is taken, unless it needs a vendor's API.
 	return c
 }
 
-func replayLetters(ctx context.Context, w *world, f letterFlags, r replayFlags, ids []string) error {
+func replayLetters(ctx context.Context, env *environment, f letterFlags, r replayFlags, ids []string) error {
 	narrowed := len(ids)+len(f.reasons)+len(f.vendors)+len(f.endpoints) > 0 || f.since != "" || f.until != ""
 	if narrowed == r.all {
 		return usagef("say which dead letters: ids, --reason, --vendor, --endpoint, --since, --until, or --all")
 	}
 	r.mode = string(replay.FillGaps)
-	if _, err := replayConfig(w, r); err != nil { // before anything is read
+	if _, err := replayConfig(env, r); err != nil { // before anything is read
 		return err
 	}
 	f.kafkaFlags = r.kafkaFlags
 	at, n := map[int32][]int64{}, 0
-	kept, err := outliving(ctx, w, f)
+	kept, err := outliving(ctx, env, f)
 	if err != nil {
 		return err
 	}
-	err = readLetters(ctx, w, f, ids, func(l audit.Letter) error {
+	err = readLetters(ctx, env, f, ids, func(l audit.Letter) error {
 		if n++; n > maxLetters {
 			return fmt.Errorf("more than %d dead letters: name a reason, a vendor or a shorter time", maxLetters)
 		}
@@ -77,13 +77,13 @@ func replayLetters(ctx context.Context, w *world, f letterFlags, r replayFlags, 
 		return err
 	}
 	if n == 0 {
-		fmt.Fprintln(w.stdout, "no dead letters are chosen; nothing is to be done")
+		fmt.Fprintln(env.stdout, "no dead letters are chosen; nothing is to be done")
 		return nil
 	}
 	r.selection.Ranges, r.letters = rangesOf(at), kept.letters
 	r.selection.Crashers = r.selection.Crashers || len(f.reasons) == 1 && strings.EqualFold(f.reasons[0], "crasher")
 	r.resume = r.lettersAgain(f, ids, time.Now())
-	return runReplay(ctx, w, r)
+	return runReplay(ctx, env, r)
 }
 
 // outlived keeps the letters whose raw records are gone: they are all there is of them.
@@ -93,8 +93,8 @@ type outlived struct {
 	bytes   int
 }
 
-func outliving(ctx context.Context, w *world, f letterFlags) (*outlived, error) {
-	o, err := f.kafka(w, "deadletter")
+func outliving(ctx context.Context, env *environment, f letterFlags) (*outlived, error) {
+	o, err := f.kafka(env, "deadletter")
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +151,12 @@ func (f *replayFlags) lettersAgain(l letterFlags, ids []string, now time.Time) s
 }
 
 // readLetters gives the chosen letters to fn.
-func readLetters(ctx context.Context, w *world, f letterFlags, ids []string, fn func(audit.Letter) error) error {
+func readLetters(ctx context.Context, env *environment, f letterFlags, ids []string, fn func(audit.Letter) error) error {
 	q, err := f.query(ids)
 	if err != nil {
 		return err
 	}
-	o, err := f.kafka(w, "deadletter")
+	o, err := f.kafka(env, "deadletter")
 	if err != nil {
 		return err
 	}
@@ -194,9 +194,9 @@ func vendorNamesOf(reads *normalize.Interpreter, r audit.Record, m *kycv1.DeadLe
 }
 
 // writeBody writes a body where only the one who asked can read it.
-func writeBody(w *world, path string, body []byte) error {
+func writeBody(env *environment, path string, body []byte) error {
 	if path == "-" {
-		if _, err := w.stdout.Write(body); err != nil {
+		if _, err := env.stdout.Write(body); err != nil {
 			return fmt.Errorf("cannot print: %w", err)
 		}
 		return nil
@@ -204,6 +204,6 @@ func writeBody(w *world, path string, body []byte) error {
 	if err := os.WriteFile(path, body, 0o600); err != nil {
 		return fmt.Errorf("cannot write the body: %w", err)
 	}
-	fmt.Fprintf(w.stderr, "%d bytes written to %s; it holds personal data\n", len(body), path)
+	fmt.Fprintf(env.stderr, "%d bytes written to %s; it holds personal data\n", len(body), path)
 	return nil
 }

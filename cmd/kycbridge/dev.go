@@ -6,15 +6,16 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kycbridge/kycbridge/embedded"
 	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -37,7 +38,7 @@ type devFlags struct {
 	tls                       bool
 }
 
-func newDev(w *world) *cobra.Command {
+func newDev(env *environment) *cobra.Command {
 	var f devFlags
 	c := &cobra.Command{
 		Use:   "dev",
@@ -68,7 +69,7 @@ answers that instead, ?kind= names a kind).`,
 			if err := f.rateArgument(c, args); err != nil {
 				return err
 			}
-			return runDev(c.Context(), w, f)
+			return runDev(c.Context(), env, f)
 		},
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address for webhooks")
@@ -97,43 +98,69 @@ func (f *devFlags) rateArgument(c *cobra.Command, args []string) error {
 	return noArgs(c, args)
 }
 
-func runDev(ctx context.Context, w *world, f devFlags) (err error) {
-	log, err := f.log.logger(w)
+func runDev(ctx context.Context, env *environment, f devFlags) (err error) {
+	log, err := f.log.logger(env)
 	if err != nil {
 		return err
 	}
+	if err := f.addresses(); err != nil {
+		return err
+	}
+	var open closers
+	defer func() { err = errors.Join(err, open.close()) }()
 	apis, err := listenFake(ctx)
 	if err != nil {
 		return err
 	}
-	cfg := devBase(f)
-	s := &service{world: w, role: roleAll, config: &config.Config{File: cfg}, log: log, embedded: true, health: &health{}, registry: newRegistry(), fakes: newFakeAPIs(catalog.All()), data: f.dir}
-	s.later(s.fakes.serve(apis, log))
-	defer func() { err = errors.Join(err, s.close()) }()
-	if err := f.addresses(); err != nil {
+	fakes := newFakeAPIs(catalog.All())
+	open.add(fakes.serve(apis, log))
+	o := serve.Options{Role: serve.All, Log: log, AdminRoutes: fakes.admin, TopicsReady: true}
+	if o.Admin, err = serve.Listen(f.admin, "--admin"); err != nil {
 		return err
 	}
-	if err := s.listen("--listen", "--admin"); err != nil {
+	open.add(o.Admin.Close)
+	if o.Hooks, err = serve.Listen(f.listen, "--listen"); err != nil {
 		return err
 	}
+	open.add(o.Hooks.Close)
 	services, err := startEmbedded(ctx, f, log)
 	if err != nil {
 		return err
 	}
-	s.later(services.Close)
-	s.broken = services.Wait
-	cfg.Kafka.Brokers = services.Brokers()
-	cfg.Redis.Address = services.RedisAddr()
-	s.life = services.LifeID()
-	if s.config, err = devConfig(w, f, cfg, "http://"+apis.Addr().String()); err != nil {
+	open.add(services.Close)
+	o.TransactionalIDSuffix = services.LifeID()
+	if o.Config, err = devConfig(env, f, services, "http://"+apis.Addr().String()); err != nil {
 		return err
 	}
-	if f.tls { // in the data directory, which is ours only now
-		if s.config.File.Ingest.Tls, err = devCertificate(f.dir, f.listen, time.Now()); err != nil {
-			return err
+	o.Beside = []serve.Part{
+		func(ctx context.Context, _ serve.Addresses) error { return services.Wait(ctx) },
+		func(ctx context.Context, at serve.Addresses) error {
+			printBanner(env, at, f)
+			return env.serving(ctx, at)
+		},
+	}
+	if f.simulate > 0 {
+		o.Beside = append(o.Beside, func(ctx context.Context, at serve.Addresses) error {
+			traffic{env: env, fakes: fakes, log: log, at: at, dir: f.dir, rate: f.simulate}.run(ctx)
+			return nil
+		})
+	}
+	return serve.Run(ctx, o)
+}
+
+// closers are what is open, closed last to first.
+type closers []func() error
+
+func (c *closers) add(f func() error) { *c = append(*c, f) }
+
+func (c closers) close() error {
+	var errs []error
+	for _, f := range slices.Backward(c) {
+		if err := f(); !errors.Is(err, net.ErrClosed) { // whoever served has closed its listeners
+			errs = append(errs, err)
 		}
 	}
-	return runWithTraffic(ctx, s, f)
+	return errors.Join(errs...)
 }
 
 func startEmbedded(ctx context.Context, f devFlags, log *slog.Logger) (*embedded.Services, error) {
@@ -142,39 +169,6 @@ func startEmbedded(ctx context.Context, f devFlags, log *slog.Logger) (*embedded
 		o.Topics = append(o.Topics, embedded.Topic{Name: t.Name(schemas.DefaultPrefix), Partitions: devPartitions})
 	}
 	return embedded.Start(ctx, o)
-}
-
-// runWithTraffic serves, and beside it sends and prints where that was asked
-// for. Neither of the two can fail the process.
-func runWithTraffic(ctx context.Context, s *service, f devFlags) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	serving := make(chan addresses, 1)
-	told := s.world.started
-	w := *s.world
-	w.started = func(a addresses) {
-		printBanner(s.world, a, f)
-		serving <- a
-		if told != nil {
-			told(a)
-		}
-	}
-	s.world = &w
-	var beside errgroup.Group
-	if f.simulate > 0 {
-		beside.Go(func() error {
-			select {
-			case <-ctx.Done():
-			case a := <-serving:
-				watchAndSimulate(ctx, s, a, f.simulate)
-			}
-			return nil
-		})
-	}
-	err := s.run(ctx)
-	cancel()
-	_ = beside.Wait()
-	return err
 }
 
 // addresses refuses flags that are none.
@@ -187,44 +181,53 @@ func (f devFlags) addresses() error {
 	return nil
 }
 
-// devBase is the configuration of `dev` as far as it is known before the data
-// directory is ours.
-func devBase(f devFlags) *configv1.Config {
-	return &configv1.Config{
-		Kafka:     &configv1.Kafka{ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
-		Redis:     &configv1.Redis{},
+// devConfig is the configuration of `dev`.
+func devConfig(env *environment, f devFlags, services *embedded.Services, apis string) (*config.Config, error) {
+	m := &configv1.Config{
+		Kafka:     &configv1.Kafka{Brokers: services.Brokers(), ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
+		Redis:     &configv1.Redis{Address: services.RedisAddr()},
 		Topics:    &configv1.Topics{Partitions: devPartitions, Replication: 1},
 		Ingest:    &configv1.Ingest{Listen: f.listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
 		Normalize: &configv1.Normalize{Slots: 2},                                     // they share partitions, as processes do
 		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000},                  // the APIs are in this process
 		Admin:     &configv1.Admin{Listen: f.admin},
 	}
-}
-
-// devConfig adds the endpoints: one for each vendor, and one more for each other
-// way in which a vendor can be told to prove itself.
-func devConfig(w *world, f devFlags, m *configv1.Config, apis string) (*config.Config, error) {
-	needs := config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()}
-	for _, v := range needs.Vendors {
-		var key []byte
-		var keySet string
-		var err error
-		if tokenSigned(v) {
-			if key, keySet, err = devKeys(f.dir, v.Name); err != nil {
-				return nil, err
-			}
+	var err error
+	if f.tls {
+		if m.Ingest.Tls, err = devCertificate(f.dir, f.listen, time.Now()); err != nil {
+			return nil, err
 		}
-		ways, err := vendorWays(w, v, key)
+	}
+	for _, v := range catalog.All() {
+		endpoints, err := devEndpoints(env, f.dir, v, apis)
 		if err != nil {
 			return nil, err
 		}
-		for _, way := range ways {
-			e := &configv1.Endpoint{Name: way.endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: devAPI(v, apis)}
-			way.prove(e, keySet)
-			m.Endpoints = append(m.Endpoints, e)
+		m.Endpoints = append(m.Endpoints, endpoints...)
+	}
+	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()})
+}
+
+// devEndpoints are those of a vendor: one named after it, and one more for each other
+// way in which it can be told to prove itself.
+func devEndpoints(env *environment, dir string, v providers.Provider, apis string) (all []*configv1.Endpoint, err error) {
+	var key []byte
+	var keySet string
+	if tokenSigned(v) {
+		if key, keySet, err = devKeys(dir, v.Name); err != nil {
+			return nil, err
 		}
 	}
-	return config.Build("dev", m, needs)
+	ways, err := vendorWays(env, v, key)
+	if err != nil {
+		return nil, err
+	}
+	for _, way := range ways {
+		e := &configv1.Endpoint{Name: way.endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: devAPI(v, apis)}
+		way.prove(e, keySet)
+		all = append(all, e)
+	}
+	return all, nil
 }
 
 // devAPI points an endpoint at the fake API of its vendor; nil where none is

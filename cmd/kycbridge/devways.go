@@ -194,9 +194,9 @@ func makeKey() ([]byte, error) {
 }
 
 // describe says what the endpoint wants to see, for those who play the vendor.
-func (w devWay) describe(world *world, vendor, dir string) string {
+func (w devWay) describe(environment *environment, vendor, dir string) string {
 	secret := devSecret(vendor)
-	if _, own, _ := vendorSecret(world, vendor); own {
+	if _, own, _ := vendorSecret(environment, vendor); own {
 		secret = "$" + secretVariable(vendor)
 	}
 	switch s := w.scheme.(type) {
@@ -206,7 +206,7 @@ func (w devWay) describe(world *world, vendor, dir string) string {
 		return "bearer " + secret
 	case auth.Header:
 		if w.token != nil {
-			return s.Name + ": " + secret + ", " + w.token.describe(world, vendor, dir)
+			return s.Name + ": " + secret + ", " + w.token.describe(environment, vendor, dir)
 		}
 		return s.Name + ": " + secret
 	case auth.PathToken:

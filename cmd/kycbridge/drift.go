@@ -21,7 +21,7 @@ type driftFlags struct {
 	json      bool
 }
 
-func newDrift(w *world) *cobra.Command {
+func newDrift(env *environment) *cobra.Command {
 	var f driftFlags
 	c := &cobra.Command{
 		Use:   "drift [VENDOR…]",
@@ -51,7 +51,7 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 			if f.fromStart && c.Flags().Changed("since") {
 				return usagef("--since and --from-start say two different things; give one")
 			}
-			return drift(c.Context(), w, f, args)
+			return drift(c.Context(), env, f, args)
 		},
 	}
 	f.kafkaFlags.bind(c)
@@ -61,7 +61,7 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 	return c
 }
 
-func drift(ctx context.Context, w *world, f driftFlags, vendors []string) error {
+func drift(ctx context.Context, env *environment, f driftFlags, vendors []string) error {
 	for _, name := range vendors {
 		if _, err := findVendor(name); err != nil {
 			return err
@@ -70,7 +70,7 @@ func drift(ctx context.Context, w *world, f driftFlags, vendors []string) error 
 	if f.since <= 0 {
 		return usagef("--since is %s; it must be more than 0", f.since)
 	}
-	o, err := f.kafka(w, "drift")
+	o, err := f.kafka(env, "drift")
 	if err != nil {
 		return err
 	}
@@ -78,18 +78,18 @@ func drift(ctx context.Context, w *world, f driftFlags, vendors []string) error 
 	if f.fromStart {
 		start = sink.Start{Offset: -1}
 	}
-	report, err := readDrift(ctx, w, o, start, vendors)
+	report, err := readDrift(ctx, env, o, start, vendors)
 	switch {
 	case report == nil || err != nil && ctx.Err() == nil:
 		return readTrouble(o, err)
 	case err != nil:
 		err = errors.New("interrupted: the report holds what was read before")
 	}
-	return errors.Join(err, printDrift(w, report, f.json))
+	return errors.Join(err, printDrift(env, report, f.json))
 }
 
 // readDrift connects and makes the report; without a connection there is none.
-func readDrift(ctx context.Context, w *world, o sink.Options, from sink.Start, vendors []string) (*audit.DriftReport, error) {
+func readDrift(ctx context.Context, env *environment, o sink.Options, from sink.Start, vendors []string) (*audit.DriftReport, error) {
 	reads, err := newReads()
 	if err != nil {
 		return nil, err
@@ -108,19 +108,19 @@ func readDrift(ctx context.Context, w *world, o sink.Options, from sink.Start, v
 	if err != nil {
 		return nil, err
 	}
-	show, end := w.progress()
+	show, end := env.progress()
 	defer end()
 	return audit.Drift(ctx, []audit.Source{raw, tasks}, audit.DriftOptions{Vendors: vendors, Progress: show})
 }
 
-func printDrift(w *world, r *audit.DriftReport, asJSON bool) error {
+func printDrift(env *environment, r *audit.DriftReport, asJSON bool) error {
 	if asJSON {
-		fmt.Fprint(w.stderr, r.Summary())
-		return r.WriteJSON(w.stdout)
+		fmt.Fprint(env.stderr, r.Summary())
+		return r.WriteJSON(env.stdout)
 	}
-	if err := r.WriteTable(w.stdout); err != nil {
+	if err := r.WriteTable(env.stdout); err != nil {
 		return err
 	}
-	_, err := io.WriteString(w.stdout, r.Summary())
+	_, err := io.WriteString(env.stdout, r.Summary())
 	return err
 }

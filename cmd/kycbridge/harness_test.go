@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/serve"
 )
 
 // patience bounds waits that end at once unless something is broken.
@@ -54,10 +56,10 @@ func (o *output) await(t *testing.T, text string) {
 	}
 }
 
-// surroundings is a world without a terminal, with these variables only.
-func surroundings(variables map[string]string) (w world, stdout, stderr *output) {
+// surroundings is an environment without a terminal, with these variables only.
+func surroundings(variables map[string]string) (env environment, stdout, stderr *output) {
 	stdout, stderr = newOutput(), newOutput()
-	return world{
+	return environment{
 		stdout: stdout,
 		stderr: stderr,
 		lookup: func(name string) (string, bool) {
@@ -80,7 +82,7 @@ func call(t *testing.T, variables map[string]string, args ...string) (stdout, st
 
 // serving is a command that runs until it is told to stop.
 type serving struct {
-	addresses
+	serve.Addresses
 	stdout, stderr *output
 	cancel         context.CancelFunc
 	done           chan int
@@ -90,14 +92,14 @@ type serving struct {
 func start(t *testing.T, variables map[string]string, args ...string) *serving {
 	t.Helper()
 	w, out, errs := surroundings(variables)
-	told := make(chan addresses, 1)
-	w.started = func(a addresses) { told <- a }
+	told := make(chan serve.Addresses, 1)
+	w.started = func(a serve.Addresses) { told <- a }
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &serving{stdout: out, stderr: errs, cancel: cancel, done: make(chan int, 1)}
 	go func() { s.done <- run(ctx, args, w) }()
 	t.Cleanup(func() { s.stop(t) })
 	select {
-	case s.addresses = <-told:
+	case s.Addresses = <-told:
 	case code := <-s.done:
 		s.done <- code
 		t.Fatalf("%v ended with code %d before it served:\n%s", args, code, errs)

@@ -31,14 +31,14 @@ func (f *kafkaFlags) bind(c *cobra.Command) {
 
 // kafka is what a command connects with: flags, then the configuration, then the
 // environment, then where `dev` listens.
-func (f *kafkaFlags) kafka(w *world, command string) (sink.Options, error) {
-	o := sink.Options{Brokers: []string{w.env("KYCBRIDGE_KAFKA", defaultKafka)}, TopicPrefix: schemas.DefaultPrefix}
+func (f *kafkaFlags) kafka(env *environment, command string) (sink.Options, error) {
+	o := sink.Options{Brokers: []string{env.variable("KYCBRIDGE_KAFKA", defaultKafka)}, TopicPrefix: schemas.DefaultPrefix}
 	if f.config != "" {
-		c, err := loadConfig(w, f.config, config.Needs{})
+		c, err := loadConfig(env, f.config, config.Needs{})
 		if err != nil {
 			return o, err
 		}
-		o = kafkaOptions(c, nil)
+		o = c.KafkaOptions(nil)
 	}
 	o.ClientID, o.Logger = "kycbridge-"+command, slog.New(slog.DiscardHandler)
 	if len(f.brokers) > 0 {

@@ -21,7 +21,7 @@ func (f *logFlags) bind(flags *pflag.FlagSet) {
 
 // logger builds the process's logger; it writes to stderr, so that stdout
 // stays free for what a command prints.
-func (f *logFlags) logger(w *world) (*slog.Logger, error) {
+func (f *logFlags) logger(env *environment) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.level)); err != nil {
 		return nil, usagef("--log-level is %q; use debug, info, warn or error", f.level)
@@ -29,15 +29,15 @@ func (f *logFlags) logger(w *world) (*slog.Logger, error) {
 	format := f.format
 	if format == "auto" {
 		format = "json"
-		if w.terminal {
+		if env.terminal {
 			format = "text"
 		}
 	}
 	switch format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(w.stderr, &slog.HandlerOptions{Level: level})), nil
+		return slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: level})), nil
 	case "text":
-		return slog.New(newReadable(w.stderr, level)), nil
+		return slog.New(newReadable(env.stderr, level)), nil
 	}
 	return nil, usagef("--log-format is %q; use json, text or auto", f.format)
 }

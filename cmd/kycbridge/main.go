@@ -15,7 +15,7 @@ import (
 func main() {
 	profiled := startProfile()
 	ctx, stop := untilSignal(context.Background(), os.Stderr)
-	code := run(ctx, os.Args[1:], osWorld())
+	code := run(ctx, os.Args[1:], osEnvironment())
 	stop()
 	profiled()
 	os.Exit(code)

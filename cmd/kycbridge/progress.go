@@ -9,11 +9,11 @@ import (
 )
 
 // progress is for long readings: on a terminal it shows where they are, until end.
-func (w *world) progress() (show func(audit.Progress), end func()) {
-	if !w.terminal {
+func (env *environment) progress() (show func(audit.Progress), end func()) {
+	if !env.terminal {
 		return nil, func() {}
 	}
-	p := &progressLine{out: w.stderr, now: time.Now}
+	p := &progressLine{out: env.stderr, now: time.Now}
 	return p.show, p.clear
 }
 

@@ -38,7 +38,7 @@ type replayFlags struct {
 	resume    string                    // the command that goes on, without the replay id
 }
 
-func newReplay(w *world) *cobra.Command {
+func newReplay(env *environment) *cobra.Command {
 	var f replayFlags
 	c := &cobra.Command{
 		Use:   "replay --mode re-emit|fill-gaps SELECTION",
@@ -78,7 +78,7 @@ else at $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `; ` + "`dev`" + ` says whe
 			if err := f.choose(time.Now()); err != nil {
 				return err
 			}
-			return runReplay(c.Context(), w, f)
+			return runReplay(c.Context(), env, f)
 		},
 	}
 	f.bind(c)
@@ -192,11 +192,11 @@ func shellWord(text string) string {
 }
 
 // runReplay replays, and prints the report whatever happens.
-func runReplay(ctx context.Context, w *world, f replayFlags) error {
+func runReplay(ctx context.Context, env *environment, f replayFlags) error {
 	if f.id == "" {
 		f.id = newReplayID(time.Now())
 	}
-	o, end, err := openReplay(ctx, w, f)
+	o, end, err := openReplay(ctx, env, f)
 	if err != nil {
 		return err
 	}
@@ -205,18 +205,18 @@ func runReplay(ctx context.Context, w *world, f replayFlags) error {
 		return &usageError{err}
 	}
 	if !o.DryRun {
-		fmt.Fprintf(w.stderr, "replay %s begins; cut off, it goes on with --replay-id %s\n", o.ID, o.ID)
+		fmt.Fprintf(env.stderr, "replay %s begins; cut off, it goes on with --replay-id %s\n", o.ID, o.ID)
 	}
-	if w.terminal {
-		bar := &replayBar{out: w.stderr, now: time.Now}
+	if env.terminal {
+		bar := &replayBar{out: env.stderr, now: time.Now}
 		o.Progress = bar.show
 		defer bar.clear()
 	}
 	report, err := replay.Run(ctx, o)
 	if f.json {
-		return errors.Join(report.WriteJSON(w.stdout), replayTrouble(o, f, report, err))
+		return errors.Join(report.WriteJSON(env.stdout), replayTrouble(o, f, report, err))
 	}
-	return errors.Join(report.WriteText(w.stdout), replayTrouble(o, f, report, err))
+	return errors.Join(report.WriteText(env.stdout), replayTrouble(o, f, report, err))
 }
 
 // replayTrouble says what stands and how to go on.

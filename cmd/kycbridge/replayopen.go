@@ -5,27 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
+	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
 // openReplay connects to what a replay needs. end closes it.
-func openReplay(ctx context.Context, w *world, f replayFlags) (o replay.Options, end func(), err error) {
-	cfg, err := replayConfig(w, f)
+func openReplay(ctx context.Context, env *environment, f replayFlags) (o replay.Options, end func(), err error) {
+	cfg, err := replayConfig(env, f)
 	if err != nil {
 		return o, nil, err
 	}
-	kafka, err := f.kafka(w, "replay")
+	kafka, err := f.kafka(env, "replay")
 	if err != nil {
 		return o, nil, err
 	}
@@ -45,17 +49,16 @@ func openReplay(ctx context.Context, w *world, f replayFlags) (o replay.Options,
 		return o, nil, errors.Join(readTrouble(kafka, err), closeStore(store))
 	}
 	end = func() { reader.Close(); _ = closeStore(store) }
-	n := normalizeOptions(cfg)
 	o.ID, o.Mode, o.Select, o.DryRun = f.id, replay.Mode(f.mode), f.selection, f.dryRun
 	o.Letters = f.letters
-	o.Pepper, o.NormalizeGroup, o.HydrateGroup = n.Pepper, normalize.DefaultGroup, hydrate.DefaultGroup
-	o.Providers, o.Validator, o.Hydrates = catalog.All(), validator, n.Hydrates
-	o.StaleAfter, o.MaxRecordBytes = n.TTL, n.MaxRecordBytes
+	o.Pepper, o.NormalizeGroup, o.HydrateGroup = cfg.Pepper.Reveal(), normalize.DefaultGroup, hydrate.DefaultGroup
+	o.Providers, o.Validator, o.Hydrates = catalog.All(), validator, cfg.Hydrates()
+	o.StaleAfter, o.MaxRecordBytes = cfg.File.Dedupe.Ttl.AsDuration(), cfg.MaxRecordBytes()
 	if f.config == "" {
 		o.Hydrates = func(string) bool { return true } // `dev` plays every vendor's API
 	}
 	o.Open = func(ctx context.Context, id string) (*replay.Writer, error) {
-		t, err := sink.OpenTransactor(ctx, kafka, id, n.TransactionTimeout)
+		t, err := sink.OpenTransactor(ctx, kafka, id, cfg.File.Normalize.TransactionTimeout.AsDuration())
 		if err != nil {
 			return nil, err
 		}
@@ -69,6 +72,15 @@ func openReplay(ctx context.Context, w *world, f replayFlags) (o replay.Options,
 	return o, end, nil
 }
 
+// contractRules are those every record must keep.
+func contractRules() (protovalidate.Validator, error) {
+	rules, err := contract.NewValidator()
+	if err != nil {
+		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
+	}
+	return rules, nil
+}
+
 func closeStore(s *dedupe.Store) error {
 	if s == nil {
 		return nil
@@ -77,30 +89,29 @@ func closeStore(s *dedupe.Store) error {
 }
 
 // replayConfig is the file's, or what `dev` has.
-func replayConfig(w *world, f replayFlags) (*config.Config, error) {
+func replayConfig(env *environment, f replayFlags) (*config.Config, error) {
 	if f.config != "" {
-		return loadConfig(w, f.config, config.Needs{Normalize: true})
+		return loadConfig(env, f.config, config.Needs{Normalize: true})
 	}
 	if f.mode == string(replay.FillGaps) && f.redis == "" {
 		return nil, usagef("filling gaps makes claims in Redis: say --config FILE, or --redis HOST:PORT for `dev`, which prints where its Redis is")
 	}
-	kafka, err := f.kafka(w, "replay")
+	kafka, err := f.kafka(env, "replay")
 	if err != nil {
 		return nil, err
 	}
-	m := devBase(devFlags{})
-	m.Kafka.Brokers, m.Redis.Address = kafka.Brokers, f.redis
+	m := &configv1.Config{Kafka: &configv1.Kafka{Brokers: kafka.Brokers}, Redis: &configv1.Redis{Address: f.redis}}
 	return config.Build("replay", m, config.Needs{Vendors: catalog.All()})
 }
 
 func replayStore(ctx context.Context, cfg *config.Config) (*dedupe.Store, error) {
 	dedupe.LogTo(slog.New(slog.DiscardHandler))
-	store, err := dedupe.NewStore(storeOptions(cfg))
+	store, err := dedupe.NewStore(cfg.RedisOptions())
 	if err != nil {
 		return nil, err
 	}
 	if err := store.Check(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("redis at %s: %w", redisPlace(cfg), err), store.Close())
+		return nil, errors.Join(fmt.Errorf("redis at %s: %w", strings.Join(cfg.RedisOptions().Addresses, ", "), err), store.Close())
 	}
 	return store, nil
 }
@@ -117,7 +128,9 @@ func replayTopics(ctx context.Context, reader *sink.Reader, kafka sink.Options) 
 		After: func(ctx context.Context, t time.Time) (map[int32]int64, error) {
 			return reader.OffsetsAt(ctx, schemas.Raw, t)
 		},
-		Committed: committed(reader, normalize.DefaultGroup, schemas.Raw),
+		Committed: func(ctx context.Context) (map[int32]int64, error) {
+			return reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
+		},
 		Waiting: func(ctx context.Context, base string) (map[int32]int64, error) {
 			return reader.Committed(ctx, hydrate.DefaultGroup, base)
 		},

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/kycbridge/kycbridge/internal/serve"
 )
 
 // Exit codes: 1 says that something failed, 2 that the command line is wrong.
@@ -18,16 +20,16 @@ const (
 
 // run is the whole program but for the process around it: it returns the exit
 // code, and prints one line on failure.
-func run(ctx context.Context, args []string, w world) int {
-	root := newRoot(&w)
+func run(ctx context.Context, args []string, env environment) int {
+	root := newRoot(&env)
 	root.SetArgs(args)
-	root.SetOut(w.stdout)
-	root.SetErr(w.stderr)
+	root.SetOut(env.stdout)
+	root.SetErr(env.stderr)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(w.stderr, "kycbridge: "+oneLine(err))
+	fmt.Fprintln(env.stderr, "kycbridge: "+oneLine(err))
 	if usage := (*usageError)(nil); errors.As(err, &usage) || strings.HasPrefix(err.Error(), "unknown command") {
 		return exitUsage
 	}
@@ -46,7 +48,7 @@ type codedError struct {
 func (e *codedError) Error() string { return e.err.Error() }
 func (e *codedError) Unwrap() error { return e.err }
 
-func newRoot(w *world) *cobra.Command {
+func newRoot(env *environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kycbridge",
 		Short: "Identity-verification webhooks into Kafka, exactly once",
@@ -63,9 +65,9 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 		return &usageError{fmt.Errorf("%w; see `%s --help`", flagTrouble(err), c.CommandPath())}
 	})
 	root.AddCommand(
-		newDev(w),
-		newServer(w, roleAll), newServer(w, roleIngest), newServer(w, roleNormalize), newServer(w, roleHydrate),
-		newTail(w), newVerify(w), newTrace(w), newDrift(w), newSend(w), newDeadletter(w), newReplay(w), newTopics(w), newSchema(w), newConfig(w), newVersion(w),
+		newDev(env),
+		newServer(env, serve.All), newServer(env, serve.Ingest), newServer(env, serve.Normalize), newServer(env, serve.Hydrate),
+		newTail(env), newVerify(env), newTrace(env), newDrift(env), newSend(env), newDeadletter(env), newReplay(env), newTopics(env), newSchema(env), newConfig(env), newVersion(env),
 	)
 	return root
 }

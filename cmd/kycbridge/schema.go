@@ -10,7 +10,7 @@ import (
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
-func newSchema(w *world) *cobra.Command {
+func newSchema(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:     "schema",
 		Short:   "The contract, for tools such as Kafka consoles",
@@ -20,11 +20,11 @@ func newSchema(w *world) *cobra.Command {
 			return usagef("say export; see `%s --help`", c.CommandPath())
 		},
 	}
-	parent.AddCommand(newSchemaExport(w))
+	parent.AddCommand(newSchemaExport(env))
 	return parent
 }
 
-func newSchemaExport(w *world) *cobra.Command {
+func newSchemaExport(env *environment) *cobra.Command {
 	var out string
 	c := &cobra.Command{
 		Use:   "export",
@@ -38,13 +38,13 @@ func newSchemaExport(w *world) *cobra.Command {
 				return err
 			}
 			if out == "" || out == "-" {
-				_, err = w.stdout.Write(data)
+				_, err = env.stdout.Write(data)
 				return err
 			}
 			if err := os.WriteFile(out, data, 0o644); err != nil {
 				return fmt.Errorf("cannot write the contract: %w", err)
 			}
-			_, err = fmt.Fprintf(w.stderr, "wrote %d bytes to %s\n", len(data), out)
+			_, err = fmt.Fprintf(env.stderr, "wrote %d bytes to %s\n", len(data), out)
 			return err
 		},
 	}

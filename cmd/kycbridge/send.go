@@ -35,7 +35,7 @@ type sendFlags struct {
 	admin     string
 }
 
-func newSend(w *world) *cobra.Command {
+func newSend(env *environment) *cobra.Command {
 	var f sendFlags
 	c := &cobra.Command{
 		Use:   "send VENDOR",
@@ -59,7 +59,7 @@ the vendor's success code (with --corrupt: 401).`,
 			if len(args) != 1 {
 				return usagef("%s takes one vendor: %s; see `%s --help`", c.CommandPath(), strings.Join(vendorNames(), ", "), c.CommandPath())
 			}
-			return send(c.Context(), w, args[0], f)
+			return send(c.Context(), env, args[0], f)
 		},
 	}
 	c.Flags().StringVar(&f.fixture, "case", "", "fixture to send (default: with --count above 1 all good ones in turn, else one that makes one event)")
@@ -96,8 +96,8 @@ func (f *sendFlags) check() error {
 
 // pickWay finds the way that was asked for, the vendor's first without one, and
 // posts to its endpoint of `dev` unless told otherwise.
-func pickWay(w *world, vendor providers.Provider, f *sendFlags) (devWay, error) {
-	ways, err := signers(w, vendor, f.data)
+func pickWay(env *environment, vendor providers.Provider, f *sendFlags) (devWay, error) {
+	ways, err := signers(env, vendor, f.data)
 	if err != nil {
 		return devWay{}, err
 	}
@@ -118,7 +118,7 @@ func pickWay(w *world, vendor providers.Provider, f *sendFlags) (devWay, error) 
 	return devWay{}, usagef("--as is %q; dev has these endpoints of %s: %s", endpoint, vendor.Name, strings.Join(names, ", "))
 }
 
-func send(ctx context.Context, w *world, name string, f sendFlags) error {
+func send(ctx context.Context, env *environment, name string, f sendFlags) error {
 	vendor, err := findVendor(name)
 	if err != nil {
 		return err
@@ -127,13 +127,13 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 		return err
 	}
 	if f.list {
-		return listFixtures(w.stdout, vendor)
+		return listFixtures(env.stdout, vendor)
 	}
 	fixtures, err := pickFixtures(vendor, f)
 	if err != nil {
 		return err
 	}
-	way, err := pickWay(w, vendor, &f)
+	way, err := pickWay(env, vendor, &f)
 	if err != nil {
 		return err
 	}
@@ -151,17 +151,17 @@ func send(ctx context.Context, w *world, name string, f sendFlags) error {
 	s := newSender(vendor, way, f.to, sendConnections, roots)
 	defer s.close()
 	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt && !spoilt, seed: rand.Uint64()}
-	bar := progress(w, f)
+	bar := progress(env, f)
 	untold := false
 	b.tell = func(one providers.Fixture, d signed) { untold = !tellDev(ctx, f.admin, vendor, one, d) || untold }
 	b.posted = func() { _ = bar.Add(1) }
 	start := time.Now()
 	t := b.run(ctx)
 	_ = bar.Exit()
-	t.print(w.stdout, f.to, time.Since(start))
+	t.print(env.stdout, f.to, time.Since(start))
 	err = t.verdict(f, vendor.Ack.Code())
 	if err == nil && untold && vendor.Hydration.Required {
-		fmt.Fprintf(w.stderr, "note: no `kycbridge dev` at --admin %s took the object of this delivery; where dev plays the vendor's API, it will not know it\n", f.admin)
+		fmt.Fprintf(env.stderr, "note: no `kycbridge dev` at --admin %s took the object of this delivery; where dev plays the vendor's API, it will not know it\n", f.admin)
 	}
 	return err
 }
@@ -199,14 +199,14 @@ func pickFixtures(vendor providers.Provider, f sendFlags) ([]providers.Fixture, 
 
 // progress is a bar on a terminal for runs that take a while, and nothing
 // elsewhere.
-func progress(w *world, f sendFlags) *progressbar.ProgressBar {
+func progress(env *environment, f sendFlags) *progressbar.ProgressBar {
 	total := f.count * f.duplicate
 	slow := f.rate > 0 && float64(total)/f.rate > 2
-	if !w.terminal || total < 500 && !slow {
+	if !env.terminal || total < 500 && !slow {
 		return progressbar.DefaultSilent(int64(total))
 	}
 	return progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(w.stderr), progressbar.OptionSetDescription("sending"),
+		progressbar.OptionSetWriter(env.stderr), progressbar.OptionSetDescription("sending"),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(),
 		progressbar.OptionThrottle(100*time.Millisecond))
 }

@@ -2,12 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/serve"
 )
 
 // serverFlags are the flags of the serving commands.
@@ -24,50 +25,60 @@ var serverHelp = map[string]string{
 	"normalize": "Turn raw deliveries into events, each exactly once",
 }
 
+// instanceUnset is the value of --instance when the flag is not given.
+const instanceUnset = -1
+
 // newServer is the command of one role.
-func newServer(w *world, r role) *cobra.Command {
+func newServer(env *environment, r serve.Role) *cobra.Command {
 	var f serverFlags
 	c := &cobra.Command{
-		Use:     r.name,
-		Short:   serverHelp[r.name],
-		Example: fmt.Sprintf("  kycbridge %s --config deploy/local.yaml\n  kycbridge %s --config kycbridge.yaml --log-level debug", r.name, r.name),
+		Use:     r.Name,
+		Short:   serverHelp[r.Name],
+		Example: fmt.Sprintf("  kycbridge %s --config deploy/local.yaml\n  kycbridge %s --config kycbridge.yaml --log-level debug", r.Name, r.Name),
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return runServer(c.Context(), w, r, f) },
+		RunE:    func(c *cobra.Command, _ []string) error { return runServer(c.Context(), env, r, f) },
 	}
 	bindConfig(c, &f.config)
 	f.log.bind(c.Flags())
-	if r.works() {
+	if r.Works() {
 		c.Flags().IntVar(&f.instance, "instance", instanceUnset, "number of this process among those of its kind, the same at every start\n(default: the digits after the last - of the host name)")
 		c.Flags().Lookup("instance").DefValue = "0" // a zero is not printed, and -1 would be misleading
 	}
 	return c
 }
 
-func runServer(ctx context.Context, w *world, r role, f serverFlags) error {
-	log, err := f.log.logger(w)
+func runServer(ctx context.Context, env *environment, r serve.Role, f serverFlags) error {
+	log, err := f.log.logger(env)
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(w, f.config, config.Needs{Ingest: r.ingest, Normalize: r.normalize, Hydrate: r.hydrate})
+	cfg, err := loadConfig(env, f.config, config.Needs{Ingest: r.Ingest, Normalize: r.Normalize, Hydrate: r.Hydrate})
 	if err != nil {
 		return err
 	}
 	for _, text := range cfg.Warnings {
 		log.Warn(text)
 	}
-	s := &service{world: w, role: r, config: cfg, log: log, health: &health{}, registry: newRegistry()}
-	if r.works() {
-		i, err := resolveInstance(f.instance, r, w.hostname)
-		if err != nil {
+	o := serve.Options{Role: r, Config: cfg, Log: log, Beside: []serve.Part{env.serving}}
+	if r.Works() {
+		if o.Instance, err = f.number(env, r, log); err != nil {
 			return err
 		}
-		if i.note != "" {
-			log.Info(i.note)
-		}
-		s.instance = i.number
 	}
-	if err := s.listen("ingest.listen", "admin.listen"); err != nil {
-		return err
+	return serve.Run(ctx, o)
+}
+
+// number is the process's instance: what the flag says, else what can be found out.
+func (f serverFlags) number(env *environment, r serve.Role, log *slog.Logger) (int, error) {
+	if f.instance >= 0 {
+		return f.instance, nil
 	}
-	return errors.Join(s.run(ctx), s.close())
+	if f.instance != instanceUnset {
+		return 0, usagef("--instance is %d; it is 0 or more", f.instance)
+	}
+	found, err := serve.PickInstance(r, env.hostname)
+	if found.Note != "" {
+		log.Info(found.Note)
+	}
+	return found.Number, err
 }

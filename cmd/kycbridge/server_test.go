@@ -2,14 +2,14 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/kycbridge/kycbridge/embedded"
-	"github.com/kycbridge/kycbridge/ingest"
-	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/serve"
 )
 
 // pair is a broker without topics and a Redis, for commands that take a
@@ -126,6 +126,16 @@ func TestNormalizeSaysItsRandomInstance(t *testing.T) {
 	work.stop(t)
 }
 
+func TestInstanceFlag(t *testing.T) {
+	env, _, _ := surroundings(nil)
+	env.hostname = func() (string, error) { return "kycbridge-7", nil }
+	for flag, want := range map[int]int{3: 3, 0: 0, instanceUnset: 7} {
+		if got, err := (serverFlags{instance: flag}).number(&env, serve.Normalize, slog.New(slog.DiscardHandler)); got != want || err != nil {
+			t.Errorf("--instance %d on kycbridge-7 gives %d, %v, want %d", flag, got, err, want)
+		}
+	}
+}
+
 func TestServerFaults(t *testing.T) {
 	p := startPair(t, true)
 	away := &pair{kafka: "127.0.0.1:1", redis: p.redis}
@@ -181,31 +191,6 @@ func TestConfigCheck(t *testing.T) {
 	_, errs, code = call(t, nil, "config", "check", two)
 	if code == 0 || !strings.Contains(errs, `two.yaml:2:3: kafka: unknown field "brokrs"`) || !strings.Contains(errs, `two.yaml:4:3: ingest: unknown field "lissten"`) {
 		t.Errorf("two typos: code %d: %s", code, errs)
-	}
-}
-
-// TestDefaultsAgree: what the configuration calls a default is what the
-// package that uses it does without one.
-func TestDefaultsAgree(t *testing.T) {
-	p := &pair{kafka: "127.0.0.1:9092", redis: "127.0.0.1:6379"}
-	w, _, _ := surroundings(withSecret)
-	cfg, err := loadConfig(&w, p.file(t, true, 12), config.Needs{Ingest: true, Normalize: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := ingestOptions(cfg)
-	for name, equal := range map[string]bool{
-		"max_body_bytes":         got.Endpoints[0].MaxBody == ingest.DefaultMaxBody,
-		"max_requests":           got.MaxRequests == ingest.DefaultMaxRequests,
-		"max_waiting_body_bytes": got.MaxWaitingBytes == ingest.DefaultMaxWaitingBytes,
-		"read_header_timeout":    got.ReadHeaderTimeout == ingest.DefaultReadHeaderTimeout,
-		"read_timeout":           got.ReadTimeout == ingest.DefaultReadTimeout,
-		"idle_timeout":           got.IdleTimeout == ingest.DefaultIdleTimeout,
-		"drain_delay of 0s":      got.DrainDelay < 0,
-	} {
-		if !equal {
-			t.Errorf("%s: the configuration and package ingest disagree: %+v", name, got)
-		}
 	}
 }
 

@@ -8,31 +8,42 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kycbridge/kycbridge/internal/config/clientauth"
+	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/sink"
 )
 
 // repeatEvery makes every so many deliveries of the simulation arrive twice,
 // as they do in life; the second copy makes no event.
 const repeatEvery = 8
 
-// watchAndSimulate sends sample traffic and prints what becomes of it, until
-// ctx ends. What goes wrong is logged and goes on: the sender of webhooks is
-// not the service.
-func watchAndSimulate(ctx context.Context, s *service, a addresses, rate float64) {
+// traffic is sample traffic to a running dev, and what becomes of it.
+type traffic struct {
+	env   *environment
+	fakes *fakeAPIs
+	log   *slog.Logger
+	at    serve.Addresses
+	dir   string
+	rate  float64
+}
+
+// run sends and prints until ctx ends. What goes wrong is logged and goes on: the
+// sender of webhooks is not the service.
+func (t traffic) run(ctx context.Context) {
 	var group errgroup.Group
 	group.Go(func() error {
-		if err := watch(ctx, s); err != nil && ctx.Err() == nil {
-			s.log.Warn("events are no longer printed", "error", err)
+		if err := t.watch(ctx); err != nil && ctx.Err() == nil {
+			t.log.Warn("events are no longer printed", "error", err)
 		}
 		return nil
 	})
 	vendors := catalog.All()
 	for _, v := range vendors {
 		group.Go(func() error {
-			if err := simulate(ctx, s, v, a, rate/float64(len(vendors))); err != nil && ctx.Err() == nil {
-				s.log.Warn("the simulation ended", "vendor", v.Name, "error", err)
+			if err := t.simulate(ctx, v, t.rate/float64(len(vendors))); err != nil && ctx.Err() == nil {
+				t.log.Warn("the simulation ended", "vendor", v.Name, "error", err)
 			}
 			return nil
 		})
@@ -41,34 +52,33 @@ func watchAndSimulate(ctx context.Context, s *service, a addresses, rate float64
 }
 
 // watch prints the domain events, one short line each.
-func watch(ctx context.Context, s *service) error {
-	o := s.kafka
-	o.ClientID, o.Logger, o.Hooks = "kycbridge-watch", slog.New(slog.DiscardHandler), nil
+func (t traffic) watch(ctx context.Context) error {
+	o := sink.Options{Brokers: []string{t.at.Kafka}, ClientID: "kycbridge-watch", Logger: slog.New(slog.DiscardHandler)}
 	var bases []string
-	for _, t := range schemas.Topics() {
-		if t.Domain {
-			bases = append(bases, t.Base)
+	for _, topic := range schemas.Topics() {
+		if topic.Domain {
+			bases = append(bases, topic.Base)
 		}
 	}
-	return follow(ctx, o, bases, false, &printer{out: s.world.stdout, format: shortLine, prefix: s.config.File.Kafka.TopicPrefix})
+	return follow(ctx, o, bases, false, &printer{out: t.env.stdout, format: shortLine, prefix: schemas.DefaultPrefix})
 }
 
 // simulate sends a vendor's good fixtures in turn, round after round; the ids
 // of a round belong together and are fresh in each.
-func simulate(ctx context.Context, s *service, v providers.Provider, a addresses, rate float64) error {
+func (t traffic) simulate(ctx context.Context, v providers.Provider, rate float64) error {
 	fixtures, err := v.GoodFixtures()
 	if err != nil {
 		return err
 	}
-	ways, err := signers(s.world, v, s.data)
+	ways, err := signers(t.env, v, t.dir)
 	if err != nil {
 		return err
 	}
-	roots, err := clientauth.Authorities(a.Certificate)
+	roots, err := clientauth.Authorities(t.at.Certificate)
 	if err != nil {
 		return err
 	}
-	sender := newSender(v, ways[0], hookURL(a, v.Name), 4, roots)
+	sender := newSender(v, ways[0], hookURL(t.at, v.Name), 4, roots)
 	defer sender.close()
 	tick := newPace(rate)
 	defer tick.stop()
@@ -78,7 +88,7 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 		f := fixtures[i%len(fixtures)]
 		d := sender.sign(f, seed+uint64(i/len(fixtures)))
 		if id, answer, ok := sampleAnswer(v, f, &d); ok {
-			s.fakes.set(v.Name, id, answer)
+			t.fakes.set(v.Name, id, answer)
 		}
 		posts := 1
 		if i%repeatEvery == repeatEvery-1 {
@@ -86,7 +96,7 @@ func simulate(ctx context.Context, s *service, v providers.Provider, a addresses
 		}
 		for range posts {
 			if _, err := sender.post(ctx, d); err != nil {
-				s.log.Debug("simulated delivery", "error", err)
+				t.log.Debug("simulated delivery", "error", err)
 			}
 		}
 	}

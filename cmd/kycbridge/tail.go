@@ -21,7 +21,7 @@ type tailFlags struct {
 	count     int
 }
 
-func newTail(w *world) *cobra.Command {
+func newTail(env *environment) *cobra.Command {
 	var f tailFlags
 	c := &cobra.Command{
 		Use:   "tail [TOPIC…]",
@@ -39,7 +39,7 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
   kycbridge tail disposition --count 10          what became of the next ten deliveries
   kycbridge tail session | jq .value.decision`,
 		ValidArgsFunction: completeTopics,
-		RunE:              func(c *cobra.Command, args []string) error { return tail(c.Context(), w, f, args) },
+		RunE:              func(c *cobra.Command, args []string) error { return tail(c.Context(), env, f, args) },
 	}
 	f.kafkaFlags.bind(c)
 	c.Flags().BoolVar(&f.fromStart, "from-start", false, "begin with the oldest record; without it, only what comes")
@@ -52,11 +52,11 @@ func completeTopics(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 	return shortNames(), cobra.ShellCompDirectiveNoFileComp
 }
 
-func tail(ctx context.Context, w *world, f tailFlags, names []string) error {
+func tail(ctx context.Context, env *environment, f tailFlags, names []string) error {
 	if f.count < 0 {
 		return usagef("--count is %d; it is 0 or more", f.count)
 	}
-	o, err := f.kafka(w, "tail")
+	o, err := f.kafka(env, "tail")
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func tail(ctx context.Context, w *world, f tailFlags, names []string) error {
 	if err != nil {
 		return err
 	}
-	p := &printer{out: w.stdout, format: jsonLine, prefix: o.TopicPrefix, left: f.count, counted: f.count > 0}
+	p := &printer{out: env.stdout, format: jsonLine, prefix: o.TopicPrefix, left: f.count, counted: f.count > 0}
 	if f.untilEnd {
 		err = scanAll(ctx, o, bases, p)
 	} else {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +13,7 @@ import (
 	"github.com/kycbridge/kycbridge/sink"
 )
 
-func newTopics(w *world) *cobra.Command {
+func newTopics(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:     "topics",
 		Short:   "Create or check the Kafka topics",
@@ -23,8 +24,8 @@ func newTopics(w *world) *cobra.Command {
 		},
 	}
 	parent.AddCommand(
-		newTopicsCommand(w, "create", "Create the topics that are missing", createTopics),
-		newTopicsCommand(w, "check", "Compare topics and brokers with what is safe", inspectTopics),
+		newTopicsCommand(env, "create", "Create the topics that are missing", createTopics),
+		newTopicsCommand(env, "check", "Compare topics and brokers with what is safe", inspectTopics),
 	)
 	return parent
 }
@@ -36,9 +37,9 @@ be better) or "unsafe" (records can be lost or refused); what is not ok is
 followed by the command that mends it. The exit code is 1 if anything is unsafe,
 whatever topics.safety says.`
 
-type topicsWork func(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error
+type topicsWork func(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error
 
-func newTopicsCommand(w *world, name, short string, work topicsWork) *cobra.Command {
+func newTopicsCommand(env *environment, name, short string, work topicsWork) *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:     name,
@@ -46,13 +47,13 @@ func newTopicsCommand(w *world, name, short string, work topicsWork) *cobra.Comm
 		Example: "  kycbridge topics " + name + " --config kycbridge.yaml",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cfg, err := loadConfig(w, file, config.Needs{})
+			cfg, err := loadConfig(env, file, config.Needs{})
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), topicsLimit)
+			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
 			defer cancel()
-			return work(ctx, w, kafkaOptions(cfg, slog.New(slog.DiscardHandler)), topicSettings(cfg))
+			return work(ctx, env, cfg.KafkaOptions(slog.New(slog.DiscardHandler)), cfg.TopicSettings())
 		},
 	}
 	bindConfig(c, &file)
@@ -62,28 +63,28 @@ func newTopicsCommand(w *world, name, short string, work topicsWork) *cobra.Comm
 	return c
 }
 
-func createTopics(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error {
+func createTopics(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error {
 	created, err := sink.CreateTopics(ctx, o, s)
 	for _, name := range created {
-		fmt.Fprintln(w.stdout, "created", name)
+		fmt.Fprintln(env.stdout, "created", name)
 	}
 	if err != nil {
 		return err
 	}
 	if len(created) == 0 {
-		fmt.Fprintln(w.stdout, "all topics are there already")
+		fmt.Fprintln(env.stdout, "all topics are there already")
 	}
-	return checkTopics(ctx, w, o, s)
+	return checkTopics(ctx, env, o, s)
 }
 
-func checkTopics(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error {
+func checkTopics(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error {
 	warnings, err := sink.CheckTopics(ctx, o, s)
 	for _, text := range warnings {
-		fmt.Fprintln(w.stdout, "warning:", text)
+		fmt.Fprintln(env.stdout, "warning:", text)
 	}
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w.stdout, "%d topics are as they must be\n", len(schemas.Topics()))
+	fmt.Fprintf(env.stdout, "%d topics are as they must be\n", len(schemas.Topics()))
 	return nil
 }

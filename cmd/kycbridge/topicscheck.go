@@ -13,12 +13,12 @@ import (
 )
 
 // inspectTopics prints what was compared. Only what is unsafe is an error.
-func inspectTopics(ctx context.Context, w *world, o sink.Options, s sink.TopicSettings) error {
+func inspectTopics(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error {
 	findings, err := sink.Inspect(ctx, o, s)
 	if err != nil {
 		return err
 	}
-	printFindings(w.stdout, findings)
+	printFindings(env.stdout, findings)
 	unsafe, missing := 0, 0
 	for _, f := range findings {
 		switch {

@@ -18,7 +18,7 @@ import (
 	"github.com/kycbridge/kycbridge/sink"
 )
 
-func newTrace(w *world) *cobra.Command {
+func newTrace(env *environment) *cobra.Command {
 	var f verifyFlags
 	c := &cobra.Command{
 		Use:   "trace ID",
@@ -56,7 +56,7 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 			}
 			return nil
 		},
-		RunE: func(c *cobra.Command, args []string) error { return trace(c.Context(), w, f, args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return trace(c.Context(), env, f, args[0]) },
 	}
 	f.kafkaFlags.bind(c)
 	c.Flags().StringVar(&f.from, "since", "", "search what was written from this TIME on")
@@ -65,16 +65,16 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 	return c
 }
 
-func trace(ctx context.Context, w *world, f verifyFlags, id string) error {
+func trace(ctx context.Context, env *environment, f verifyFlags, id string) error {
 	win, err := parseWindow(f.from, f.to, time.Now())
 	if err != nil {
 		return err
 	}
-	o, err := f.kafka(w, "trace")
+	o, err := f.kafka(env, "trace")
 	if err != nil {
 		return err
 	}
-	story, err := readStory(ctx, w, o, win, rawPosition(id, o.Topic(schemas.Raw)))
+	story, err := readStory(ctx, env, o, win, rawPosition(id, o.Topic(schemas.Raw)))
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: nothing is known")
@@ -83,7 +83,7 @@ func trace(ctx context.Context, w *world, f verifyFlags, id string) error {
 	case len(story.Deliveries) == 0:
 		return nothingFound(story, id, win)
 	}
-	if err := printStory(w, story, f.json); err != nil {
+	if err := printStory(env, story, f.json); err != nil {
 		return fmt.Errorf("cannot print: %w", err)
 	}
 	if story.More {
@@ -118,7 +118,7 @@ func nothingFound(s *audit.Story, id string, win window) error {
 	return errors.New(text + "; a refused delivery is in no topic and exists only in the metrics and the log of ingest")
 }
 
-func readStory(ctx context.Context, w *world, o sink.Options, win window, id string) (*audit.Story, error) {
+func readStory(ctx context.Context, env *environment, o sink.Options, win window, id string) (*audit.Story, error) {
 	reader, err := openTopics(ctx, o)
 	if err != nil {
 		return nil, err
@@ -138,7 +138,7 @@ func readStory(ctx context.Context, w *world, o sink.Options, win window, id str
 		}
 		a.Put(topic)
 	}
-	show, end := w.progress()
+	show, end := env.progress()
 	defer end()
 	a.Progress = show
 	return audit.Trace(ctx, a, id)
@@ -152,12 +152,12 @@ func partitionOf(key string, partitions int32) int32 {
 
 func describe(event proto.Message) []string { return words(event.ProtoReflect()) }
 
-func printStory(w *world, s *audit.Story, asJSON bool) error {
+func printStory(env *environment, s *audit.Story, asJSON bool) error {
 	if !asJSON {
-		_, err := w.stdout.Write([]byte(storyText(s)))
+		_, err := env.stdout.Write([]byte(storyText(s)))
 		return err
 	}
-	e := json.NewEncoder(w.stdout)
+	e := json.NewEncoder(env.stdout)
 	e.SetEscapeHTML(false)
 	for _, d := range s.Deliveries {
 		if err := e.Encode(d); err != nil {

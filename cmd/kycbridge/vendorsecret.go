@@ -23,8 +23,8 @@ func devSecret(vendor string) string { return "dev-secret-" + vendor }
 
 // vendorSecret is the secret that `dev` expects and `send` signs with: the
 // variable's, else the built-in one. own says that it is the variable's.
-func vendorSecret(w *world, vendor string) (value string, own bool, err error) {
-	value, own = w.lookup(secretVariable(vendor))
+func vendorSecret(env *environment, vendor string) (value string, own bool, err error) {
+	value, own = env.lookup(secretVariable(vendor))
 	if !own {
 		return devSecret(vendor), false, nil
 	}
@@ -37,8 +37,8 @@ func vendorSecret(w *world, vendor string) (value string, own bool, err error) {
 }
 
 // vendorWays are the ways of a vendor with the secret that `dev` and `send` share.
-func vendorWays(w *world, v providers.Provider, key []byte) ([]devWay, error) {
-	value, _, err := vendorSecret(w, v.Name)
+func vendorWays(env *environment, v providers.Provider, key []byte) ([]devWay, error) {
+	value, _, err := vendorSecret(env, v.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func vendorWays(w *world, v providers.Provider, key []byte) ([]devWay, error) {
 
 // signers are vendorWays for one who signs: with the key that `dev` keeps in dir,
 // or, where none was made there, with one that proves nothing to it.
-func signers(w *world, v providers.Provider, dir string) ([]devWay, error) {
+func signers(env *environment, v providers.Provider, dir string) ([]devWay, error) {
 	var key []byte
 	if tokenSigned(v) {
 		var err error
@@ -59,7 +59,7 @@ func signers(w *world, v providers.Provider, dir string) ([]devWay, error) {
 			return nil, err
 		}
 	}
-	return vendorWays(w, v, key)
+	return vendorWays(env, v, key)
 }
 
 func vendorNames() []string {

@@ -21,7 +21,7 @@ type verifyFlags struct {
 	json     bool
 }
 
-func newVerify(w *world) *cobra.Command {
+func newVerify(env *environment) *cobra.Command {
 	var f verifyFlags
 	c := &cobra.Command{
 		Use:   "verify",
@@ -49,7 +49,7 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
   kycbridge verify --since 24h --config kycbridge.yaml
   kycbridge verify --since 2026-01-01 --until 2026-01-02 --json | jq '.checks[] | {check, violations}'`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), w, f) },
+		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), env, f) },
 	}
 	f.kafkaFlags.bind(c)
 	c.Flags().StringVar(&f.from, "since", "", "check raw records from this TIME on")
@@ -58,17 +58,17 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 	return c
 }
 
-func verify(ctx context.Context, w *world, f verifyFlags) error {
+func verify(ctx context.Context, env *environment, f verifyFlags) error {
 	now := time.Now()
 	win, err := parseWindow(f.from, f.to, now)
 	if err != nil {
 		return err
 	}
-	o, err := f.kafka(w, "verify")
+	o, err := f.kafka(env, "verify")
 	if err != nil {
 		return err
 	}
-	v, err := readVerdict(ctx, w, o, win, now)
+	v, err := readVerdict(ctx, env, o, win, now)
 	switch {
 	case ctx.Err() != nil:
 		return &codedError{exitUnchecked, errors.New("interrupted: nothing is known")}
@@ -76,9 +76,9 @@ func verify(ctx context.Context, w *world, f verifyFlags) error {
 		return &codedError{exitUnchecked, fmt.Errorf("cannot check: %w", readTrouble(o, err))}
 	}
 	if f.json {
-		err = v.WriteJSON(w.stdout)
-	} else if err = v.WriteTable(w.stdout); err == nil {
-		_, err = fmt.Fprintf(w.stdout, "\n%s\n", v.Summary())
+		err = v.WriteJSON(env.stdout)
+	} else if err = v.WriteTable(env.stdout); err == nil {
+		_, err = fmt.Fprintf(env.stdout, "\n%s\n", v.Summary())
 	}
 	if err != nil {
 		return &codedError{exitUnchecked, err}
@@ -89,7 +89,7 @@ func verify(ctx context.Context, w *world, f verifyFlags) error {
 	return nil
 }
 
-func readVerdict(ctx context.Context, w *world, o sink.Options, win window, now time.Time) (*audit.Verdict, error) {
+func readVerdict(ctx context.Context, env *environment, o sink.Options, win window, now time.Time) (*audit.Verdict, error) {
 	reader, err := openTopics(ctx, o)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func readVerdict(ctx context.Context, w *world, o sink.Options, win window, now 
 	if err := e.collect(ctx, win); err != nil {
 		return nil, err
 	}
-	show, end := w.progress()
+	show, end := env.progress()
 	defer end()
 	v, err := audit.Verify(ctx, e.evidence, audit.VerifyOptions{Progress: show})
 	if err != nil {

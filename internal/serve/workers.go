@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -19,8 +19,8 @@ import (
 // openWorkers opens the stages of the role: they share Redis, a reader and the
 // rules.
 func (s *service) openWorkers(ctx context.Context) error {
-	redis := s.health.pend("redis", errNotYet)
-	repair := s.health.pend("repair", errNotYet)
+	redis := s.health.expect("redis", errNotYet)
+	repair := s.health.expect("repair", errNotYet)
 	store, err := s.openStore(ctx)
 	if err != nil {
 		return err
@@ -30,26 +30,26 @@ func (s *service) openWorkers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.later(func() error { reader.Close(); return nil })
+	s.onClose(func() error { reader.Close(); return nil })
 	validator, err := contractRules()
 	if err != nil {
 		return err
 	}
-	o := normalizeOptions(s.config)
-	o.Instance = s.instance
+	o := normalizeOptions(s.Config)
+	o.Instance = s.Instance
 	o.Judge = judgeSession
 	o.History = func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
 		return reader.Scan(ctx, schemas.DispositionTopic, partition, sink.Start{Offset: offset, Time: since}, fn)
 	}
 	o.Claims, o.Attempts, o.CheckStore, o.Rule = failStore(store), store, store.Check, rule()
 	o.Providers, o.Validator = failProviders(catalog.All()), validator
-	o.Logger, o.Registerer = s.log, s.registry
-	if s.role.normalize {
+	o.Logger, o.Registerer = s.Log, s.registry
+	if s.Role.Normalize {
 		if err := s.openNormalizer(reader, o); err != nil {
 			return err
 		}
 	}
-	if s.role.hydrate {
+	if s.Role.Hydrate {
 		if err := s.openHydrator(reader, o); err != nil {
 			return err
 		}
@@ -80,8 +80,8 @@ func (s *service) openNormalizer(reader *sink.Reader, o normalize.Options) (err 
 }
 
 func (s *service) openHydrator(reader *sink.Reader, stage normalize.Options) (err error) {
-	o := hydrateOptions(s.config)
-	stage.Slots, stage.Batch = int(s.config.File.Hydrate.Slots), 0
+	o := hydrateOptions(s.Config)
+	stage.Slots, stage.Batch = int(s.Config.File.Hydrate.Slots), 0
 	stage.Open = s.openSlot(reader, hydrate.DefaultGroup, schemas.Hydrate)
 	stage.Ends, stage.Committed = ends(reader, schemas.Hydrate), committed(reader, hydrate.DefaultGroup, schemas.Hydrate)
 	o.Stage, o.OpenWait = stage, s.openSlot(reader, hydrate.DefaultGroup, schemas.HydrateWait)
@@ -95,8 +95,8 @@ func (s *service) openHydrator(reader *sink.Reader, stage normalize.Options) (er
 // watchWorkers: beside an ingest, workers that lose Kafka or Redis must not take
 // the process out of rotation.
 func (s *service) watchWorkers(name string, ready func() error) {
-	if s.role.ingest {
-		s.health.watchOnce(name, ready)
+	if s.Role.Ingest {
+		s.health.watchUntilUp(name, ready)
 	} else {
 		s.health.watch(name, ready)
 	}
@@ -122,10 +122,10 @@ func committed(reader *sink.Reader, group, base string) func(context.Context) (m
 
 // openSlot opens the session of one worker slot.
 func (s *service) openSlot(reader *sink.Reader, group, input string) func(context.Context, string, normalize.Watch) (normalize.Slot, error) {
-	n := s.config.File.Normalize
+	n := s.Config.File.Normalize
 	return func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-		if s.life != "" {
-			id += "-" + s.life
+		if s.TransactionalIDSuffix != "" {
+			id += "-" + s.TransactionalIDSuffix
 		}
 		_, disposition, err := reader.Partitions(ctx, schemas.DispositionTopic)
 		if err != nil {

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"cmp"
@@ -10,6 +10,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/internal/contract"
@@ -222,6 +224,18 @@ func rawRecords(b *testing.B, p providers.Provider) []normalize.RawRecord {
 		})
 	}
 	return all
+}
+
+func envelopeOf(p providers.Provider, f providers.Fixture) *kycv1.RawEnvelope {
+	e := &kycv1.RawEnvelope{
+		Provider: p.Name, Endpoint: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(),
+		ReceivedAt: timestamppb.New(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)), Method: "POST",
+		Body: f.Body, DeliveryId: "019b8a5e-5c00-7000-8000-000000000001",
+	}
+	for name, values := range f.Headers {
+		e.Headers = append(e.Headers, &kycv1.HttpHeader{Name: name, Value: values[0]})
+	}
+	return e
 }
 
 func averageSize(records []normalize.RawRecord) int64 {

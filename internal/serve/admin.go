@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"context"
@@ -8,20 +8,18 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// adminHandler serves health and metrics, and in `dev` what the fake APIs are
-// told. It has a listener of its own, since
-// none of it belongs on the address the vendors can reach.
-func adminHandler(h *health, metrics prometheus.Gatherer, fakes *fakeAPIs) http.Handler {
+// adminHandler serves health, metrics and what the caller adds. It has a listener of
+// its own, since none of it belongs on the address the vendors can reach.
+func (s *service) adminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", serveLive)
-	mux.HandleFunc("GET /readyz", h.serveReady)
-	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics, promhttp.HandlerOpts{}))
-	if fakes != nil {
-		fakes.admin(mux)
+	mux.HandleFunc("GET /readyz", s.health.serveReady)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	if s.AdminRoutes != nil {
+		s.AdminRoutes(mux)
 	}
 	return mux
 }

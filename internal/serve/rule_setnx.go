@@ -1,6 +1,6 @@
 //go:build setnx
 
-package main
+package serve
 
 import "github.com/kycbridge/kycbridge/normalize/dedupe"
 

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"strings"
@@ -17,7 +17,7 @@ import (
 // Go runtime, process, build.
 func newRegistry() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	b := readBuild()
+	b := ReadBuild()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "kycbridge_build_info",
 		Help:        "Always 1; the labels say which build runs.",

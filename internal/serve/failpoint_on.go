@@ -1,6 +1,6 @@
 //go:build failpoints
 
-package main
+package serve
 
 import (
 	"bytes"
@@ -26,6 +26,9 @@ import (
 // failVariable names the point at which this process kills itself, as name or
 // name:count for the count-th time it gets there.
 const failVariable = "KYCBRIDGE_FAILPOINT"
+
+// exitMisspelt is what a process ends with that is told a point which is none.
+const exitMisspelt = 2
 
 // failpoint is a place in the program. The process dies there as from kill -9.
 type failpoint string
@@ -77,7 +80,7 @@ func arm() *armed {
 	}
 	if !known || counted && (err != nil || n < 1) {
 		fmt.Fprintf(os.Stderr, "%s=%s: expected one of %v, or such a name with :count\n", failVariable, os.Getenv(failVariable), failpoints)
-		os.Exit(exitUsage)
+		os.Exit(exitMisspelt)
 	}
 	return a
 }

@@ -1,4 +1,4 @@
-package main
+package serve
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// health answers /livez and /readyz. Each part it watches says why it is away,
+// health answers /livez and /readyz. Each part it watches says why it is down,
 // or nil; such a function must answer at once, from what it already knows.
 type health struct {
 	mu       sync.Mutex
@@ -17,12 +17,12 @@ type health struct {
 }
 
 type part struct {
-	name string
-	away func() error
-	tell bool // named in the answer, and no reason to be unready
+	name     string
+	down     func() error // why; nil while it is up
+	advisory bool         // named in the answer, and no reason to be unready
 }
 
-// pending is a part that is away until it is told otherwise.
+// pending is a part that is down until it is told otherwise.
 type pending struct {
 	mu  sync.Mutex
 	err error
@@ -34,46 +34,46 @@ func (p *pending) set(err error) {
 	p.err = err
 }
 
-func (p *pending) away() error {
+func (p *pending) down() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.err
 }
 
-func (h *health) watch(name string, away func() error) {
+func (h *health) watch(name string, down func() error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.parts = append(h.parts, part{name: name, away: away})
+	h.parts = append(h.parts, part{name: name, down: down})
 }
 
-// follow gives a part that was there once another function. From then on the
-// part is only named: whether its absence matters, the part that needs it says.
-func (h *health) follow(name string, away func() error) {
+// report gives a part that was up once another function. From then on the part is
+// only named: whether its absence matters, the part that needs it says.
+func (h *health) report(name string, down func() error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.parts = slices.Clone(h.parts) // a request may be reading it
 	for i := range h.parts {
 		if h.parts[i].name == name {
-			h.parts[i] = part{name, away, true}
+			h.parts[i] = part{name, down, true}
 		}
 	}
 }
 
-// watchOnce adds a part that must have been there once, and is only named later.
-func (h *health) watchOnce(name string, away func() error) {
+// watchUntilUp adds a part that must have been up once, and is only named later.
+func (h *health) watchUntilUp(name string, down func() error) {
 	h.watch(name, func() error {
-		err := away()
+		err := down()
 		if err == nil {
-			h.follow(name, away)
+			h.report(name, down)
 		}
 		return err
 	})
 }
 
-// pend watches a part that becomes ready later; its owner calls set(nil).
-func (h *health) pend(name string, why error) *pending {
+// expect watches a part that comes up later; its owner calls set(nil).
+func (h *health) expect(name string, why error) *pending {
 	p := &pending{err: why}
-	h.watch(name, p.away)
+	h.watch(name, p.down)
 	return p
 }
 
@@ -87,24 +87,24 @@ func (h *health) drain() {
 // readiness is the body of /readyz.
 type readiness struct {
 	Ready bool              `json:"ready"`
-	Here  []string          `json:"here,omitempty"`
-	Away  map[string]string `json:"away,omitempty"`
+	Up    []string          `json:"up,omitempty"`
+	Down  map[string]string `json:"down,omitempty"`
 }
 
 func (h *health) state() readiness {
 	h.mu.Lock()
 	parts, draining := h.parts, h.draining
 	h.mu.Unlock()
-	r := readiness{Ready: true, Away: map[string]string{}}
+	r := readiness{Ready: true, Down: map[string]string{}}
 	if draining {
-		r.Away["process"], r.Ready = "draining", false
+		r.Down["process"], r.Ready = "draining", false
 	}
 	for _, p := range parts {
-		if err := p.away(); err != nil {
-			r.Away[p.name] = reasons(err)
-			r.Ready = r.Ready && p.tell
+		if err := p.down(); err != nil {
+			r.Down[p.name] = reasons(err)
+			r.Ready = r.Ready && p.advisory
 		} else {
-			r.Here = append(r.Here, p.name)
+			r.Up = append(r.Up, p.name)
 		}
 	}
 	return r
@@ -121,7 +121,7 @@ func (h *health) serveReady(w http.ResponseWriter, _ *http.Request) {
 	_ = e.Encode(r)
 }
 
-// reasons is an error on one line, each reason once: what is away is away for
+// reasons is an error on one line, each reason once: what is down is down for
 // every slot of a stage.
 func reasons(err error) string {
 	var once []string
@@ -134,7 +134,7 @@ func reasons(err error) string {
 }
 
 // serveLive says only that the process answers. It asks neither Kafka nor
-// Redis: restarting every process because a broker is away helps nobody.
+// Redis: restarting every process because a broker is down helps nobody.
 func serveLive(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte("alive\n"))

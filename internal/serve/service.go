@@ -1,16 +1,14 @@
-package main
+package serve
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kycbridge/kycbridge/ingest"
-	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/sink"
@@ -19,42 +17,29 @@ import (
 // service is a serving process: what its role needs, opened in the order in
 // which it can fail cheaply, closed in the order in which nothing is lost.
 type service struct {
-	world    *world
-	role     role
-	config   *config.Config
-	instance int
-	fakes    *fakeAPIs // of `dev`; nil elsewhere
-	data     string    // directory of `dev`
-	embedded bool      // Kafka and Redis are in this process
-	life     string    // goes into transactional ids where each life needs fresh ones; "" elsewhere
-	log      *slog.Logger
+	Options
 	health   *health
 	registry *prometheus.Registry
 
-	hooks, admin net.Listener // nil where there is none
-	kafka        sink.Options
-	ingest       *ingest.Server
-	normalizer   *normalize.Normalizer
-	hydrator     *hydrate.Hydrator
-	closers      []func() error              // run last to first
-	broken       func(context.Context) error // returns an error once what is embedded cannot go on; nil elsewhere
+	kafka      sink.Options
+	ingest     *ingest.Server // nil, as the next two, where the role has none
+	normalizer *normalize.Normalizer
+	hydrator   *hydrate.Hydrator
+	closers    []func() error // run last to first
 }
 
 // listen opens the addresses, before anything slower, so that one that is
-// taken is the first thing said. The arguments name what moves an address.
-func (s *service) listen(hooksFlag, adminFlag string) error {
-	var err error
-	if addr := s.config.File.Admin.Listen; addr != "" {
-		if s.admin, err = listen(addr, adminFlag); err != nil {
+// taken is the first thing said.
+func (s *service) listen() (err error) {
+	if addr := s.Config.File.Admin.Listen; addr != "" && s.Admin == nil {
+		if s.Admin, err = Listen(addr, "admin.listen"); err != nil {
 			return err
 		}
 	}
-	if s.role.ingest {
-		if s.hooks, err = listen(s.config.File.Ingest.Listen, hooksFlag); err != nil {
-			return errors.Join(err, s.close())
-		}
+	if s.Role.Ingest && s.Hooks == nil {
+		s.Hooks, err = Listen(s.Config.File.Ingest.Listen, "ingest.listen")
 	}
-	return nil
+	return err
 }
 
 // run opens the rest and serves until ctx ends or something fails for good.
@@ -64,10 +49,10 @@ func (s *service) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var admin errgroup.Group
-	if s.admin != nil {
+	if s.Admin != nil {
 		admin.Go(func() error {
 			defer cancel() // without health and metrics nobody would know how we are
-			return serveAdmin(adminCtx, s.admin, adminHandler(s.health, s.registry, s.fakes), s.log)
+			return serveAdmin(adminCtx, s.Admin, s.adminHandler(), s.Log)
 		})
 	}
 	err := s.open(ctx)
@@ -92,11 +77,11 @@ func (s *service) serve(ctx context.Context) error {
 	if s.ingest != nil {
 		group.Go(func() error {
 			defer stopWork()
-			return s.ingest.Run(ctx, s.hooks)
+			return s.ingest.Run(ctx, s.Hooks)
 		})
-		for _, keys := range s.config.KeySets {
+		for _, keys := range s.Config.KeySets {
 			s.registry.MustRegister(keySetAge(keys))
-			group.Go(func() error { keys.Run(ctx, s.log); return nil })
+			group.Go(func() error { keys.Run(ctx, s.Log); return nil })
 		}
 	} else {
 		context.AfterFunc(ctx, stopWork)
@@ -107,36 +92,34 @@ func (s *service) serve(ctx context.Context) error {
 	if s.hydrator != nil {
 		group.Go(func() error { return s.hydrator.Run(work) })
 	}
-	if s.broken != nil {
-		group.Go(func() error { return s.broken(ctx) })
+	at := s.addresses()
+	s.Log.Info("serving", "role", s.Role.Name, "hooks", at.Hooks, "admin", at.Admin, "kafka", s.kafka.Brokers, "endpoints", len(s.Config.Endpoints))
+	for _, part := range s.Beside {
+		group.Go(func() error { return part(work, at) })
 	}
-	s.announce()
 	return group.Wait()
 }
 
-func (s *service) announce() {
-	var a addresses
-	if s.hooks != nil {
-		a.Hooks = s.hooks.Addr().String()
-		a.Certificate = s.config.File.Ingest.GetTls().GetCertificateFile()
+func (s *service) addresses() Addresses {
+	var a Addresses
+	if s.Hooks != nil {
+		a.Hooks = s.Hooks.Addr().String()
+		a.Certificate = s.Config.File.Ingest.GetTls().GetCertificateFile()
 	}
-	if s.admin != nil {
-		a.Admin = s.admin.Addr().String()
+	if s.Admin != nil {
+		a.Admin = s.Admin.Addr().String()
 	}
 	if len(s.kafka.Brokers) > 0 {
 		a.Kafka = s.kafka.Brokers[0]
 	}
-	if s.embedded {
-		a.Redis = s.config.File.Redis.Address
+	if s.Role.Works() {
+		a.Redis = s.Config.RedisOptions().Addresses[0]
 	}
-	s.log.Info("serving", "role", s.role.name, "hooks", a.Hooks, "admin", a.Admin, "kafka", s.kafka.Brokers, "endpoints", len(s.config.Endpoints))
-	if s.world.started != nil {
-		s.world.started(a)
-	}
+	return a
 }
 
-// later notes what close must do.
-func (s *service) later(f func() error) { s.closers = append(s.closers, f) }
+// onClose notes what close must do.
+func (s *service) onClose(f func() error) { s.closers = append(s.closers, f) }
 
 // close gives back what was opened and is not closed by the one who uses it.
 func (s *service) close() error {
@@ -144,8 +127,7 @@ func (s *service) close() error {
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		errs = append(errs, s.closers[i]())
 	}
-	s.closers = nil
-	for _, l := range []net.Listener{s.hooks, s.admin} {
+	for _, l := range []net.Listener{s.Hooks, s.Admin} {
 		if l == nil {
 			continue
 		}

@@ -1,6 +1,6 @@
 //go:build !failpoints
 
-package main
+package serve
 
 import (
 	"github.com/kycbridge/kycbridge/normalize/dedupe"

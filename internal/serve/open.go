@@ -1,15 +1,15 @@
-package main
+package serve
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -25,58 +25,59 @@ var errNotYet = errors.New("not asked yet")
 // open brings up what the role needs, the shared part first.
 func (s *service) open(ctx context.Context) error {
 	s.health.watch("config", func() error { return nil }) // or the process would not be here
-	topics := s.health.pend("topics", errNotYet)
-	kafka := s.health.pend("kafka", errNotYet)
-	s.kafka = kafkaOptions(s.config, s.log, newKafkaMetrics(s.registry))
-	if s.role.ingest {
+	topics := s.health.expect("topics", errNotYet)
+	kafka := s.health.expect("kafka", errNotYet)
+	s.kafka = s.Config.KafkaOptions(s.Log)
+	s.kafka.Hooks = append(s.kafka.Hooks, newKafkaMetrics(s.registry))
+	if s.Role.Ingest {
 		if err := s.checkIngest(); err != nil {
 			return err
 		}
 	}
-	if s.role.hydrate {
-		if err := hydrate.CheckEndpoints(apis(s.config)); err != nil {
+	if s.Role.Hydrate {
+		if err := CheckAPIs(s.Config); err != nil {
 			return err
 		}
 	}
-	if !s.embedded { // the embedded broker made its topics itself
+	if !s.TopicsReady {
 		if err := s.openTopics(ctx); err != nil {
 			return err
 		}
 	}
 	topics.set(nil)
 	kafka.set(nil)
-	if s.role.works() {
+	if s.Role.Works() {
 		if err := s.openWorkers(ctx); err != nil {
 			return err
 		}
 	}
-	if s.role.ingest {
+	if s.Role.Ingest {
 		if err := s.openIngest(ctx); err != nil {
 			return err
 		}
 	}
-	s.followParts()
+	s.reportParts()
 	return nil
 }
 
-// followParts lets the answer of /readyz name what is away later on. Kafka's
+// reportParts lets the answer of /readyz name what goes down later on. Kafka's
 // absence takes ingest out of the rotation only where that is configured; the
 // normalizer's troubles never do in a process that also takes deliveries in: an
 // empty rotation answers what nobody here controls.
-func (s *service) followParts() {
-	s.health.follow("kafka", func() error {
+func (s *service) reportParts() {
+	s.health.report("kafka", func() error {
 		var errs []error
 		if s.ingest != nil {
 			errs = append(errs, s.ingest.LogAway())
 		}
-		return errors.Join(append(errs, s.normalizerSays(normalize.ErrKafka), s.normalizerSays(normalize.ErrSession))...)
+		return errors.Join(append(errs, s.normalizerDown(normalize.ErrKafka), s.normalizerDown(normalize.ErrSession))...)
 	})
-	s.health.follow("redis", func() error { return s.normalizerSays(dedupe.ErrAway) })
-	s.health.follow("repair", func() error { return s.normalizerSays(normalize.ErrRepairing) })
+	s.health.report("redis", func() error { return s.normalizerDown(dedupe.ErrAway) })
+	s.health.report("repair", func() error { return s.normalizerDown(normalize.ErrRepairing) })
 }
 
-// normalizerSays gives the normalizer's reason not to be ready, if it is that one.
-func (s *service) normalizerSays(reason error) error {
+// normalizerDown gives the normalizer's reason not to be ready, if it is that one.
+func (s *service) normalizerDown(reason error) error {
 	if s.normalizer == nil {
 		return nil
 	}
@@ -90,20 +91,20 @@ func (s *service) normalizerSays(reason error) error {
 func (s *service) openTopics(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
 	defer cancel()
-	settings, check := topicSettings(s.config), sink.CheckTopics
-	if s.config.File.Topics.CreateMissing {
+	settings, check := s.Config.TopicSettings(), sink.CheckTopics
+	if s.Config.File.Topics.CreateMissing {
 		created, err := sink.CreateTopics(ctx, s.kafka, settings)
 		if err != nil {
 			return err
 		}
 		check = sink.CheckCreated
 		if len(created) > 0 {
-			s.log.Info("created topics", "topics", created)
+			s.Log.Info("created topics", "topics", created)
 		}
 	}
 	warnings, err := check(ctx, s.kafka, settings)
 	for _, text := range warnings {
-		s.log.Warn(text)
+		s.Log.Warn(text)
 	}
 	return err
 }
@@ -111,7 +112,7 @@ func (s *service) openTopics(ctx context.Context) error {
 // checkIngest finds what is wrong with the endpoints before Kafka is asked for
 // anything; its log is a stand-in that is never used.
 func (s *service) checkIngest() error {
-	o := ingestOptions(s.config)
+	o := ingestOptions(s.Config)
 	o.Log = (*sink.RawLog)(nil)
 	_, err := ingest.New(o)
 	return err
@@ -119,18 +120,18 @@ func (s *service) checkIngest() error {
 
 func (s *service) openIngest(ctx context.Context) error {
 	var budget time.Duration
-	for _, e := range s.config.Endpoints {
+	for _, e := range s.Config.Endpoints {
 		budget = max(budget, e.Vendor.Ack.Budget())
 	}
 	log, err := sink.OpenRawLog(ctx, s.kafka, sink.RawLogOptions{
 		DeliveryTimeout:  budget + time.Second,
-		MaxBufferedBytes: s.config.File.Ingest.MaxWaitingBodyBytes,
+		MaxBufferedBytes: s.Config.File.Ingest.MaxWaitingBodyBytes,
 	})
 	if err != nil {
 		return err
 	}
-	o := ingestOptions(s.config)
-	o.Log, o.Logger, o.Registerer = failLog(log), s.log, s.registry
+	o := ingestOptions(s.Config)
+	o.Log, o.Logger, o.Registerer = failLog(log), s.Log, s.registry
 	if s.ingest, err = ingest.New(o); err != nil {
 		return errors.Join(err, log.Close(ctx))
 	}
@@ -141,13 +142,14 @@ func (s *service) openIngest(ctx context.Context) error {
 // openStore connects to Redis and refuses one that is not fit. One that is
 // away at start is an error after a while; later outages are waited out.
 func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
-	dedupe.LogTo(s.log)
-	store, err := dedupe.NewStore(storeOptions(s.config))
+	dedupe.LogTo(s.Log)
+	o := s.Config.RedisOptions()
+	store, err := dedupe.NewStore(o)
 	if err != nil {
 		return nil, err
 	}
-	s.later(store.Close)
-	place := redisPlace(s.config)
+	s.onClose(store.Close)
+	place := strings.Join(o.Addresses, ", ")
 	ctx, cancel := context.WithTimeout(ctx, redisLimit)
 	defer cancel()
 	for why := error(nil); ; {
@@ -160,7 +162,7 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 		case ctx.Err() == nil || why == nil:
 			why = err // the last answer that is not just the end of our patience
 		}
-		s.log.Debug("waiting for Redis", "error", err)
+		s.Log.Debug("waiting for Redis", "error", err)
 		if dedupe.Sleep(ctx, time.Second) != nil {
 			return nil, fmt.Errorf("redis does not answer at %s (%w): %s", place, why, dedupe.Advice(why))
 		}

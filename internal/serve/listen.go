@@ -1,0 +1,30 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// Listen opens a TCP listener; setting is what a person changes to pick another
+// address ("--listen", "ingest.listen").
+func Listen(addr, setting string) (net.Listener, error) {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, bindError(addr, setting, err)
+	}
+	return l, nil
+}
+
+func bindError(addr, setting string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("address %s is in use: stop the other process or pass another one with %s", addr, setting)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("address %s needs more rights than this user has: use a port above 1023 with %s", addr, setting)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("address %s does not belong to this machine: change it with %s", addr, setting)
+	}
+	return fmt.Errorf("cannot listen on %s (%w): change it with %s", addr, err, setting)
+}
