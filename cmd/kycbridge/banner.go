@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/kycbridge/kycbridge/internal/serve"
+	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -24,25 +25,27 @@ func printBanner(env *environment, a serve.Addresses, f devFlags) {
 	out := &bytes.Buffer{}
 	self := program()
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
+	keys := simulate.Keyring{Lookup: env.lookup, Dir: f.dir}
 	for _, v := range catalog.All() {
-		ways, err := signers(env, v, f.dir)
+		ways, err := keys.Ways(v)
 		if err != nil {
 			continue // or the endpoints would not be there
 		}
 		for _, way := range ways {
-			fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.endpoint), way.describe(env, v.Name, f.dir))
+			fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.Endpoint), keys.Describe(way, v.Name))
 		}
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
 	fmt.Fprintf(out, "  Redis      %s   for `deadletter replay` and `replay --mode fill-gaps`\n", a.Redis)
 	fmt.Fprintf(out, "  health     http://%s/readyz   metrics http://%s/metrics\n", dialable(a.Admin), dialable(a.Admin))
 	fmt.Fprintf(out, "  data       %s   (delete it to start afresh)\n", f.dir)
-	first := catalog.All()[0].Name
+	vendor := catalog.All()[0]
+	first := vendor.Name
 	brokers, to := "", ""
 	if a.Kafka != defaultKafka {
 		brokers = " --brokers " + a.Kafka
 	}
-	if url := hookURL(a, first); url != "http://127.0.0.1:8080/hooks/"+first {
+	if url := hookURL(a, first); url != simulate.DefaultURL(first) {
 		to = " --to " + url
 		if a.Certificate != "" {
 			to += " --ca " + quote(a.Certificate)
@@ -52,18 +55,14 @@ func printBanner(env *environment, a serve.Addresses, f devFlags) {
 	fmt.Fprintf(out, "  %s tail%s\n", self, brokers)
 	fmt.Fprintf(out, "  %s send %s%s --duplicate 10\n", self, first, to)
 	fmt.Fprintf(out, "  kcat -b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", a.Kafka, schemas.DefaultPrefix, schemas.Session)
-	printCurl(out, env, a, first)
+	printCurl(out, keys, a, vendor)
 	fmt.Fprintln(out)
 	_, _ = env.stdout.Write(out.Bytes())
 }
 
 // printCurl prints one signed delivery as a command.
-func printCurl(out io.Writer, env *environment, a serve.Addresses, vendor string) {
-	v, err := findVendor(vendor)
-	if err != nil {
-		return
-	}
-	ways, err := signers(env, v, "")
+func printCurl(out io.Writer, keys simulate.Keyring, a serve.Addresses, v providers.Provider) {
+	ways, err := keys.Ways(v)
 	if err != nil {
 		return
 	}
@@ -71,22 +70,25 @@ func printCurl(out io.Writer, env *environment, a serve.Addresses, vendor string
 	if err != nil {
 		return
 	}
-	s := newSender(v, ways[0], hookURL(a, vendor), 1, nil)
-	f := typical(v, nameless(fixtures))
-	var body bytes.Buffer
-	if json.Compact(&body, s.sign(f, rand.Uint64()).body) != nil {
+	s, err := simulate.NewSender(v, ways[0], hookURL(a, v.Name), 1, "")
+	if err != nil {
 		return
 	}
-	d := s.seal(body.Bytes(), f.Headers) // signed again: these are other bytes
-	d.header.Del("User-Agent")
-	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", s.url)
+	f := simulate.Typical(v, nameless(fixtures))
+	var body bytes.Buffer
+	if json.Compact(&body, s.Sign(f, rand.Uint64()).Body) != nil {
+		return
+	}
+	d := s.Seal(body.Bytes(), f.Headers) // signed again: these are other bytes
+	d.Header.Del("User-Agent")
+	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", s.URL)
 	if a.Certificate != "" {
 		fmt.Fprintf(out, " \\\n    --cacert %s", quote(a.Certificate))
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.header)) {
-		fmt.Fprintf(out, " \\\n    -H %s", quote(name+": "+d.header.Get(name)))
+	for _, name := range slices.Sorted(maps.Keys(d.Header)) {
+		fmt.Fprintf(out, " \\\n    -H %s", quote(name+": "+d.Header.Get(name)))
 	}
-	fmt.Fprintf(out, " \\\n    --data-binary %s\n", quote(string(d.body)))
+	fmt.Fprintf(out, " \\\n    --data-binary %s\n", quote(string(d.Body)))
 }
 
 // nameless leaves out the samples with made-up personal data, which are for tests

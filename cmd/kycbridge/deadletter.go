@@ -112,10 +112,8 @@ func (f *letterFlags) query(ids []string) (q audit.LetterQuery, err error) {
 		}
 		q.Reasons = append(q.Reasons, name)
 	}
-	for _, name := range f.vendors {
-		if _, err := findVendor(name); err != nil {
-			return q, err
-		}
+	if err := checkVendors(f.vendors); err != nil {
+		return q, err
 	}
 	if q.Since, err = parseWhen("--since", f.since, now); err != nil {
 		return q, err

@@ -11,15 +11,18 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/kycbridge/kycbridge/embedded"
 	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/serve"
+	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
+	"github.com/kycbridge/kycbridge/sink"
 )
 
 // defaultData is where `dev` keeps its data.
@@ -108,13 +111,13 @@ func runDev(ctx context.Context, env *environment, f devFlags) (err error) {
 	}
 	var open closers
 	defer func() { err = errors.Join(err, open.close()) }()
-	apis, err := listenFake(ctx)
+	apis := simulate.NewFakeAPIs(catalog.All())
+	apiURL, stop, err := apis.Start(ctx, log)
 	if err != nil {
 		return err
 	}
-	fakes := newFakeAPIs(catalog.All())
-	open.add(fakes.serve(apis, log))
-	o := serve.Options{Role: serve.All, Log: log, AdminRoutes: fakes.admin, TopicsReady: true}
+	open.add(stop)
+	o := serve.Options{Role: serve.All, Log: log, AdminRoutes: apis.Routes, TopicsReady: true}
 	if o.Admin, err = serve.Listen(f.admin, "--admin"); err != nil {
 		return err
 	}
@@ -129,7 +132,7 @@ func runDev(ctx context.Context, env *environment, f devFlags) (err error) {
 	}
 	open.add(services.Close)
 	o.TransactionalIDSuffix = services.LifeID()
-	if o.Config, err = devConfig(env, f, services, "http://"+apis.Addr().String()); err != nil {
+	if o.Config, err = devConfig(env, f, services, apiURL); err != nil {
 		return err
 	}
 	o.Beside = []serve.Part{
@@ -141,7 +144,7 @@ func runDev(ctx context.Context, env *environment, f devFlags) (err error) {
 	}
 	if f.simulate > 0 {
 		o.Beside = append(o.Beside, func(ctx context.Context, at serve.Addresses) error {
-			traffic{env: env, fakes: fakes, log: log, at: at, dir: f.dir, rate: f.simulate}.run(ctx)
+			watchAndSimulate(ctx, env, f, at, apis, log)
 			return nil
 		})
 	}
@@ -199,7 +202,7 @@ func devConfig(env *environment, f devFlags, services *embedded.Services, apis s
 		}
 	}
 	for _, v := range catalog.All() {
-		endpoints, err := devEndpoints(env, f.dir, v, apis)
+		endpoints, err := devEndpoints(simulate.Keyring{Lookup: env.lookup, Dir: f.dir}, v, apis)
 		if err != nil {
 			return nil, err
 		}
@@ -210,34 +213,43 @@ func devConfig(env *environment, f devFlags, services *embedded.Services, apis s
 
 // devEndpoints are those of a vendor: one named after it, and one more for each other
 // way in which it can be told to prove itself.
-func devEndpoints(env *environment, dir string, v providers.Provider, apis string) (all []*configv1.Endpoint, err error) {
-	var key []byte
-	var keySet string
-	if tokenSigned(v) {
-		if key, keySet, err = devKeys(dir, v.Name); err != nil {
-			return nil, err
-		}
-	}
-	ways, err := vendorWays(env, v, key)
+func devEndpoints(keys simulate.Keyring, v providers.Provider, apis string) (all []*configv1.Endpoint, err error) {
+	ways, keySet, err := keys.Prepare(v)
 	if err != nil {
 		return nil, err
 	}
 	for _, way := range ways {
-		e := &configv1.Endpoint{Name: way.endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: devAPI(v, apis)}
-		way.prove(e, keySet)
+		e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: simulate.Configure(v, apis)}
+		way.Prove(e, keySet)
 		all = append(all, e)
 	}
 	return all, nil
 }
 
-// devAPI points an endpoint at the fake API of its vendor; nil where none is
-// asked.
-func devAPI(v providers.Provider, apis string) *configv1.Api {
-	if v.Hydration == nil {
+// watchAndSimulate sends sample traffic and prints what becomes of it, until ctx ends.
+func watchAndSimulate(ctx context.Context, env *environment, f devFlags, at serve.Addresses, apis *simulate.FakeAPIs, log *slog.Logger) {
+	var group errgroup.Group
+	group.Go(func() error {
+		if err := watch(ctx, env, at.Kafka); err != nil && ctx.Err() == nil {
+			log.Warn("events are no longer printed", "error", err)
+		}
 		return nil
+	})
+	simulate.Traffic{
+		Keys: simulate.Keyring{Lookup: env.lookup, Dir: f.dir}, URL: func(endpoint string) string { return hookURL(at, endpoint) },
+		Authorities: at.Certificate, APIs: apis, Rate: f.simulate, Log: log,
+	}.Run(ctx)
+	_ = group.Wait()
+}
+
+// watch prints the domain events, one short line each.
+func watch(ctx context.Context, env *environment, kafka string) error {
+	o := sink.Options{Brokers: []string{kafka}, ClientID: "kycbridge-watch", Logger: slog.New(slog.DiscardHandler)}
+	var bases []string
+	for _, topic := range schemas.Topics() {
+		if topic.Domain {
+			bases = append(bases, topic.Base)
+		}
 	}
-	return &configv1.Api{
-		BaseUrl: apis + "/" + v.Name, TokenUrl: apis + "/" + v.Name + fakeTokenPath, Internal: true,
-		Key: "dev-key", Username: "dev", Password: "dev-key", ClientId: "dev", ClientSecret: "dev-key",
-	}
+	return follow(ctx, o, bases, false, &printer{out: env.stdout, format: shortLine, prefix: schemas.DefaultPrefix})
 }

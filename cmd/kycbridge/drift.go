@@ -62,10 +62,8 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 }
 
 func drift(ctx context.Context, env *environment, f driftFlags, vendors []string) error {
-	for _, name := range vendors {
-		if _, err := findVendor(name); err != nil {
-			return err
-		}
+	if err := checkVendors(vendors); err != nil {
+		return err
 	}
 	if f.since <= 0 {
 		return usagef("--since is %s; it must be more than 0", f.since)

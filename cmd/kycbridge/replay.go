@@ -130,10 +130,8 @@ func (f *replayFlags) choose(now time.Time) error {
 		}
 		s.Ranges = append(s.Ranges, r)
 	}
-	for _, name := range f.vendors {
-		if _, err := findVendor(name); err != nil {
-			return err
-		}
+	if err := checkVendors(f.vendors); err != nil {
+		return err
 	}
 	if err := s.Validate(); err != nil {
 		return &usageError{err}

@@ -1,21 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"math"
-	"math/rand/v2"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"github.com/kycbridge/kycbridge/internal/config/clientauth"
-	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/internal/simulate"
+	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
 // sendConnections is how many deliveries `send` has under way at once.
@@ -94,112 +96,89 @@ func (f *sendFlags) check() error {
 	return nil
 }
 
-// pickWay finds the way that was asked for, the vendor's first without one, and
-// posts to its endpoint of `dev` unless told otherwise.
-func pickWay(env *environment, vendor providers.Provider, f *sendFlags) (devWay, error) {
-	ways, err := signers(env, vendor, f.data)
-	if err != nil {
-		return devWay{}, err
-	}
-	endpoint := vendor.Name
-	if f.endpoint != "" {
-		endpoint = f.endpoint
-	}
+// way is how the sender is proved: as the endpoint that was asked for wants it, else the
+// vendor's first one. Deliveries go to that endpoint of `dev` unless told otherwise.
+func (f *sendFlags) way(ways []simulate.Way, vendor string) (simulate.Way, error) {
+	endpoint := cmp.Or(f.endpoint, vendor)
 	var names []string
 	for _, way := range ways {
-		if way.endpoint == endpoint {
-			if f.to == "" {
-				f.to = "http://127.0.0.1:8080/hooks/" + endpoint
-			}
+		if way.Endpoint == endpoint {
+			f.to = cmp.Or(f.to, simulate.DefaultURL(endpoint))
 			return way, nil
 		}
-		names = append(names, way.endpoint)
+		names = append(names, way.Endpoint)
 	}
-	return devWay{}, usagef("--as is %q; dev has these endpoints of %s: %s", endpoint, vendor.Name, strings.Join(names, ", "))
+	return simulate.Way{}, usagef("--as is %q; dev has these endpoints of %s: %s", endpoint, vendor, strings.Join(names, ", "))
 }
 
 func send(ctx context.Context, env *environment, name string, f sendFlags) error {
-	vendor, err := findVendor(name)
-	if err != nil {
-		return err
+	vendor, ok := catalog.Find(name)
+	if !ok {
+		return noVendor(name)
 	}
 	if err := f.check(); err != nil {
 		return err
 	}
 	if f.list {
-		return listFixtures(env.stdout, vendor)
+		all, err := vendor.Fixtures()
+		for _, one := range all {
+			fmt.Fprintln(env.stdout, one.Name)
+		}
+		return err
 	}
-	fixtures, err := pickFixtures(vendor, f)
+	fixtures, err := simulate.Fixtures(vendor, f.fixture, f.count)
+	if errors.Is(err, simulate.ErrNoCase) {
+		return usagef("%s has no case %q; `kycbridge send %s --list` prints them", name, f.fixture, name)
+	}
 	if err != nil {
 		return err
 	}
-	way, err := pickWay(env, vendor, &f)
+	ways, err := simulate.Keyring{Lookup: env.lookup, Dir: f.data}.Ways(vendor)
 	if err != nil {
 		return err
 	}
+	way, err := f.way(ways, name)
+	if err != nil {
+		return err
+	}
+	b := simulate.Burst{Fixtures: fixtures, Count: f.count, Copies: f.duplicate, Rate: f.rate, Admin: f.admin}
 	// Where the proof does not cover the body, it is the proof that is spoilt.
-	spoilt := f.corrupt && !auth.BindsBody(way.scheme)
-	if spoilt {
-		if way, err = way.forged(); err != nil {
+	if b.Corrupt = f.corrupt && way.BindsBody(); f.corrupt && !b.Corrupt {
+		if way, err = way.Forged(); err != nil {
 			return err
 		}
 	}
-	roots, err := clientauth.Authorities(f.ca)
-	if err != nil {
+	if b.Sender, err = simulate.NewSender(vendor, way, f.to, sendConnections, f.ca); err != nil {
 		return usagef("--ca: %v", err)
 	}
-	s := newSender(vendor, way, f.to, sendConnections, roots)
-	defer s.close()
-	b := burst{sender: s, fixtures: fixtures, count: f.count, copies: f.duplicate, rate: f.rate, corrupt: f.corrupt && !spoilt, seed: rand.Uint64()}
-	bar := progress(env, f)
-	untold := false
-	b.tell = func(one providers.Fixture, d signed) { untold = !tellDev(ctx, f.admin, vendor, one, d) || untold }
-	b.posted = func() { _ = bar.Add(1) }
-	start := time.Now()
-	t := b.run(ctx)
-	_ = bar.Exit()
-	t.print(env.stdout, f.to, time.Since(start))
-	err = t.verdict(f, vendor.Ack.Code())
-	if err == nil && untold && vendor.Hydration.Required {
+	defer b.Sender.Close()
+	r := runBurst(ctx, env, b, f)
+	err = f.verdict(r, vendor.Ack.Code())
+	if err == nil && r.Unknown && vendor.Hydration.Required {
 		fmt.Fprintf(env.stderr, "note: no `kycbridge dev` at --admin %s took the object of this delivery; where dev plays the vendor's API, it will not know it\n", f.admin)
 	}
 	return err
 }
 
-func listFixtures(out io.Writer, vendor providers.Provider) error {
-	all, err := vendor.Fixtures()
-	if err != nil {
-		return err
+// runBurst posts everything and prints what was answered.
+func runBurst(ctx context.Context, env *environment, b simulate.Burst, f sendFlags) *simulate.Result {
+	bar := sendBar(env, f)
+	b.Posted = func() { _ = bar.Add(1) }
+	start := time.Now()
+	r := b.Run(ctx)
+	_ = bar.Exit()
+	for _, status := range slices.Sorted(maps.Keys(r.Statuses)) {
+		fmt.Fprintf(env.stdout, "%7d × %d %s\n", r.Statuses[status], status, http.StatusText(status))
 	}
-	for _, f := range all {
-		fmt.Fprintln(out, f.Name)
+	if len(r.Statuses) > 0 {
+		fmt.Fprintf(env.stdout, "from %s in %s\n", f.to, time.Since(start).Round(time.Millisecond))
 	}
-	return nil
+	return r
 }
 
-func pickFixtures(vendor providers.Provider, f sendFlags) ([]providers.Fixture, error) {
-	if f.fixture == "" {
-		good, err := vendor.GoodFixtures()
-		if err == nil && f.count == 1 {
-			good = []providers.Fixture{typical(vendor, good)}
-		}
-		return good, err
-	}
-	all, err := vendor.Fixtures()
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range all {
-		if one.Name == f.fixture {
-			return []providers.Fixture{one}, nil
-		}
-	}
-	return nil, usagef("%s has no case %q; `kycbridge send %s --list` prints them", vendor.Name, f.fixture, vendor.Name)
-}
-
-// progress is a bar on a terminal for runs that take a while, and nothing
+// sendBar is a bar on a terminal for runs that take a while, and nothing
 // elsewhere.
-func progress(env *environment, f sendFlags) *progressbar.ProgressBar {
+func sendBar(env *environment, f sendFlags) *progressbar.ProgressBar {
 	total := f.count * f.duplicate
 	slow := f.rate > 0 && float64(total)/f.rate > 2
 	if !env.terminal || total < 500 && !slow {
@@ -212,21 +191,21 @@ func progress(env *environment, f sendFlags) *progressbar.ProgressBar {
 }
 
 // verdict is nil when every answer was as it should be.
-func (t *tally) verdict(f sendFlags, success int) error {
+func (f *sendFlags) verdict(r *simulate.Result, success int) error {
 	want := success
 	if f.corrupt {
 		want = 401
 	}
 	total := f.count * f.duplicate
-	good := t.statuses[want]
+	good := r.Statuses[want]
 	switch {
 	case good == total:
 		return nil
-	case good == 0 && t.err != nil && len(t.statuses) == 0:
-		return fmt.Errorf("nothing answers at %s (%w): start `kycbridge dev`, or pass --to URL", f.to, t.err)
-	case t.err != nil:
-		return fmt.Errorf("%d of %d posts were answered %d; the last one without an answer: %w", good, total, want, t.err)
-	case t.statuses[401] > 0 && !f.corrupt:
+	case good == 0 && r.Err != nil && len(r.Statuses) == 0:
+		return fmt.Errorf("nothing answers at %s (%w): start `kycbridge dev`, or pass --to URL", f.to, r.Err)
+	case r.Err != nil:
+		return fmt.Errorf("%d of %d posts were answered %d; the last one without an answer: %w", good, total, want, r.Err)
+	case r.Statuses[401] > 0 && !f.corrupt:
 		return fmt.Errorf("%d of %d posts were answered %d; 401 means another secret, another key, or no endpoint of that name: set KYCBRIDGE_SECRET_<VENDOR> to the endpoint's, check --to, and --data for the keys of dev", good, total, want)
 	}
 	return fmt.Errorf("%d of %d posts were answered %d", good, total, want)

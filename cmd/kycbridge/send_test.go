@@ -29,7 +29,7 @@ func newReceiver(t *testing.T) *receiver {
 	if !ok {
 		t.Fatal("no complycube in the catalogue")
 	}
-	secret, err := auth.NewSecret("dev", []byte(devSecret("complycube")), time.Time{}, time.Time{})
+	secret, err := auth.NewSecret("dev", []byte("dev-secret-complycube"), time.Time{}, time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,6 +102,19 @@ func TestSendIsFreshEachRun(t *testing.T) {
 	}
 	if len(r.bodies) != 2 {
 		t.Errorf("%d different bodies, want 2", len(r.bodies))
+	}
+}
+
+// TestSendNotesAnUnknownObject: without a dev that plays the API, an id alone leads nowhere.
+func TestSendNotesAnUnknownObject(t *testing.T) {
+	vendor, _ := catalog.Find("proofme")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(vendor.Ack.Code()) }))
+	defer server.Close()
+	for admin, want := range map[string]string{"http://127.0.0.1:1": "note: no `kycbridge dev` at --admin http://127.0.0.1:1", "": ""} {
+		_, errs, code := call(t, nil, "send", "proofme", "--to", server.URL, "--admin", admin)
+		if code != 0 || !strings.HasPrefix(errs, want) || (want == "") != (errs == "") {
+			t.Errorf("--admin %q: code %d: %s", admin, code, errs)
+		}
 	}
 }
 

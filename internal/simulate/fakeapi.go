@@ -1,7 +1,6 @@
-package main
+package simulate
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,14 +9,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 const (
@@ -26,10 +24,10 @@ const (
 	fakeMaxObject = 4 << 20
 )
 
-// fakeAPIs plays the APIs of all vendors for `dev`, below one address each:
+// FakeAPIs plays the APIs of all vendors for `dev`, each below one address:
 // /<vendor>/<the vendor's own path>. It knows the objects it was given, and
 // those of sample traffic; every other one is unknown.
-type fakeAPIs struct {
+type FakeAPIs struct {
 	vendors map[string]providers.Provider
 
 	mu      sync.Mutex
@@ -44,8 +42,9 @@ type fakeAnswer struct {
 	body   []byte
 }
 
-func newFakeAPIs(all []providers.Provider) *fakeAPIs {
-	f := &fakeAPIs{vendors: map[string]providers.Provider{}, answers: map[fakeObject]fakeAnswer{}}
+// NewFakeAPIs knows the objects of the vendors' samples.
+func NewFakeAPIs(all []providers.Provider) *FakeAPIs {
+	f := &FakeAPIs{vendors: map[string]providers.Provider{}, answers: map[fakeObject]fakeAnswer{}}
 	for _, v := range all {
 		if v.Hydration == nil {
 			continue
@@ -64,21 +63,37 @@ func newFakeAPIs(all []providers.Provider) *fakeAPIs {
 	return f
 }
 
-// serve answers on the listener until it is closed.
-func (f *fakeAPIs) serve(l net.Listener, log *slog.Logger) func() error {
+// Start serves at a free port of this machine, until stop.
+func (f *FakeAPIs) Start(ctx context.Context, log *slog.Logger) (url string, stop func() error, err error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
 	server := &http.Server{Handler: f, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
-	return func() error {
+	return "http://" + l.Addr().String(), func() error {
 		err := server.Close()
 		if ended := <-done; !errors.Is(ended, http.ErrServerClosed) {
 			err = errors.Join(err, ended)
 		}
 		return err
+	}, nil
+}
+
+// Configure is an endpoint's API of a vendor that is played at a URL; nil where none is
+// asked.
+func Configure(v providers.Provider, url string) *configv1.Api {
+	if v.Hydration == nil {
+		return nil
+	}
+	return &configv1.Api{
+		BaseUrl: url + "/" + v.Name, TokenUrl: url + "/" + v.Name + fakeTokenPath, Internal: true,
+		Key: "dev-key", Username: "dev", Password: "dev-key", ClientId: "dev", ClientSecret: "dev-key",
 	}
 }
 
-func (f *fakeAPIs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (f *FakeAPIs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, path, _ := strings.Cut(strings.TrimPrefix(r.URL.EscapedPath(), "/"), "/")
 	v, ok := f.vendors[name]
 	path = "/" + path
@@ -97,7 +112,7 @@ func (f *fakeAPIs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (f *fakeAPIs) get(w http.ResponseWriter, v providers.Provider, path string) {
+func (f *FakeAPIs) get(w http.ResponseWriter, v providers.Provider, path string) {
 	for kind, object := range v.Hydration.Objects {
 		id, ok := idIn(path, object.Path, v.Hydration.Environment(v.FixtureEnvironment()))
 		if !ok {
@@ -136,7 +151,7 @@ func fakeError(w http.ResponseWriter, status int) {
 }
 
 // set makes an answer known; false where there are too many.
-func (f *fakeAPIs) set(vendor, id string, a fakeAnswer) bool {
+func (f *FakeAPIs) set(vendor, id string, a fakeAnswer) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	at := fakeObject{vendor, id}
@@ -147,8 +162,8 @@ func (f *fakeAPIs) set(vendor, id string, a fakeAnswer) bool {
 	return true
 }
 
-// admin lets other tools say what the APIs answer.
-func (f *fakeAPIs) admin(mux *http.ServeMux) {
+// Routes lets other tools say what the APIs answer.
+func (f *FakeAPIs) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("PUT /dev/vendors/{vendor}/{id}", f.put)
 	mux.HandleFunc("DELETE /dev/vendors/{vendor}/{id}", func(w http.ResponseWriter, r *http.Request) {
 		f.mu.Lock()
@@ -160,7 +175,7 @@ func (f *fakeAPIs) admin(mux *http.ServeMux) {
 
 // put takes an object as JSON, or with ?status= anything; ?kind= names the kind
 // where the id is one of several.
-func (f *fakeAPIs) put(w http.ResponseWriter, r *http.Request) {
+func (f *FakeAPIs) put(w http.ResponseWriter, r *http.Request) {
 	v, ok := f.vendors[r.PathValue("vendor")]
 	if !ok {
 		http.Error(w, "no vendor of that name has an API that is asked", http.StatusNotFound)
@@ -208,74 +223,4 @@ func kindOf(v providers.Provider, doc *providers.Value) string {
 		}
 	}
 	return ""
-}
-
-// listenFake opens the address of the fake APIs: any free port, on this machine.
-func listenFake(ctx context.Context) (net.Listener, error) {
-	return (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
-}
-
-// sampleAnswer is what the API answers about the object of a fixture, sent as
-// body with ids of its own; nil: as it stands in the testdata.
-func sampleAnswer(v providers.Provider, f providers.Fixture, sent *signed) (id string, a fakeAnswer, ok bool) {
-	if v.Hydration == nil || f.Fetched == nil {
-		return "", a, false
-	}
-	own, ok := targetOf(v, unsigned(v, f.Body), f.Headers)
-	if !ok {
-		return "", a, false
-	}
-	a = fakeAnswer{kind: f.Fetched.Kind, status: http.StatusOK, body: slices.Clone(f.Fetched.Body)}
-	switch f.Fetched.Result {
-	case kycv1.FetchResult_FETCH_RESULT_GONE:
-		a.status = http.StatusGone
-	case kycv1.FetchResult_FETCH_RESULT_FETCHED:
-	default:
-		return "", a, false // unknown, or no answer at all
-	}
-	if sent == nil {
-		return own.ID, a, true
-	}
-	target, ok := targetOf(v, sent.body, sent.header)
-	if !ok {
-		target, ok = targetOf(v, sent.plain, sent.header)
-	}
-	a.body = freshen([]byte(strings.ReplaceAll(string(a.body), `"`+own.ID+`"`, `"`+target.ID+`"`)), time.Now())
-	return target.ID, a, ok
-}
-
-// tellDev makes the object of a sample delivery known to the fake API of a dev
-// that runs beside us. Where none does, the object is one that nobody knows, and
-// false is returned.
-func tellDev(ctx context.Context, admin string, v providers.Provider, f providers.Fixture, d signed) bool {
-	id, a, ok := sampleAnswer(v, f, &d)
-	if admin == "" || !ok {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	at := strings.TrimSuffix(admin, "/") + "/dev/vendors/" + v.Name + "/" + url.PathEscape(id) + "?kind=" + url.QueryEscape(a.kind) + "&status=" + strconv.Itoa(a.status)
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, at, bytes.NewReader(a.body))
-	if err != nil {
-		return false
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return false
-	}
-	return resp.Body.Close() == nil && resp.StatusCode == http.StatusNoContent
-}
-
-// targetOf is the object that a delivery needs.
-func targetOf(v providers.Provider, body []byte, header http.Header) (t providers.Target, ok bool) {
-	d := &providers.Delivery{Endpoint: v.Name, Environment: v.FixtureEnvironment(), ContentType: header.Get("Content-Type"), Headers: header, Body: body}
-	n, err := v.Parse(d)
-	if err != nil {
-		return t, false
-	}
-	m, err := v.Map(d, n)
-	if err != nil {
-		return t, false
-	}
-	return v.Needs(d, n, m)
 }

@@ -1,10 +1,11 @@
-package main
+package simulate
 
 import (
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -32,27 +33,21 @@ func ask(t *testing.T, method, url, body string) (int, string) {
 }
 
 func TestFakeAPIs(t *testing.T) {
-	l, err := listenFake(t.Context())
+	fakes := NewFakeAPIs(catalog.All())
+	url, stop, err := fakes.Start(t.Context(), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	fakes := newFakeAPIs(catalog.All())
-	stop := fakes.serve(l, slog.New(slog.DiscardHandler))
 	defer func() {
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
 	}()
 	mux := http.NewServeMux()
-	fakes.admin(mux)
-	adminListener, err := listenFake(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	admin := &http.Server{Handler: mux}
-	go func() { _ = admin.Serve(adminListener) }()
+	fakes.Routes(mux)
+	admin := httptest.NewServer(mux)
 	defer admin.Close()
-	api, dev := "http://"+l.Addr().String()+"/complycube", "http://"+adminListener.Addr().String()+"/dev/vendors/"
+	api, dev := url+"/complycube", admin.URL+"/dev/vendors/"
 	for _, tc := range []struct {
 		what, method, url, body string
 		status                  int
@@ -93,8 +88,8 @@ func TestSampleObjectsFollowTheirDeliveries(t *testing.T) {
 			if !ok || before.status != http.StatusOK {
 				continue
 			}
-			d := signed{plain: v.Vary(f.Body, 7), header: f.Headers}
-			d.body = unsigned(v, d.plain)
+			d := Delivery{plain: v.Vary(f.Body, 7), Header: f.Headers}
+			d.Body = unsigned(v, d.plain)
 			id, a, ok := sampleAnswer(v, f, &d)
 			if !ok || id == own || !json.Valid(a.body) || strings.Contains(string(a.body), `"`+own+`"`) {
 				t.Errorf("%s %s: object %s of a delivery about %s", v.Name, f.Name, a.body, id)

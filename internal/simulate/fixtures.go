@@ -1,0 +1,53 @@
+package simulate
+
+import (
+	"errors"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// ErrNoCase: the vendor has no fixture of that name.
+var ErrNoCase = errors.New("no such fixture")
+
+// Fixtures are those to send: the one of that name, or without a name all good ones
+// for many deliveries, and one that makes one event for a single delivery.
+func Fixtures(vendor providers.Provider, name string, count int) ([]providers.Fixture, error) {
+	if name == "" {
+		good, err := vendor.GoodFixtures()
+		if err == nil && count == 1 {
+			good = []providers.Fixture{Typical(vendor, good)}
+		}
+		return good, err
+	}
+	all, err := vendor.Fixtures()
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range all {
+		if one.Name == name {
+			return []providers.Fixture{one}, nil
+		}
+	}
+	return nil, ErrNoCase
+}
+
+// Typical picks the fixture to show first: one that makes a single event, an
+// approved session where the vendor has that; else the first there is.
+func Typical(p providers.Provider, fixtures []providers.Fixture) providers.Fixture {
+	for _, f := range fixtures {
+		d := &providers.Delivery{Endpoint: p.Name, Environment: p.FixtureEnvironment(), ContentType: f.Headers.Get("Content-Type"), Body: unsigned(p, f.Body), Headers: f.Headers, Fetched: f.Fetched}
+		n, err := p.Parse(d)
+		if err != nil {
+			continue
+		}
+		m, err := p.Map(d, n)
+		if err != nil || len(m.Events) != 1 {
+			continue
+		}
+		if s, ok := m.Events[0].(*kycv1.SessionEvent); ok && s.GetDecision() == kycv1.Decision_DECISION_APPROVED {
+			return f
+		}
+	}
+	return fixtures[0]
+}
