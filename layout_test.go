@@ -25,8 +25,9 @@ type room struct {
 // house is the whole table of arrows. Vendors never import each other because
 // no row allows it, and nobody imports cmd for the same reason.
 var house = []room{
-	{"cmd/kycbridge", []string{"internal/config/...", "internal/serve", "internal/simulate", "internal/contract", "internal/record", "audit/...", "ingest", "normalize/...", "sink", "embedded", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
+	{"cmd/kycbridge", []string{"internal/config/...", "internal/dev", "internal/serve", "internal/simulate", "internal/contract", "internal/record", "audit/...", "ingest", "normalize/...", "sink", "embedded", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/serve", []string{"internal/config", "internal/contract", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
+	{"internal/dev", []string{"internal/config", "internal/serve", "internal/simulate", "embedded", "providers", "providers/catalog", "schemas/..."}},
 	{"internal/simulate", []string{"internal/config/clientauth", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/config", []string{"internal/config/clientauth", "internal/contract", "sink", "normalize/dedupe", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/config/clientauth", nil},

@@ -2,34 +2,18 @@ package main
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"math"
 	"net"
-	"slices"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/kycbridge/kycbridge/embedded"
-	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/dev"
 	"github.com/kycbridge/kycbridge/internal/serve"
-	"github.com/kycbridge/kycbridge/internal/simulate"
-	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
-	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
-
-// defaultData is where `dev` keeps its data.
-const defaultData = "./.kycbridge"
-
-// devPartitions is the partition count of every topic of `dev`.
-const devPartitions = 4
 
 // simulateRate is --simulate without a number: posts per second.
 const simulateRate = 4
@@ -101,7 +85,7 @@ func (f *devFlags) rateArgument(c *cobra.Command, args []string) error {
 	return noArgs(c, args)
 }
 
-func runDev(ctx context.Context, env *environment, f devFlags) (err error) {
+func runDev(ctx context.Context, env *environment, f devFlags) error {
 	log, err := f.log.logger(env)
 	if err != nil {
 		return err
@@ -109,69 +93,19 @@ func runDev(ctx context.Context, env *environment, f devFlags) (err error) {
 	if err := f.addresses(); err != nil {
 		return err
 	}
-	var open closers
-	defer func() { err = errors.Join(err, open.close()) }()
-	apis := simulate.NewFakeAPIs(catalog.All())
-	apiURL, stop, err := apis.Start(ctx, log)
-	if err != nil {
-		return err
-	}
-	open.add(stop)
-	o := serve.Options{Role: serve.All, Log: log, AdminRoutes: apis.Routes, TopicsReady: true}
-	if o.Admin, err = serve.Listen(f.admin, "--admin"); err != nil {
-		return err
-	}
-	open.add(o.Admin.Close)
-	if o.Hooks, err = serve.Listen(f.listen, "--listen"); err != nil {
-		return err
-	}
-	open.add(o.Hooks.Close)
-	services, err := startEmbedded(ctx, f, log)
-	if err != nil {
-		return err
-	}
-	open.add(services.Close)
-	o.TransactionalIDSuffix = services.LifeID()
-	if o.Config, err = devConfig(env, f, services, apiURL); err != nil {
-		return err
-	}
-	o.Beside = []serve.Part{
-		func(ctx context.Context, _ serve.Addresses) error { return services.Wait(ctx) },
-		func(ctx context.Context, at serve.Addresses) error {
-			printBanner(env, at, f)
-			return env.serving(ctx, at)
-		},
+	o := dev.Options{
+		Listen: f.listen, Kafka: f.kafka, Admin: f.admin, Dir: f.dir, TLS: f.tls, Simulate: f.simulate,
+		Lookup: env.lookup, Log: log, Out: env.stdout, Started: env.started,
 	}
 	if f.simulate > 0 {
 		o.Beside = append(o.Beside, func(ctx context.Context, at serve.Addresses) error {
-			watchAndSimulate(ctx, env, f, at, apis, log)
+			if err := watch(ctx, env, at.Kafka); err != nil && ctx.Err() == nil {
+				log.Warn("events are no longer printed", "error", err)
+			}
 			return nil
 		})
 	}
-	return serve.Run(ctx, o)
-}
-
-// closers are what is open, closed last to first.
-type closers []func() error
-
-func (c *closers) add(f func() error) { *c = append(*c, f) }
-
-func (c closers) close() error {
-	var errs []error
-	for _, f := range slices.Backward(c) {
-		if err := f(); !errors.Is(err, net.ErrClosed) { // whoever served has closed its listeners
-			errs = append(errs, err)
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func startEmbedded(ctx context.Context, f devFlags, log *slog.Logger) (*embedded.Services, error) {
-	o := embedded.Options{DataDir: f.dir, KafkaAddr: f.kafka, MaxMessageBytes: embedded.DefaultMaxMessageBytes, Logger: log}
-	for _, t := range schemas.Topics() {
-		o.Topics = append(o.Topics, embedded.Topic{Name: t.Name(schemas.DefaultPrefix), Partitions: devPartitions})
-	}
-	return embedded.Start(ctx, o)
+	return dev.Run(ctx, o)
 }
 
 // addresses refuses flags that are none.
@@ -182,64 +116,6 @@ func (f devFlags) addresses() error {
 		}
 	}
 	return nil
-}
-
-// devConfig is the configuration of `dev`.
-func devConfig(env *environment, f devFlags, services *embedded.Services, apis string) (*config.Config, error) {
-	m := &configv1.Config{
-		Kafka:     &configv1.Kafka{Brokers: services.Brokers(), ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
-		Redis:     &configv1.Redis{Address: services.RedisAddr()},
-		Topics:    &configv1.Topics{Partitions: devPartitions, Replication: 1},
-		Ingest:    &configv1.Ingest{Listen: f.listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
-		Normalize: &configv1.Normalize{Slots: 2},                                     // they share partitions, as processes do
-		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000},                  // the APIs are in this process
-		Admin:     &configv1.Admin{Listen: f.admin},
-	}
-	var err error
-	if f.tls {
-		if m.Ingest.Tls, err = devCertificate(f.dir, f.listen, time.Now()); err != nil {
-			return nil, err
-		}
-	}
-	for _, v := range catalog.All() {
-		endpoints, err := devEndpoints(simulate.Keyring{Lookup: env.lookup, Dir: f.dir}, v, apis)
-		if err != nil {
-			return nil, err
-		}
-		m.Endpoints = append(m.Endpoints, endpoints...)
-	}
-	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()})
-}
-
-// devEndpoints are those of a vendor: one named after it, and one more for each other
-// way in which it can be told to prove itself.
-func devEndpoints(keys simulate.Keyring, v providers.Provider, apis string) (all []*configv1.Endpoint, err error) {
-	ways, keySet, err := keys.Prepare(v)
-	if err != nil {
-		return nil, err
-	}
-	for _, way := range ways {
-		e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: simulate.Configure(v, apis)}
-		way.Prove(e, keySet)
-		all = append(all, e)
-	}
-	return all, nil
-}
-
-// watchAndSimulate sends sample traffic and prints what becomes of it, until ctx ends.
-func watchAndSimulate(ctx context.Context, env *environment, f devFlags, at serve.Addresses, apis *simulate.FakeAPIs, log *slog.Logger) {
-	var group errgroup.Group
-	group.Go(func() error {
-		if err := watch(ctx, env, at.Kafka); err != nil && ctx.Err() == nil {
-			log.Warn("events are no longer printed", "error", err)
-		}
-		return nil
-	})
-	simulate.Traffic{
-		Keys: simulate.Keyring{Lookup: env.lookup, Dir: f.dir}, URL: func(endpoint string) string { return hookURL(at, endpoint) },
-		Authorities: at.Certificate, APIs: apis, Rate: f.simulate, Log: log,
-	}.Run(ctx)
-	_ = group.Wait()
 }
 
 // watch prints the domain events, one short line each.

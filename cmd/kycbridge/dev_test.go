@@ -208,3 +208,31 @@ func TestDevFaults(t *testing.T) {
 		})
 	}
 }
+
+// TestDevTLS: `dev --tls` answers over HTTPS with a certificate that it keeps;
+// `send` posts to it when told what to trust, and not otherwise.
+func TestDevTLS(t *testing.T) {
+	dir := t.TempDir()
+	dev := startDev(t, dir, nil, "--tls")
+	certificate := filepath.Join(dir, "dev", "tls-cert.pem")
+	url := "https://" + dev.Hooks + "/hooks/complycube"
+	if out, errs, code := call(t, nil, "send", "complycube", "--to", url, "--ca", certificate); code != 0 || !strings.Contains(out, "1 × 200 OK") {
+		t.Fatalf("send: code %d\n%s%s", code, out, errs)
+	}
+	if out, _, code := call(t, nil, "send", "complycube", "--to", url); code == 0 || strings.Contains(out, "200 OK") {
+		t.Errorf("send trusts a certificate that nobody vouches for: code %d\n%s", code, out)
+	}
+	if _, errs, code := call(t, nil, "send", "complycube", "--to", url, "--ca", filepath.Join(dir, "none")); code == 0 || !strings.Contains(errs, "no such file") {
+		t.Errorf("send with a missing --ca: code %d: %s", code, errs)
+	}
+	dev.stop(t)
+	before, err := os.ReadFile(certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := startDev(t, dir, nil, "--tls")
+	again.stop(t)
+	if after, err := os.ReadFile(certificate); err != nil || string(after) != string(before) {
+		t.Errorf("a second start makes another certificate: %v", err)
+	}
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"io"
 	"os"
 
@@ -29,14 +28,6 @@ func osEnvironment() environment {
 		hostname: os.Hostname,
 		terminal: term.IsTerminal(int(os.Stderr.Fd())),
 	}
-}
-
-// serving is the part of a process that tells whoever waits that it serves.
-func (env environment) serving(_ context.Context, at serve.Addresses) error {
-	if env.started != nil {
-		env.started(at)
-	}
-	return nil
 }
 
 // variable returns a variable, or fallback where it is unset or empty.

@@ -186,7 +186,7 @@ func shellWord(text string) string {
 	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
 		return text
 	}
-	return quote(text)
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // runReplay replays, and prints the report whatever happens.

@@ -20,6 +20,9 @@ import (
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
+// defaultData is where `dev` keeps its data.
+const defaultData = "./.kycbridge"
+
 // sendConnections is how many deliveries `send` has under way at once.
 const sendConnections = 32
 

@@ -59,7 +59,7 @@ func runServer(ctx context.Context, env *environment, r serve.Role, f serverFlag
 	for _, text := range cfg.Warnings {
 		log.Warn(text)
 	}
-	o := serve.Options{Role: r, Config: cfg, Log: log, Beside: []serve.Part{env.serving}}
+	o := serve.Options{Role: r, Config: cfg, Log: log, Started: env.started}
 	if r.Works() {
 		if o.Instance, err = f.number(env, r, log); err != nil {
 			return err

@@ -35,6 +35,8 @@ type Options struct {
 	// TransactionalIDSuffix goes behind every transactional id, for a broker whose
 	// open transactions of an earlier life must not be taken over.
 	TransactionalIDSuffix string
+	// Started is called once all is open, before anything runs beside the stages.
+	Started func(Addresses)
 	// Beside runs beside the stages, from when they serve until the workers are told
 	// to stop. An error ends the process; nil ends the part alone.
 	Beside []Part

@@ -78,10 +78,13 @@ func TestRunWithWhatTheCallerAdds(t *testing.T) {
 	broken := errors.New("the disk is full")
 	var at Addresses
 	var answer string
+	o.Started = func(a Addresses) { at = a }
 	o.Beside = []Part{
 		func(context.Context, Addresses) error { return nil }, // its end ends nothing
 		func(ctx context.Context, a Addresses) error {
-			at = a
+			if at != a {
+				t.Errorf("parts are told %+v, Started %+v", a, at)
+			}
 			if resp, err := http.Get("http://" + a.Admin + "/more"); err == nil {
 				text, _ := io.ReadAll(resp.Body)
 				resp.Body.Close()

@@ -94,6 +94,9 @@ func (s *service) serve(ctx context.Context) error {
 	}
 	at := s.addresses()
 	s.Log.Info("serving", "role", s.Role.Name, "hooks", at.Hooks, "admin", at.Admin, "kafka", s.kafka.Brokers, "endpoints", len(s.Config.Endpoints))
+	if s.Started != nil {
+		s.Started(at)
+	}
 	for _, part := range s.Beside {
 		group.Go(func() error { return part(work, at) })
 	}

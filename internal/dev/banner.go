@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"bytes"
@@ -19,13 +19,16 @@ import (
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
+// defaultKafka is where the other commands look for Kafka unless told otherwise.
+const defaultKafka = "127.0.0.1:9092"
+
 // printBanner says where `dev` listens and what to try next. Every command in
 // it works as printed.
-func printBanner(env *environment, a serve.Addresses, f devFlags) {
+func (o Options) printBanner(a serve.Addresses) {
 	out := &bytes.Buffer{}
 	self := program()
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
-	keys := simulate.Keyring{Lookup: env.lookup, Dir: f.dir}
+	keys := o.keys()
 	for _, v := range catalog.All() {
 		ways, err := keys.Ways(v)
 		if err != nil {
@@ -38,7 +41,7 @@ func printBanner(env *environment, a serve.Addresses, f devFlags) {
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
 	fmt.Fprintf(out, "  Redis      %s   for `deadletter replay` and `replay --mode fill-gaps`\n", a.Redis)
 	fmt.Fprintf(out, "  health     http://%s/readyz   metrics http://%s/metrics\n", dialable(a.Admin), dialable(a.Admin))
-	fmt.Fprintf(out, "  data       %s   (delete it to start afresh)\n", f.dir)
+	fmt.Fprintf(out, "  data       %s   (delete it to start afresh)\n", o.Dir)
 	vendor := catalog.All()[0]
 	first := vendor.Name
 	brokers, to := "", ""
@@ -57,7 +60,7 @@ func printBanner(env *environment, a serve.Addresses, f devFlags) {
 	fmt.Fprintf(out, "  kcat -b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", a.Kafka, schemas.DefaultPrefix, schemas.Session)
 	printCurl(out, keys, a, vendor)
 	fmt.Fprintln(out)
-	_, _ = env.stdout.Write(out.Bytes())
+	_, _ = o.Out.Write(out.Bytes())
 }
 
 // printCurl prints one signed delivery as a command.

@@ -1,4 +1,4 @@
-package main
+package dev
 
 import (
 	"crypto/ecdsa"
@@ -19,13 +19,13 @@ import (
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
-// devCertLife is how long the certificate of `dev --tls` is good; it is replaced
+// certificateLife is how long the certificate is good; it is replaced
 // at a start within a day of its end.
-const devCertLife = 90 * 24 * time.Hour
+const certificateLife = 90 * 24 * time.Hour
 
-// devCertificate makes a certificate for this machine that signs itself, or finds
+// certificate makes a certificate for this machine that signs itself, or finds
 // the one it made before. Clients must be told to trust it; no vendor will.
-func devCertificate(dir, listen string, now time.Time) (*configv1.Tls, error) {
+func certificate(dir, listen string, now time.Time) (*configv1.Tls, error) {
 	dir = filepath.Join(dir, "dev")
 	files := &configv1.Tls{CertificateFile: filepath.Join(dir, "tls-cert.pem"), KeyFile: filepath.Join(dir, "tls-key.pem")}
 	names := []string{"localhost", "127.0.0.1", "::1"}
@@ -35,11 +35,11 @@ func devCertificate(dir, listen string, now time.Time) (*configv1.Tls, error) {
 	if pair, err := tls.LoadX509KeyPair(files.CertificateFile, files.KeyFile); err == nil && serves(pair.Leaf, names, now) {
 		return files, nil
 	}
-	certificate, key, err := selfSigned(names, now)
+	cert, key, err := selfSigned(names, now)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}
-	return files, errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(files.KeyFile, key, 0o600), os.WriteFile(files.CertificateFile, certificate, 0o600))
+	return files, errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(files.KeyFile, key, 0o600), os.WriteFile(files.CertificateFile, cert, 0o600))
 }
 
 func serves(leaf *x509.Certificate, names []string, now time.Time) bool {
@@ -65,7 +65,7 @@ func selfSigned(names []string, now time.Time) (certificate, key []byte, err err
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: "kycbridge dev"},
 		NotBefore:    now.Add(-time.Hour), // clocks differ
-		NotAfter:     now.Add(devCertLife),
+		NotAfter:     now.Add(certificateLife),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}

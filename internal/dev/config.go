@@ -1,0 +1,59 @@
+package dev
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/kycbridge/kycbridge/embedded"
+	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/simulate"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
+)
+
+// partitions is the partition count of every topic.
+const partitions = 4
+
+// configuration is what the process serves with.
+func (o Options) configuration(services *embedded.Services, apis string) (*config.Config, error) {
+	m := &configv1.Config{
+		Kafka:     &configv1.Kafka{Brokers: services.Brokers(), ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
+		Redis:     &configv1.Redis{Address: services.RedisAddr()},
+		Topics:    &configv1.Topics{Partitions: partitions, Replication: 1},
+		Ingest:    &configv1.Ingest{Listen: o.Listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
+		Normalize: &configv1.Normalize{Slots: 2},                                     // they share partitions, as processes do
+		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000},                  // the APIs are in this process
+		Admin:     &configv1.Admin{Listen: o.Admin},
+	}
+	var err error
+	if o.TLS {
+		if m.Ingest.Tls, err = certificate(o.Dir, o.Listen, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range catalog.All() {
+		all, err := endpoints(o.keys(), v, apis)
+		if err != nil {
+			return nil, err
+		}
+		m.Endpoints = append(m.Endpoints, all...)
+	}
+	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()})
+}
+
+// endpoints are those of a vendor: one named after it, and one more for each other
+// way in which it can be told to prove itself.
+func endpoints(keys simulate.Keyring, v providers.Provider, apis string) (all []*configv1.Endpoint, err error) {
+	ways, keySet, err := keys.Prepare(v)
+	if err != nil {
+		return nil, err
+	}
+	for _, way := range ways {
+		e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: simulate.Configure(v, apis)}
+		way.Prove(e, keySet)
+		all = append(all, e)
+	}
+	return all, nil
+}

@@ -1,0 +1,120 @@
+// Package dev is `kycbridge dev`: the whole path in one process, for trying out and for
+// tests, on an embedded Kafka and Redis, with an endpoint for each way in which each
+// vendor can prove itself, and their APIs played.
+//
+// It is not for production, and nothing else imports it: it hands package serve what it
+// adds, and can be taken away without a change there. It reads no flag.
+package dev
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+
+	"github.com/kycbridge/kycbridge/embedded"
+	"github.com/kycbridge/kycbridge/internal/serve"
+	"github.com/kycbridge/kycbridge/internal/simulate"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// Options say where to listen and what to add. All addresses are host:port.
+type Options struct {
+	Listen, Kafka, Admin string
+	Dir                  string                                    // where data is kept
+	TLS                  bool                                      // webhooks over HTTPS, with a certificate made in Dir
+	Simulate             float64                                   // sample deliveries a second; 0: none
+	Lookup               func(name string) (value string, ok bool) // variables that replace built-in secrets
+	Log                  *slog.Logger
+	Out                  io.Writer             // what to try next is printed there
+	Started              func(serve.Addresses) // see serve.Options, as for Beside
+	Beside               []serve.Part
+}
+
+func (o Options) keys() simulate.Keyring { return simulate.Keyring{Lookup: o.Lookup, Dir: o.Dir} }
+
+// Run serves until ctx ends or something fails for good.
+func Run(ctx context.Context, o Options) (err error) {
+	var open closers
+	defer func() { err = errors.Join(err, open.close()) }()
+	apis := simulate.NewFakeAPIs(catalog.All())
+	apiURL, stop, err := apis.Start(ctx, o.Log)
+	if err != nil {
+		return err
+	}
+	open.add(stop)
+	s := serve.Options{Role: serve.All, Log: o.Log, AdminRoutes: apis.Routes, TopicsReady: true}
+	// An address that is taken is the first thing said.
+	if s.Admin, err = serve.Listen(o.Admin, "--admin"); err != nil {
+		return err
+	}
+	open.add(s.Admin.Close)
+	if s.Hooks, err = serve.Listen(o.Listen, "--listen"); err != nil {
+		return err
+	}
+	open.add(s.Hooks.Close)
+	services, err := embedded.Start(ctx, o.embedded())
+	if err != nil {
+		return err
+	}
+	open.add(services.Close)
+	s.TransactionalIDSuffix = services.LifeID()
+	if s.Config, err = o.configuration(services, apiURL); err != nil {
+		return err
+	}
+	s.Started = func(at serve.Addresses) {
+		o.printBanner(at)
+		if o.Started != nil {
+			o.Started(at)
+		}
+	}
+	s.Beside = append([]serve.Part{
+		func(ctx context.Context, _ serve.Addresses) error { return services.Wait(ctx) },
+	}, o.Beside...)
+	if o.Simulate > 0 {
+		s.Started = func(at serve.Addresses) {
+			o.printBanner(at)
+			if o.Started != nil {
+				o.Started(at)
+			}
+		}
+		s.Beside = append(s.Beside, func(ctx context.Context, at serve.Addresses) error {
+			o.traffic(apis, at).Run(ctx)
+			return nil
+		})
+	}
+	return serve.Run(ctx, s)
+}
+
+// closers are what is open, closed last to first.
+type closers []func() error
+
+func (c *closers) add(f func() error) { *c = append(*c, f) }
+
+func (c closers) close() error {
+	var errs []error
+	for _, f := range slices.Backward(c) {
+		if err := f(); !errors.Is(err, net.ErrClosed) { // whoever served has closed its listeners
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (o Options) embedded() embedded.Options {
+	e := embedded.Options{DataDir: o.Dir, KafkaAddr: o.Kafka, MaxMessageBytes: embedded.DefaultMaxMessageBytes, Logger: o.Log}
+	for _, t := range schemas.Topics() {
+		e.Topics = append(e.Topics, embedded.Topic{Name: t.Name(schemas.DefaultPrefix), Partitions: partitions})
+	}
+	return e
+}
+
+func (o Options) traffic(apis *simulate.FakeAPIs, at serve.Addresses) simulate.Traffic {
+	return simulate.Traffic{
+		Keys: o.keys(), URL: func(endpoint string) string { return hookURL(at, endpoint) }, Authorities: at.Certificate,
+		APIs: apis, Rate: o.Simulate, Log: o.Log,
+	}
+}
