@@ -16,14 +16,7 @@ import (
 )
 
 // Record is one committed record of a topic.
-type Record struct {
-	Topic      string
-	Partition  int32
-	Offset     int64
-	Time       time.Time // the record's own
-	Key, Value []byte
-	Headers    []record.Header
-}
+type Record = record.Record
 
 // Source is a topic to be read.
 type Source struct {

@@ -75,16 +75,16 @@ func TestDrift(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var table, lines strings.Builder
-	if err := errors.Join(report.WriteTable(&table), report.WriteJSON(&lines)); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "testdata/table.txt", table.String()+report.Summary())
-	golden(t, "testdata/lines.jsonl", lines.String())
-	for line := range strings.Lines(lines.String()) {
-		if !json.Valid([]byte(line)) {
-			t.Errorf("no JSON: %s", line)
+	var lines strings.Builder
+	e := json.NewEncoder(&lines)
+	for _, entry := range report.Entries {
+		if err := e.Encode(entry); err != nil {
+			t.Fatal(err)
 		}
+	}
+	golden(t, "testdata/lines.jsonl", lines.String())
+	if report.Records != 7 || report.Drifted != 6 || report.Unread != 1 || report.Unlisted != 0 {
+		t.Errorf("the report covers %+v", report)
 	}
 }
 
@@ -116,20 +116,6 @@ func TestDriftOfSomeVendors(t *testing.T) {
 		if e.Vendor != "idwise" {
 			t.Errorf("an entry of %s, which nobody asked for", e.Vendor)
 		}
-	}
-}
-
-func TestNoDriftPrintsOnlyTheSummary(t *testing.T) {
-	report, err := audit.Drift(t.Context(), []audit.Source{topic([]audit.Reading{said("complycube", 1)})}, audit.DriftOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out strings.Builder
-	if err := errors.Join(report.WriteTable(&out), report.WriteJSON(&out)); err != nil || out.Len() > 0 {
-		t.Errorf("printed %q, error %v; want neither", out.String(), err)
-	}
-	if got, want := report.Summary(), "something new in 0 of 1 records\n"; got != want {
-		t.Errorf("summary is %q, want %q", got, want)
 	}
 }
 
@@ -165,9 +151,6 @@ func TestDriftIsBounded(t *testing.T) {
 	}
 	if report.Entries[0].Word != "same" || report.Entries[0].Count != many {
 		t.Errorf("the first entry is %+v; want the word that was always there", report.Entries[0])
-	}
-	if !strings.Contains(report.Summary(), "not in the list") {
-		t.Errorf("the summary hides that the list is not whole: %s", report.Summary())
 	}
 }
 

@@ -200,7 +200,7 @@ func (l *lane) letter(r Record) error {
 	}
 	raw := positionOf(d.GetRaw())
 	if l.fate(raw) != nil {
-		l.meet(positioned(kindLetter, raw, l.f.replay(r.header("replay"))), raw, r, false)
+		l.meet(positioned(kindLetter, raw, l.f.replay(r.Header("replay"))), raw, r, false)
 	}
 	return nil
 }

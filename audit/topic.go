@@ -98,16 +98,6 @@ func message[M proto.Message](t Topic, r Record) (m M, ok bool) {
 	return m, ok
 }
 
-// header gives a record's header, "" where it has none of that name.
-func (r Record) header(name string) string {
-	for _, h := range r.Headers {
-		if h.Key == name {
-			return string(h.Value)
-		}
-	}
-	return ""
-}
-
 // Position is a raw record's place in the raw topic.
 type Position struct {
 	Partition int32 `json:"partition"`

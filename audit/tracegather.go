@@ -193,7 +193,7 @@ func (t *tracer) takeLetter(r Record) {
 	if d, ok := t.found[positionOf(l.GetRaw())]; ok {
 		d.Letters = append(d.Letters, DeadLetter{
 			Partition: r.Partition, Offset: r.Offset, Reason: reasonName(l.GetReason()), Stage: l.GetStage(),
-			Field: l.GetField(), Detail: l.GetDetail(), Replay: r.header("replay"),
+			Field: l.GetField(), Detail: l.GetDetail(), Replay: r.Header("replay"),
 		})
 	}
 }

@@ -64,7 +64,7 @@ func (t *tracer) same(id string) bool { return id != "" && strings.EqualFold(id,
 
 // deliveryOf reads our id of the delivery out of a record's trace; "" where it has none.
 func deliveryOf(r Record) string {
-	parts := strings.Split(r.header("traceparent"), "-")
+	parts := strings.Split(r.Header("traceparent"), "-")
 	if len(parts) != 4 {
 		return ""
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
 // letterFlags choose dead letters.
@@ -122,33 +124,50 @@ func (f *letterFlags) query(ids []string) (q audit.LetterQuery, err error) {
 	return q, err
 }
 
+// newestLetters reads the chosen letters and keeps the newest so many.
+func newestLetters(ctx context.Context, env *environment, f letterFlags, ids []string, limit int) (*newest, error) {
+	q, err := f.query(ids)
+	if err != nil {
+		return nil, err
+	}
+	s, err := f.servers(env, "deadletter")
+	if err != nil {
+		return nil, err
+	}
+	kept := &newest{limit: limit}
+	for l, err := range operate.DeadLetters(ctx, s, q) {
+		if err != nil {
+			return nil, readTrouble(s, err)
+		}
+		kept.add(l)
+	}
+	return kept, nil
+}
+
 func listLetters(ctx context.Context, env *environment, f letterFlags, ids []string) error {
 	if f.limit < 0 {
 		return usagef("--limit is %d; it is 0 or more", f.limit)
 	}
-	kept := &newest{limit: f.limit}
-	if err := readLetters(ctx, env, f, ids, kept.add); err != nil {
+	kept, err := newestLetters(ctx, env, f, ids, f.limit)
+	if err != nil {
 		return err
 	}
-	letters := kept.sorted()
+	letters, summary := kept.sorted(), env.stdout
 	if f.json {
+		summary = env.stderr
 		for _, l := range letters {
-			if err := l.WriteJSON(env.stdout); err != nil {
+			if err := writeLine(env.stdout, l); err != nil {
 				return err
 			}
 		}
-	} else if err := audit.WriteLetters(env.stdout, letters); err != nil {
+	} else if err := writeLetters(env.stdout, letters); err != nil {
 		return err
 	}
-	out := env.stdout
-	if f.json {
-		out = env.stderr
-	}
-	fmt.Fprintf(out, "%d dead letters", kept.seen)
+	fmt.Fprintf(summary, "%d dead letters", kept.seen)
 	if kept.seen > len(letters) {
-		fmt.Fprintf(out, ", the newest %d are shown; --limit 0 shows all", len(letters))
+		fmt.Fprintf(summary, ", the newest %d are shown; --limit 0 shows all", len(letters))
 	}
-	fmt.Fprintln(out)
+	fmt.Fprintln(summary)
 	return nil
 }
 
@@ -159,14 +178,13 @@ type newest struct {
 	all   []audit.Letter
 }
 
-func (n *newest) add(l audit.Letter) error {
+func (n *newest) add(l audit.Letter) {
 	n.seen++
 	l.Record.Value = nil // the message has it all
 	n.all = append(n.all, l)
 	if n.limit > 0 && len(n.all) >= 2*n.limit {
 		n.all = slices.Clone(n.sorted())
 	}
-	return nil
 }
 
 func (n *newest) sorted() []audit.Letter {
@@ -178,8 +196,8 @@ func (n *newest) sorted() []audit.Letter {
 }
 
 func showLetter(ctx context.Context, env *environment, f letterFlags, ids []string) error {
-	kept := &newest{limit: 1}
-	if err := readLetters(ctx, env, f, ids, kept.add); err != nil {
+	kept, err := newestLetters(ctx, env, f, ids, 1)
+	if err != nil {
 		return err
 	}
 	letters := kept.sorted()
@@ -191,7 +209,20 @@ func showLetter(ctx context.Context, env *environment, f letterFlags, ids []stri
 	case f.body != "":
 		return writeBody(env, f.body, l.Message.GetEnvelope().GetBody())
 	case f.json:
-		return l.WriteJSON(env.stdout)
+		return writeLine(env.stdout, l)
 	}
-	return l.WriteText(env.stdout)
+	return writeLetter(env.stdout, l)
+}
+
+// writeBody writes a body where only the one who asked can read it.
+func writeBody(env *environment, path string, body []byte) error {
+	if path == "-" {
+		_, err := env.stdout.Write(body)
+		return printed(err)
+	}
+	if err := os.WriteFile(path, body, 0o600); err != nil {
+		return fmt.Errorf("cannot write the body: %w", err)
+	}
+	fmt.Fprintf(env.stderr, "%d bytes written to %s; it holds personal data\n", len(body), path)
+	return nil
 }

@@ -1,18 +1,23 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"log/slog"
+	"errors"
+	"fmt"
+	"io"
 	"math"
 	"net"
 	"strconv"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/internal/dev"
+	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/schemas"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 // simulateRate is --simulate without a number: posts per second.
@@ -60,7 +65,7 @@ answers that instead, ?kind= names a kind).`,
 		},
 	}
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address for webhooks")
-	c.Flags().StringVar(&f.kafka, "kafka", defaultKafka, "address of the embedded Kafka")
+	c.Flags().StringVar(&f.kafka, "kafka", operate.DefaultKafka, "address of the embedded Kafka")
 	c.Flags().StringVar(&f.admin, "admin", "127.0.0.1:9090", "address for health and metrics")
 	c.Flags().StringVar(&f.dir, "data", defaultData, "data directory; delete it to start afresh")
 	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send signed sample deliveries, so many a second, and print the events")
@@ -120,12 +125,33 @@ func (f devFlags) addresses() error {
 
 // watch prints the domain events, one short line each.
 func watch(ctx context.Context, env *environment, kafka string) error {
-	o := sink.Options{Brokers: []string{kafka}, ClientID: "kycbridge-watch", Logger: slog.New(slog.DiscardHandler)}
-	var bases []string
-	for _, topic := range schemas.Topics() {
-		if topic.Domain {
-			bases = append(bases, topic.Base)
+	var s operate.Servers
+	s.Kafka.Brokers, s.Kafka.ClientID = []string{kafka}, "kycbridge-watch"
+	bases, err := topicBases(nil, schemas.DefaultPrefix)
+	if err != nil {
+		return err
+	}
+	for r, err := range operate.Tail(ctx, s, operate.TailQuery{Topics: bases}) {
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(env.stdout, shortLine(r)); err != nil {
+			return printed(err)
 		}
 	}
-	return follow(ctx, o, bases, false, &printer{out: env.stdout, format: shortLine, prefix: schemas.DefaultPrefix})
+	return nil
+}
+
+// shortLine renders a record for a person who watches: when, topic, key, what
+// happened. It shows what the event says and none of its metadata.
+func shortLine(r operate.Record) string {
+	line := fmt.Sprintf("%s  %-18s %s  ", r.Time.Local().Format(time.TimeOnly), r.Topic, shown(string(r.Key)))
+	if r.Message == nil {
+		return fmt.Sprintf("%s(%v)\n", line, cmp.Or(r.Err, errors.New("no value")))
+	}
+	what := operate.Words(r.Message)
+	if e, ok := r.Message.(schemas.DomainEvent); ok {
+		what = append(what, "("+shown(e.GetMetadata().GetVendorEventType())+")")
+	}
+	return line + strings.Join(what, " ") + "\n"
 }

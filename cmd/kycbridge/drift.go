@@ -10,8 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/audit"
-	"github.com/kycbridge/kycbridge/schemas"
-	"github.com/kycbridge/kycbridge/sink"
+	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
 type driftFlags struct {
@@ -40,7 +39,7 @@ word with --json); look at the sample, which holds personal data.
 The exit code is 0 whether or not there is drift.
 
 Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
+$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
 		Example: `  kycbridge drift                         the last 24 hours, all vendors
   kycbridge drift complycube --since 168h one vendor, a week
   kycbridge drift --from-start --json     all there is, one JSON object a line`,
@@ -68,57 +67,40 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 	if f.since <= 0 {
 		return usagef("--since is %s; it must be more than 0", f.since)
 	}
-	o, err := f.kafka(env, "drift")
+	s, err := f.servers(env, "drift")
 	if err != nil {
 		return err
 	}
-	start := sink.Start{Time: time.Now().Add(-f.since)}
+	q := operate.DriftQuery{Since: time.Now().Add(-f.since), Vendors: vendors}
 	if f.fromStart {
-		start = sink.Start{Offset: -1}
+		q.Since = time.Time{}
 	}
-	report, err := readDrift(ctx, env, o, start, vendors)
+	show, end := env.progress()
+	q.Progress = show
+	report, err := operate.Drift(ctx, s, q)
+	end()
 	switch {
 	case report == nil || err != nil && ctx.Err() == nil:
-		return readTrouble(o, err)
+		return readTrouble(s, err)
 	case err != nil:
 		err = errors.New("interrupted: the report holds what was read before")
 	}
 	return errors.Join(err, printDrift(env, report, f.json))
 }
 
-// readDrift connects and makes the report; without a connection there is none.
-func readDrift(ctx context.Context, env *environment, o sink.Options, from sink.Start, vendors []string) (*audit.DriftReport, error) {
-	reads, err := newReads()
-	if err != nil {
-		return nil, err
-	}
-	reader, err := openTopics(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	d := driftReader{reads}
-	raw, err := reader.source(ctx, schemas.Raw, audit.Start(from), d.rawReading)
-	if err != nil {
-		return nil, err
-	}
-	tasks, err := reader.source(ctx, schemas.Hydrate, audit.Start(from), d.taskReading)
-	if err != nil {
-		return nil, err
-	}
-	show, end := env.progress()
-	defer end()
-	return audit.Drift(ctx, []audit.Source{raw, tasks}, audit.DriftOptions{Vendors: vendors, Progress: show})
-}
-
 func printDrift(env *environment, r *audit.DriftReport, asJSON bool) error {
-	if asJSON {
-		fmt.Fprint(env.stderr, r.Summary())
-		return r.WriteJSON(env.stdout)
-	}
-	if err := r.WriteTable(env.stdout); err != nil {
+	if !asJSON {
+		if err := writeDrift(env.stdout, r); err != nil {
+			return err
+		}
+		_, err := io.WriteString(env.stdout, driftSummary(r))
 		return err
 	}
-	_, err := io.WriteString(env.stdout, r.Summary())
-	return err
+	fmt.Fprint(env.stderr, driftSummary(r))
+	for _, entry := range r.Entries {
+		if err := writeLine(env.stdout, entry); err != nil {
+			return err
+		}
+	}
+	return nil
 }

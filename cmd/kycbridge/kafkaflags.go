@@ -3,18 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/operate"
+	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
-	"github.com/kycbridge/kycbridge/sink"
 )
-
-// defaultKafka is where `dev` listens.
-const defaultKafka = "127.0.0.1:9092"
 
 // kafkaFlags say where Kafka is, for the commands that look at its topics.
 type kafkaFlags struct {
@@ -29,35 +26,41 @@ func (f *kafkaFlags) bind(c *cobra.Command) {
 	bindConfig(c, &f.config)
 }
 
-// kafka is what a command connects with: flags, then the configuration, then the
+// servers are what a command asks: flags, then the configuration, then the
 // environment, then where `dev` listens.
-func (f *kafkaFlags) kafka(env *environment, command string) (sink.Options, error) {
-	o := sink.Options{Brokers: []string{env.variable("KYCBRIDGE_KAFKA", defaultKafka)}, TopicPrefix: schemas.DefaultPrefix}
+func (f *kafkaFlags) servers(env *environment, command string) (operate.Servers, error) {
+	s := operate.Servers{Vendors: catalog.All()}
+	s.Kafka.Brokers, s.Kafka.TopicPrefix = []string{env.variable("KYCBRIDGE_KAFKA", operate.DefaultKafka)}, schemas.DefaultPrefix
 	if f.config != "" {
 		c, err := loadConfig(env, f.config, config.Needs{})
 		if err != nil {
-			return o, err
+			return s, err
 		}
-		o = c.KafkaOptions(nil)
+		s = operate.Of(c, catalog.All())
 	}
-	o.ClientID, o.Logger = "kycbridge-"+command, slog.New(slog.DiscardHandler)
+	return f.override(s, command)
+}
+
+// override puts what flags say in the place of what is configured.
+func (f *kafkaFlags) override(s operate.Servers, command string) (operate.Servers, error) {
+	s.Kafka.ClientID = "kycbridge-" + command
 	if len(f.brokers) > 0 {
-		o.Brokers = f.brokers
+		s.Kafka.Brokers = f.brokers
 	}
 	if f.prefix != "" {
-		o.TopicPrefix = f.prefix
+		s.Kafka.TopicPrefix = f.prefix
 	}
-	return o, o.Validate()
+	return s, s.Kafka.Validate()
 }
 
 // readTrouble adds what to do about a Kafka that a command reads from and that
 // does not answer as it should.
-func readTrouble(o sink.Options, err error) error {
+func readTrouble(s operate.Servers, err error) error {
 	switch {
-	case errors.Is(err, sink.ErrUnavailable):
-		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(o.Brokers, ", "))
-	case sink.Classify(err) == sink.ClassUnknownTopic:
-		return fmt.Errorf("%w: %s; or pass --topic-prefix", err, sink.Advice(err))
+	case errors.Is(err, operate.ErrUnavailable):
+		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(s.Kafka.Brokers, ", "))
+	case operate.TopicMissing(err):
+		return fmt.Errorf("%w: %s; or pass --topic-prefix", err, operate.Advice(err))
 	}
 	return err
 }

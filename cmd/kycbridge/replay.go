@@ -6,14 +6,17 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/normalize/replay"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 // replayFlags are those that `replay` and `deadletter replay` share.
@@ -34,8 +37,7 @@ type replayFlags struct {
 	crashers     bool
 
 	selection replay.Selection
-	letters   map[int32][]replay.Letter // in place of raw deliveries that are gone
-	resume    string                    // the command that goes on, without the replay id
+	resume    string // the command that goes on, without the replay id
 }
 
 func newReplay(env *environment) *cobra.Command {
@@ -68,7 +70,7 @@ whole transactions; the same command with the same --replay-id goes on.
 ` + windowHelp + `
 
 Kafka, Redis and the limits are those of --config. Without it Kafka is at --brokers,
-else at $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `; ` + "`dev`" + ` says where its Redis is.`,
+else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `; ` + "`dev`" + ` says where its Redis is.`,
 		Example: `  kycbridge replay --mode re-emit --since 24h --dry-run -c kycbridge.yaml
   kycbridge replay --mode re-emit --range 3@1000-2000 -c kycbridge.yaml   raw partition 3
   kycbridge replay --mode re-emit --id 0194f6a0-…        a delivery, the vendor's event, or ours
@@ -78,7 +80,7 @@ else at $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `; ` + "`dev`" + ` says whe
 			if err := f.choose(time.Now()); err != nil {
 				return err
 			}
-			return runReplay(c.Context(), env, f)
+			return runReplay(c.Context(), env, f, operate.Replay)
 		},
 	}
 	f.bind(c)
@@ -189,45 +191,77 @@ func shellWord(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
+// replayWork is operate.Replay, or the same of dead letters.
+type replayWork func(context.Context, operate.Servers, operate.ReplayQuery) (*replay.Report, error)
+
 // runReplay replays, and prints the report whatever happens.
-func runReplay(ctx context.Context, env *environment, f replayFlags) error {
+func runReplay(ctx context.Context, env *environment, f replayFlags, work replayWork) error {
 	if f.id == "" {
 		f.id = newReplayID(time.Now())
 	}
-	o, end, err := openReplay(ctx, env, f)
+	s, err := f.servers(env)
 	if err != nil {
 		return err
 	}
-	defer end()
-	if err := o.Validate(); err != nil {
+	q := operate.ReplayQuery{ID: f.id, Mode: replay.Mode(f.mode), Select: f.selection, DryRun: f.dryRun}
+	if err := q.Validate(); err != nil {
 		return &usageError{err}
 	}
-	if !o.DryRun {
-		fmt.Fprintf(env.stderr, "replay %s begins; cut off, it goes on with --replay-id %s\n", o.ID, o.ID)
+	q.Begins = func() {
+		fmt.Fprintf(env.stderr, "replay %s begins; cut off, it goes on with --replay-id %s\n", f.id, f.id)
 	}
 	if env.terminal {
 		bar := &replayBar{out: env.stderr, now: time.Now}
-		o.Progress = bar.show
+		q.Progress = bar.show
 		defer bar.clear()
 	}
-	report, err := replay.Run(ctx, o)
-	if f.json {
-		return errors.Join(report.WriteJSON(env.stdout), replayTrouble(o, f, report, err))
+	operate.LogTo(slog.New(slog.DiscardHandler))
+	report, err := work(ctx, s, q)
+	switch {
+	case errors.Is(err, operate.ErrNoLetters):
+		_, err := fmt.Fprintln(env.stdout, "no dead letters are chosen; nothing is to be done")
+		return err
+	case report == nil:
+		return readTrouble(s, err)
+	case f.json:
+		return errors.Join(writeLine(env.stdout, report), f.trouble(report, err))
 	}
-	return errors.Join(report.WriteText(env.stdout), replayTrouble(o, f, report, err))
+	return errors.Join(writeReplay(env.stdout, report), f.trouble(report, err))
 }
 
-// replayTrouble says what stands and how to go on.
-func replayTrouble(o replay.Options, f replayFlags, r *replay.Report, err error) error {
+// servers are those of the configuration, or what `dev` has.
+func (f replayFlags) servers(env *environment) (operate.Servers, error) {
+	if f.config != "" {
+		c, err := loadConfig(env, f.config, config.Needs{Normalize: true})
+		if err != nil {
+			return operate.Servers{}, err
+		}
+		return f.override(operate.Of(c, catalog.All()), "replay")
+	}
+	if f.mode == string(replay.FillGaps) && f.redis == "" {
+		return operate.Servers{}, usagef("filling gaps makes claims in Redis: say --config FILE, or --redis HOST:PORT for `dev`, which prints where its Redis is")
+	}
+	kafka := &configv1.Kafka{Brokers: []string{env.variable("KYCBRIDGE_KAFKA", operate.DefaultKafka)}}
+	c, err := config.Build("replay", &configv1.Config{Kafka: kafka, Redis: &configv1.Redis{Address: f.redis}}, config.Needs{Vendors: catalog.All()})
+	if err != nil {
+		return operate.Servers{}, err
+	}
+	s := operate.Of(c, catalog.All())
+	s.Limits.Hydrates = func(string) bool { return true } // dev plays every vendor's API
+	return f.override(s, "replay")
+}
+
+// trouble says what stands and how to go on.
+func (f replayFlags) trouble(r *replay.Report, err error) error {
 	switch {
 	case err == nil && len(r.Unknown) > 0:
 		return fmt.Errorf("no raw delivery has the id %s: it is not there, not among those chosen, or older than the raw topic", strings.Join(r.Unknown, ", "))
 	case err == nil:
 		return nil
-	case o.DryRun:
+	case f.dryRun:
 		return fmt.Errorf("the dry run ended early: %w", err)
 	}
-	return fmt.Errorf("the replay ended early, and what is committed stands: %w; go on with: kycbridge %s --replay-id %s", err, f.resume, o.ID)
+	return fmt.Errorf("the replay ended early, and what is committed stands: %w; go on with: kycbridge %s --replay-id %s", err, f.resume, f.id)
 }
 
 // newReplayID is readable, sorts by time, and is new.
@@ -235,20 +269,4 @@ func newReplayID(now time.Time) string {
 	var b [3]byte
 	_, _ = rand.Read(b[:]) // never fails: the runtime stops the program instead
 	return now.UTC().Format("20060102T150405Z-") + hex.EncodeToString(b[:])
-}
-
-// rangesOf gives single offsets as ranges, neighbours joined.
-func rangesOf(at map[int32][]int64) (all []replay.Range) {
-	for _, p := range slices.Sorted(maps.Keys(at)) {
-		offsets := at[p]
-		slices.Sort(offsets)
-		for _, o := range slices.Compact(offsets) {
-			if n := len(all); n > 0 && all[n-1].Partition == p && all[n-1].To == o-1 {
-				all[n-1].To = o
-				continue
-			}
-			all = append(all, replay.Range{Partition: p, From: o, To: o})
-		}
-	}
-	return all
 }

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/schemas"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 type tailFlags struct {
@@ -33,7 +29,7 @@ a topic: raw, session, check, aml, renewal, resource, hydrate, hydrate.wait,
 disposition, deadletter.
 
 Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
+$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
 		Example: `  kycbridge tail                                 new events of all domain topics
   kycbridge tail check --from-start --until-end  every check event there is
   kycbridge tail disposition --count 10          what became of the next ten deliveries
@@ -56,24 +52,29 @@ func tail(ctx context.Context, env *environment, f tailFlags, names []string) er
 	if f.count < 0 {
 		return usagef("--count is %d; it is 0 or more", f.count)
 	}
-	o, err := f.kafka(env, "tail")
+	s, err := f.servers(env, "tail")
 	if err != nil {
 		return err
 	}
-	bases, err := topicBases(names, o.TopicPrefix)
+	bases, err := topicBases(names, s.Kafka.TopicPrefix)
 	if err != nil {
 		return err
 	}
-	p := &printer{out: env.stdout, format: jsonLine, prefix: o.TopicPrefix, left: f.count, counted: f.count > 0}
-	if f.untilEnd {
-		err = scanAll(ctx, o, bases, p)
-	} else {
-		err = follow(ctx, o, bases, f.fromStart, p)
+	n := 0
+	for r, err := range operate.Tail(ctx, s, operate.TailQuery{Topics: bases, FromStart: f.fromStart, UntilEnd: f.untilEnd}) {
+		if err == nil {
+			err = writeLine(env.stdout, r)
+		}
+		switch n++; {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return readTrouble(s, err)
+		case n == f.count:
+			return nil
+		}
 	}
-	if errors.Is(err, errEnough) || ctx.Err() != nil {
-		return nil
-	}
-	return readTrouble(o, err)
+	return nil
 }
 
 // topicBases finds the topics a person named: shortly, by base name or in full.
@@ -107,67 +108,4 @@ func shortNames() []string {
 		names = append(names, shortName(t))
 	}
 	return names
-}
-
-// follow prints until ctx ends or the printer has enough.
-func follow(ctx context.Context, o sink.Options, bases []string, fromStart bool, p *printer) error {
-	f, err := sink.OpenFollower(ctx, o, bases, fromStart)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for ctx.Err() == nil {
-		records, err := f.Poll(ctx, 500)
-		for _, r := range records {
-			if err := p.print(r); err != nil {
-				return err
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// scanAll prints each topic, partition by partition, up to its present end.
-func scanAll(ctx context.Context, o sink.Options, bases []string, p *printer) error {
-	reader, err := sink.OpenReader(ctx, o)
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for _, base := range bases {
-		partitions, _, err := reader.Partitions(ctx, base)
-		if err != nil {
-			return err
-		}
-		for n := range int32(partitions) {
-			if _, err := reader.Scan(ctx, base, n, sink.Start{Offset: -1}, p.print); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-var errEnough = errors.New("as many records as asked for are printed")
-
-// printer writes records, and says errEnough after the last one asked for.
-type printer struct {
-	out     io.Writer
-	format  func(r *kgo.Record, prefix string) []byte
-	prefix  string
-	left    int
-	counted bool
-}
-
-func (p *printer) print(r *kgo.Record) error {
-	if _, err := p.out.Write(p.format(r, p.prefix)); err != nil {
-		return fmt.Errorf("cannot print: %w", err)
-	}
-	if p.left--; p.counted && p.left <= 0 {
-		return errEnough
-	}
-	return nil
 }

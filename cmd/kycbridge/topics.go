@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/schemas"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 func newTopics(env *environment) *cobra.Command {
@@ -37,7 +35,7 @@ be better) or "unsafe" (records can be lost or refused); what is not ok is
 followed by the command that mends it. The exit code is 1 if anything is unsafe,
 whatever topics.safety says.`
 
-type topicsWork func(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error
+type topicsWork func(ctx context.Context, env *environment, s operate.Servers) error
 
 func newTopicsCommand(env *environment, name, short string, work topicsWork) *cobra.Command {
 	var file string
@@ -51,9 +49,7 @@ func newTopicsCommand(env *environment, name, short string, work topicsWork) *co
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeout(c.Context(), time.Minute)
-			defer cancel()
-			return work(ctx, env, cfg.KafkaOptions(slog.New(slog.DiscardHandler)), cfg.TopicSettings())
+			return work(c.Context(), env, operate.Of(cfg, nil))
 		},
 	}
 	bindConfig(c, &file)
@@ -63,8 +59,8 @@ func newTopicsCommand(env *environment, name, short string, work topicsWork) *co
 	return c
 }
 
-func createTopics(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error {
-	created, err := sink.CreateTopics(ctx, o, s)
+func createTopics(ctx context.Context, env *environment, s operate.Servers) error {
+	created, err := operate.CreateTopics(ctx, s)
 	for _, name := range created {
 		fmt.Fprintln(env.stdout, "created", name)
 	}
@@ -74,11 +70,7 @@ func createTopics(ctx context.Context, env *environment, o sink.Options, s sink.
 	if len(created) == 0 {
 		fmt.Fprintln(env.stdout, "all topics are there already")
 	}
-	return checkTopics(ctx, env, o, s)
-}
-
-func checkTopics(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error {
-	warnings, err := sink.CheckTopics(ctx, o, s)
+	warnings, err := operate.CheckTopics(ctx, s)
 	for _, text := range warnings {
 		fmt.Fprintln(env.stdout, "warning:", text)
 	}
@@ -86,5 +78,30 @@ func checkTopics(ctx context.Context, env *environment, o sink.Options, s sink.T
 		return err
 	}
 	fmt.Fprintf(env.stdout, "%d topics are as they must be\n", len(schemas.Topics()))
+	return nil
+}
+
+// inspectTopics prints what was compared. Only what is unsafe is an error.
+func inspectTopics(ctx context.Context, env *environment, s operate.Servers) error {
+	findings, err := operate.InspectTopics(ctx, s)
+	if err != nil {
+		return err
+	}
+	printFindings(env.stdout, findings)
+	unsafe, missing := 0, 0
+	for _, f := range findings {
+		switch {
+		case f.Missing():
+			missing++
+		case f.Level == operate.FindingUnsafe:
+			unsafe++
+		}
+	}
+	if missing > 0 {
+		return fmt.Errorf("%d topics are missing: create them with `kycbridge topics create --config FILE`", missing)
+	}
+	if unsafe > 0 {
+		return fmt.Errorf("%d of %d settings are unsafe: the commands above mend them", unsafe, len(findings))
+	}
 	return nil
 }

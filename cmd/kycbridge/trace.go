@@ -2,20 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/audit"
-	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/schemas"
-	"github.com/kycbridge/kycbridge/sink"
+	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
 func newTrace(env *environment) *cobra.Command {
@@ -45,7 +41,7 @@ longest. Refused deliveries are in no topic: they exist only as metrics and log 
 With --json each delivery is one JSON document on a line of its own.
 
 Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
+$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
 		Example: `  kycbridge trace 65f0fc7fe9c12d74a4246c13       a session or check, by the vendor's id
   kycbridge trace complycube/65f0fc7fe9c12d74a4246c13 --since 7d
   kycbridge trace 3@1742                         one raw record
@@ -70,21 +66,23 @@ func trace(ctx context.Context, env *environment, f verifyFlags, id string) erro
 	if err != nil {
 		return err
 	}
-	o, err := f.kafka(env, "trace")
+	s, err := f.servers(env, "trace")
 	if err != nil {
 		return err
 	}
-	story, err := readStory(ctx, env, o, win, rawPosition(id, o.Topic(schemas.Raw)))
+	show, end := env.progress()
+	story, err := operate.Trace(ctx, s, operate.TraceQuery{ID: id, Window: win, Progress: show})
+	end()
 	switch {
 	case ctx.Err() != nil:
 		return errors.New("interrupted: nothing is known")
 	case err != nil:
-		return readTrouble(o, err)
+		return readTrouble(s, err)
 	case len(story.Deliveries) == 0:
 		return nothingFound(story, id, win)
 	}
-	if err := printStory(env, story, f.json); err != nil {
-		return fmt.Errorf("cannot print: %w", err)
+	if err := printStory(env.stdout, story, f.json); err != nil {
+		return err
 	}
 	if story.More {
 		return fmt.Errorf("there are more than %d deliveries: these are not all of them; narrow the search with --since and --until", audit.MaxDeliveries)
@@ -92,24 +90,16 @@ func trace(ctx context.Context, env *environment, f verifyFlags, id string) erro
 	return nil
 }
 
-// rawPosition reads TOPIC/PARTITION/OFFSET, as `drift` prints a raw record.
-func rawPosition(id, raw string) string {
-	if at, ok := strings.CutPrefix(id, raw+"/"); ok {
-		return strings.Replace(at, "/", "@", 1)
-	}
-	return id
-}
-
 // nothingFound says what was searched.
-func nothingFound(s *audit.Story, id string, win window) error {
+func nothingFound(s *audit.Story, id string, win operate.Window) error {
 	when := "as far back as they go"
 	switch {
-	case !win.from.IsZero() && !win.to.IsZero():
-		when = fmt.Sprintf("from %s to %s", win.from.UTC().Format(time.RFC3339), win.to.UTC().Format(time.RFC3339))
-	case !win.from.IsZero():
-		when = "from " + win.from.UTC().Format(time.RFC3339) + " on"
-	case !win.to.IsZero():
-		when = "before " + win.to.UTC().Format(time.RFC3339)
+	case !win.From.IsZero() && !win.To.IsZero():
+		when = fmt.Sprintf("from %s to %s", win.From.UTC().Format(time.RFC3339), win.To.UTC().Format(time.RFC3339))
+	case !win.From.IsZero():
+		when = "from " + win.From.UTC().Format(time.RFC3339) + " on"
+	case !win.To.IsZero():
+		when = "before " + win.To.UTC().Format(time.RFC3339)
 	}
 	text := fmt.Sprintf("no accepted delivery is known by %s: searched %s, %s", shown(id), strings.Join(s.Searched, ", "), when)
 	if s.Earlier > 0 {
@@ -118,49 +108,13 @@ func nothingFound(s *audit.Story, id string, win window) error {
 	return errors.New(text + "; a refused delivery is in no topic and exists only in the metrics and the log of ingest")
 }
 
-func readStory(ctx context.Context, env *environment, o sink.Options, win window, id string) (*audit.Story, error) {
-	reader, err := openTopics(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	a := audit.Archive{PartitionOf: partitionOf, Describe: describe}
-	if a.Pending, err = reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw); err != nil {
-		return nil, err
-	}
-	for _, t := range schemas.Topics() {
-		topic, err := reader.topic(ctx, t.Base)
-		if err == nil && t.Base != schemas.Raw {
-			topic, err = reader.narrowed(ctx, topic, win)
-		}
-		if err != nil {
-			return nil, err
-		}
-		a.Put(topic)
-	}
-	show, end := env.progress()
-	defer end()
-	a.Progress = show
-	return audit.Trace(ctx, a, id)
-}
-
-// partitionOf is where the writers of all topics put a key.
-func partitionOf(key string, partitions int32) int32 {
-	n := kgo.StickyKeyPartitioner(nil).ForTopic("").Partition(&kgo.Record{Key: []byte(key)}, int(partitions))
-	return int32(n)
-}
-
-func describe(event proto.Message) []string { return words(event.ProtoReflect()) }
-
-func printStory(env *environment, s *audit.Story, asJSON bool) error {
+func printStory(out io.Writer, s *audit.Story, asJSON bool) error {
 	if !asJSON {
-		_, err := env.stdout.Write([]byte(storyText(s)))
-		return err
+		_, err := io.WriteString(out, storyText(s))
+		return printed(err)
 	}
-	e := json.NewEncoder(env.stdout)
-	e.SetEscapeHTML(false)
 	for _, d := range s.Deliveries {
-		if err := e.Encode(d); err != nil {
+		if err := writeLine(out, d); err != nil {
 			return err
 		}
 	}

@@ -9,19 +9,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/operate/operatetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
 // traced is a broker with an event, its duplicate, a dead letter and a delivery that is not processed,
 // all under the key that their partition is computed from.
-func traced(t *testing.T) *planted {
-	p := plant(t)
-	if at := partitionOf(plantedKey, 2); at != 1 {
-		t.Fatalf("%s goes to partition %d, want 1", plantedKey, at)
+func traced(t *testing.T) *operatetest.Broker {
+	p := operatetest.Start(t)
+	if at := sink.PartitionOf(operatetest.Key, 2); at != 1 {
+		t.Fatalf("%s goes to partition %d, want 1", operatetest.Key, at)
 	}
-	p.sound()
-	p.write(raw(3))
+	p.Sound()
+	p.Write(operatetest.Raw(3))
 	return p
 }
 
@@ -29,15 +30,15 @@ func TestTraceGolden(t *testing.T) {
 	t.Parallel()
 	p := traced(t)
 	for _, c := range []struct{ name, id string }{
-		{"position", "1@1"}, {"key", plantedKey}, {"session", "session-1"},
+		{"position", "1@1"}, {"key", operatetest.Key}, {"session", "session-1"},
 	} {
-		out, errs, code := call(t, nil, "trace", c.id, "--brokers", p.broker())
+		out, errs, code := call(t, nil, "trace", c.id, "--brokers", p.Addr())
 		if code != 0 || errs != "" || strings.Contains(out, "CANARY") {
 			t.Fatalf("trace %s: code %d\n%s%s", c.id, code, out, errs)
 		}
 		golden(t, "testdata/trace_"+c.name+".txt", out)
 	}
-	out, errs, code := call(t, nil, "trace", plantedKey, "--brokers", p.broker(), "--json")
+	out, errs, code := call(t, nil, "trace", operatetest.Key, "--brokers", p.Addr(), "--json")
 	if code != 0 || errs != "" || strings.Contains(out, "CANARY") {
 		t.Fatalf("trace --json: code %d\n%s%s", code, out, errs)
 	}
@@ -48,11 +49,11 @@ func TestTraceGolden(t *testing.T) {
 		}
 	}
 	for _, topic := range []string{"kyc.raw.v1", "kyc.check.v1"} {
-		if err := p.cluster.DeleteRecords(topic, 1, map[string]int64{"kyc.raw.v1": 4, "kyc.check.v1": 1}[topic]); err != nil {
+		if err := p.Cluster.DeleteRecords(topic, 1, map[string]int64{"kyc.raw.v1": 4, "kyc.check.v1": 1}[topic]); err != nil {
 			t.Fatal(err)
 		}
 	}
-	out, errs, code = call(t, nil, "trace", plantedDelivery(1), "--brokers", p.broker())
+	out, errs, code = call(t, nil, "trace", operatetest.DeliveryID(1), "--brokers", p.Addr())
 	if code != 0 || errs != "" {
 		t.Fatalf("trace without raw: code %d\n%s%s", code, out, errs)
 	}
@@ -62,13 +63,13 @@ func TestTraceGolden(t *testing.T) {
 func TestTraceByEachName(t *testing.T) {
 	t.Parallel()
 	p := traced(t)
-	for _, id := range []string{"vendor-0", plantedEvent(0), strings.ToUpper(plantedDelivery(1)), "1@0", "kyc.raw.v1/1/1"} {
-		out, errs, code := call(t, nil, "trace", id, "--brokers", p.broker())
+	for _, id := range []string{"vendor-0", operatetest.EventID(0), strings.ToUpper(operatetest.DeliveryID(1)), "1@0", "kyc.raw.v1/1/1"} {
+		out, errs, code := call(t, nil, "trace", id, "--brokers", p.Addr())
 		if code != 0 || !strings.Contains(out, "repeated by 1@1") || !strings.Contains(out, "DUPLICATE of 1@0") || !strings.HasSuffix(out, "\n2 deliveries\n") {
 			t.Errorf("trace %s: code %d\n%s%s", id, code, out, errs)
 		}
 	}
-	out, errs, code := call(t, nil, "trace", plantedDelivery(3), "--brokers", p.broker())
+	out, errs, code := call(t, nil, "trace", operatetest.DeliveryID(3), "--brokers", p.Addr())
 	if code != 0 || !strings.Contains(out, "not yet processed") {
 		t.Errorf("trace of what is not processed: code %d\n%s%s", code, out, errs)
 	}
@@ -79,7 +80,7 @@ func TestTraceWindow(t *testing.T) {
 	t.Parallel()
 	p := traced(t)
 	var first time.Time
-	if _, err := p.reader.Scan(t.Context(), schemas.DispositionTopic, 1, sink.Start{}, func(r *kgo.Record) error {
+	if _, err := p.Reader.Scan(t.Context(), schemas.DispositionTopic, 1, sink.Start{}, func(r *kgo.Record) error {
 		if first.IsZero() {
 			first = r.Timestamp
 		}
@@ -87,11 +88,11 @@ func TestTraceWindow(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if out, errs, code := call(t, nil, "trace", "vendor-0", "--brokers", p.broker(), "--since", "1h"); code != 0 || !strings.HasSuffix(out, "\n2 deliveries\n") {
+	if out, errs, code := call(t, nil, "trace", "vendor-0", "--brokers", p.Addr(), "--since", "1h"); code != 0 || !strings.HasSuffix(out, "\n2 deliveries\n") {
 		t.Errorf("inside of the window: code %d\n%s%s", code, out, errs)
 	}
 	for _, args := range [][]string{{"--until", first.Add(-time.Minute).Format(time.RFC3339Nano)}, {"--since", "0s"}} {
-		out, errs, code := call(t, nil, append([]string{"trace", "vendor-0", "--brokers", p.broker()}, args...)...)
+		out, errs, code := call(t, nil, append([]string{"trace", "vendor-0", "--brokers", p.Addr()}, args...)...)
 		if code != exitFailed || out != "" || !strings.Contains(errs, "no accepted delivery is known by vendor-0") {
 			t.Errorf("outside of the window, %v: code %d\n%s%s", args, code, out, errs)
 		}
@@ -115,7 +116,7 @@ func TestTraceFindsNothing(t *testing.T) {
 		{[]string{"a", "b"}, []string{"one id"}, exitUsage},
 		{[]string{"a", "--until", "soon"}, []string{"--until", "soon"}, exitUsage},
 	} {
-		out, errs, code := call(t, nil, append([]string{"trace", "--brokers", p.broker()}, c.args...)...)
+		out, errs, code := call(t, nil, append([]string{"trace", "--brokers", p.Addr()}, c.args...)...)
 		if code != c.code || out != "" || strings.Count(errs, "\n") != 1 {
 			t.Errorf("%q: code %d\n%s%s", c.args, code, out, errs)
 		}

@@ -137,10 +137,3 @@ func after(word, text string) string {
 	}
 	return word + shown(text)
 }
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}

@@ -8,8 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kycbridge/kycbridge/audit"
-	"github.com/kycbridge/kycbridge/sink"
+	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
 // exitUnchecked is the code of a `verify` that could not check.
@@ -44,7 +43,7 @@ The exit code is 0 where nothing is wrong, 1 with violations, 2 where it could n
 checked.
 
 Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
+$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
 		Example: `  kycbridge verify                                  all there is
   kycbridge verify --since 24h --config kycbridge.yaml
   kycbridge verify --since 2026-01-01 --until 2026-01-02 --json | jq '.checks[] | {check, violations}'`,
@@ -59,55 +58,33 @@ $KYCBRIDGE_KAFKA, else at ` + defaultKafka + `.`,
 }
 
 func verify(ctx context.Context, env *environment, f verifyFlags) error {
-	now := time.Now()
-	win, err := parseWindow(f.from, f.to, now)
+	win, err := parseWindow(f.from, f.to, time.Now())
 	if err != nil {
 		return err
 	}
-	o, err := f.kafka(env, "verify")
+	s, err := f.servers(env, "verify")
 	if err != nil {
 		return err
 	}
-	v, err := readVerdict(ctx, env, o, win, now)
+	show, end := env.progress()
+	v, err := operate.Verify(ctx, s, operate.VerifyQuery{Window: win, Progress: show})
+	end()
 	switch {
 	case ctx.Err() != nil:
 		return &codedError{exitUnchecked, errors.New("interrupted: nothing is known")}
 	case err != nil:
-		return &codedError{exitUnchecked, fmt.Errorf("cannot check: %w", readTrouble(o, err))}
+		return &codedError{exitUnchecked, fmt.Errorf("cannot check: %w", readTrouble(s, err))}
 	}
 	if f.json {
-		err = v.WriteJSON(env.stdout)
-	} else if err = v.WriteTable(env.stdout); err == nil {
-		_, err = fmt.Fprintf(env.stdout, "\n%s\n", v.Summary())
+		err = writeDocument(env.stdout, v)
+	} else {
+		err = writeVerdict(env.stdout, v)
 	}
 	if err != nil {
 		return &codedError{exitUnchecked, err}
 	}
 	if v.Violations() > 0 {
-		return &codedError{exitFailed, errors.New(v.Summary())}
+		return &codedError{exitFailed, errors.New(verdictSummary(v))}
 	}
 	return nil
-}
-
-func readVerdict(ctx context.Context, env *environment, o sink.Options, win window, now time.Time) (*audit.Verdict, error) {
-	reader, err := openTopics(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	defer reader.Close()
-	e := evidenceReader{reader: reader, now: now}
-	if err := e.collect(ctx, win); err != nil {
-		return nil, err
-	}
-	show, end := env.progress()
-	defer end()
-	v, err := audit.Verify(ctx, e.evidence, audit.VerifyOptions{Progress: show})
-	if err != nil {
-		return nil, err
-	}
-	v.Notes = append(v.Notes, e.notes...)
-	if v.Raw == 0 {
-		v.Notes = append(v.Notes, "there is no processed raw record in the range: nothing was checked")
-	}
-	return v, nil
 }

@@ -4,24 +4,23 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// window is a range of time; a zero end is open.
-type window struct{ from, to time.Time }
+	"github.com/kycbridge/kycbridge/internal/operate"
+)
 
 // windowHelp is said by every command that takes one.
 const windowHelp = `TIME is RFC 3339 (2026-01-02T15:04:05Z, or just 2026-01-02, midnight UTC), or a
 duration before now (90m, 36h, 7d).`
 
 // parseWindow reads --since and --until.
-func parseWindow(from, to string, now time.Time) (w window, err error) {
-	if w.from, err = parseWhen("--since", from, now); err != nil {
+func parseWindow(from, to string, now time.Time) (w operate.Window, err error) {
+	if w.From, err = parseWhen("--since", from, now); err != nil {
 		return w, err
 	}
-	if w.to, err = parseWhen("--until", to, now); err != nil {
+	if w.To, err = parseWhen("--until", to, now); err != nil {
 		return w, err
 	}
-	if !w.from.IsZero() && !w.to.IsZero() && !w.from.Before(w.to) {
+	if !w.From.IsZero() && !w.To.IsZero() && !w.From.Before(w.To) {
 		return w, usagef("--since %s is not before --until %s", from, to)
 	}
 	return w, nil

@@ -1,12 +1,9 @@
 package replay
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
+	"cmp"
 	"slices"
 	"strings"
-	"text/tabwriter"
 )
 
 // Outcome is what became of a chosen record, or why it was left alone.
@@ -29,26 +26,15 @@ const (
 	Contended    Outcome = "contended"
 )
 
-var outcomes = []struct {
-	is   Outcome
-	text string
-}{
-	{Emitted, "events published"},
-	{DeadLettered, "a dead letter"},
-	{Duplicate, "a duplicate of another record"},
-	{Asked, "handed to the hydrate stage, which asks the vendor's API"},
-	{StillDead, "left alone: still a dead letter, for the same reason"},
-	{Before, "left alone: done under this replay id before"},
-	{NoGap, "left alone: no gap, it was published or is a duplicate"},
-	{NeverEmitted, "left alone: never published; --mode fill-gaps is for those"},
-	{WithHydrate, "left alone: the hydrate stage has it in hand"},
-	{NeedsAPI, "left alone: needs the vendor's API, and its answer was never stored"},
-	{ObjectGone, "left alone: the stored answer of the vendor's API is gone"},
-	{Crasher, "left alone: processes died over it; its id, --reason crasher or --crashers takes it, too"},
-	{Contended, "left alone: another record of the same delivery is claimed and not committed; run again later"},
+// Outcomes are all there are, in the order of a report.
+func Outcomes() []Outcome {
+	return []Outcome{
+		Emitted, DeadLettered, Duplicate, Asked, StillDead, Before, NoGap, NeverEmitted, WithHydrate, NeedsAPI,
+		ObjectGone, Crasher, Contended,
+	}
 }
 
-// Writes says whether something is written for a record with this outcome.
+// Writes reports whether something is written for a record with this outcome.
 func (o Outcome) Writes() bool {
 	return o == Emitted || o == DeadLettered || o == Duplicate || o == Asked
 }
@@ -91,20 +77,9 @@ func (r *Report) add(t tally) {
 	}
 	r.Counts = append(r.Counts, Count{t.outcome, t.vendor, 1})
 	slices.SortFunc(r.Counts, func(a, b Count) int {
-		if n := rank(a.Outcome) - rank(b.Outcome); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Vendor, b.Vendor)
+		order := Outcomes()
+		return cmp.Or(slices.Index(order, a.Outcome)-slices.Index(order, b.Outcome), strings.Compare(a.Vendor, b.Vendor))
 	})
-}
-
-func rank(o Outcome) int {
-	for i, row := range outcomes {
-		if row.is == o {
-			return i
-		}
-	}
-	return len(outcomes)
 }
 
 // Of counts the records that came to an outcome.
@@ -124,39 +99,4 @@ func (r *Report) missing(m *matcher) {
 		}
 	}
 	slices.Sort(r.Unknown)
-}
-
-// WriteJSON writes one JSON object.
-func (r *Report) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(r)
-}
-
-// WriteText writes the report for a person.
-func (r *Report) WriteText(w io.Writer) error {
-	did := "chosen"
-	if r.DryRun {
-		did = "chosen; dry run: nothing is written, this is what would be"
-	}
-	fmt.Fprintf(w, "replay %s, %s: %d raw records %s\n", r.ID, r.Mode, r.Chosen, did)
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, c := range r.Counts {
-		vendor := c.Vendor
-		if vendor == "" {
-			vendor = "-"
-		}
-		fmt.Fprintf(t, "  %d\t%s\t%s\n", c.Records, vendor, outcomes[rank(c.Outcome)].text)
-	}
-	if err := t.Flush(); err != nil {
-		return fmt.Errorf("cannot print: %w", err)
-	}
-	if r.Later > 0 {
-		fmt.Fprintf(w, "  %d  not there or not normalised yet; those are the normaliser's\n", r.Later)
-	}
-	if r.Gone > 0 {
-		fmt.Fprintf(w, "  %d  no longer in the raw topic\n", r.Gone)
-	}
-	_, err := fmt.Fprintf(w, "%d events in %d transactions\n", r.Events, r.Transactions)
-	return err
 }

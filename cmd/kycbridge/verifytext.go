@@ -1,29 +1,18 @@
-package audit
+package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/kycbridge/kycbridge/audit"
 )
 
-// WriteJSON writes the verdict as one JSON document. Scripts read it: fields are
-// added, never renamed.
-func (v *Verdict) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("cannot print: %w", err)
-	}
-	return nil
-}
-
-// WriteTable writes the verdict for a person.
-func (v *Verdict) WriteTable(w io.Writer) error {
+// writeVerdict writes a verdict for a person.
+func writeVerdict(w io.Writer, v *audit.Verdict) error {
 	var out strings.Builder
 	t := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "CHECK\tLOOKED AT\tVIOLATIONS\tWHAT")
@@ -39,16 +28,17 @@ func (v *Verdict) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprintf(&out, "\n%d raw records: %d emitted, %d duplicates, %d dead-lettered, %d waiting for a vendor's API; %d events\n",
 		v.Raw, v.Emitted, v.Repeats, v.Dead, v.Waiting, v.Events)
-	v.remarks(&out)
-	v.list(&out)
+	writeRemarks(&out, v)
+	listViolations(&out, v)
+	fmt.Fprintf(&out, "\n%s\n", verdictSummary(v))
 	if _, err := io.WriteString(w, out.String()); err != nil {
 		return fmt.Errorf("cannot print: %w", err)
 	}
 	return nil
 }
 
-// remarks says what a reader of the table must know beside it; nothing where all is plain.
-func (v *Verdict) remarks(out io.Writer) {
+// writeRemarks says what a reader of the table must know beside it; nothing where all is plain.
+func writeRemarks(out io.Writer, v *audit.Verdict) {
 	say := func(n int64, text string) {
 		if n > 0 {
 			fmt.Fprintf(out, "%d %s\n", n, text)
@@ -71,8 +61,8 @@ func (v *Verdict) remarks(out io.Writer) {
 	}
 }
 
-// list writes the first violations of each check.
-func (v *Verdict) list(out io.Writer) {
+// listViolations writes the first of each check.
+func listViolations(out io.Writer, v *audit.Verdict) {
 	for _, c := range v.Checks {
 		if c.Violations == 0 {
 			continue
@@ -91,8 +81,8 @@ func (v *Verdict) list(out io.Writer) {
 	}
 }
 
-// Summary says in one line how it ended.
-func (v *Verdict) Summary() string {
+// verdictSummary says in one line how it ended.
+func verdictSummary(v *audit.Verdict) string {
 	if n := v.Violations(); n > 0 {
 		return fmt.Sprintf("%d violations in %d raw records", n, v.Raw)
 	}

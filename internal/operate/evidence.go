@@ -1,4 +1,4 @@
-package main
+package operate
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type evidenceReader struct {
 
 // collect asks first what the stages have committed: all that is read afterwards is
 // at least as new.
-func (e *evidenceReader) collect(ctx context.Context, win window) error {
+func (e *evidenceReader) collect(ctx context.Context, w Window) error {
 	done, err := e.reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
 	if err != nil {
 		return err
@@ -44,7 +44,7 @@ func (e *evidenceReader) collect(ctx context.Context, win window) error {
 		}
 		e.evidence.Tasks = append(e.evidence.Tasks, topic)
 	}
-	return e.spans(ctx, win, done)
+	return e.spans(ctx, w, done)
 }
 
 // waiting narrows a topic of the hydrate stage to what it has not committed.
@@ -58,7 +58,7 @@ func (e *evidenceReader) waiting(ctx context.Context, t audit.Topic) (audit.Topi
 }
 
 // spans finds the raw records of the window.
-func (e *evidenceReader) spans(ctx context.Context, win window, done map[int32]int64) error {
+func (e *evidenceReader) spans(ctx context.Context, w Window, done map[int32]int64) error {
 	starts, err := e.reader.Starts(ctx, schemas.Raw)
 	if err != nil {
 		return err
@@ -67,17 +67,17 @@ func (e *evidenceReader) spans(ctx context.Context, win window, done map[int32]i
 	if err != nil {
 		return err
 	}
-	if win.from, err = e.kept(ctx, win.from, starts, ends); err != nil {
+	if w.From, err = e.kept(ctx, w.From, starts, ends); err != nil {
 		return err
 	}
-	froms, tos, err := e.reader.within(ctx, schemas.Raw, win, starts, ends)
+	froms, tos, err := e.reader.within(ctx, schemas.Raw, w, starts, ends)
 	if err != nil {
 		return err
 	}
 	var expired int64
 	e.evidence.Spans = map[int32]audit.Span{}
 	for p, start := range starts {
-		span := audit.Span{First: max(froms[p], start), Next: min(tos[p], ends[p]), Done: done[p], Since: win.from}
+		span := audit.Span{First: max(froms[p], start), Next: min(tos[p], ends[p]), Done: done[p], Since: w.From}
 		if span.Next = max(span.Next, span.First); span.First == start {
 			expired += start
 		}
@@ -124,7 +124,7 @@ func (e *evidenceReader) kept(ctx context.Context, from time.Time, starts, ends 
 	return from, nil
 }
 
-// anyBefore says whether there are raw records older than a time.
+// anyBefore reports whether there are raw records older than a time.
 func (e *evidenceReader) anyBefore(ctx context.Context, limit time.Time, starts, ends map[int32]int64) (bool, error) {
 	at, err := e.reader.OffsetsAt(ctx, schemas.Raw, limit)
 	for p := range starts {
@@ -135,15 +135,13 @@ func (e *evidenceReader) anyBefore(ctx context.Context, limit time.Time, starts,
 	return false, err
 }
 
-var errFirst = errors.New("the first record is seen")
-
 // timeAt gives the time of the first raw record from an offset on; zero where there is none.
 func (e *evidenceReader) timeAt(ctx context.Context, partition int32, offset int64) (at time.Time, err error) {
 	_, err = e.evidence.Raw.Scan(ctx, partition, audit.Start{Offset: offset}, func(r audit.Record) error {
 		at = r.Time
-		return errFirst
+		return errStop
 	})
-	if errors.Is(err, errFirst) {
+	if errors.Is(err, errStop) {
 		err = nil
 	}
 	return at, err

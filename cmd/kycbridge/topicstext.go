@@ -2,50 +2,24 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
-	"github.com/kycbridge/kycbridge/sink"
+	"github.com/kycbridge/kycbridge/internal/operate"
 )
-
-// inspectTopics prints what was compared. Only what is unsafe is an error.
-func inspectTopics(ctx context.Context, env *environment, o sink.Options, s sink.TopicSettings) error {
-	findings, err := sink.Inspect(ctx, o, s)
-	if err != nil {
-		return err
-	}
-	printFindings(env.stdout, findings)
-	unsafe, missing := 0, 0
-	for _, f := range findings {
-		switch {
-		case f.Missing():
-			missing++
-		case f.Level == sink.Unsafe:
-			unsafe++
-		}
-	}
-	if missing > 0 {
-		return fmt.Errorf("%d topics are missing: create them with %s", missing, sink.CreateCommand)
-	}
-	if unsafe > 0 {
-		return fmt.Errorf("%d of %d settings are unsafe: the commands above mend them", unsafe, len(findings))
-	}
-	return nil
-}
 
 // row is one line of the table: a comparison that came out alike in several places.
 type row struct {
-	sink.Finding
+	operate.Finding
 	places []string
 	mends  []string
 }
 
 // printFindings prints the table, and below it what is not as it should be, with the commands.
-func printFindings(out io.Writer, findings []sink.Finding) {
+func printFindings(out io.Writer, findings []operate.Finding) {
 	rows := merge(findings)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "LEVEL\tSETTING\tFOUND\tEXPECTED\tWHERE")
@@ -54,7 +28,7 @@ func printFindings(out io.Writer, findings []sink.Finding) {
 	}
 	_ = table.Flush()
 	for _, r := range rows {
-		if r.Level == sink.OK {
+		if r.Level == operate.FindingOK {
 			continue
 		}
 		fmt.Fprintf(out, "\n%s: %s is %s, expected %s: %s\n", r.Level, cmp.Or(r.Setting, r.places[0]), r.Found, r.Expected, r.Why)
@@ -73,7 +47,7 @@ func (r row) where() string {
 }
 
 // merge puts what is alike into one row, the worst first and otherwise in the order of the findings.
-func merge(findings []sink.Finding) []row {
+func merge(findings []operate.Finding) []row {
 	var rows []row
 	for _, f := range findings {
 		at := slices.IndexFunc(rows, func(r row) bool {
@@ -92,6 +66,6 @@ func merge(findings []sink.Finding) []row {
 	return rows
 }
 
-func severity(l sink.Level) int {
-	return slices.Index([]sink.Level{sink.Unsafe, sink.Note, sink.OK}, l)
+func severity(l operate.Level) int {
+	return slices.Index([]operate.Level{operate.FindingUnsafe, operate.FindingAdvice, operate.FindingOK}, l)
 }

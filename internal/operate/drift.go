@@ -1,24 +1,49 @@
-package main
+package operate
 
 import (
+	"context"
+	"time"
+
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// driftReader joins what sink reads with what normalize understands.
-type driftReader struct{ reads *normalize.Interpreter }
+// DriftQuery chooses raw records.
+type DriftQuery struct {
+	Since    time.Time            // zero: from the oldest on
+	Vendors  []string             // only these; empty: all
+	Progress func(audit.Progress) // nil: nobody is told
+}
 
-// newReads understands deliveries as this version does, and asks no vendor's API.
-func newReads() (*normalize.Interpreter, error) {
-	rules, err := contractRules()
+// Drift lists what vendors sent that the mappings do not know. With an error there is a
+// report of what was read before, unless nothing could be read at all.
+func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, error) {
+	reads, err := s.interpreter()
 	if err != nil {
 		return nil, err
 	}
-	return normalize.NewInterpreter(catalog.All(), rules, normalize.InterpreterOptions{}), nil
+	reader, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer reader.Close()
+	d, from := driftReader{reads}, audit.Start{Offset: -1, Time: q.Since}
+	raw, err := reader.source(ctx, schemas.Raw, from, d.rawReading)
+	if err != nil {
+		return nil, err
+	}
+	tasks, err := reader.source(ctx, schemas.Hydrate, from, d.taskReading)
+	if err != nil {
+		return nil, err
+	}
+	return audit.Drift(ctx, []audit.Source{raw, tasks}, audit.DriftOptions{Vendors: q.Vendors, Progress: q.Progress})
 }
+
+// driftReader joins what sink reads with what normalize understands.
+type driftReader struct{ reads *normalize.Interpreter }
 
 // rawReading is what the webhook alone says.
 func (d driftReader) rawReading(r audit.Record) audit.Reading {

@@ -1,10 +1,8 @@
-package main
+package operate
 
 import (
 	"context"
 	"errors"
-
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -17,12 +15,12 @@ type topicReader struct {
 	kafka sink.Options
 }
 
-func openTopics(ctx context.Context, o sink.Options) (*topicReader, error) {
-	reader, err := sink.OpenReader(ctx, o)
+func (s Servers) open(ctx context.Context) (*topicReader, error) {
+	reader, err := sink.OpenReader(ctx, s.Kafka)
 	if err != nil {
 		return nil, err
 	}
-	return &topicReader{reader, o}, nil
+	return &topicReader{reader, s.Kafka}, nil
 }
 
 // topic finds a topic by its base name.
@@ -31,7 +29,7 @@ func (r *topicReader) topic(ctx context.Context, base string) (audit.Topic, erro
 	return audit.Topic{
 		Base: base, Name: r.kafka.Topic(base), Partitions: int32(n), ID: id,
 		Scan: func(ctx context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
-			return r.Scan(ctx, base, partition, sink.Start(from), func(rec *kgo.Record) error { return fn(auditRecord(rec)) })
+			return r.ScanRecords(ctx, base, partition, sink.Start(from), fn)
 		},
 	}, err
 }
@@ -46,33 +44,28 @@ func (r *topicReader) source(ctx context.Context, base string, from audit.Start,
 	return audit.Source{Name: t.Name, Partitions: t.Partitions, Scan: scan, Read: read}, err
 }
 
-func auditRecord(r *kgo.Record) audit.Record {
-	out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
-	for _, h := range r.Headers {
-		out.Headers = append(out.Headers, record.Header{Key: h.Key, Value: h.Value})
-	}
-	return out
-}
-
 // within gives a window's first offset in each partition of a topic, and the one after its last; where
 // an end is open, what is given for it.
-func (r *topicReader) within(ctx context.Context, base string, win window, froms, tos map[int32]int64) (_, _ map[int32]int64, err error) {
-	if !win.from.IsZero() {
-		if froms, err = r.OffsetsAt(ctx, base, win.from); err != nil {
+func (r *topicReader) within(ctx context.Context, base string, w Window, froms, tos map[int32]int64) (_, _ map[int32]int64, err error) {
+	if !w.From.IsZero() {
+		if froms, err = r.OffsetsAt(ctx, base, w.From); err != nil {
 			return nil, nil, err
 		}
 	}
-	if !win.to.IsZero() {
-		if tos, err = r.OffsetsAt(ctx, base, win.to); err != nil {
+	if !w.To.IsZero() {
+		if tos, err = r.OffsetsAt(ctx, base, w.To); err != nil {
 			return nil, nil, err
 		}
 	}
 	return froms, tos, nil
 }
 
+// errEnd ends a scan at the end of its window.
+var errEnd = errors.New("the window ends here")
+
 // narrowed gives a topic that begins and ends with a window of time.
-func (r *topicReader) narrowed(ctx context.Context, t audit.Topic, win window) (audit.Topic, error) {
-	froms, tos, err := r.within(ctx, t.Base, win, nil, nil)
+func (r *topicReader) narrowed(ctx context.Context, t audit.Topic, w Window) (audit.Topic, error) {
+	froms, tos, err := r.within(ctx, t.Base, w, nil, nil)
 	if err != nil {
 		return t, err
 	}
@@ -82,19 +75,16 @@ func (r *topicReader) narrowed(ctx context.Context, t audit.Topic, win window) (
 		if from.Time.IsZero() {
 			from.Offset = max(from.Offset, froms[partition])
 		}
-		next, err := scan(ctx, partition, from, func(rec audit.Record) error {
-			if bounded && rec.Offset >= end {
-				return errPast
+		next, err := scan(ctx, partition, from, func(r record.Record) error {
+			if bounded && r.Offset >= end {
+				return errEnd
 			}
-			return fn(rec)
+			return fn(r)
 		})
-		if errors.Is(err, errPast) {
+		if errors.Is(err, errEnd) {
 			err = nil
 		}
 		return next, err
 	}
 	return t, nil
 }
-
-// errPast ends a reading behind its window.
-var errPast = errors.New("behind the window")

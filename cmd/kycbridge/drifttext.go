@@ -1,0 +1,38 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/kycbridge/kycbridge/audit"
+)
+
+// writeDrift writes the entries for a person; nothing where there are none.
+func writeDrift(w io.Writer, r *audit.DriftReport) error {
+	if len(r.Entries) == 0 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "VENDOR\tKIND\tWORD\tCOUNT\tFIRST SEEN\tLAST SEEN\tSAMPLE\tDELIVERY")
+	for _, e := range r.Entries {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s/%d/%d\t%s\n", e.Vendor, e.Kind, cmp.Or(e.Word, "-"), e.Count,
+			e.First.UTC().Format(time.RFC3339), e.Last.UTC().Format(time.RFC3339),
+			e.Sample.Topic, e.Sample.Partition, e.Sample.Offset, e.Sample.Delivery)
+	}
+	return printed(t.Flush())
+}
+
+// driftSummary says in a few lines what the report covers.
+func driftSummary(r *audit.DriftReport) string {
+	text := fmt.Sprintf("something new in %d of %d records\n", r.Drifted, r.Records)
+	if r.Unlisted > 0 {
+		text += fmt.Sprintf("not in the list, which ends at %d entries: %d more sightings; name a vendor or a shorter time\n", len(r.Entries), r.Unlisted)
+	}
+	if r.Unread > 0 {
+		text += fmt.Sprintf("no delivery that can be read: %d; see the dead letters\n", r.Unread)
+	}
+	return text
+}

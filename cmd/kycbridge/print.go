@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// writeLine writes a value as JSON on one line.
+func writeLine(out io.Writer, v any) error { return encodeJSON(out, v, "") }
+
+// writeDocument writes a value as JSON for a person to read as well.
+func writeDocument(out io.Writer, v any) error { return encodeJSON(out, v, "  ") }
+
+func encodeJSON(out io.Writer, v any, indent string) error {
+	e := json.NewEncoder(out)
+	e.SetEscapeHTML(false) // no browser takes it for a page
+	e.SetIndent("", indent)
+	return printed(e.Encode(v))
+}
+
+// printed says of an error that it came of printing.
+func printed(err error) error {
+	if err != nil {
+		return fmt.Errorf("cannot print: %w", err)
+	}
+	return nil
+}
+
+// shown quotes text from outside that could move a terminal's cursor.
+func shown(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// dash is shown, with a mark for what is empty.
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return shown(text)
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,88 @@
+// Package operate answers what operators ask of a running bridge: is everything
+// accounted for, what became of a delivery, what is new to the mappings, what is in the
+// topics, which deliveries gave no event; and it does what they decide: topics are
+// created, deliveries taken through the mappings again. Each question is one function,
+// which takes the servers to ask and a query, and returns values or an iterator.
+//
+// It knows no flag, no terminal and no table, writes to nobody, and tells how far it is
+// through a callback: the commands print what it returns, and a console may show it.
+package operate
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// DefaultKafka is where a `kycbridge dev` with default addresses has its Kafka.
+const DefaultKafka = "127.0.0.1:9092"
+
+// Servers are asked, and what must be known to ask them.
+type Servers struct {
+	Kafka   sink.Options
+	Redis   dedupe.StoreOptions  // only to fill gaps
+	Topics  sink.TopicSettings   // only for topics
+	Limits  Limits               // only for replays
+	Vendors []providers.Provider // whose deliveries are understood
+}
+
+// Limits are the settings that the stages and a replay must share.
+type Limits struct {
+	Pepper             []byte
+	Hydrates           func(endpoint string) bool // reports whether the vendor's API may be asked
+	StaleAfter         time.Duration
+	MaxRecordBytes     int
+	TransactionTimeout time.Duration
+}
+
+// Of are the servers of a configuration.
+func Of(c *config.Config, vendors []providers.Provider) Servers {
+	return Servers{
+		Kafka:  c.KafkaOptions(nil),
+		Redis:  c.RedisOptions(),
+		Topics: c.TopicSettings(),
+		Limits: Limits{
+			Pepper:             c.Pepper.Reveal(),
+			Hydrates:           c.Hydrates(),
+			StaleAfter:         c.File.Dedupe.Ttl.AsDuration(),
+			MaxRecordBytes:     c.MaxRecordBytes(),
+			TransactionTimeout: c.File.Normalize.TransactionTimeout.AsDuration(),
+		},
+		Vendors: vendors,
+	}
+}
+
+// Window is a range of time: from From on, before To. A zero end is open.
+type Window struct{ From, To time.Time }
+
+// ErrUnavailable: no broker could be reached.
+var ErrUnavailable = sink.ErrUnavailable
+
+// TopicMissing reports whether an error says that a topic is not there.
+func TopicMissing(err error) bool { return sink.Classify(err) == sink.ClassUnknownTopic }
+
+// Advice says what to do about an error of Kafka.
+func Advice(err error) string { return sink.Advice(err) }
+
+// LogTo sends what the client of Redis has to say to a logger. The client has one for the
+// whole process, so main calls it, once.
+func LogTo(log *slog.Logger) { dedupe.LogTo(log) }
+
+// prefix is that of the topics' names.
+func (s Servers) prefix() string { return s.Kafka.Topic("") }
+
+// interpreter understands deliveries as this version does, and asks no vendor's API.
+func (s Servers) interpreter() (*normalize.Interpreter, error) {
+	rules, err := contract.NewValidator()
+	if err != nil {
+		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
+	}
+	return normalize.NewInterpreter(s.Vendors, rules, normalize.InterpreterOptions{}), nil
+}

@@ -1,0 +1,125 @@
+package operate
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// Record is a record of a topic of the catalogue, decoded.
+type Record struct {
+	record.Record
+	Message proto.Message // nil where the record has no value, and where Err says why it cannot be read
+	Err     error
+}
+
+// decode reads a record of the topics with a prefix.
+func decode(r record.Record, prefix string) Record {
+	out := Record{Record: r}
+	t, ok := schemas.TopicNamed(prefix, r.Topic)
+	switch {
+	case r.Value == nil:
+		return out
+	case !ok:
+		out.Err = fmt.Errorf("%s is no topic of the catalogue", r.Topic)
+		return out
+	}
+	m := t.New()
+	if err := contract.Unmarshal(r.Value, m); err != nil {
+		out.Err = fmt.Errorf("not a %s: the bytes cannot be decoded", m.ProtoReflect().Descriptor().FullName())
+		return out
+	}
+	out.Message = m
+	return out
+}
+
+// line is a record in JSON. Scripts read it: fields are added, never renamed.
+type line struct {
+	Topic     string            `json:"topic"`
+	Partition int32             `json:"partition"`
+	Offset    int64             `json:"offset"`
+	Timestamp string            `json:"timestamp"` // RFC 3339, UTC, milliseconds
+	Key       string            `json:"key"`
+	Headers   map[string]string `json:"headers"`
+	Value     json.RawMessage   `json:"value"`           // the message in protobuf's JSON mapping; null where it cannot be read
+	Error     string            `json:"error,omitempty"` // why value is null
+}
+
+// MarshalJSON renders a record, always the same way: keys sorted, no spaces.
+func (r Record) MarshalJSON() ([]byte, error) {
+	l := line{
+		Topic: r.Topic, Partition: r.Partition, Offset: r.Offset,
+		Timestamp: r.Time.UTC().Format("2006-01-02T15:04:05.000Z"),
+		Key:       string(r.Key), Headers: map[string]string{}, Value: json.RawMessage("null"),
+	}
+	for _, h := range r.Headers {
+		l.Headers[h.Key] = string(h.Value)
+	}
+	value, err := r.jsonValue()
+	if err != nil {
+		l.Error = err.Error()
+	} else if value != nil {
+		l.Value = value
+	}
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	err = e.Encode(l)
+	return out.Bytes(), err
+}
+
+func (r Record) jsonValue() (json.RawMessage, error) {
+	if r.Message == nil {
+		return nil, r.Err
+	}
+	spaced, err := protojson.Marshal(r.Message)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = json.Compact(&out, spaced) // protojson puts spaces in at random
+	return out.Bytes(), err
+}
+
+// Words lists a message's own enum values and vendor words, in field order: what an event
+// says, without its metadata.
+func Words(event proto.Message) []string {
+	m := event.ProtoReflect()
+	var out []string
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		fd := fields.Get(i)
+		if !m.Has(fd) || fd.IsList() || fd.IsMap() {
+			continue
+		}
+		switch fd.Kind() {
+		case protoreflect.EnumKind:
+			out = append(out, string(fd.Name())+"="+enumWord(fd.Enum(), m.Get(fd).Enum()))
+		case protoreflect.StringKind:
+			if strings.HasPrefix(string(fd.Name()), "vendor_") {
+				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), m.Get(fd).String()))
+			}
+		}
+	}
+	return out
+}
+
+// enumWord is a value without the enum's name in front: DECISION_APPROVED is
+// APPROVED.
+func enumWord(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
+	v := e.Values().ByNumber(n)
+	if v == nil {
+		return fmt.Sprint(n)
+	}
+	first, _, _ := strings.Cut(string(e.Values().Get(0).Name()), "UNSPECIFIED")
+	return strings.TrimPrefix(string(v.Name()), first)
+}
