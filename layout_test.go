@@ -27,7 +27,7 @@ type room struct {
 // cmd internal/dev.
 var house = []room{
 	{"cmd/kycbridge", []string{"internal/config", "internal/dev", "internal/operate", "internal/serve", "internal/simulate", "audit", "normalize/replay", "providers/catalog", "schemas/..."}},
-	{"internal/dev", []string{"internal/config", "internal/serve", "internal/simulate", "embedded", "providers", "providers/catalog", "schemas/..."}},
+	{"internal/dev", []string{"internal/config", "internal/operate", "internal/serve", "internal/simulate", "embedded", "providers", "providers/catalog", "schemas/..."}},
 	{"internal/serve", []string{"internal/config", "internal/contract", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/operate", []string{"internal/config", "internal/contract", "internal/record", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
 	{"internal/operate/operatetest", []string{"embedded/repair", "internal/record", "normalize", "sink", "schemas/..."}},

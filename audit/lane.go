@@ -44,7 +44,7 @@ const (
 	filled                    // a replay dealt with it
 )
 
-// stands says whether a duplicate may point at the record: the normaliser let it through.
+// stands reports whether a duplicate may point at the record: the normaliser let it through.
 func (f fate) stands() bool { return f&(asked|filled) != 0 || f&ended != 0 && f&repeated == 0 }
 
 // drop is a raw record that was dropped as the duplicate of another.
@@ -105,7 +105,7 @@ func positioned(kind byte, raw Position, replay uint16) outputID {
 	return id
 }
 
-// of says whether an output is of a kind that has no id of its own.
+// of reports whether an output is of a kind that has no id of its own.
 func (id outputID) of(kind byte) bool { return id.id[0] == kind && id.id[1] == 0 && id.id[6] == 0 }
 
 func eventID(text string, replay uint16) outputID {

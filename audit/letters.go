@@ -74,7 +74,7 @@ func (q LetterQuery) takes(l Letter, found map[string]bool) bool {
 	return len(q.IDs) == 0 || q.named(l, found)
 }
 
-// named says whether one of the ids is the letter's.
+// named reports whether one of the ids is the letter's.
 func (q LetterQuery) named(l Letter, found map[string]bool) bool {
 	var names []string
 	if q.Names != nil && l.Message.GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER {

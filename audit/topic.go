@@ -35,7 +35,7 @@ type Topics struct {
 	Domain                         []Topic
 }
 
-// Put takes a topic up as what its base name says it is, and says whether it is one of these.
+// Put takes a topic up as what its base name says it is, and reports whether it is one of these.
 func (t *Topics) Put(topic Topic) bool {
 	known, _ := schemas.TopicNamed("", topic.Base)
 	switch {
@@ -53,7 +53,7 @@ func (t *Topics) Put(topic Topic) bool {
 	return true
 }
 
-// foreign says whether a disposition is about an earlier topic of the raw topic's name.
+// foreign reports whether a disposition is about an earlier topic of the raw topic's name.
 func (t *Topics) foreign(d *kycv1.Disposition) bool {
 	return t.Raw.ID != [16]byte{} && !bytes.Equal(d.GetRawTopicId(), t.Raw.ID[:])
 }

@@ -52,7 +52,7 @@ func (t *tracer) matchRaw(r Record) {
 	}
 }
 
-// inKey says whether the id is the record's key, or what follows the endpoint in it.
+// inKey reports whether the id is the record's key, or what follows the endpoint in it.
 func (t *tracer) inKey(r Record) bool {
 	key := string(r.Key)
 	_, subject, _ := strings.Cut(key, "/")

@@ -86,7 +86,7 @@ func Verify(ctx context.Context, in Evidence, o VerifyOptions) (*Verdict, error)
 	return in.verify(ctx, o, [][]int32{in.partitions()}, false)
 }
 
-// aligned says whether an event must stand in the partition of its raw record's number.
+// aligned reports whether an event must stand in the partition of its raw record's number.
 func (in *Evidence) aligned() bool {
 	for _, t := range append([]Topic{in.DeadLetters}, in.Domain...) {
 		if t.Partitions != in.Raw.Partitions {

@@ -228,7 +228,7 @@ func redisFailOpen(s *scene) {
 	s.enter(f)
 }
 
-// flagged says whether the newest event of the domain topics is flagged.
+// flagged reports whether the newest event of the domain topics is flagged.
 func (s *scene) flagged() bool {
 	probe := s.load.take()
 	for probe.forged || strings.Contains(string(probe.body), "zzz.unknown") {

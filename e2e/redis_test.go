@@ -53,7 +53,7 @@ func (r *redisServer) start() {
 	}
 }
 
-// answers says whether the server is up; one that wants a password says so.
+// answers reports whether the server is up; one that wants a password says so.
 func (r *redisServer) answers() bool {
 	_, err := r.do("PING")
 	return err == nil || strings.HasPrefix(err.Error(), "NOAUTH")

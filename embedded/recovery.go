@@ -161,7 +161,7 @@ type groupEntry struct {
 }
 
 // finishOffsets appends the offsets of the commit that are not in the log since
-// it began, and says whether there were any.
+// it began, and reports whether there were any.
 func finishOffsets(c commit, path string) (bool, error) {
 	raw, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

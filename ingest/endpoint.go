@@ -31,7 +31,7 @@ type endpoint struct {
 	metrics   *endpointMetrics
 }
 
-// isStandIn says whether nobody configured this one.
+// isStandIn reports whether nobody configured this one.
 func (e *endpoint) isStandIn() bool { return e.standIn == nil }
 
 // A directory finds the endpoint of a path. For a name that nobody configured
@@ -113,7 +113,7 @@ func (d *directory) find(path string) (e *endpoint, pathToken string, ok bool) {
 	return e, pathToken, true
 }
 
-// verify says whether the sender of these bytes is proved by every check of the
+// verify reports whether the sender of these bytes is proved by every check of the
 // endpoint. A scheme that panics has proved nothing.
 func (e *endpoint) verify(r auth.Request) (secretIDs []string, o outcome) {
 	defer func() {
@@ -153,7 +153,7 @@ func verdict(err error) outcome {
 	}
 }
 
-// takes says whether the vendor sends this media type. Some senders leave it
+// takes reports whether the vendor sends this media type. Some senders leave it
 // out, and no parameter, charset least of all, is a reason to lose a delivery.
 func (e *endpoint) takes(contentType string) bool {
 	if contentType == "" || len(e.Provider.ContentTypes) == 0 {

@@ -142,7 +142,7 @@ func limitRead(w http.ResponseWriter, due time.Time, sooner bool) {
 	}
 }
 
-// plain says whether the body is sent as it is. No vendor compresses, and a
+// plain reports whether the body is sent as it is. No vendor compresses, and a
 // kilobyte of gzip can be a megabyte of zeros.
 func plain(encodings []string) bool {
 	return len(encodings) == 0 || len(encodings) == 1 && (encodings[0] == "" || encodings[0] == "identity")

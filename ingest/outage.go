@@ -46,7 +46,7 @@ func (o *outage) judging(now int64) {
 	}
 }
 
-// over says whether the outage is longer than the vendor's patience.
+// over reports whether the outage is longer than the vendor's patience.
 func (o *outage) over(now int64) bool {
 	return o.longer(o.proved.Load(), now) || o.longer(o.unjudged.Load(), now)
 }

@@ -27,7 +27,7 @@ type Hydration struct {
 	Objects map[string]APIObject
 	// Needs names the object that a delivery needs; false: it needs none.
 	Needs func(d *Delivery, n *Notice) (Target, bool)
-	// Check says whether a successful answer, a JSON object, is the object that
+	// Check reports whether a successful answer, a JSON object, is the object that
 	// was asked for; nil believes any. What is refused is asked for again. The
 	// error never quotes the answer.
 	Check func(t Target, body []byte) error
@@ -111,6 +111,6 @@ func (h *Hydration) Environment(e kycv1.Environment) string {
 
 var objectID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
-// ValidObjectID says whether an id from outside may go into a URL: escaping
+// ValidObjectID reports whether an id from outside may go into a URL: escaping
 // alone does not stop "..".
 func ValidObjectID(id string) bool { return objectID.MatchString(id) && !strings.Contains(id, "..") }

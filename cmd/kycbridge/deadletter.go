@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -62,7 +61,7 @@ func newLetterList(env *environment) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error { return listLetters(c.Context(), env, f, args) },
 	}
 	f.bind(c)
-	c.Flags().IntVar(&f.limit, "limit", 1000, "show the newest so many; 0 means all")
+	c.Flags().IntVar(&f.limit, "limit", 1000, "show only this many, the newest; 0 shows all")
 	return c
 }
 
@@ -137,7 +136,7 @@ func newestLetters(ctx context.Context, env *environment, f letterFlags, ids []s
 	kept := &newest{limit: limit}
 	for l, err := range operate.DeadLetters(ctx, s, q) {
 		if err != nil {
-			return nil, readTrouble(s, err)
+			return nil, explainKafka(s, err)
 		}
 		kept.add(l)
 	}
@@ -212,17 +211,4 @@ func showLetter(ctx context.Context, env *environment, f letterFlags, ids []stri
 		return writeLine(env.stdout, l)
 	}
 	return writeLetter(env.stdout, l)
-}
-
-// writeBody writes a body where only the one who asked can read it.
-func writeBody(env *environment, path string, body []byte) error {
-	if path == "-" {
-		_, err := env.stdout.Write(body)
-		return printed(err)
-	}
-	if err := os.WriteFile(path, body, 0o600); err != nil {
-		return fmt.Errorf("cannot write the body: %w", err)
-	}
-	fmt.Fprintf(env.stderr, "%d bytes written to %s; it holds personal data\n", len(body), path)
-	return nil
 }

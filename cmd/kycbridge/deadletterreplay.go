@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,34 +45,8 @@ func replayLetters(ctx context.Context, env *environment, f letterFlags, r repla
 		return err
 	}
 	r.mode = string(replay.FillGaps)
-	r.resume = r.lettersAgain(f, ids, time.Now())
+	r.resume = r.letterReplayCommand(f, ids, time.Now())
 	return runReplay(ctx, env, r, func(ctx context.Context, s operate.Servers, how operate.ReplayQuery) (*replay.Report, error) {
 		return operate.ReplayLetters(ctx, s, q, how)
 	})
-}
-
-// lettersAgain is the same command once more, with absolute times. Letters that were written since are
-// chosen as well then; what is done is not done again.
-func (f *replayFlags) lettersAgain(l letterFlags, ids []string, now time.Time) string {
-	words := []string{"deadletter", "replay"}
-	for _, id := range ids {
-		words = append(words, shellWord(id))
-	}
-	for _, p := range []struct {
-		flag   string
-		values []string
-	}{{"--reason", l.reasons}, {"--vendor", l.vendors}, {"--endpoint", l.endpoints}} {
-		if len(p.values) > 0 {
-			words = append(words, p.flag, shellWord(strings.Join(p.values, ",")))
-		}
-	}
-	for _, p := range []struct{ flag, value string }{{"--since", l.since}, {"--until", l.until}} {
-		if at, err := parseWhen(p.flag, p.value, now); err == nil && p.value != "" {
-			words = append(words, p.flag, at.UTC().Format(time.RFC3339))
-		}
-	}
-	if f.all {
-		words = append(words, "--all")
-	}
-	return strings.Join(append(words, f.place()...), " ")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -24,7 +25,7 @@ func writeLetters(w io.Writer, all []audit.Letter) error {
 			dash(e.GetProvider()), dash(e.GetEndpoint()), m.GetRaw().GetPartition(), m.GetRaw().GetOffset(), dash(e.GetDeliveryId()),
 			dash(m.GetStage()), dash(m.GetField()), short(m.GetDetail(), 80))
 	}
-	return printed(t.Flush())
+	return cannotPrint(t.Flush())
 }
 
 // writeLetter writes all of a letter but its body, for a person.
@@ -51,7 +52,7 @@ func writeLetter(w io.Writer, l audit.Letter) error {
 		row("header "+dash(h.GetName()), h.GetValue())
 	}
 	row("body", fmt.Sprintf("%d bytes, not shown: --body FILE writes them", len(e.GetBody())))
-	return printed(t.Flush())
+	return cannotPrint(t.Flush())
 }
 
 func short(text string, most int) string {
@@ -59,4 +60,17 @@ func short(text string, most int) string {
 		text = string(runes[:most-1]) + "…"
 	}
 	return dash(text)
+}
+
+// writeBody writes a body where only the one who asked can read it.
+func writeBody(env *environment, path string, body []byte) error {
+	if path == "-" {
+		_, err := env.stdout.Write(body)
+		return cannotPrint(err)
+	}
+	if err := os.WriteFile(path, body, 0o600); err != nil {
+		return fmt.Errorf("cannot write the body: %w", err)
+	}
+	fmt.Fprintf(env.stderr, "%d bytes written to %s; it holds personal data\n", len(body), path)
+	return nil
 }

@@ -37,8 +37,8 @@ func newDev(env *environment) *cobra.Command {
 		Short: "Everything in one process: Kafka, Redis, ingest, normalize, hydrate",
 		Long: `Run the whole path in one process, for trying out and for tests: an embedded
 Kafka on a real port, which any Kafka client can read, an embedded Redis, ingest,
-normalize and hydrate, with fake APIs of the vendors. What was accepted survives a restart and a kill -9. Not for
-production: there is one broker and no replication.
+normalize and hydrate, with fake APIs of the vendors. What was accepted survives a
+restart and a kill -9. Not for production: there is one broker and no replication.
 
 There is one endpoint for each vendor, /hooks/<vendor>, with the secret
 dev-secret-<vendor>; KYCBRIDGE_SECRET_<VENDOR> replaces it, for those who point
@@ -68,9 +68,9 @@ answers that instead, ?kind= names a kind).`,
 	c.Flags().StringVar(&f.kafka, "kafka", operate.DefaultKafka, "address of the embedded Kafka")
 	c.Flags().StringVar(&f.admin, "admin", "127.0.0.1:9090", "address for health and metrics")
 	c.Flags().StringVar(&f.dir, "data", defaultData, "data directory; delete it to start afresh")
-	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send signed sample deliveries, so many a second, and print the events")
+	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send this many signed sample deliveries a second, and print the events")
 	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
-	c.Flags().BoolVar(&f.tls, "tls", false, "webhooks over HTTPS, with a certificate of its own making in the data directory")
+	c.Flags().BoolVar(&f.tls, "tls", false, "webhooks over HTTPS, with a self-signed certificate kept in the data directory")
 	f.log.bind(c.Flags())
 	return c
 }
@@ -136,7 +136,7 @@ func watch(ctx context.Context, env *environment, kafka string) error {
 			return err
 		}
 		if _, err := io.WriteString(env.stdout, shortLine(r)); err != nil {
-			return printed(err)
+			return cannotPrint(err)
 		}
 	}
 	return nil

@@ -81,7 +81,7 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 	end()
 	switch {
 	case report == nil || err != nil && ctx.Err() == nil:
-		return readTrouble(s, err)
+		return explainKafka(s, err)
 	case err != nil:
 		err = errors.New("interrupted: the report holds what was read before")
 	}

@@ -22,7 +22,7 @@ func writeDrift(w io.Writer, r *audit.DriftReport) error {
 			e.First.UTC().Format(time.RFC3339), e.Last.UTC().Format(time.RFC3339),
 			e.Sample.Topic, e.Sample.Partition, e.Sample.Offset, e.Sample.Delivery)
 	}
-	return printed(t.Flush())
+	return cannotPrint(t.Flush())
 }
 
 // driftSummary says in a few lines what the report covers.

@@ -53,9 +53,9 @@ func (f *kafkaFlags) override(s operate.Servers, command string) (operate.Server
 	return s, s.Kafka.Validate()
 }
 
-// readTrouble adds what to do about a Kafka that a command reads from and that
+// explainKafka adds to an error what to do about a Kafka that a command reads from and that
 // does not answer as it should.
-func readTrouble(s operate.Servers, err error) error {
+func explainKafka(s operate.Servers, err error) error {
 	switch {
 	case errors.Is(err, operate.ErrUnavailable):
 		return fmt.Errorf("no Kafka answers at %s: start `kycbridge dev` or `make services`, or pass --brokers HOST:PORT", strings.Join(s.Kafka.Brokers, ", "))

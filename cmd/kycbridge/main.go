@@ -2,9 +2,10 @@
 // them in over HTTP, writes them to a raw topic, and turns each into typed
 // events, exactly once.
 //
-// This package reads flags and configuration and wires the other packages
-// together. It holds no rule about webhooks, events or Kafka records; those
-// live in ingest, normalize and sink.
+// This package is flags in and printing out: one file for each subcommand, which
+// reads its flags, calls a function of internal/serve, dev, operate or simulate, and
+// prints what that returns. It wires nothing, keeps nothing while it runs, and holds no
+// rule about webhooks, events or Kafka records.
 package main
 
 import (

@@ -19,11 +19,11 @@ func encodeJSON(out io.Writer, v any, indent string) error {
 	e := json.NewEncoder(out)
 	e.SetEscapeHTML(false) // no browser takes it for a page
 	e.SetIndent("", indent)
-	return printed(e.Encode(v))
+	return cannotPrint(e.Encode(v))
 }
 
-// printed says of an error that it came of printing.
-func printed(err error) error {
+// cannotPrint wraps an error of writing to an output; nil stays nil.
+func cannotPrint(err error) error {
 	if err != nil {
 		return fmt.Errorf("cannot print: %w", err)
 	}

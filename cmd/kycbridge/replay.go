@@ -77,7 +77,7 @@ else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `; ` + "`dev`" + ` 
   kycbridge replay --mode fill-gaps --vendor idenfy --since 2026-05-04T00:00:00Z -c kycbridge.yaml`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.choose(time.Now()); err != nil {
+			if err := f.readSelection(time.Now()); err != nil {
 				return err
 			}
 			return runReplay(c.Context(), env, f, operate.Replay)
@@ -87,10 +87,10 @@ else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `; ` + "`dev`" + ` 
 	c.Flags().StringVar(&f.mode, "mode", "", "re-emit or fill-gaps")
 	c.Flags().StringVar(&f.since, "since", "", "from this `TIME` on")
 	c.Flags().StringVar(&f.until, "until", "", "before this `TIME` (default now)")
-	c.Flags().StringArrayVar(&f.ranges, "range", nil, "raw offsets: PARTITION@FROM-TO, PARTITION@FROM- or PARTITION; may be given again")
-	c.Flags().StringSliceVar(&f.ids, "id", nil, "id of a delivery, the vendor's id of an event, or an event's id; may be given again")
-	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "deliveries to this endpoint; may be given again")
-	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "deliveries of this vendor; may be given again")
+	c.Flags().StringArrayVar(&f.ranges, "range", nil, "raw offsets: PARTITION@FROM-TO, PARTITION@FROM- or PARTITION; repeatable")
+	c.Flags().StringSliceVar(&f.ids, "id", nil, "id of a delivery, the vendor's id of an event, or an event's id; repeatable")
+	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "deliveries to this endpoint; repeatable")
+	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "deliveries of this vendor; repeatable")
 	c.Flags().BoolVar(&f.all, "all", false, "everything in the raw topic")
 	c.Flags().BoolVar(&f.crashers, "crashers", false, "with fill-gaps: also deliveries that processes died over, as this one may")
 	return c
@@ -104,9 +104,9 @@ func (f *replayFlags) bind(c *cobra.Command) {
 	c.Flags().BoolVar(&f.json, "json", false, "the report as one JSON object")
 }
 
-// choose reads the selection, and keeps the command that goes on: with absolute
+// readSelection reads the selection, and keeps the command that goes on: with absolute
 // times, so that it means the same deliveries.
-func (f *replayFlags) choose(now time.Time) error {
+func (f *replayFlags) readSelection(now time.Time) error {
 	if f.mode != string(replay.ReEmit) && f.mode != string(replay.FillGaps) {
 		return usagef("--mode is %q: say --mode re-emit to publish again what was published (consumers see those events twice, labelled), or --mode fill-gaps to publish only what never was", f.mode)
 	}
@@ -139,56 +139,8 @@ func (f *replayFlags) choose(now time.Time) error {
 		return &usageError{err}
 	}
 	s.IDs, s.Endpoints, s.Vendors, s.Crashers = f.ids, f.endpoints, f.vendors, f.crashers
-	f.resume = f.again()
+	f.resume = f.replayCommand()
 	return nil
-}
-
-// again is the command with this selection, ready for a shell.
-func (f *replayFlags) again() string {
-	s := f.selection
-	words := []string{"replay", "--mode", f.mode}
-	add := func(flag string, values ...string) {
-		for _, v := range values {
-			words = append(words, flag, shellWord(v))
-		}
-	}
-	if !s.Since.IsZero() {
-		add("--since", s.Since.UTC().Format(time.RFC3339Nano))
-	}
-	if !s.Until.IsZero() {
-		add("--until", s.Until.UTC().Format(time.RFC3339Nano))
-	}
-	add("--range", f.ranges...)
-	add("--id", s.IDs...)
-	add("--endpoint", s.Endpoints...)
-	add("--vendor", s.Vendors...)
-	if s.Crashers {
-		words = append(words, "--crashers")
-	}
-	return strings.Join(append(words, f.place()...), " ")
-}
-
-// place repeats the flags that say where Kafka and Redis are.
-func (f *replayFlags) place() (words []string) {
-	for _, p := range []struct{ flag, value string }{
-		{"--config", f.config}, {"--brokers", strings.Join(f.brokers, ",")}, {"--topic-prefix", f.prefix}, {"--redis", f.redis},
-	} {
-		if p.value != "" {
-			words = append(words, p.flag, shellWord(p.value))
-		}
-	}
-	return words
-}
-
-// shellWord quotes what a shell would not take as one plain word.
-func shellWord(text string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("@%+=:,./-_", r)
-	}
-	if text != "" && !strings.ContainsFunc(text, func(r rune) bool { return !plain(r) }) {
-		return text
-	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // replayWork is operate.Replay, or the same of dead letters.
@@ -222,15 +174,15 @@ func runReplay(ctx context.Context, env *environment, f replayFlags, work replay
 		_, err := fmt.Fprintln(env.stdout, "no dead letters are chosen; nothing is to be done")
 		return err
 	case report == nil:
-		return readTrouble(s, err)
+		return explainKafka(s, err)
 	case f.json:
-		return errors.Join(writeLine(env.stdout, report), f.trouble(report, err))
+		return errors.Join(writeLine(env.stdout, report), f.explain(report, err))
 	}
-	return errors.Join(writeReplay(env.stdout, report), f.trouble(report, err))
+	return errors.Join(writeReplay(env.stdout, report), f.explain(report, err))
 }
 
 // servers are those of the configuration, or what `dev` has.
-func (f replayFlags) servers(env *environment) (operate.Servers, error) {
+func (f *replayFlags) servers(env *environment) (operate.Servers, error) {
 	if f.config != "" {
 		c, err := loadConfig(env, f.config, config.Needs{Normalize: true})
 		if err != nil {
@@ -241,18 +193,23 @@ func (f replayFlags) servers(env *environment) (operate.Servers, error) {
 	if f.mode == string(replay.FillGaps) && f.redis == "" {
 		return operate.Servers{}, usagef("filling gaps makes claims in Redis: say --config FILE, or --redis HOST:PORT for `dev`, which prints where its Redis is")
 	}
-	kafka := &configv1.Kafka{Brokers: []string{env.variable("KYCBRIDGE_KAFKA", operate.DefaultKafka)}}
-	c, err := config.Build("replay", &configv1.Config{Kafka: kafka, Redis: &configv1.Redis{Address: f.redis}}, config.Needs{Vendors: catalog.All()})
+	s, err := f.kafkaFlags.servers(env, "replay")
 	if err != nil {
-		return operate.Servers{}, err
+		return s, err
 	}
-	s := operate.Of(c, catalog.All())
+	defaults := &configv1.Config{Kafka: &configv1.Kafka{Brokers: s.Kafka.Brokers}, Redis: &configv1.Redis{Address: f.redis}}
+	c, err := config.Build("replay", defaults, config.Needs{Vendors: catalog.All()})
+	if err != nil {
+		return s, err
+	}
+	built := operate.Of(c, nil)
+	s.Redis, s.Limits = built.Redis, built.Limits
 	s.Limits.Hydrates = func(string) bool { return true } // dev plays every vendor's API
-	return f.override(s, "replay")
+	return s, nil
 }
 
-// trouble says what stands and how to go on.
-func (f replayFlags) trouble(r *replay.Report, err error) error {
+// explain says what stands and how to go on.
+func (f *replayFlags) explain(r *replay.Report, err error) error {
 	switch {
 	case err == nil && len(r.Unknown) > 0:
 		return fmt.Errorf("no raw delivery has the id %s: it is not there, not among those chosen, or older than the raw topic", strings.Join(r.Unknown, ", "))

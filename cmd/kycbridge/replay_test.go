@@ -192,7 +192,7 @@ func TestReplayGoesOn(t *testing.T) {
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
 	f := replayFlags{mode: "fill-gaps", since: "24h", ranges: []string{"3@1-2"}, endpoints: []string{"a b"}, crashers: true, redis: "r:1"}
 	f.config = "c.yaml"
-	if err := f.choose(now); err != nil {
+	if err := f.readSelection(now); err != nil {
 		t.Fatal(err)
 	}
 	want := "replay --mode fill-gaps --since 2026-05-03T10:00:00Z --range 3@1-2 --endpoint 'a b' --crashers --config c.yaml --redis r:1"
@@ -200,12 +200,12 @@ func TestReplayGoesOn(t *testing.T) {
 		t.Errorf("the command is %q, want %q", f.resume, want)
 	}
 	f = replayFlags{mode: "re-emit", all: true}
-	if err := f.choose(now); err != nil || f.resume != "replay --mode re-emit --until 2026-05-04T10:00:00Z" {
+	if err := f.readSelection(now); err != nil || f.resume != "replay --mode re-emit --until 2026-05-04T10:00:00Z" {
 		t.Errorf("the command of --all is %q, %v", f.resume, err)
 	}
 	l := letterFlags{reasons: []string{"unmapped", "invalid"}, since: "1h"}
 	f = replayFlags{redis: "r:1"}
-	if got, want := f.lettersAgain(l, []string{"3@17"}, now), "deadletter replay 3@17 --reason unmapped,invalid --since 2026-05-04T09:00:00Z --redis r:1"; got != want {
+	if got, want := f.letterReplayCommand(l, []string{"3@17"}, now), "deadletter replay 3@17 --reason unmapped,invalid --since 2026-05-04T09:00:00Z --redis r:1"; got != want {
 		t.Errorf("the command is %q, want %q", got, want)
 	}
 }

@@ -38,7 +38,7 @@ func writeReplay(w io.Writer, r *replay.Report) error {
 		fmt.Fprintf(t, "  %d\t%s\t%s\n", c.Records, cmp.Or(c.Vendor, "-"), outcomeTexts[c.Outcome])
 	}
 	if err := t.Flush(); err != nil {
-		return printed(err)
+		return cannotPrint(err)
 	}
 	if r.Later > 0 {
 		fmt.Fprintf(w, "  %d  not there or not normalised yet; those are the normaliser's\n", r.Later)

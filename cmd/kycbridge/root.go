@@ -62,7 +62,7 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return &usageError{fmt.Errorf("%w; see `%s --help`", flagTrouble(err), c.CommandPath())}
+		return &usageError{fmt.Errorf("%w; see `%s --help`", explainFlag(err), c.CommandPath())}
 	})
 	root.AddCommand(
 		newDev(env),
@@ -72,9 +72,9 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 	return root
 }
 
-// flagTrouble says of a flag what was found, what is expected and an example, in
+// explainFlag says of a flag what was found, what is expected and an example, in
 // place of the words of the parser of numbers.
-func flagTrouble(err error) error {
+func explainFlag(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
 		return err

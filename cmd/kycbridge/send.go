@@ -73,7 +73,7 @@ the vendor's success code (with --corrupt: 401).`,
 	c.Flags().StringVar(&f.to, "to", "", "address to post to (default \"http://127.0.0.1:8080/hooks/VENDOR\")")
 	c.Flags().StringVar(&f.ca, "ca", "", "file with certificates to trust instead of the system's, such as that of dev --tls")
 	c.Flags().IntVar(&f.count, "count", 1, "number of different deliveries")
-	c.Flags().IntVar(&f.duplicate, "duplicate", 1, "how often each delivery is posted")
+	c.Flags().IntVar(&f.duplicate, "duplicate", 1, "number of times each delivery is posted")
 	c.Flags().Float64Var(&f.rate, "rate", 0, "posts per second; 0 means as fast as they are answered")
 	c.Flags().BoolVar(&f.list, "list", false, "print the names of the fixtures and stop")
 	c.Flags().StringVar(&f.admin, "admin", "http://127.0.0.1:9090", "admin address of a running dev; its fake API is told the objects of the deliveries (\"\": nobody is)")

@@ -40,7 +40,7 @@ $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
 	f.kafkaFlags.bind(c)
 	c.Flags().BoolVar(&f.fromStart, "from-start", false, "begin with the oldest record; without it, only what comes")
 	c.Flags().BoolVar(&f.untilEnd, "until-end", false, "stop at the end the topics have now; implies --from-start")
-	c.Flags().IntVar(&f.count, "count", 0, "stop after so many records; 0 means never")
+	c.Flags().IntVar(&f.count, "count", 0, "stop after this many records; 0 never stops")
 	return c
 }
 
@@ -69,7 +69,7 @@ func tail(ctx context.Context, env *environment, f tailFlags, names []string) er
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
-			return readTrouble(s, err)
+			return explainKafka(s, err)
 		case n == f.count:
 			return nil
 		}
@@ -77,7 +77,7 @@ func tail(ctx context.Context, env *environment, f tailFlags, names []string) er
 	return nil
 }
 
-// topicBases finds the topics a person named: shortly, by base name or in full.
+// topicBases finds the topics that a person named, by short name, base name or in full.
 func topicBases(names []string, prefix string) ([]string, error) {
 	var bases []string
 	for _, t := range schemas.Topics() {

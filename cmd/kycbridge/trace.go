@@ -77,7 +77,7 @@ func trace(ctx context.Context, env *environment, f verifyFlags, id string) erro
 	case ctx.Err() != nil:
 		return errors.New("interrupted: nothing is known")
 	case err != nil:
-		return readTrouble(s, err)
+		return explainKafka(s, err)
 	case len(story.Deliveries) == 0:
 		return nothingFound(story, id, win)
 	}
@@ -111,7 +111,7 @@ func nothingFound(s *audit.Story, id string, win operate.Window) error {
 func printStory(out io.Writer, s *audit.Story, asJSON bool) error {
 	if !asJSON {
 		_, err := io.WriteString(out, storyText(s))
-		return printed(err)
+		return cannotPrint(err)
 	}
 	for _, d := range s.Deliveries {
 		if err := writeLine(out, d); err != nil {

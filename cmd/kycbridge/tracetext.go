@@ -51,13 +51,13 @@ func writeDelivery(out *strings.Builder, d audit.Delivery) {
 		fmt.Fprintln(out, "  no disposition in what was searched; widen --since and --until, or run `kycbridge verify`")
 	}
 	for _, e := range d.Events {
-		fmt.Fprintf(out, "    event %s  %s %d@%d  %s%s\n", e.ID, e.Topic, e.Partition, e.Offset, shown(strings.Join(e.Says, " ")), aside(e))
+		fmt.Fprintf(out, "    event %s  %s %d@%d  %s%s\n", e.ID, e.Topic, e.Partition, e.Offset, shown(strings.Join(e.Says, " ")), remarks(e))
 	}
 	for _, id := range unseen(d) {
 		fmt.Fprintf(out, "    event %s  not in what was searched: expired, or see `kycbridge verify`\n", shown(id))
 	}
 	for _, l := range d.Letters {
-		fmt.Fprintf(out, "    dead letter %d@%d  %s at %s%s%s\n", l.Partition, l.Offset, l.Reason, shown(l.Stage), after(" ", l.Field), after(": ", l.Detail))
+		fmt.Fprintf(out, "    dead letter %d@%d  %s at %s%s%s\n", l.Partition, l.Offset, l.Reason, shown(l.Stage), prefixed(" ", l.Field), prefixed(": ", l.Detail))
 	}
 	if len(d.RepeatedBy) > 0 {
 		var all []string
@@ -102,11 +102,11 @@ func fateText(f audit.Fate) string {
 	if who == "" {
 		who = f.Stage
 	}
-	return text + "  by " + who + after(" ", f.Replay) + after(", mapping ", f.Mapper)
+	return text + "  by " + who + prefixed(" ", f.Replay) + prefixed(", mapping ", f.Mapper)
 }
 
-// aside is what is unusual or only sometimes known about an event.
-func aside(e audit.Seen) string {
+// remarks are what is unusual or only sometimes known about an event.
+func remarks(e audit.Seen) string {
 	var parts []string
 	if !e.OccurredAt.IsZero() {
 		parts = append(parts, "occurred "+moment(e.OccurredAt))
@@ -130,8 +130,8 @@ func moment(t time.Time) string {
 	return t.UTC().Format(clock)
 }
 
-// after puts a word in front of a text, if there is one.
-func after(word, text string) string {
+// prefixed puts a word in front of a text, if there is one.
+func prefixed(word, text string) string {
 	if text == "" {
 		return ""
 	}

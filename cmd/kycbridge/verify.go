@@ -73,7 +73,7 @@ func verify(ctx context.Context, env *environment, f verifyFlags) error {
 	case ctx.Err() != nil:
 		return &codedError{exitUnchecked, errors.New("interrupted: nothing is known")}
 	case err != nil:
-		return &codedError{exitUnchecked, fmt.Errorf("cannot check: %w", readTrouble(s, err))}
+		return &codedError{exitUnchecked, fmt.Errorf("cannot check: %w", explainKafka(s, err))}
 	}
 	if f.json {
 		err = writeDocument(env.stdout, v)

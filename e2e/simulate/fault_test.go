@@ -57,7 +57,7 @@ func (w *world) apply(ctx context.Context, s step) {
 	}
 }
 
-// strikeProcess says whether the fault is one of a process.
+// strikeProcess reports whether the fault is one of a process.
 func (w *world) strikeProcess(ctx context.Context, s step, h *host, p *process) bool {
 	switch s.kind {
 	case killed:

@@ -64,7 +64,7 @@ func (h *host) rest() time.Duration {
 	return d
 }
 
-// wait pauses, and says whether ctx still lives.
+// wait pauses, and reports whether ctx still lives.
 func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -162,7 +162,7 @@ func (w *world) close() {
 	w.wg.Wait()
 }
 
-// settled says whether everything that was taken in is through.
+// settled reports whether everything that was taken in is through.
 func (w *world) settled() bool {
 	passed, err := normalizetest.Passed(w.ctx, w.reader)
 	return err == nil && passed

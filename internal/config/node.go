@@ -57,7 +57,7 @@ func child(n *yaml.Node, fd protoreflect.FieldDescriptor) *yaml.Node {
 // secretLists are the fields of an endpoint that are lists of secrets.
 var secretLists = []string{".secrets[", ".basic[", ".bearer[", ".path_tokens["}
 
-// holdsSecret says whether a field's content must never be shown.
+// holdsSecret reports whether a field's content must never be shown.
 func holdsSecret(path string) bool {
 	return strings.Contains(path, ".api.") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "client_secret") || strings.HasSuffix(path, "pepper") ||
 		slices.ContainsFunc(secretLists, func(list string) bool { return strings.Contains(path, list) })

@@ -12,15 +12,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 )
-
-// defaultKafka is where the other commands look for Kafka unless told otherwise.
-const defaultKafka = "127.0.0.1:9092"
 
 // printBanner says where `dev` listens and what to try next. Every command in
 // it works as printed.
@@ -45,7 +43,7 @@ func (o Options) printBanner(a serve.Addresses) {
 	vendor := catalog.All()[0]
 	first := vendor.Name
 	brokers, to := "", ""
-	if a.Kafka != defaultKafka {
+	if a.Kafka != operate.DefaultKafka {
 		brokers = " --brokers " + a.Kafka
 	}
 	if url := hookURL(a, first); url != simulate.DefaultURL(first) {

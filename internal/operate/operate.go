@@ -21,7 +21,8 @@ import (
 	"github.com/kycbridge/kycbridge/sink"
 )
 
-// DefaultKafka is where a `kycbridge dev` with default addresses has its Kafka.
+// DefaultKafka is where a `kycbridge dev` with default addresses has its Kafka, and
+// where commands look for it unless told otherwise.
 const DefaultKafka = "127.0.0.1:9092"
 
 // Servers are asked, and what must be known to ask them.

@@ -48,7 +48,7 @@ func (b Burst) Run(ctx context.Context) *Result {
 		d := b.Sender.Sign(f, seed+uint64(i/len(b.Fixtures))) // fixtures of one round belong together
 		if b.Corrupt {
 			d = d.corrupt()
-		} else if !tellDev(ctx, b.Admin, b.Sender.vendor, f, d) {
+		} else if !registerObject(ctx, b.Admin, b.Sender.vendor, f, d) {
 			unknown = true
 		}
 		for range b.Copies {

@@ -43,10 +43,10 @@ func sampleAnswer(v providers.Provider, f providers.Fixture, sent *Delivery) (id
 	return target.ID, a, ok
 }
 
-// tellDev makes the object of a sample delivery known to the fake API of a dev
+// registerObject makes the object of a sample delivery known to the fake API of a dev
 // that runs beside us. It reports false where none does: the object is then one that
 // nobody knows.
-func tellDev(ctx context.Context, admin string, v providers.Provider, f providers.Fixture, d Delivery) bool {
+func registerObject(ctx context.Context, admin string, v providers.Provider, f providers.Fixture, d Delivery) bool {
 	id, a, ok := sampleAnswer(v, f, &d)
 	if admin == "" || !ok {
 		return true

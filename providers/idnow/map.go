@@ -98,7 +98,7 @@ func begin(d *providers.Delivery, n *providers.Notice) (*reading, error) {
 	return r, nil
 }
 
-// fits says whether the vendor's word for an environment may come to this
+// fits reports whether the vendor's word for an environment may come to this
 // endpoint. live is LIVE, every other word is not; none says nothing.
 func (r *reading) fits(environment providers.Term) bool {
 	switch {

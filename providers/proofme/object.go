@@ -95,7 +95,7 @@ func (o object) content() []byte {
 	return text
 }
 
-// check says whether an answer is the object that was asked for.
+// check reports whether an answer is the object that was asked for.
 func check(t providers.Target, answer []byte) error {
 	o, err := readObject(t.Kind, answer)
 	if err != nil {

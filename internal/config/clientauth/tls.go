@@ -32,7 +32,7 @@ type TLS struct {
 	ServerName      string
 }
 
-// CheckPair says whether two files hold a certificate and its key; two empty names are fine.
+// CheckPair reports whether two files hold a certificate and its key; two empty names are fine.
 func CheckPair(certificateFile, keyFile string) error {
 	_, err := pair(certificateFile, keyFile)
 	return err
