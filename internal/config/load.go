@@ -1,8 +1,10 @@
 // Package config reads a configuration file: YAML decoded into the messages of
 // kycbridge.config.v1, variables replaced, rules checked, defaults filled in,
-// secrets read. Every error names file, line and field, and never a secret.
+// secrets read. Every error names file, line and field, and never a secret. It also
+// makes of it what the clients of Kafka and Redis are opened with.
 //
-// It does not connect to anything, and it does not know flags.
+// It does not connect to anything, does not know flags, and leaves the options of the
+// stages to those who run them.
 package config
 
 import (

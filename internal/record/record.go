@@ -1,6 +1,6 @@
-// Package record is a Kafka record on its way out: what decides fills it, what
-// writes sends it, and neither needs to know the other. It knows no topic and
-// no message.
+// Package record is a Kafka record on its way out or as it was read: what decides
+// fills it, what writes sends it, and neither needs to know the other nor the client
+// between them. It knows no topic and no message.
 package record
 
 import "google.golang.org/protobuf/proto"
