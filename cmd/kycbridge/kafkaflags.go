@@ -36,7 +36,7 @@ func (f *kafkaFlags) servers(env *environment, command string) (operate.Servers,
 		if err != nil {
 			return s, err
 		}
-		s = operate.Of(c, catalog.All())
+		s = operate.FromConfig(c, catalog.All())
 	}
 	return f.override(s, command)
 }

@@ -188,7 +188,7 @@ func (f *replayFlags) servers(env *environment) (operate.Servers, error) {
 		if err != nil {
 			return operate.Servers{}, err
 		}
-		return f.override(operate.Of(c, catalog.All()), "replay")
+		return f.override(operate.FromConfig(c, catalog.All()), "replay")
 	}
 	if f.mode == string(replay.FillGaps) && f.redis == "" {
 		return operate.Servers{}, usagef("filling gaps makes claims in Redis: say --config FILE, or --redis HOST:PORT for `dev`, which prints where its Redis is")
@@ -202,7 +202,7 @@ func (f *replayFlags) servers(env *environment) (operate.Servers, error) {
 	if err != nil {
 		return s, err
 	}
-	built := operate.Of(c, nil)
+	built := operate.FromConfig(c, nil)
 	s.Redis, s.Limits = built.Redis, built.Limits
 	s.Limits.Hydrates = func(string) bool { return true } // dev plays every vendor's API
 	return s, nil

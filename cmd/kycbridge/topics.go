@@ -49,7 +49,7 @@ func newTopicsCommand(env *environment, name, short string, work topicsWork) *co
 			if err != nil {
 				return err
 			}
-			return work(c.Context(), env, operate.Of(cfg, nil))
+			return work(c.Context(), env, operate.FromConfig(cfg, nil))
 		},
 	}
 	bindConfig(c, &file)

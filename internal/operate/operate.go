@@ -43,8 +43,8 @@ type Limits struct {
 	TransactionTimeout time.Duration
 }
 
-// Of are the servers of a configuration.
-func Of(c *config.Config, vendors []providers.Provider) Servers {
+// FromConfig are the servers of a configuration.
+func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
 	return Servers{
 		Kafka:  c.KafkaOptions(nil),
 		Redis:  c.RedisOptions(),
