@@ -70,14 +70,19 @@ func (s *service) run(ctx context.Context) error {
 // and stop once ingest has, so that what was accepted last is on its way.
 func (s *service) serve(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	stop := context.AfterFunc(ctx, s.health.drain)
+	taking, stopTaking := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopTaking()
+	stop := context.AfterFunc(ctx, func() {
+		s.health.drain() // first, so that nobody is told of another reason
+		stopTaking()
+	})
 	defer stop()
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	if s.ingest != nil {
 		group.Go(func() error {
 			defer stopWork()
-			return s.ingest.Run(ctx, s.Hooks)
+			return s.ingest.Run(taking, s.Hooks)
 		})
 		for _, keys := range s.Config.KeySets {
 			s.registry.MustRegister(keySetAge(keys))
