@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"strings"
 	"sync"
-	"unicode/utf8"
 )
 
 // Volatile is a set of paths whose values say nothing, such as pre-signed links:
@@ -99,7 +98,7 @@ func appendQuoted(b []byte, s string) []byte {
 	plain := 0 // what is before it is written
 	for i := range len(s) {
 		c := s[i]
-		if !special[c] || c >= utf8.RuneSelf {
+		if c >= ' ' && c != '"' && c != '\\' {
 			continue
 		}
 		b = append(b, s[plain:i]...)

@@ -58,30 +58,21 @@ func (r *reader) done() {
 
 // ReadObject parses a body whose top level must be one object. The error is a
 // *Problem, ErrMalformed or ErrRejectedContent.
-func ReadObject(body []byte) (*Value, error) {
-	if v, ok := readPass(bytes.TrimPrefix(body, byteOrderMark)); ok {
-		return v, nil
-	}
-	return readTokens(body)
-}
-
-// readTokens is ReadObject for any body.
-func readTokens(body []byte) (*Value, error) {
+func ReadObject(body []byte) (v *Value, err error) {
 	r := newReader(body)
 	defer r.done()
-	first, err := r.next()
+	err = r.scan(func() error {
+		read, err := r.whole()
+		v = &read
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if first.Kind() != '{' {
-		return nil, &Problem{Detail: "the top level is no JSON object", Err: ErrMalformed}
-	}
-	v, err := r.value(first)
-	if err != nil {
-		return nil, err
-	}
-	return &v, r.end()
+	return v, nil
 }
+
+var errNoObject = &Problem{Detail: "the top level is no JSON object", Err: ErrMalformed}
 
 // next reads one token and keeps count of the depth.
 func (r *reader) next() (jsontext.Token, error) {
@@ -199,6 +190,11 @@ func (r *reader) child() (Value, error) {
 	if err := r.item(); err != nil {
 		return Value{}, err
 	}
+	return r.whole()
+}
+
+// whole reads the value that comes next.
+func (r *reader) whole() (Value, error) {
 	tok, err := r.next()
 	if err != nil {
 		return Value{}, err

@@ -1,156 +1,128 @@
 package providers
 
-import "bytes"
-
 // ScanID reads the id at a path of names without building a tree: exactly what
 // ReadObject(body) and At(path...).ID() would give, "" where they would fail. It
 // reads to the end, because a later repeated name replaces an earlier one.
-func ScanID(body []byte, path ...string) string {
-	p := pass{body: bytes.TrimPrefix(body, byteOrderMark)}
-	if p.next() == '{' {
-		if id, ok := p.find('{', path); ok && p.ended() {
-			return id
-		}
-	}
-	v, err := readTokens(body)
-	if err != nil {
+func ScanID(body []byte, path ...string) (id string) {
+	r := newReader(body)
+	defer r.done()
+	if r.scan(func() (err error) { id, err = r.find(path); return err }) != nil {
 		return ""
 	}
-	return v.At(path...).ID()
+	return id
 }
 
 // ScanIDs asks of each name at the top of a body where the id that is its value is
 // to go, nil where it is not wanted: ScanID for several names at once. It returns
 // false, and what it wrote means nothing, where ReadObject would fail.
-func ScanIDs(body []byte, where func(name []byte) *string) bool {
-	p := pass{body: bytes.TrimPrefix(body, byteOrderMark)}
-	if p.next() == '{' && p.each(where) && p.ended() {
-		return true
-	}
-	v, err := readTokens(body)
-	for name, value := range v.Members() {
-		if to := where([]byte(name)); to != nil {
-			*to = value.ID()
-		}
-	}
-	return err == nil
+func ScanIDs(body []byte, where func(name string) *string) bool {
+	r := newReader(body)
+	defer r.done()
+	return r.scan(func() error {
+		return r.members(func(name string) (err error) {
+			to := where(name)
+			if to == nil {
+				return r.skip()
+			}
+			*to, err = r.id()
+			return err
+		})
+	}) == nil
 }
 
-func (p *pass) each(where func(name []byte) *string) bool {
-	if !p.enter() {
-		return false
+// scan reads a body whose top level must be an object, with a reader of that object.
+func (r *reader) scan(object func() error) error {
+	if r.dec.PeekKind() != '{' {
+		_, err := r.next()
+		if err == nil {
+			err = errNoObject
+		}
+		return err
 	}
-	if p.next() == '}' {
-		return p.leave()
+	if err := object(); err != nil {
+		return err
 	}
-	for more := true; more; {
-		name, ok := p.name()
-		if !ok {
-			return false
-		}
-		if to := where(name); to != nil {
-			*to, ok = p.id(p.next())
-		} else {
-			ok = p.skip(p.next())
-		}
-		if !ok {
-			return false
-		}
-		if more, ok = p.more('}'); !ok {
-			return false
-		}
-	}
-	return true
+	return r.end()
 }
 
-func (p *pass) name() ([]byte, bool) {
-	if p.next() != '"' {
-		return nil, false
-	}
-	name, _, ok := p.content()
-	return name, ok && p.colon()
-}
-
-// find consumes the value that begins with c and returns the id at path in it.
-func (p *pass) find(c byte, path []string) (id string, ok bool) {
+// find passes over a value and returns the id at a path of names in it.
+func (r *reader) find(path []string) (id string, err error) {
 	switch {
 	case len(path) == 0:
-		return p.id(c)
-	case c != '{':
-		return "", p.skip(c)
-	case !p.enter():
-		return "", false
-	case p.next() == '}':
-		return "", p.leave()
+		return r.id()
+	case r.dec.PeekKind() != '{':
+		return "", r.skip()
 	}
-	for more := true; more; {
-		name, ok := p.name()
-		if !ok {
-			return "", false
+	err = r.members(func(name string) (err error) {
+		if name != path[0] {
+			return r.skip()
 		}
-		if hit := string(name) == path[0]; !hit {
-			ok = p.skip(p.next())
-		} else {
-			id, ok = p.find(p.next(), path[1:])
-		}
-		if !ok {
-			return "", false
-		}
-		if more, ok = p.more('}'); !ok {
-			return "", false
-		}
-	}
-	return id, true
+		id, err = r.find(path[1:])
+		return err
+	})
+	return id, err
 }
 
-// id consumes the value that begins with c and returns the id that it is.
-func (p *pass) id(c byte) (string, bool) {
-	from := p.at
-	switch c {
-	case '"':
-		text, _, ok := p.content()
-		if !ok {
-			return "", false
-		}
-		return usableID(string(text)), true
-	case '{', '[', 't', 'f', 'n':
-		return "", p.skip(c)
+// members passes over an object, whose values are passed over by value.
+func (r *reader) members(value func(name string) error) error {
+	if _, err := r.next(); err != nil {
+		return err
 	}
-	ok := p.number()
-	return usableID(string(p.body[from:p.at])), ok
+	for {
+		tok, err := r.next()
+		if err != nil || tok.Kind() == '}' {
+			return err
+		}
+		name := r.string(tok)
+		if err := r.item(); err != nil {
+			return err
+		}
+		if err := value(name); err != nil {
+			return err
+		}
+	}
 }
 
-// skip consumes the value that begins with c, counting as a tree would.
-func (p *pass) skip(c byte) bool {
-	switch c {
-	case '"':
-		_, _, ok := p.content()
-		return ok
-	case '{', '[':
-	default:
-		return p.scalar(c)
+// id passes over a value and returns the id that it is.
+func (r *reader) id() (string, error) {
+	if kind := r.dec.PeekKind(); kind != '"' && kind != '0' {
+		return "", r.skip()
 	}
-	end := c + 2 // in ASCII
-	if !p.enter() {
-		return false
+	tok, err := r.next()
+	switch {
+	case err != nil:
+		return "", err
+	case tok.Kind() == '"':
+		return usableID(r.string(tok)), nil
 	}
-	if p.next() == end {
-		return p.leave()
+	return usableID(r.source()), nil
+}
+
+// skip passes over a value, counting as a tree would.
+func (r *reader) skip() error {
+	switch r.dec.PeekKind() {
+	case '{':
+		return r.members(func(string) error { return r.skip() })
+	case '[':
+		return r.elements()
 	}
-	for more, ok := true, true; more; {
-		if c == '{' {
-			if _, ok := p.name(); !ok {
-				return false
-			}
-		} else if !p.item() {
-			return false
+	_, err := r.next()
+	return err
+}
+
+// elements passes over an array.
+func (r *reader) elements() error {
+	if _, err := r.next(); err != nil {
+		return err
+	}
+	for r.dec.PeekKind() != ']' {
+		if err := r.item(); err != nil {
+			return err
 		}
-		if !p.skip(p.next()) {
-			return false
-		}
-		if more, ok = p.more(end); !ok {
-			return false
+		if err := r.skip(); err != nil {
+			return err
 		}
 	}
-	return true
+	_, err := r.next()
+	return err
 }

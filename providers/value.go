@@ -150,38 +150,23 @@ func (v *Value) Items() iter.Seq[*Value] {
 }
 
 // lastOfEach are copies of the members, sorted by name, the last of equal names:
-// the answer that encoding/json, JavaScript and Python give to a repeated name.
+// the answer that encoding/json, JavaScript and Python give to a repeated name. It
+// sorts numbers in place of members, which are large and full of pointers.
 func lastOfEach(ms []member) []member {
 	if len(ms) == 0 {
 		return nil
 	}
-	settled, _ := settle(make([]member, 0, len(ms)), ms, nil)
-	return settled
-}
-
-// fewToSort is the number up to which the plainest way to sort is the fastest.
-const fewToSort = 24
-
-// settle appends lastOfEach(ms) to out. It sorts numbers in place of members,
-// which are large and full of pointers, in the room that order has.
-func settle(out, ms []member, order []int32) ([]member, []int32) {
-	order = order[:0]
+	var room [32]int
+	order := room[:0]
 	for i := range ms {
-		order = append(order, int32(i))
-		for j := i; len(ms) <= fewToSort && j > 0 && ms[order[j]].name < ms[order[j-1]].name; j-- {
-			order[j], order[j-1] = order[j-1], order[j]
-		}
+		order = append(order, i)
 	}
-	if len(ms) > fewToSort {
-		slices.SortFunc(order, func(a, b int32) int {
-			return cmp.Or(cmp.Compare(ms[a].name, ms[b].name), cmp.Compare(a, b))
-		})
-	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(ms[a].name, ms[b].name), a-b) })
+	last := make([]member, 0, len(ms))
 	for i, n := range order {
-		if i+1 < len(order) && ms[order[i+1]].name == ms[n].name {
-			continue
+		if i+1 == len(order) || ms[order[i+1]].name != ms[n].name {
+			last = append(last, ms[n])
 		}
-		out = append(out, ms[n])
 	}
-	return out, order
+	return last
 }

@@ -110,10 +110,10 @@ type scanned struct {
 
 // scan returns false where the body cannot be read.
 func scan(body []byte) (s scanned, ok bool) {
-	ok = providers.ScanIDs(body, func(name []byte) *string {
-		s.seen |= telling[string(name)]
+	ok = providers.ScanIDs(body, func(name string) *string {
+		s.seen |= telling[name]
 		for i := range keyIDs {
-			if string(name) == keyIDs[i] {
+			if name == keyIDs[i] {
 				return &s.ids[i]
 			}
 		}
