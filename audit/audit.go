@@ -15,18 +15,15 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 )
 
-// Record is one committed record of a topic.
-type Record = record.Record
-
 // Source is a topic to be read.
 type Source struct {
 	Name       string // the topic's full name, for errors and progress
 	Partitions int32
 	// Scan gives every record of one partition to fn, in order, from where the
 	// report begins to the end that the partition has now. An error of fn ends it.
-	Scan func(ctx context.Context, partition int32, fn func(Record) error) error
-	// Read says what a record means; it is pure.
-	Read func(Record) Reading
+	Scan func(ctx context.Context, partition int32, fn func(record.Record) error) error
+	// Read tells what a record means; it is pure. An error is no fault of the record, and ends the report.
+	Read func(record.Record) (Reading, error)
 }
 
 // Reading is as much of a delivery as a report needs. Nothing in it may hold

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // DefaultMaxEntries is how many different things one report lists.
@@ -58,8 +60,12 @@ func Drift(ctx context.Context, sources []Source, o DriftOptions) (*DriftReport,
 	c := &collector{o: o, entries: map[entryKey]*DriftEntry{}}
 	for _, s := range sources {
 		for p := range s.Partitions {
-			err := s.Scan(ctx, p, func(r Record) error {
-				c.add(s.Read(r))
+			err := s.Scan(ctx, p, func(r record.Record) error {
+				reading, err := s.Read(r)
+				if err != nil {
+					return err
+				}
+				c.add(reading)
 				c.tell(Progress{Source: s.Name, Partition: p, Partitions: s.Partitions})
 				return ctx.Err()
 			})

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -21,18 +22,18 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 // topic is a source made of readings, by partition.
 func topic(partitions ...[]audit.Reading) audit.Source {
 	s := audit.Source{Name: "kyc.raw.v1", Partitions: int32(len(partitions))}
-	s.Scan = func(_ context.Context, partition int32, fn func(audit.Record) error) error {
+	s.Scan = func(_ context.Context, partition int32, fn func(record.Record) error) error {
 		for n := range partitions[partition] {
-			if err := fn(audit.Record{Topic: s.Name, Partition: partition, Offset: int64(n)}); err != nil {
+			if err := fn(record.Record{Topic: s.Name, Partition: partition, Offset: int64(n)}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	s.Read = func(r audit.Record) audit.Reading {
+	s.Read = func(r record.Record) (audit.Reading, error) {
 		reading := partitions[r.Partition][r.Offset]
 		reading.Sample = audit.Sample{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Delivery: fmt.Sprintf("delivery-%d-%d", r.Partition, r.Offset)}
-		return reading
+		return reading, nil
 	}
 	return s
 }
@@ -125,17 +126,17 @@ func TestDriftIsBounded(t *testing.T) {
 	const many, listed = 5000, 7
 	source := audit.Source{
 		Name: "kyc.raw.v1", Partitions: 1,
-		Scan: func(_ context.Context, _ int32, fn func(audit.Record) error) error {
+		Scan: func(_ context.Context, _ int32, fn func(record.Record) error) error {
 			for n := range int64(many) {
-				if err := fn(audit.Record{Offset: n}); err != nil {
+				if err := fn(record.Record{Offset: n}); err != nil {
 					return err
 				}
 			}
 			return nil
 		},
-		Read: func(r audit.Record) audit.Reading {
+		Read: func(r record.Record) (audit.Reading, error) {
 			letters := strings.NewReplacer("0", "a", "1", "b", "2", "c", "3", "d", "4", "e", "5", "f", "6", "g", "7", "h", "8", "i", "9", "j")
-			return said("complycube", int(r.Offset), word("status", letters.Replace(fmt.Sprint(r.Offset))), word("status", "same"))
+			return said("complycube", int(r.Offset), word("status", letters.Replace(fmt.Sprint(r.Offset))), word("status", "same")), nil
 		},
 	}
 	report, err := audit.Drift(t.Context(), []audit.Source{source}, audit.DriftOptions{MaxEntries: listed})
@@ -160,7 +161,7 @@ func TestDriftEndsEarly(t *testing.T) {
 	broken := errors.New("disk on fire")
 	sources := sample()
 	scan := sources[0].Scan
-	sources[0].Scan = func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
+	sources[0].Scan = func(ctx context.Context, partition int32, fn func(record.Record) error) error {
 		if partition == 1 {
 			return broken
 		}

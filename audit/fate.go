@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // disposition takes up a record of the disposition topic.
-func (l *lane) disposition(r Record) error {
+func (l *lane) disposition(r record.Record) error {
 	d, ok := message[*kycv1.Disposition](l.in.Dispositions, r)
 	if !ok {
 		l.f.v.Unread++
@@ -44,7 +45,7 @@ func (l *lane) disposition(r Record) error {
 }
 
 // disposed takes up what the normal course wrote of a record.
-func (l *lane) disposed(d *kycv1.Disposition, raw Position, f *fate) {
+func (l *lane) disposed(d *kycv1.Disposition, raw record.Position, f *fate) {
 	l.f.delivered(d.GetVendorEventId(), raw, "a raw record")
 	if d.GetKind() == hydrating {
 		switch {
@@ -83,7 +84,7 @@ func (l *lane) disposed(d *kycv1.Disposition, raw Position, f *fate) {
 }
 
 // names notes what a disposition promises.
-func (l *lane) names(d *kycv1.Disposition, raw Position, replay uint16, promised bool) {
+func (l *lane) names(d *kycv1.Disposition, raw record.Position, replay uint16, promised bool) {
 	for _, id := range d.GetEventIds() {
 		l.name(eventID(id, replay), raw, promised)
 	}
@@ -93,7 +94,7 @@ func (l *lane) names(d *kycv1.Disposition, raw Position, replay uint16, promised
 }
 
 // replayed takes up what a replay wrote of a record: once, and counted for itself.
-func (l *lane) replayed(d *kycv1.Disposition, raw Position) {
+func (l *lane) replayed(d *kycv1.Disposition, raw record.Position) {
 	n := l.f.replay(d.GetReplayId())
 	tally := &l.f.replays[n-1]
 	once := positioned(kindReplay, raw, n)
@@ -118,7 +119,7 @@ func (l *lane) replayed(d *kycv1.Disposition, raw Position) {
 
 // dropped looks at what a duplicate is said to repeat: something that was let through. Pointing at
 // nothing, it would be a delivery that was lost.
-func (l *lane) dropped(d *kycv1.Disposition, raw Position) {
+func (l *lane) dropped(d *kycv1.Disposition, raw record.Position) {
 	of := positionOf(d.GetDuplicateOf())
 	p := l.parts[raw.Partition]
 	drop := drop{raw: raw.Offset, of: of.Offset, task: d.GetClaimed() != nil}
@@ -145,7 +146,7 @@ func (l *lane) close(ctx context.Context) error {
 			l.unresolved(partition, p, d)
 		}
 		for n, f := range p.fates {
-			raw := Position{Partition: partition, Offset: p.span.First + int64(n)}
+			raw := record.Position{Partition: partition, Offset: p.span.First + int64(n)}
 			switch {
 			case f&filled != 0 && f&ended == 0:
 				l.f.v.Filled++
@@ -161,7 +162,7 @@ func (l *lane) close(ctx context.Context) error {
 		}
 	}
 	for id, o := range l.outputs {
-		raw := Position{Partition: o.partition, Offset: o.offset}
+		raw := record.Position{Partition: o.partition, Offset: o.offset}
 		switch {
 		case o.promised && o.seen == 0 && !o.flagged:
 			l.f.violate(o4, raw, id.String()+" is named by its disposition and is in no topic")
@@ -180,11 +181,11 @@ func (l *lane) unresolved(partition int32, p *part, d drop) {
 	case outside, d.task && !p.span.Since.IsZero():
 		l.f.v.Older++
 	default:
-		what := "raw record " + Position{partition, d.of}.String()
+		what := "raw record " + record.Position{Partition: partition, Offset: d.of}.String()
 		if d.task {
 			what = fmt.Sprintf("task %d of the hydrate stage", d.of)
 		}
-		l.f.violate(o4, Position{partition, d.raw}, "dropped as a duplicate of "+what+", which came to nothing")
+		l.f.violate(o4, record.Position{Partition: partition, Offset: d.raw}, "dropped as a duplicate of "+what+", which came to nothing")
 	}
 }
 
@@ -202,13 +203,13 @@ func (l *lane) missing(ctx context.Context, partition int32, p *part) error {
 				l.vanished(p.fates[reached])
 			}
 		}
-		next, err := l.in.Raw.scan(ctx, partition, Start{Offset: p.span.First + at}, func(r Record) error {
+		next, err := l.in.Raw.scan(ctx, partition, record.ScanFrom{Offset: p.span.First + at}, func(r record.Record) error {
 			here := r.Offset - p.span.First
 			if pass(here); here >= all {
 				return errEnough
 			}
 			if reached = here + 1; p.fates[here] == 0 {
-				l.f.violate(o4, Position{partition, r.Offset}, "no disposition"+received(r))
+				l.f.violate(o4, record.Position{Partition: partition, Offset: r.Offset}, "no disposition"+received(r))
 			}
 			if n := p.undisposed(reached); n < 0 || n > reached+near {
 				return errEnough
@@ -244,7 +245,7 @@ func (p *part) undisposed(from int64) int64 {
 }
 
 // received says which delivery a raw record is.
-func received(r Record) string {
+func received(r record.Record) string {
 	e := &kycv1.RawEnvelope{}
 	if contract.Unmarshal(r.Value, e) != nil || e.GetDeliveryId() == "" {
 		return ""

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -21,8 +22,8 @@ type lane struct {
 	since   time.Time // the earliest of the parts
 	outputs map[outputID]output
 	order   order
-	waiting map[Position]bool // raw records that wait for the vendor's API
-	late    bool              // dispositions that come now were written while the check ran
+	waiting map[record.Position]bool // raw records that wait for the vendor's API
+	late    bool                     // dispositions that come now were written while the check ran
 }
 
 // part is one raw partition.
@@ -70,7 +71,7 @@ type output struct {
 }
 
 func newLane(in *Evidence, f *findings, partitions []int32) *lane {
-	l := &lane{in: in, f: f, parts: map[int32]*part{}, outputs: map[outputID]output{}, waiting: map[Position]bool{}}
+	l := &lane{in: in, f: f, parts: map[int32]*part{}, outputs: map[outputID]output{}, waiting: map[record.Position]bool{}}
 	for n, p := range partitions {
 		span := in.Spans[p]
 		l.parts[p] = &part{span: span, fates: make([]fate, span.end()-span.First), claims: map[int64]bool{}}
@@ -82,7 +83,7 @@ func newLane(in *Evidence, f *findings, partitions []int32) *lane {
 }
 
 // fate finds the record at a raw position; nil where it is not judged.
-func (l *lane) fate(at Position) *fate {
+func (l *lane) fate(at record.Position) *fate {
 	p, ok := l.parts[at.Partition]
 	if !ok || at.Offset < p.span.First || at.Offset >= p.span.end() {
 		return nil
@@ -97,7 +98,7 @@ const (
 	kindReplay = 2
 )
 
-func positioned(kind byte, raw Position, replay uint16) outputID {
+func positioned(kind byte, raw record.Position, replay uint16) outputID {
 	id := outputID{replay: replay}
 	id.id[0] = kind
 	binary.BigEndian.PutUint32(id.id[2:], uint32(raw.Partition))
@@ -129,7 +130,7 @@ func (id outputID) String() string {
 }
 
 // name notes that a disposition promises an output.
-func (l *lane) name(id outputID, raw Position, promised bool) {
+func (l *lane) name(id outputID, raw record.Position, promised bool) {
 	o := l.outputs[id]
 	o.named = true
 	o.promised = o.promised || promised && !l.late
@@ -138,7 +139,7 @@ func (l *lane) name(id outputID, raw Position, promised bool) {
 }
 
 // meet notes that an output stands in its topic.
-func (l *lane) meet(id outputID, raw Position, r Record, flagged bool) {
+func (l *lane) meet(id outputID, raw record.Position, r record.Record, flagged bool) {
 	o := l.outputs[id]
 	if !o.named {
 		o.partition, o.offset = raw.Partition, raw.Offset
@@ -155,7 +156,7 @@ func (l *lane) meet(id outputID, raw Position, r Record, flagged bool) {
 }
 
 // event takes up a record of a domain topic.
-func (l *lane) event(t Topic, r Record) error {
+func (l *lane) event(t Topic, r record.Record) error {
 	e, ok := message[schemas.DomainEvent](t, r)
 	if !ok {
 		l.f.v.Unread++
@@ -192,7 +193,7 @@ func (l *lane) event(t Topic, r Record) error {
 }
 
 // letter takes up a dead letter.
-func (l *lane) letter(r Record) error {
+func (l *lane) letter(r record.Record) error {
 	d, ok := message[*kycv1.DeadLetter](l.in.DeadLetters, r)
 	if !ok {
 		l.f.v.Unread++
@@ -206,7 +207,7 @@ func (l *lane) letter(r Record) error {
 }
 
 // task takes up what waits in a topic of the hydrate stage.
-func (l *lane) task(t Topic, r Record) error {
+func (l *lane) task(t Topic, r record.Record) error {
 	task, ok := message[*kycv1.HydrateTask](t, r)
 	if !ok {
 		l.f.v.Unread++

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -23,12 +24,12 @@ type LetterQuery struct {
 	Since, Until time.Time // of the letter's record; Until itself is out
 	// Names gives further ids of a letter, such as the vendor's own. It is asked only
 	// where IDs are set, and never about a letter over which processes died. nil: none.
-	Names func(Record, *kycv1.DeadLetter) []string
+	Names func(record.Record, *kycv1.DeadLetter) []string
 }
 
 // Letter is a dead letter and where it stands.
 type Letter struct {
-	Record  Record
+	Record  record.Record
 	Message *kycv1.DeadLetter
 }
 
@@ -37,7 +38,7 @@ type Letter struct {
 func Letters(ctx context.Context, s Source, q LetterQuery, fn func(Letter) error) (unknown []string, err error) {
 	found := map[string]bool{}
 	for p := range s.Partitions {
-		err := s.Scan(ctx, p, func(r Record) error {
+		err := s.Scan(ctx, p, func(r record.Record) error {
 			letter := Letter{Record: r, Message: &kycv1.DeadLetter{}}
 			if err := contract.Unmarshal(r.Value, letter.Message); err != nil {
 				return fmt.Errorf("offset %d is no dead letter: %w", r.Offset, err)

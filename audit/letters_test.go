@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -29,13 +30,13 @@ func letters(t *testing.T) Source {
 		{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Offset: 5}, Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED, Stage: "decode",
 			Detail: "the raw record is no envelope\x1b[2J", Attempts: 1, Envelope: &kycv1.RawEnvelope{Body: []byte("CANARY")}},
 	}
-	return Source{Name: "kyc.deadletter.v1", Partitions: 1, Scan: func(_ context.Context, _ int32, fn func(Record) error) error {
+	return Source{Name: "kyc.deadletter.v1", Partitions: 1, Scan: func(_ context.Context, _ int32, fn func(record.Record) error) error {
 		for n, m := range all {
 			value, err := contract.Marshal(m)
 			if err != nil {
 				return err
 			}
-			if err := fn(Record{Topic: "kyc.deadletter.v1", Offset: int64(n), Time: letterTime.Add(time.Duration(n) * time.Hour), Value: value}); err != nil {
+			if err := fn(record.Record{Topic: "kyc.deadletter.v1", Offset: int64(n), Time: letterTime.Add(time.Duration(n) * time.Hour), Value: value}); err != nil {
 				return err
 			}
 		}
@@ -52,7 +53,7 @@ func envelope(vendor, endpoint string, n int) *kycv1.RawEnvelope {
 }
 
 func TestLettersChosen(t *testing.T) {
-	named := func(_ Record, m *kycv1.DeadLetter) []string {
+	named := func(_ record.Record, m *kycv1.DeadLetter) []string {
 		if m.GetReason() == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER {
 			t.Error("a letter that kills processes is interpreted")
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -13,7 +14,7 @@ type order map[string]*last
 // last is the newest event of a subject, from its webhook alone and from a fetched object.
 type last struct {
 	partition int32
-	told      Position // the raw record; offset -1: none yet
+	told      record.Position // the raw record; offset -1: none yet
 	fetched   time.Time
 }
 
@@ -21,10 +22,10 @@ type last struct {
 // Events of webhooks alone stand in the order of their raw records, those of fetched objects in
 // the order of the fetches. What the API did not give is told in the order of its answers, of which
 // an event says nothing.
-func (o order) check(r Record, md *kycv1.EventMetadata) string {
+func (o order) check(r record.Record, md *kycv1.EventMetadata) string {
 	l, seen := o[string(r.Key)]
 	if !seen {
-		l = &last{partition: r.Partition, told: Position{Offset: -1}}
+		l = &last{partition: r.Partition, told: record.Position{Offset: -1}}
 		o[string(r.Key)] = l
 	}
 	if l.partition != r.Partition {

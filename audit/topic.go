@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -23,10 +23,12 @@ type Topic struct {
 	// ID is Kafka's, and only that of the raw topic counts: dispositions of another one, which had the
 	// same name before, are not held against it. Zero: any is ours.
 	ID [16]byte
+	// Events reads the values of domain events; nil: they are plain protobuf.
+	Events contract.Encoder
 	// Scan gives fn every committed record of one partition, in order, from start to
 	// the end the partition has when Scan begins, and returns the offset after it. It
 	// waits for a transaction that is open below that end. An error of fn ends it.
-	Scan func(ctx context.Context, partition int32, from Start, fn func(Record) error) (next int64, err error)
+	Scan func(ctx context.Context, partition int32, from record.ScanFrom, fn func(record.Record) error) (next int64, err error)
 }
 
 // Topics are those of the catalogue that tell what became of raw records.
@@ -58,18 +60,12 @@ func (t *Topics) foreign(d *kycv1.Disposition) bool {
 	return t.Raw.ID != [16]byte{} && !bytes.Equal(d.GetRawTopicId(), t.Raw.ID[:])
 }
 
-// Start is where a reading begins: at a time, unless that is zero, else at an offset.
-type Start struct {
-	Offset int64
-	Time   time.Time
-}
-
 // errEnough ends a scan that has seen what it was for.
 var errEnough = errors.New("seen enough")
 
 // scan reads one partition, and says where when it cannot.
-func (t Topic) scan(ctx context.Context, partition int32, from Start, fn func(Record) error) (int64, error) {
-	next, err := t.Scan(ctx, partition, from, func(r Record) error {
+func (t Topic) scan(ctx context.Context, partition int32, from record.ScanFrom, fn func(record.Record) error) (int64, error) {
+	next, err := t.Scan(ctx, partition, from, func(r record.Record) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -85,32 +81,23 @@ func (t Topic) scan(ctx context.Context, partition int32, from Start, fn func(Re
 }
 
 // message reads a record as the message its topic promises; false where it is none.
-func message[M proto.Message](t Topic, r Record) (m M, ok bool) {
+func message[M proto.Message](t Topic, r record.Record) (m M, ok bool) {
 	known, ok := schemas.TopicNamed("", t.Base)
 	if !ok {
 		return m, false
 	}
-	read := known.New()
-	if contract.Unmarshal(r.Value, read) != nil {
+	read, err := contract.Decode(t.Events, known, r.Value)
+	if err != nil {
 		return m, false
 	}
 	m, ok = read.(M)
 	return m, ok
 }
 
-// Position is a raw record's place in the raw topic.
-type Position struct {
-	Partition int32 `json:"partition"`
-	Offset    int64 `json:"offset"`
-}
-
-// String writes a position as trace takes it.
-func (p Position) String() string { return fmt.Sprintf("%d@%d", p.Partition, p.Offset) }
-
-func comparePositions(a, b Position) int {
+func comparePositions(a, b record.Position) int {
 	return cmp.Or(cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset))
 }
 
-func positionOf(p *kycv1.RawPosition) Position {
-	return Position{Partition: p.GetPartition(), Offset: p.GetOffset()}
+func positionOf(p *kycv1.RawPosition) record.Position {
+	return record.Position{Partition: p.GetPartition(), Offset: p.GetOffset()}
 }

@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // Archive is what Trace searches. The topics other than Raw may be narrowed to a window of time by
@@ -52,34 +54,34 @@ type Story struct {
 
 // Delivery is one accepted delivery, and what became of it. It holds ids, and nothing about a person.
 type Delivery struct {
-	Raw          Position     `json:"raw"`
-	Topic        string       `json:"raw_topic"`
-	Kept         bool         `json:"raw_kept"`              // the raw topic still has it
-	Pending      bool         `json:"pending"`               // not yet processed
-	ID           string       `json:"delivery_id,omitempty"` // ours
-	Key          string       `json:"key"`
-	Provider     string       `json:"provider,omitempty"`
-	Endpoint     string       `json:"endpoint,omitempty"`
-	Tenant       string       `json:"tenant,omitempty"`
-	VendorID     string       `json:"vendor_event_id,omitempty"`
-	VendorType   string       `json:"vendor_event_type,omitempty"`
-	ReceivedAt   time.Time    `json:"received_at,omitzero"`
-	Dispositions []Fate       `json:"dispositions"` // in the order they were written
-	Events       []Seen       `json:"events"`
-	Letters      []DeadLetter `json:"dead_letters"`
-	RepeatedBy   []Position   `json:"repeated_by"` // deliveries that were dropped as duplicates of it
+	Raw          record.Position   `json:"raw"`
+	Topic        string            `json:"raw_topic"`
+	Kept         bool              `json:"raw_kept"`              // the raw topic still has it
+	Pending      bool              `json:"pending"`               // not yet processed
+	ID           string            `json:"delivery_id,omitempty"` // ours
+	Key          string            `json:"key"`
+	Provider     string            `json:"provider,omitempty"`
+	Endpoint     string            `json:"endpoint,omitempty"`
+	Tenant       string            `json:"tenant,omitempty"`
+	VendorID     string            `json:"vendor_event_id,omitempty"`
+	VendorType   string            `json:"vendor_event_type,omitempty"`
+	ReceivedAt   time.Time         `json:"received_at,omitzero"`
+	Dispositions []Fate            `json:"dispositions"` // in the order they were written
+	Events       []Seen            `json:"events"`
+	Letters      []DeadLetter      `json:"dead_letters"`
+	RepeatedBy   []record.Position `json:"repeated_by"` // deliveries that were dropped as duplicates of it
 }
 
 // Fate is one disposition.
 type Fate struct {
-	At          time.Time `json:"decided_at"`
-	Kind        string    `json:"kind"`  // EMITTED, DUPLICATE, DEAD_LETTERED, HYDRATING
-	Stage       string    `json:"stage"` // NORMALIZE, HYDRATE, REPLAY
-	DuplicateOf *Position `json:"duplicate_of,omitempty"`
-	Reason      string    `json:"reason,omitempty"`
-	Mapper      string    `json:"mapper_version,omitempty"`
-	Replay      string    `json:"replay_id,omitempty"`
-	EventIDs    []string  `json:"event_ids,omitempty"`
+	At          time.Time        `json:"decided_at"`
+	Kind        string           `json:"kind"`  // EMITTED, DUPLICATE, DEAD_LETTERED, HYDRATING
+	Stage       string           `json:"stage"` // NORMALIZE, HYDRATE, REPLAY
+	DuplicateOf *record.Position `json:"duplicate_of,omitempty"`
+	Reason      string           `json:"reason,omitempty"`
+	Mapper      string           `json:"mapper_version,omitempty"`
+	Replay      string           `json:"replay_id,omitempty"`
+	EventIDs    []string         `json:"event_ids,omitempty"`
 	// task is where duplicate_of is a task of the hydrate stage.
 	task bool
 }
@@ -114,7 +116,7 @@ type DeadLetter struct {
 // Where the id is a position or a key only the partitions of that key are read, else all, a few at a
 // time. Memory grows with what is found, MaxDeliveries at most, and not with what is read.
 func Trace(ctx context.Context, a Archive, id string) (*Story, error) {
-	t := &tracer{Archive: a, id: id, found: map[Position]*Delivery{}, tasks: map[Position]bool{}, taskOf: map[Position]Position{}}
+	t := &tracer{Archive: a, id: id, found: map[record.Position]*Delivery{}, tasks: map[record.Position]bool{}, taskOf: map[record.Position]record.Position{}}
 	if err := t.match(ctx); err != nil {
 		return nil, err
 	}
@@ -135,9 +137,9 @@ type tracer struct {
 	mu       sync.Mutex
 	read     int64
 	searched []string
-	found    map[Position]*Delivery
-	tasks    map[Position]bool     // tasks of the hydrate stage that belong to what was found
-	taskOf   map[Position]Position // the raw records of such tasks
+	found    map[record.Position]*Delivery
+	tasks    map[record.Position]bool            // tasks of the hydrate stage that belong to what was found
+	taskOf   map[record.Position]record.Position // the raw records of such tasks
 	more     bool
 	earlier  int64
 }
@@ -150,21 +152,21 @@ func (t *tracer) match(ctx context.Context) error {
 		if partition >= int64(t.Raw.Partitions) {
 			return fmt.Errorf("%s has no partition %d: it has %d", t.Raw.Name, partition, t.Raw.Partitions)
 		}
-		t.note(Position{int32(partition), offset})
+		t.note(record.Position{Partition: int32(partition), Offset: offset})
 		return nil
 	}
 	var jobs []job
 	if strings.Contains(t.id, "/") {
 		p := t.PartitionOf(t.id, t.Raw.Partitions)
-		jobs = append(jobs, job{t.Dispositions, p, Start{}, t.matchDisposition}, job{t.Raw, p, Start{Offset: t.Pending[p]}, t.matchRaw})
+		jobs = append(jobs, job{t.Dispositions, p, record.ScanFrom{}, t.matchDisposition}, job{t.Raw, p, record.ScanFrom{Offset: t.Pending[p]}, t.matchRaw})
 		return t.all(ctx, jobs)
 	}
 	for p := range t.Raw.Partitions {
-		jobs = append(jobs, job{t.Dispositions, p, Start{}, t.matchDisposition}, job{t.Raw, p, Start{Offset: t.Pending[p]}, t.matchRaw})
+		jobs = append(jobs, job{t.Dispositions, p, record.ScanFrom{}, t.matchDisposition}, job{t.Raw, p, record.ScanFrom{Offset: t.Pending[p]}, t.matchRaw})
 	}
 	for _, topic := range t.Domain {
 		for p := range topic.Partitions {
-			jobs = append(jobs, job{topic, p, Start{}, func(r Record) { t.matchEvent(topic, r) }})
+			jobs = append(jobs, job{topic, p, record.ScanFrom{}, func(r record.Record) { t.matchEvent(topic, r) }})
 		}
 	}
 	return t.all(ctx, jobs)
@@ -174,8 +176,8 @@ func (t *tracer) match(ctx context.Context) error {
 type job struct {
 	topic     Topic
 	partition int32
-	from      Start
-	fn        func(Record)
+	from      record.ScanFrom
+	fn        func(record.Record)
 }
 
 // all reads partitions, a few at a time. fn of one job is never called while that of another is.
@@ -185,7 +187,7 @@ func (t *tracer) all(ctx context.Context, jobs []job) error {
 	for _, j := range jobs {
 		t.searchedIn(j)
 		group.Go(func() error {
-			_, err := j.topic.scan(ctx, j.partition, j.from, func(r Record) error {
+			_, err := j.topic.scan(ctx, j.partition, j.from, func(r record.Record) error {
 				t.mu.Lock()
 				defer t.mu.Unlock()
 				j.fn(r)
@@ -198,7 +200,7 @@ func (t *tracer) all(ctx context.Context, jobs []job) error {
 	return group.Wait()
 }
 
-func (t *tracer) tell(j job, r Record) {
+func (t *tracer) tell(j job, r record.Record) {
 	if t.read++; t.Progress != nil {
 		t.Progress(Progress{Source: j.topic.Name, Partition: r.Partition, Partitions: j.topic.Partitions, Records: t.read})
 	}
@@ -212,14 +214,14 @@ func (t *tracer) searchedIn(j job) {
 }
 
 // note adds a delivery to what was found.
-func (t *tracer) note(raw Position) *Delivery {
+func (t *tracer) note(raw record.Position) *Delivery {
 	d, ok := t.found[raw]
 	if !ok {
 		if len(t.found) >= MaxDeliveries {
 			t.more = true
 			return nil
 		}
-		d = &Delivery{Raw: raw, Topic: t.Raw.Name, Dispositions: []Fate{}, Events: []Seen{}, Letters: []DeadLetter{}, RepeatedBy: []Position{}}
+		d = &Delivery{Raw: raw, Topic: t.Raw.Name, Dispositions: []Fate{}, Events: []Seen{}, Letters: []DeadLetter{}, RepeatedBy: []record.Position{}}
 		t.found[raw] = d
 	}
 	return d

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -73,7 +74,7 @@ func TestTraceByEachID(t *testing.T) {
 		{"vendor's event, a dead letter", "b", storyB},
 		{"event", eventOf(webhook{id: "c"}), storyC},
 		{"event in capitals", strings.ToUpper(eventOf(webhook{id: "c"})), storyC},
-		{"delivery", delivery(audit.Position{Offset: 4}), storyC},
+		{"delivery", delivery(record.Position{Offset: 4}), storyC},
 		{"waiting", "s3", "0@5 HYDRATING events=0 letters=0 repeated=[]"},
 		{"nothing", "nobody", ""},
 		{"nothing by key", "shop/nobody", ""},
@@ -87,7 +88,7 @@ func TestTraceByEachID(t *testing.T) {
 			for base := range w.topics { // raw has expired
 				if base == schemas.Raw {
 					w.spans[0], w.spans[1] = audit.Span{Next: 7}, audit.Span{Next: 1}
-					w.topics[base] = make([][]audit.Record, partitions)
+					w.topics[base] = make([][]record.Record, partitions)
 				}
 			}
 			s := w.trace(c.id)
@@ -113,7 +114,7 @@ func TestTraceOfHydratedDuplicates(t *testing.T) {
 	w.dispose(y, second, hydrating)
 	w.emit(x, first, fetchedAt(noon))
 	w.dispose(x, first, emitted, event(x), hydrated(40))
-	w.dispose(y, second, duplicate, hydrated(41), of(audit.Position{Offset: 40}))
+	w.dispose(y, second, duplicate, hydrated(41), of(record.Position{Offset: 40}))
 	want := "0@0 HYDRATING EMITTED events=1 letters=0 repeated=[0@1]\n0@1 HYDRATING DUPLICATE(0@0) events=0 letters=0 repeated=[]"
 	for _, id := range []string{"0@0", "0@1", "x", "y", "s1"} {
 		if got := told(w.trace(id)); got != want {
@@ -190,7 +191,7 @@ func TestTraceRefusesUnknownPartitions(t *testing.T) {
 func TestTraceOfAnEarlierTopic(t *testing.T) {
 	w := healthy(t)
 	x := webhook{"x", "s1", 0}
-	w.dispose(x, audit.Position{}, emitted, event(x), func(d *kycv1.Disposition) { d.RawTopicId = []byte(strings.Repeat("x", 16)) })
+	w.dispose(x, record.Position{}, emitted, event(x), func(d *kycv1.Disposition) { d.RawTopicId = []byte(strings.Repeat("x", 16)) })
 	a := w.archive()
 	a.Raw.ID = [16]byte{15: 1}
 	relabel(t, w.topics[schemas.DispositionTopic][0], a.Raw.ID)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -22,7 +23,7 @@ func (t *tracer) connect(ctx context.Context) error {
 		}
 		var jobs []job
 		for _, p := range t.partitionsFound() {
-			jobs = append(jobs, job{t.Dispositions, p, Start{}, t.takeDisposition})
+			jobs = append(jobs, job{t.Dispositions, p, record.ScanFrom{}, t.takeDisposition})
 		}
 		if err := t.all(ctx, jobs); err != nil || known == len(t.found)+len(t.tasks) {
 			return err
@@ -53,7 +54,7 @@ func (t *tracer) relate(d *kycv1.Disposition) {
 }
 
 // takeDisposition keeps what a disposition says of a delivery that was found.
-func (t *tracer) takeDisposition(r Record) {
+func (t *tracer) takeDisposition(r record.Record) {
 	d := &kycv1.Disposition{}
 	if contract.Unmarshal(r.Value, d) != nil || t.foreign(d) {
 		return
@@ -94,11 +95,11 @@ func (t *tracer) complete(ctx context.Context) error {
 	var jobs []job
 	for _, topic := range t.Domain {
 		for _, p := range t.partitionsOf(topic) {
-			jobs = append(jobs, job{topic, p, Start{}, func(r Record) { t.takeEvent(topic, r) }})
+			jobs = append(jobs, job{topic, p, record.ScanFrom{}, func(r record.Record) { t.takeEvent(topic, r) }})
 		}
 	}
 	for _, p := range t.partitionsOf(t.DeadLetters) {
-		jobs = append(jobs, job{t.DeadLetters, p, Start{}, t.takeLetter})
+		jobs = append(jobs, job{t.DeadLetters, p, record.ScanFrom{}, t.takeLetter})
 	}
 	return t.all(ctx, jobs)
 }
@@ -125,7 +126,7 @@ func (t *tracer) takeRaws(ctx context.Context) error {
 	for len(wanted) > 0 {
 		first := wanted[0]
 		wanted = wanted[1:]
-		_, err := t.Raw.scan(ctx, first.Partition, Start{Offset: first.Offset}, func(r Record) error {
+		_, err := t.Raw.scan(ctx, first.Partition, record.ScanFrom{Offset: first.Offset}, func(r record.Record) error {
 			t.takeRaw(r)
 			for len(wanted) > 0 && wanted[0].Partition == r.Partition && wanted[0].Offset <= r.Offset {
 				wanted = wanted[1:]
@@ -142,8 +143,8 @@ func (t *tracer) takeRaws(ctx context.Context) error {
 	return nil
 }
 
-func (t *tracer) takeRaw(r Record) {
-	d, ok := t.found[Position{r.Partition, r.Offset}]
+func (t *tracer) takeRaw(r record.Record) {
+	d, ok := t.found[record.Position{Partition: r.Partition, Offset: r.Offset}]
 	if !ok {
 		return
 	}
@@ -158,7 +159,7 @@ func (t *tracer) takeRaw(r Record) {
 	}
 }
 
-func (t *tracer) takeEvent(topic Topic, r Record) {
+func (t *tracer) takeEvent(topic Topic, r record.Record) {
 	e, ok := message[schemas.DomainEvent](topic, r)
 	if !ok {
 		return
@@ -185,7 +186,7 @@ func (t *tracer) takeEvent(topic Topic, r Record) {
 	d.Events = append(d.Events, seen)
 }
 
-func (t *tracer) takeLetter(r Record) {
+func (t *tracer) takeLetter(r record.Record) {
 	l, ok := message[*kycv1.DeadLetter](t.DeadLetters, r)
 	if !ok {
 		return

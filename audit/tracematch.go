@@ -7,12 +7,13 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // matchDisposition finds an id in a disposition: the vendor's, an event's, the key or, by its trace, ours.
-func (t *tracer) matchDisposition(r Record) {
+func (t *tracer) matchDisposition(r record.Record) {
 	d := &kycv1.Disposition{}
 	if contract.Unmarshal(r.Value, d) != nil {
 		return
@@ -28,7 +29,7 @@ func (t *tracer) matchDisposition(r Record) {
 }
 
 // matchEvent finds an id in an event's metadata.
-func (t *tracer) matchEvent(topic Topic, r Record) {
+func (t *tracer) matchEvent(topic Topic, r record.Record) {
 	e, ok := message[schemas.DomainEvent](topic, r)
 	if !ok {
 		return
@@ -45,15 +46,15 @@ func (t *tracer) matchEvent(topic Topic, r Record) {
 }
 
 // matchRaw finds an id in a raw record that is not yet processed.
-func (t *tracer) matchRaw(r Record) {
+func (t *tracer) matchRaw(r record.Record) {
 	e := &kycv1.RawEnvelope{}
 	if t.inKey(r) || contract.Unmarshal(r.Value, e) == nil && t.same(e.GetDeliveryId()) {
-		t.note(Position{r.Partition, r.Offset})
+		t.note(record.Position{Partition: r.Partition, Offset: r.Offset})
 	}
 }
 
 // inKey reports whether the id is the record's key, or what follows the endpoint in it.
-func (t *tracer) inKey(r Record) bool {
+func (t *tracer) inKey(r record.Record) bool {
 	key := string(r.Key)
 	_, subject, _ := strings.Cut(key, "/")
 	return key == t.id || subject == t.id && subject != ""
@@ -63,7 +64,7 @@ func (t *tracer) inKey(r Record) bool {
 func (t *tracer) same(id string) bool { return id != "" && strings.EqualFold(id, t.id) }
 
 // deliveryOf reads our id of the delivery out of a record's trace; "" where it has none.
-func deliveryOf(r Record) string {
+func deliveryOf(r record.Record) string {
 	parts := strings.Split(r.Header("traceparent"), "-")
 	if len(parts) != 4 {
 		return ""

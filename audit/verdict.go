@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // Verdict is what Verify found.
@@ -39,8 +41,8 @@ type Check struct {
 
 // Violation is one thing that must not be.
 type Violation struct {
-	Raw  Position `json:"raw"` // the raw record concerned; offset -1 where there is none
-	What string   `json:"what"`
+	Raw  record.Position `json:"raw"` // the raw record concerned; offset -1 where there is none
+	What string          `json:"what"`
 }
 
 // Replay is what one replay left in the range.
@@ -104,7 +106,7 @@ func newFindings(in *Evidence, o VerifyOptions) *findings {
 }
 
 // violate notes a violation, and keeps the first ones by raw position.
-func (f *findings) violate(check int, raw Position, what string) {
+func (f *findings) violate(check int, raw record.Position, what string) {
 	c := &f.v.Checks[check]
 	c.Violations++
 	v := Violation{Raw: raw, What: what}
@@ -119,7 +121,7 @@ func (f *findings) violate(check int, raw Position, what string) {
 }
 
 // delivered notes that the delivery with a vendor's id left a trace of its own.
-func (f *findings) delivered(vendorID string, raw Position, what string) {
+func (f *findings) delivered(vendorID string, raw record.Position, what string) {
 	if f.ledger == nil || vendorID == "" {
 		return
 	}
@@ -154,7 +156,7 @@ func (f *findings) verdict() *Verdict {
 	if f.ledger != nil {
 		for _, id := range slices.Sorted(maps.Keys(f.ledger.Accepted)) {
 			if !f.seen[id] {
-				f.violate(o1, Position{Partition: -1, Offset: -1}, "the accepted delivery "+id+" is in no topic")
+				f.violate(o1, record.Position{Partition: -1, Offset: -1}, "the accepted delivery "+id+" is in no topic")
 			}
 		}
 	}

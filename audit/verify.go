@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -123,7 +124,7 @@ func (in *Evidence) verify(ctx context.Context, o VerifyOptions, lanes [][]int32
 func (l *lane) run(ctx context.Context, alone bool) error {
 	ends := map[int32]int64{}
 	for p, part := range l.parts {
-		next, err := l.in.Dispositions.scan(ctx, p, Start{Time: part.span.Since}, l.told(l.in.Dispositions, l.disposition))
+		next, err := l.in.Dispositions.scan(ctx, p, record.ScanFrom{Time: part.span.Since}, l.told(l.in.Dispositions, l.disposition))
 		if err != nil {
 			return err
 		}
@@ -131,7 +132,7 @@ func (l *lane) run(ctx context.Context, alone bool) error {
 	}
 	for _, t := range l.in.Domain {
 		l.order = order{}
-		err := l.each(ctx, t, alone, func(r Record) error { return l.event(t, r) })
+		err := l.each(ctx, t, alone, func(r record.Record) error { return l.event(t, r) })
 		if err != nil {
 			return err
 		}
@@ -141,14 +142,14 @@ func (l *lane) run(ctx context.Context, alone bool) error {
 	}
 	for p := range l.parts {
 		for _, t := range l.in.Tasks {
-			if _, err := t.scan(ctx, p, Start{}, l.told(t, func(r Record) error { return l.task(t, r) })); err != nil {
+			if _, err := t.scan(ctx, p, record.ScanFrom{}, l.told(t, func(r record.Record) error { return l.task(t, r) })); err != nil {
 				return err
 			}
 		}
 	}
 	l.late = true
 	for p, next := range ends {
-		if _, err := l.in.Dispositions.scan(ctx, p, Start{Offset: next}, l.told(l.in.Dispositions, l.disposition)); err != nil {
+		if _, err := l.in.Dispositions.scan(ctx, p, record.ScanFrom{Offset: next}, l.told(l.in.Dispositions, l.disposition)); err != nil {
 			return err
 		}
 	}
@@ -156,12 +157,12 @@ func (l *lane) run(ctx context.Context, alone bool) error {
 }
 
 // each reads the partitions of a topic that belong to the lane.
-func (l *lane) each(ctx context.Context, t Topic, alone bool, fn func(Record) error) error {
+func (l *lane) each(ctx context.Context, t Topic, alone bool, fn func(record.Record) error) error {
 	for p := range t.Partitions {
 		if _, ours := l.parts[p]; alone && !ours {
 			continue
 		}
-		if _, err := t.scan(ctx, p, Start{Time: l.since}, l.told(t, fn)); err != nil {
+		if _, err := t.scan(ctx, p, record.ScanFrom{Time: l.since}, l.told(t, fn)); err != nil {
 			return err
 		}
 	}
@@ -169,8 +170,8 @@ func (l *lane) each(ctx context.Context, t Topic, alone bool, fn func(Record) er
 }
 
 // told tells the progress after every record.
-func (l *lane) told(t Topic, fn func(Record) error) func(Record) error {
-	return func(r Record) error {
+func (l *lane) told(t Topic, fn func(record.Record) error) func(record.Record) error {
+	return func(r record.Record) error {
 		err := fn(r)
 		l.f.read++
 		if l.f.o.Progress != nil {

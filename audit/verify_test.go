@@ -54,14 +54,14 @@ var faults = []struct {
 	plant func(w *world)
 	want  []string // all violations, in part
 }{
-	{"no disposition", func(w *world) { w.receive(x) }, []string{"O4 0@7 no disposition (delivery " + delivery(audit.Position{Offset: 7})}},
+	{"no disposition", func(w *world) { w.receive(x) }, []string{"O4 0@7 no disposition (delivery " + delivery(record.Position{Offset: 7})}},
 	{"two dispositions", func(w *world) {
 		w.dispose(x, w.pass(x), emitted, event(x))
 	}, []string{"O4 0@7 more than one final disposition, the second one EMITTED"}},
 	{"three dispositions", func(w *world) {
 		raw := w.pass(x)
-		w.dispose(x, raw, duplicate, of(audit.Position{}))
-		w.dispose(x, raw, duplicate, of(audit.Position{}))
+		w.dispose(x, raw, duplicate, of(record.Position{}))
+		w.dispose(x, raw, duplicate, of(record.Position{}))
 	}, []string{"O4 0@7 more than one final disposition, the second one DUPLICATE"}},
 	{"event missing", func(w *world) {
 		w.dispose(x, w.receive(x), emitted, event(x))
@@ -77,7 +77,7 @@ var faults = []struct {
 		w.bury(x, raw)
 		w.dispose(x, raw, dead)
 	}, []string{"O2 0@7 the dead letter stands twice"}},
-	{"event of nothing", func(w *world) { w.emit(x, audit.Position{Offset: 0}) },
+	{"event of nothing", func(w *world) { w.emit(x, record.Position{Offset: 0}) },
 		[]string{"O4 0@0 event " + eventOf(x) + " stands in a topic and no disposition names it"}},
 	{"wrong order", func(w *world) {
 		first, second := w.receive(x), w.receive(y)
@@ -113,7 +113,7 @@ var faults = []struct {
 	{"duplicate of a task that came to nothing", func(w *world) {
 		raw := w.receive(x)
 		w.dispose(x, raw, hydrating)
-		w.dispose(x, raw, duplicate, hydrated(9), of(audit.Position{Offset: 8}))
+		w.dispose(x, raw, duplicate, hydrated(9), of(record.Position{Offset: 8}))
 	}, []string{"O4 0@7 dropped as a duplicate of task 8 of the hydrate stage", "O1 -1@-1 the accepted delivery x"}},
 	{"disposition elsewhere", func(w *world) {
 		raw := w.receive(x)
@@ -197,11 +197,11 @@ func TestVerifyCountsWhatIsLawful(t *testing.T) {
 			func(v *audit.Verdict) int64 { return v.Older }, 1},
 		{"not what it should be", func(w *world) {
 			r := &w.topics[schemas.Check][0][0]
-			w.topics[schemas.Check][0] = append(w.topics[schemas.Check][0], audit.Record{Topic: r.Topic, Offset: 9, Value: []byte("x")})
+			w.topics[schemas.Check][0] = append(w.topics[schemas.Check][0], record.Record{Topic: r.Topic, Offset: 9, Value: []byte("x")})
 		}, func(v *audit.Verdict) int64 { return v.Unread }, 1},
 		{"of an earlier topic", func(w *world) {
-			w.emit(x, audit.Position{Offset: 1})
-			w.dispose(x, audit.Position{Offset: 1}, emitted, event(x), func(d *kycv1.Disposition) { d.RawTopicId = []byte(strings.Repeat("x", 16)) })
+			w.emit(x, record.Position{Offset: 1})
+			w.dispose(x, record.Position{Offset: 1}, emitted, event(x), func(d *kycv1.Disposition) { d.RawTopicId = []byte(strings.Repeat("x", 16)) })
 		}, func(v *audit.Verdict) int64 { return v.Emitted }, 4},
 		{"removed while it ran", func(w *world) {
 			w.receive(x)
@@ -237,7 +237,7 @@ func TestVerifyCountsWhatIsLawful(t *testing.T) {
 }
 
 // relabel puts the raw topic's id into dispositions that have none.
-func relabel(t *testing.T, records []audit.Record, id [16]byte) {
+func relabel(t *testing.T, records []record.Record, id [16]byte) {
 	for n := range records {
 		d := &kycv1.Disposition{}
 		if err := contract.Unmarshal(records[n].Value, d); err != nil {
@@ -267,8 +267,8 @@ func TestVerifyWhileEventsCome(t *testing.T) {
 				return
 			}
 			w.during = nil
-			w.emit(waits, audit.Position{Offset: 5}, fetchedAt(noon))
-			w.dispose(waits, audit.Position{Offset: 5}, emitted, event(waits), hydrated(8))
+			w.emit(waits, record.Position{Offset: 5}, fetchedAt(noon))
+			w.dispose(waits, record.Position{Offset: 5}, emitted, event(waits), hydrated(8))
 		}
 		if v := w.verify(o); v.Violations() != 0 || v.Emitted != 5 {
 			t.Errorf("%d emitted, want 5; violations:\n%s", v.Emitted, found(v))
@@ -324,7 +324,9 @@ func TestVerifyCannotCheck(t *testing.T) {
 	broken := errors.New("disk on fire")
 	w := healthy(t)
 	e := w.evidence()
-	e.DeadLetters.Scan = func(context.Context, int32, audit.Start, func(audit.Record) error) (int64, error) { return 0, broken }
+	e.DeadLetters.Scan = func(context.Context, int32, record.ScanFrom, func(record.Record) error) (int64, error) {
+		return 0, broken
+	}
 	if v, err := audit.Verify(t.Context(), e, audit.VerifyOptions{}); v != nil || !errors.Is(err, broken) || !strings.Contains(err.Error(), "kyc.deadletter.v1 partition 0") {
 		t.Errorf("verdict %v, error %v; want the place and the cause", v, err)
 	}

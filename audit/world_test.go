@@ -24,7 +24,7 @@ const partitions = 2
 // world is all topics in memory, filled as the stages would.
 type world struct {
 	t      *testing.T
-	topics map[string][][]audit.Record // by base name and partition
+	topics map[string][][]record.Record // by base name and partition
 	spans  map[int32]audit.Span
 	ledger *audit.Ledger
 	tick   int
@@ -34,9 +34,9 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{t: t, topics: map[string][][]audit.Record{}, spans: map[int32]audit.Span{}, scans: map[string]int{}}
+	w := &world{t: t, topics: map[string][][]record.Record{}, spans: map[int32]audit.Span{}, scans: map[string]int{}}
 	for _, topic := range schemas.Topics() {
-		w.topics[topic.Base] = make([][]audit.Record, partitions)
+		w.topics[topic.Base] = make([][]record.Record, partitions)
 	}
 	return w
 }
@@ -44,24 +44,24 @@ func newWorld(t *testing.T) *world {
 func (w *world) at(n int) time.Time { return noon.Add(time.Duration(n) * time.Second) }
 
 // add appends a record, and returns its position.
-func (w *world) add(base string, partition int32, key string, m proto.Message, headers ...record.Header) audit.Position {
+func (w *world) add(base string, partition int32, key string, m proto.Message, headers ...record.Header) record.Position {
 	w.t.Helper()
 	value, err := contract.Marshal(m)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.tick++
-	r := audit.Record{
+	r := record.Record{
 		Topic: "kyc." + base, Partition: partition, Offset: int64(len(w.topics[base][partition])), Time: w.at(w.tick),
 		Key: []byte(key), Value: value, Headers: headers,
 	}
 	w.topics[base][partition] = append(w.topics[base][partition], r)
-	return audit.Position{Partition: partition, Offset: r.Offset}
+	return record.Position{Partition: partition, Offset: r.Offset}
 }
 
 func (w *world) topic(base string) audit.Topic {
 	return audit.Topic{Base: base, Name: "kyc." + base, Partitions: partitions,
-		Scan: func(_ context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
+		Scan: func(_ context.Context, partition int32, from record.ScanFrom, fn func(record.Record) error) (int64, error) {
 			w.mu.Lock()
 			w.scans[base]++
 			w.mu.Unlock()
@@ -118,35 +118,35 @@ type webhook struct {
 func (h webhook) key() string { return "shop/" + h.subject }
 
 // delivery is our id of a delivery: the same for the same raw record.
-func delivery(raw audit.Position) string {
+func delivery(raw record.Position) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, []byte(raw.String())).String()
 }
 
 // receivedAt is when a delivery came: one a second.
-func receivedAt(raw audit.Position) time.Time {
+func receivedAt(raw record.Position) time.Time {
 	return noon.Add(time.Duration(raw.Offset) * time.Second)
 }
 
 // receive writes the raw record of a webhook.
-func (w *world) receive(h webhook) audit.Position {
-	raw := audit.Position{Partition: h.partition, Offset: int64(len(w.topics[schemas.Raw][h.partition]))}
+func (w *world) receive(h webhook) record.Position {
+	raw := record.Position{Partition: h.partition, Offset: int64(len(w.topics[schemas.Raw][h.partition]))}
 	return w.add(schemas.Raw, h.partition, h.key(), &kycv1.RawEnvelope{
 		Provider: "complycube", Endpoint: "shop", ReceivedAt: timestamppb.New(receivedAt(raw)), DeliveryId: delivery(raw),
 		Body: []byte(`{"name":"CANARY"}`),
 	})
 }
 
-func rawPosition(raw audit.Position) *kycv1.RawPosition {
+func rawPosition(raw record.Position) *kycv1.RawPosition {
 	return &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: raw.Partition, Offset: raw.Offset}
 }
 
-func traced(raw audit.Position) record.Header {
+func traced(raw record.Position) record.Header {
 	id := uuid.MustParse(delivery(raw))
 	return record.Header{Key: "traceparent", Value: fmt.Appendf(nil, "00-%x-0102030405060708-01", id[:])}
 }
 
 // dispose writes a disposition; change may spoil it.
-func (w *world) dispose(h webhook, raw audit.Position, kind kycv1.DispositionKind, change ...func(*kycv1.Disposition)) {
+func (w *world) dispose(h webhook, raw record.Position, kind kycv1.DispositionKind, change ...func(*kycv1.Disposition)) {
 	d := &kycv1.Disposition{
 		Raw: rawPosition(raw), RawTopicId: make([]byte, 16), Provider: "complycube", Endpoint: "shop", Stage: kycv1.Stage_STAGE_NORMALIZE,
 		Kind: kind, VendorEventId: h.id, VendorEventType: "check.completed", MapperVersion: "complycube/1",
@@ -166,7 +166,7 @@ func event(h webhook) func(*kycv1.Disposition) {
 }
 
 // emit writes the event of a webhook.
-func (w *world) emit(h webhook, raw audit.Position, change ...func(*kycv1.EventMetadata)) {
+func (w *world) emit(h webhook, raw record.Position, change ...func(*kycv1.EventMetadata)) {
 	md := &kycv1.EventMetadata{
 		EventId: eventOf(h), Provider: "complycube", Endpoint: "shop", VendorEventId: h.id, VendorEventType: "check.completed",
 		Subject: &kycv1.Subject{CheckId: h.subject, SessionId: "session-of-" + h.subject}, Raw: rawPosition(raw), ReceivedAt: timestamppb.New(receivedAt(raw)),
@@ -178,7 +178,7 @@ func (w *world) emit(h webhook, raw audit.Position, change ...func(*kycv1.EventM
 	w.add(schemas.Check, h.partition, h.key(), &kycv1.CheckEvent{Metadata: md, Result: kycv1.CheckResult_CHECK_RESULT_PASSED})
 }
 
-func (w *world) bury(h webhook, raw audit.Position, headers ...record.Header) {
+func (w *world) bury(h webhook, raw record.Position, headers ...record.Header) {
 	w.add(schemas.DeadLetterTopic, h.partition, h.key(), &kycv1.DeadLetter{
 		Raw: rawPosition(raw), Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, Field: "type", Stage: "map",
 		Detail: "no mapping for this event type", Attempts: 1,
@@ -192,7 +192,7 @@ const (
 	hydrating = kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING
 )
 
-func of(raw audit.Position) func(*kycv1.Disposition) {
+func of(raw record.Position) func(*kycv1.Disposition) {
 	return func(d *kycv1.Disposition) { d.DuplicateOf = rawPosition(raw) }
 }
 
@@ -223,7 +223,7 @@ func fetchedAt(at time.Time) func(*kycv1.EventMetadata) {
 }
 
 // pass takes a webhook through all of it, as one that becomes an event.
-func (w *world) pass(h webhook) audit.Position {
+func (w *world) pass(h webhook) record.Position {
 	raw := w.receive(h)
 	w.emit(h, raw)
 	w.dispose(h, raw, emitted, event(h))

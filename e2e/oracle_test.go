@@ -91,11 +91,11 @@ func judge(t testing.TB, l *load, records map[position]*kgo.Record) found {
 
 // evidence hands what a reader collected to package audit.
 func evidence(records map[position]*kgo.Record) audit.Evidence {
-	logs := map[string]map[int32][]audit.Record{} // by base name and partition, in order
+	logs := map[string]map[int32][]record.Record{} // by base name and partition, in order
 	for at, r := range records {
 		base := topicOf(at.topic).Base
 		if logs[base] == nil {
-			logs[base] = map[int32][]audit.Record{}
+			logs[base] = map[int32][]record.Record{}
 		}
 		logs[base][at.partition] = append(logs[base][at.partition], auditRecord(r))
 	}
@@ -110,8 +110,8 @@ func evidence(records map[position]*kgo.Record) audit.Evidence {
 	return e
 }
 
-func auditRecord(r *kgo.Record) audit.Record {
-	out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
+func auditRecord(r *kgo.Record) record.Record {
+	out := record.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
 	for _, h := range r.Headers {
 		out.Headers = append(out.Headers, record.Header{Key: h.Key, Value: h.Value})
 	}
@@ -119,13 +119,13 @@ func auditRecord(r *kgo.Record) audit.Record {
 }
 
 // logTopic is a topic in memory. It sorts the log.
-func logTopic(base string, log map[int32][]audit.Record) audit.Topic {
+func logTopic(base string, log map[int32][]record.Record) audit.Topic {
 	out := audit.Topic{Base: base, Name: base}
 	for p, records := range log {
 		out.Partitions = max(out.Partitions, p+1)
-		slices.SortFunc(records, func(a, b audit.Record) int { return int(a.Offset - b.Offset) })
+		slices.SortFunc(records, func(a, b record.Record) int { return int(a.Offset - b.Offset) })
 	}
-	out.Scan = func(_ context.Context, p int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
+	out.Scan = func(_ context.Context, p int32, from record.ScanFrom, fn func(record.Record) error) (int64, error) {
 		next := int64(0)
 		for _, r := range log[p] {
 			next = r.Offset + 1

@@ -11,10 +11,11 @@ import (
 
 	"buf.build/go/protovalidate"
 	"github.com/google/uuid"
-	"github.com/kycbridge/kycbridge/providers"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/providers"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 func TestEnvelope(t *testing.T) {

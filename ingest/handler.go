@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
@@ -98,13 +99,19 @@ func (s *Server) store(r *http.Request, d *delivery, b body) <-chan error {
 	envelope, key := d.endpoint.seal(r, d, b.bytes)
 	acked := make(chan error, 1)
 	var called atomic.Bool
-	s.options.Log.Append(envelope, key, []record.Header{traceHeader(d)}, func(err error) {
+	done := func(err error) {
 		if called.Swap(true) {
 			return
 		}
 		s.gate.release(b.held)
 		acked <- err
-	})
+	}
+	value, err := contract.Marshal(envelope)
+	if err != nil {
+		done(err)
+		return acked
+	}
+	s.options.Log.Append(key, value, []record.Header{traceHeader(d)}, done)
 	return acked
 }
 

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
@@ -62,7 +63,11 @@ func ackAll() *heldLog {
 
 func withhold() *heldLog { return &heldLog{came: make(chan appended, 10_000)} }
 
-func (l *heldLog) Append(e *kycv1.RawEnvelope, key []byte, headers []record.Header, done func(error)) {
+func (l *heldLog) Append(key, envelope []byte, headers []record.Header, done func(error)) {
+	e := &kycv1.RawEnvelope{}
+	if err := contract.Unmarshal(envelope, e); err != nil {
+		panic(err)
+	}
 	a := appended{e, key, headers, done}
 	l.mu.Lock()
 	l.records = append(l.records, a)

@@ -41,11 +41,11 @@ const answerTime = time.Second
 
 // A rawLog keeps deliveries. Append never blocks; it calls done exactly once,
 // with nil only after the record is durable, possibly before it returns and
-// possibly long after the request was answered; the envelope is the log's
-// until then. Away says why the log cannot be written to at the moment. Close
+// possibly long after the request was answered; the envelope, encoded, is the
+// log's until then. Away says why the log cannot be written to at the moment. Close
 // writes what is buffered, within ctx.
 type rawLog interface {
-	Append(e *kycv1.RawEnvelope, key []byte, headers []record.Header, done func(error))
+	Append(key, envelope []byte, headers []record.Header, done func(error))
 	Away() error
 	Close(ctx context.Context) error
 }

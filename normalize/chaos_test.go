@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -26,20 +29,20 @@ const (
 	chaosProcesses  = 3
 )
 
-// chaosTime is how long faults rain. KYCBRIDGE_TEST_CHAOS=5m makes a soak of it.
-func chaosTime(t *testing.T) time.Duration {
+// chaosFaults is how many faults rain. KYCBRIDGE_TEST_CHAOS=2000 makes a soak of it.
+func chaosFaults(t *testing.T) int {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("a chaos run takes a while")
 	}
 	if text := os.Getenv("KYCBRIDGE_TEST_CHAOS"); text != "" {
-		d, err := time.ParseDuration(text)
+		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return d
+		return n
 	}
-	return 8 * time.Second
+	return 25
 }
 
 // booleanSetnx is the usual rule, "somebody has it, so drop". It loses events, and the harness must
@@ -95,9 +98,9 @@ func tally(keys int, count map[string]int) (lost, doubled []string) {
 // chaos runs three processes under faults while every key is sent three times, lets them finish, and
 // counts the events of each key.
 func chaos(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, flush bool) (int, map[string]int) {
-	span := chaosTime(t)
+	faults := chaosFaults(t)
 	w := newWorld(t, chaosPartitions, kfake.NumBrokers(3))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.Ctx), span+testLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.Ctx), testLimit+time.Duration(faults)*time.Second)
 	t.Cleanup(cancel)
 	w.Ctx = ctx
 	repair.Epochs(w.Cluster)
@@ -107,12 +110,16 @@ func chaos(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, flu
 	for i := range c.slots {
 		c.slots[i] = c.launch(i)
 	}
-	raining, stop := context.WithTimeout(ctx, span)
+	raining, stop := context.WithCancel(ctx)
 	defer stop()
 	var sending sync.WaitGroup
 	keys := 0
-	sending.Go(func() { keys = w.pour(raining, rand.New(rand.NewPCG(seed, 2))) })
-	c.rain(raining)
+	sending.Go(func() { keys = c.pour(raining, rand.New(rand.NewPCG(seed, 2))) })
+	for range faults {
+		c.strike(raining)
+		c.progress(raining, c.rng.IntN(100))
+	}
+	stop()
 	sending.Wait()
 	c.calm()
 	w.settle()
@@ -129,11 +136,16 @@ func chaos(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, flu
 	return keys, count
 }
 
-// pour sends keys until ctx ends, each three times at some distance, and returns how many.
-func (w *world) pour(ctx context.Context, rng *rand.Rand) (keys int) {
+// backlog is how many raw records may wait before more are sent.
+const backlog = 400
+
+// pour sends keys until ctx ends, each three times at some distance, and returns how many. It keeps ahead
+// of the normalisers, and no further than the backlog.
+func (c *storm) pour(ctx context.Context, rng *rand.Rand) (keys int) {
 	var open []int // keys with copies still to send, one entry per copy
 	send := func(n int) {
-		w.send(int32(n%chaosPartitions), said{Subject: fmt.Sprintf("s%d", n%200), ID: fmt.Sprintf("e%d", n), Text: "x"})
+		c.send(int32(n%chaosPartitions), said{Subject: fmt.Sprintf("s%d", n%200), ID: fmt.Sprintf("e%d", n), Text: "x"})
+		c.sent.Add(1)
 	}
 	for ctx.Err() == nil {
 		for range 20 {
@@ -146,7 +158,7 @@ func (w *world) pour(ctx context.Context, rng *rand.Rand) (keys int) {
 			send(open[at])
 			open = append(open[:at], open[at+1:]...)
 		}
-		time.Sleep(5 * time.Millisecond)
+		c.when(ctx, func() bool { return c.sent.Load()-c.committed() < backlog })
 	}
 	for _, n := range open {
 		send(n)
@@ -154,11 +166,44 @@ func (w *world) pour(ctx context.Context, rng *rand.Rand) (keys int) {
 	return keys
 }
 
+// committed is how many raw records the group has passed.
+func (c *storm) committed() (n int64) {
+	at, err := c.Reader.Committed(c.Ctx, normalize.DefaultGroup, schemas.Raw)
+	if err != nil {
+		return 0
+	}
+	for _, offset := range at {
+		n += offset
+	}
+	return n
+}
+
+// when returns once a condition holds, or ctx ends.
+func (c *storm) when(ctx context.Context, ok func() bool) {
+	for ctx.Err() == nil && !ok() {
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// stuck is how often it is looked whether the normalisers get on, before the next fault comes anyway:
+// it may take one to free them.
+const stuck = 50
+
+// progress returns when so many more raw records are passed.
+func (c *storm) progress(ctx context.Context, records int) {
+	from, looks := c.committed(), 0
+	c.when(ctx, func() bool {
+		looks++
+		return looks > stuck || c.committed()-from >= int64(records)
+	})
+}
+
 // storm makes faults.
 type storm struct {
 	*world
 	rule  func(dedupe.Claim, *dedupe.Claim) dedupe.Step
 	flush bool // Redis is emptied now and then
+	sent  atomic.Int64
 	rng   *rand.Rand
 	slots []*process
 	ice   sync.WaitGroup
@@ -171,7 +216,7 @@ type moody struct {
 	rng *rand.Rand
 }
 
-func (m moody) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
+func (m moody) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	m.mu.Lock()
 	abort := m.rng.IntN(20) == 0
 	m.mu.Unlock()
@@ -185,55 +230,45 @@ func (c *storm) launch(instance int) *process {
 	rng := rand.New(rand.NewPCG(c.rng.Uint64(), 3))
 	return c.start(instance, func(o *normalize.Options) {
 		o.Rule, o.Batch = c.rule, 50
-		open := o.Open
-		o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-			slot, err := open(ctx, id, watch)
-			if s, ok := slot.Session.(*sink.Session); ok {
-				slot.Session = moody{Session: s, mu: &sync.Mutex{}, rng: rng}
-			}
-			return slot, err
-		}
+		o.Sessions = normalizetest.Wrap(o.Sessions, func(slot *normalize.Slot) {
+			slot.Session = moody{Session: slot.Session.(*sink.Session), mu: &sync.Mutex{}, rng: rng}
+		})
 	})
 }
 
-func (c *storm) rain(ctx context.Context) {
-	for ctx.Err() == nil {
-		switch i := c.rng.IntN(len(c.slots)); c.rng.IntN(9) {
-		case 0:
-			c.slots[i].kill()
-			c.slots[i] = c.launch(i)
-		case 1:
-			_ = c.slots[i].stop()
-			c.slots[i] = c.launch(i)
-		case 2:
-			c.chill(c.slots[i])
-		case 3:
-			c.Cluster.ShufflePartitionLeaders()
-		case 4:
-			c.Cluster.RehashCoordinators()
-		case 5:
-			c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError})
-		case 6:
-			c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "kyc." + schemas.Session, Err: kerr.RequestTimedOut})
-		case 7:
-			c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.RequestTimedOut})
-		case 8:
-			if c.flush {
-				c.Redis.FlushAll()
-			}
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(time.Duration(c.rng.IntN(400)) * time.Millisecond):
+// strike makes one fault.
+func (c *storm) strike(ctx context.Context) {
+	switch i := c.rng.IntN(len(c.slots)); c.rng.IntN(9) {
+	case 0:
+		c.slots[i].kill()
+		c.slots[i] = c.launch(i)
+	case 1:
+		_ = c.slots[i].stop()
+		c.slots[i] = c.launch(i)
+	case 2:
+		c.chill(ctx, c.slots[i])
+	case 3:
+		c.Cluster.ShufflePartitionLeaders()
+	case 4:
+		c.Cluster.RehashCoordinators()
+	case 5:
+		c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.UnknownServerError})
+	case 6:
+		c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: "kyc." + schemas.Session, Err: kerr.RequestTimedOut})
+	case 7:
+		c.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.EndTxn}, Err: kerr.RequestTimedOut})
+	case 8:
+		if c.flush {
+			c.Redis.FlushAll()
 		}
 	}
 }
 
-// chill pauses a process for longer than its session lasts; it wakes up as a zombie.
-func (c *storm) chill(p *process) {
+// chill pauses a process until its group has gone on without it; it wakes up as a zombie.
+func (c *storm) chill(ctx context.Context, p *process) {
 	p.line.Freeze(true)
 	c.ice.Go(func() {
-		time.Sleep(2 * time.Second)
+		c.when(ctx, func() bool { return c.Undertaker.Expelled(c.Ctx, p.line, normalize.DefaultGroup) })
 		p.line.Freeze(false)
 	})
 }

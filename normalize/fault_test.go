@@ -52,7 +52,7 @@ type trapped struct {
 	trap *trap
 }
 
-func (s trapped) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
+func (s trapped) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	if err := s.trap.spring("after the claims, before the transaction"); err != nil {
 		return false, err
 	}
@@ -110,15 +110,10 @@ func TestCrashAtEveryStepLosesAndDoublesNothing(t *testing.T) {
 			w := newWorld(t, 2)
 			trap := &trap{at: at, ready: make(chan struct{}), down: make(chan struct{})}
 			trap.process = w.start(0, func(o *normalize.Options) {
-				open, store := o.Open, o.Claims.(*dedupe.Store)
-				o.Claims, o.Batch = trappedStore{store, trap}, 3
-				o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-					slot, err := open(ctx, id, watch)
-					if err == nil {
-						slot.Session = trapped{slot.Session.(*sink.Session), trap}
-					}
-					return slot, err
-				}
+				o.Claims, o.Batch = trappedStore{o.Claims.(*dedupe.Store), trap}, 3
+				o.Sessions = normalizetest.Wrap(o.Sessions, func(slot *normalize.Slot) {
+					slot.Session = trapped{slot.Session.(*sink.Session), trap}
+				})
 			})
 			close(trap.ready)
 			var want []string
@@ -209,7 +204,7 @@ func TestOffsetsResetToStartChangeNothing(t *testing.T) {
 
 func TestRedisAwayHoldsRecordsBackAndSaysSo(t *testing.T) {
 	w := newWorld(t, 1)
-	p := w.start(0, func(o *normalize.Options) { o.CheckStore = o.Claims.(*dedupe.Store).Check })
+	p := w.start(0, func(o *normalize.Options) { o.Health = o.Claims.(*dedupe.Store) })
 	w.send(0, said{Subject: "s", ID: "1", Text: "x"})
 	w.settle()
 	w.Redis.SetError("LOADING the data set")
@@ -229,7 +224,7 @@ func TestRedisAwayHoldsRecordsBackAndSaysSo(t *testing.T) {
 func TestFailOpenFlagsEventsAndFillsMarksInLater(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.start(0, func(o *normalize.Options) {
-		o.CheckStore, o.FailOpenAfter = o.Claims.(*dedupe.Store).Check, time.Millisecond
+		o.Health, o.FailOpenAfter = o.Claims.(*dedupe.Store), time.Millisecond
 	})
 	a := said{Subject: "s", ID: "1", Text: "x"}
 	w.send(0, a)
@@ -315,14 +310,9 @@ func TestOwnStallReopensTheSession(t *testing.T) {
 	fence.Store(true)
 	p := w.start(0, func(o *normalize.Options) {
 		o.TransactionTimeout = time.Nanosecond // every transaction is older
-		open := o.Open
-		o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-			slot, err := open(ctx, id, watch)
-			if err == nil {
-				slot.Session = fenced{slot.Session.(*sink.Session), fence}
-			}
-			return slot, err
-		}
+		o.Sessions = normalizetest.Wrap(o.Sessions, func(slot *normalize.Slot) {
+			slot.Session = fenced{slot.Session.(*sink.Session), fence}
+		})
 	})
 	w.send(0, said{Subject: "s", ID: "1", Text: "x"})
 	w.settle()
@@ -337,7 +327,7 @@ type fenced struct {
 	once *atomic.Bool
 }
 
-func (f fenced) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
+func (f fenced) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	if f.once.CompareAndSwap(true, false) {
 		return false, fmt.Errorf("end: %w", sink.ErrFenced)
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // maxDeaths is how many processes may die over a batch before its records are read one by one, and
@@ -49,28 +48,6 @@ func (g *guard) limit(batch int) int {
 		return 1
 	}
 	return batch
-}
-
-// share keeps the other slots of the process away from a record that is tried alone: one that dies
-// with another slot's record is not what killed the process. It lasts until unshare.
-func (w *worker) share() {
-	switch {
-	case w.shared != nil: // since an earlier poll of the same batch
-	case len(w.guard.alone) > 0:
-		w.alone.Lock()
-		w.shared = w.alone.Unlock
-	default:
-		w.alone.RLock()
-		w.shared = w.alone.RUnlock
-	}
-}
-
-// unshare ends what share began, if anything.
-func (w *worker) unshare() {
-	if w.shared != nil {
-		w.shared()
-		w.shared = nil
-	}
 }
 
 // enter counts an attempt at the batch.
@@ -130,24 +107,4 @@ func (g *guard) rest(ctx context.Context) {
 	if _, err := g.store.Attempts(ctx, g.over, nil); err == nil {
 		g.over = nil
 	}
-}
-
-// giveUp is the reading of a record that must not be interpreted again.
-func (i *Interpreter) giveUp(raw RawRecord) *Reading {
-	r := newReading(raw, i.o.MaxRecordBytes)
-	if i.decode(r) {
-		r.giveUp()
-	}
-	return r
-}
-
-// GiveUpTask is the reading of a task that must not be interpreted again.
-func (i *Interpreter) GiveUpTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) *Reading {
-	r := taskReading(in, rawTopic, task, i.o.MaxRecordBytes)
-	r.giveUp()
-	return r
-}
-
-func (r *Reading) giveUp() {
-	r.bury(stageMap, kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER, "", "the process died each time this record was processed alone")
 }

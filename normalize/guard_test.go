@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -64,56 +63,5 @@ func TestRecordThatKillsProcessesIsGivenUpAlone(t *testing.T) {
 	dead := w.deadLetters()
 	if len(dead) != 1 || dead[0].GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER {
 		t.Errorf("dead letters %v, expected one CRASHER", dead)
-	}
-}
-
-// A record that another slot works on while the process dies is no suspect: with the killer in
-// partition 0, the one in partition 1 dies as often, and must come out as an event.
-func TestRecordBesideTheKillerIsNotGivenUp(t *testing.T) {
-	w := newWorld(t, 2)
-	w.send(0, said{Subject: "s", ID: "bad", Do: "deadly"})
-	w.send(1, said{Subject: "s2", ID: "good", Text: "beside", Do: "beside"})
-	for deaths, ended := 0, false; !ended; deaths++ {
-		if deaths > 20 {
-			t.Fatal("the record kills one process after the other")
-		}
-		died := make(chan struct{}, 1)
-		dying := make(chan struct{})
-		p := w.start(0, func(o *normalize.Options) {
-			o.Slots = 2
-			o.Attempts = o.Claims.(*dedupe.Store)
-			v := deadly(died, w.Ctx)
-			kill := v.Maps["deadly"]
-			v.Maps["deadly"] = func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-				close(dying)
-				return kill(d, n)
-			}
-			v.Maps["beside"] = func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-				select { // the killer gets every chance to be quicker
-				case <-dying:
-					<-w.Ctx.Done()
-				case <-time.After(500 * time.Millisecond):
-				}
-				return plain(d, n)
-			}
-			o.Providers = []providers.Provider{v}
-		})
-		w.Await("the process dies or is done", func() bool {
-			select {
-			case <-died:
-				p.line.Cut()
-				return true
-			default:
-				ended = w.settled()
-				return ended
-			}
-		})
-	}
-	w.expectEvents("good/beside")
-	w.audit()
-	for _, d := range w.deadLetters() {
-		if d.GetRaw().GetPartition() != 0 {
-			t.Errorf("dead letter of partition %d: %s", d.GetRaw().GetPartition(), d.GetDetail())
-		}
 	}
 }

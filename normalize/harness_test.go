@@ -46,19 +46,15 @@ func (w *world) sendBytes(partition int32, key, value []byte) {
 // options is a normaliser of this world with one slot.
 func (w *world) options(instance int, l *normalizetest.Line) normalize.Options {
 	return normalize.Options{
-		Instance: instance, Judge: normalizetest.Judge,
-		Claims: w.Store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
+		Instance: instance,
+		Claims:   w.Store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
 		Providers: []providers.Provider{vendor()}, Validator: normalizetest.Validator(w.T), Grace: time.Second,
-		History: w.History,
-		Ends:    func(ctx context.Context) (map[int32]int64, error) { return w.Reader.Ends(ctx, schemas.Raw) },
-		Committed: func(ctx context.Context) (map[int32]int64, error) {
-			return w.Reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
-		},
+		Log:    normalizetest.Log{Reader: w.Reader, Group: normalize.DefaultGroup, Base: schemas.Raw},
 		Logger: normalizetest.Logger("instance", instance),
-		Open: func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+		Sessions: normalizetest.Opens(func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
 			so := normalizetest.Restless(normalize.DefaultGroup, schemas.Raw)
 			return normalizetest.OpenSlot(ctx, w.Over(l), so, id, watch, normalize.Slot{DispositionID: w.IDs[schemas.DispositionTopic]})
-		},
+		}),
 	}
 }
 

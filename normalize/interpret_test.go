@@ -3,13 +3,13 @@ package normalize_test
 import (
 	"bytes"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -20,6 +20,12 @@ import (
 func interpreter(t *testing.T, o normalize.InterpreterOptions) *normalize.Interpreter {
 	t.Helper()
 	return normalize.NewInterpreter([]providers.Provider{vendor()}, normalizetest.Validator(t), o)
+}
+
+// interpret reads a record, and fails on a fault of our own rules.
+func interpret(t testing.TB, i *normalize.Interpreter, r normalize.RawRecord) *normalize.Reading {
+	t.Helper()
+	return normalizetest.Must(i.Interpret(r))(t)
 }
 
 func raw(t *testing.T, s said) normalize.RawRecord {
@@ -42,12 +48,12 @@ func TestDeadLetterNamesStageReasonAndFieldAndQuotesNothing(t *testing.T) {
 		{"utf8", "validate", "INVALID", ""},
 	} {
 		s := said{Subject: "s", ID: "e", Text: "secret", Do: c.do}
-		r := i.Interpret(raw(t, s))
-		if r.Err != nil || r.Dead == nil || r.Events != nil {
+		r := interpret(t, i, raw(t, s))
+		if r.Letter() == nil {
 			t.Errorf("%s: %+v, expected a dead letter alone", c.do, r)
 			continue
 		}
-		d := r.Dead
+		d := r.Letter()
 		if got := strings.TrimPrefix(d.GetReason().String(), "DEAD_LETTER_REASON_"); d.GetStage() != c.stage || got != c.reason || d.GetField() != c.field {
 			t.Errorf("%s: stage %s, reason %s, field %q, expected %s, %s, %q", c.do, d.GetStage(), got, d.GetField(), c.stage, c.reason, c.field)
 		}
@@ -79,12 +85,12 @@ func TestUnreadableRecordsAreMalformed(t *testing.T) {
 		"incomplete":     {incomplete, kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED, "decode"},
 		"unknown vendor": {stranger, kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, "identify"},
 	} {
-		r := i.Interpret(normalize.RawRecord{Topic: "kyc.raw.v1", Key: []byte("k"), Value: c.value})
-		if r.Dead.GetReason() != c.reason || r.Dead.GetStage() != c.stage || len(r.Identity) != 0 {
-			t.Errorf("%s: %v at %s, expected %v at %s", name, r.Dead.GetReason(), r.Dead.GetStage(), c.reason, c.stage)
+		r := interpret(t, i, normalize.RawRecord{Topic: "kyc.raw.v1", Key: []byte("k"), Value: c.value})
+		if r.Letter().GetReason() != c.reason || r.Letter().GetStage() != c.stage || len(r.Identity) != 0 {
+			t.Errorf("%s: %v at %s, expected %v at %s", name, r.Letter().GetReason(), r.Letter().GetStage(), c.reason, c.stage)
 		}
-		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, received) {
-			if err := normalizetest.Validator(t).Validate(out.Message); err != nil {
+		for _, out := range normalizetest.Records(t, r, dedupe.Verdict{Action: dedupe.Publish}, received) {
+			if err := normalizetest.Validator(t).Validate(normalizetest.Message(t, out)); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -95,11 +101,10 @@ func TestSameRecordGivesTheSameBytes(t *testing.T) {
 	s := said{Subject: "s", ID: "e", Text: "x", Events: 3, AgeDays: 400}
 	var first []byte
 	for range 3 {
-		r := interpreter(t, normalize.InterpreterOptions{StaleAfter: time.Hour}).Interpret(raw(t, s))
+		r := interpret(t, interpreter(t, normalize.InterpreterOptions{StaleAfter: time.Hour}), raw(t, s))
 		var all []byte
-		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish, Flag: dedupe.Conflict}, received) {
-			value := normalizetest.Must(contract.Marshal(out.Message))(t)
-			all = fmt.Appendf(all, "%x %x %d %v\n", value, out.Key, out.Partition, out.Headers)
+		for _, out := range normalizetest.Records(t, r, dedupe.Verdict{Action: dedupe.Publish, Flag: dedupe.Conflict}, received) {
+			all = fmt.Appendf(all, "%x %x %d %v\n", out.Value, out.Key, out.Partition, out.Headers)
 		}
 		if first == nil {
 			first = all
@@ -110,48 +115,48 @@ func TestSameRecordGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestValuesAreThoseOfTheMessages: what is usual is encoded when it is read, and everything else when the
-// verdict is there. Both say the same.
-func TestValuesAreThoseOfTheMessages(t *testing.T) {
-	r := interpreter(t, normalize.InterpreterOptions{}).Interpret(raw(t, said{Subject: "s", ID: "e", Text: "x", Events: 3}))
+// TestVerdictsChangeNothingPrebuilt: what is usual is encoded when it is read, and everything else when
+// the verdict is there. A reading that is decided in several ways, one after the other, says each time
+// what a fresh one would.
+func TestVerdictsChangeNothingPrebuilt(t *testing.T) {
+	i := interpreter(t, normalize.InterpreterOptions{})
+	record := raw(t, said{Subject: "s", ID: "e", Text: "x", Events: 3})
+	kept := interpret(t, i, record)
 	usual := dedupe.Verdict{Action: dedupe.Publish, Keyed: true, Key: dedupe.Key{7}}
-	for n, tc := range []struct {
-		change  func(*dedupe.Verdict)
-		events  bool // their values are known
-		decided bool // that of the disposition is
-	}{
-		{func(*dedupe.Verdict) {}, true, true},
-		{func(v *dedupe.Verdict) { v.Key = dedupe.Key{8} }, true, true},
-		{func(v *dedupe.Verdict) { v.Keyed = false }, true, true},
-		{func(v *dedupe.Verdict) { v.Flag = dedupe.Conflict }, false, false},
-		{func(*dedupe.Verdict) {}, true, false},
-		{func(v *dedupe.Verdict) { v.Action = dedupe.Duplicate }, true, false},
+	for n, change := range []func(*dedupe.Verdict){
+		func(*dedupe.Verdict) {},
+		func(v *dedupe.Verdict) { v.Key = dedupe.Key{8} },
+		func(v *dedupe.Verdict) { v.Keyed = false },
+		func(v *dedupe.Verdict) { v.Flag = dedupe.Conflict },
+		func(*dedupe.Verdict) {},
+		func(v *dedupe.Verdict) { v.Action = dedupe.Duplicate },
+		func(v *dedupe.Verdict) { v.Flag = dedupe.Unverified },
+		func(*dedupe.Verdict) {},
 	} {
 		verdict := usual
-		tc.change(&verdict)
-		for i, out := range r.Outgoing(verdict, received) {
-			d, disposes := out.Message.(*kycv1.Disposition)
-			if known := out.Value != nil; known != (disposes && tc.decided || !disposes && tc.events) {
-				t.Errorf("%d: value of %T %d is known: %v", n, out.Message, i, known)
-			}
-			if disposes && (!d.GetDecidedAt().AsTime().Equal(received) || verdict.Keyed != (len(d.GetDedupeKey()) > 0) || verdict.Keyed && d.GetDedupeKey()[0] != verdict.Key[0]) {
-				t.Errorf("%d: the disposition is %v", n, d)
-			}
-			if out.Value == nil {
-				continue
-			}
-			back := out.Message.ProtoReflect().New().Interface()
-			if err := contract.Unmarshal(out.Value, back); err != nil || !proto.Equal(back, out.Message) {
-				t.Errorf("%d: value of %T is %v, error %v; expected %v", n, out.Message, back, err, out.Message)
+		change(&verdict)
+		want := normalizetest.Records(t, interpret(t, i, record), verdict, received)
+		got := normalizetest.Records(t, kept, verdict, received)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%d: the records are %v, want %v", n, got, want)
+		}
+		d := normalizetest.Message(t, got[len(got)-1]).(*kycv1.Disposition)
+		if !d.GetDecidedAt().AsTime().Equal(received) || verdict.Keyed != (len(d.GetDedupeKey()) > 0) || verdict.Keyed && d.GetDedupeKey()[0] != verdict.Key[0] {
+			t.Errorf("%d: the disposition is %v", n, d)
+		}
+		for _, out := range got[:len(got)-1] {
+			flags := normalizetest.Message(t, out).(*kycv1.SessionEvent).GetMetadata().GetFlags()
+			if flagged := len(flags) > 0; flagged != (verdict.Flag != "") {
+				t.Errorf("%d: flags %v under the flag %q", n, flags, verdict.Flag)
 			}
 		}
 	}
 }
 
-func TestOutgoingKeysPartitionsAndHeaders(t *testing.T) {
+func TestRecordsHaveKeysPartitionsAndHeaders(t *testing.T) {
 	s := said{Subject: "s", ID: "e", Text: "x", AgeDays: 400}
-	r := interpreter(t, normalize.InterpreterOptions{StaleAfter: 30 * 24 * time.Hour}).Interpret(raw(t, s))
-	out := r.Outgoing(dedupe.Verdict{Action: dedupe.Publish, Keyed: true, Key: dedupe.Key{9}, Flag: dedupe.Unconfirmed}, received)
+	r := interpret(t, interpreter(t, normalize.InterpreterOptions{StaleAfter: 30 * 24 * time.Hour}), raw(t, s))
+	out := normalizetest.Records(t, r, dedupe.Verdict{Action: dedupe.Publish, Keyed: true, Key: dedupe.Key{9}, Flag: dedupe.Unconfirmed}, received)
 	if len(out) != 2 {
 		t.Fatalf("%d records, expected an event and its disposition", len(out))
 	}
@@ -159,7 +164,7 @@ func TestOutgoingKeysPartitionsAndHeaders(t *testing.T) {
 	for _, h := range out[0].Headers {
 		headers[h.Key] = string(h.Value)
 	}
-	e := out[0].Message.(*kycv1.SessionEvent)
+	e := normalizetest.Message(t, out[0]).(*kycv1.SessionEvent)
 	id := e.GetMetadata().GetEventId()
 	for key, want := range map[string]string{
 		"ce_id": id, "ce_subject": "s", "dedupe": "unconfirmed", "stale": "true",
@@ -175,15 +180,15 @@ func TestOutgoingKeysPartitionsAndHeaders(t *testing.T) {
 	if string(out[0].Key) != "shop/s" || out[0].Partition != -1 || out[1].Partition != 3 {
 		t.Errorf("key %q, partitions %d and %d, expected shop/s, by key, and the raw partition 3", out[0].Key, out[0].Partition, out[1].Partition)
 	}
-	d := out[1].Message.(*kycv1.Disposition)
+	d := normalizetest.Message(t, out[1]).(*kycv1.Disposition)
 	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_EMITTED || len(d.GetEventIds()) != 1 || d.GetDedupeKey()[0] != 9 {
 		t.Errorf("disposition %v", d)
 	}
-	if n := len(r.Outgoing(dedupe.Verdict{Action: dedupe.Nothing}, received)); n != 0 {
+	if n := len(normalizetest.Records(t, r, dedupe.Verdict{Action: dedupe.Nothing}, received)); n != 0 {
 		t.Errorf("%d records for one that is disposed of already, expected none", n)
 	}
-	dup := r.Outgoing(dedupe.Verdict{Action: dedupe.Duplicate, Owner: dedupe.Claim{Partition: 3, Offset: 2}}, received)
-	if len(dup) != 1 || dup[0].Message.(*kycv1.Disposition).GetDuplicateOf().GetOffset() != 2 {
+	dup := normalizetest.Records(t, r, dedupe.Verdict{Action: dedupe.Duplicate, Owner: dedupe.Claim{Partition: 3, Offset: 2}}, received)
+	if len(dup) != 1 || normalizetest.Message(t, dup[0]).(*kycv1.Disposition).GetDuplicateOf().GetOffset() != 2 {
 		t.Errorf("a duplicate gives %v, expected a disposition that names offset 2", dup)
 	}
 }
@@ -194,25 +199,25 @@ func TestWhatDoesNotFitNeverReachesTheProducer(t *testing.T) {
 	large := said{Subject: "s", ID: "e", Text: strings.Repeat("x", limit), Do: "panic"}
 	many := said{Subject: "s", ID: "e", Events: 600}
 	for name, s := range map[string]said{"body": large, "events": many} {
-		r := i.Interpret(raw(t, s))
-		if r.Dead == nil {
+		r := interpret(t, i, raw(t, s))
+		if r.Letter() == nil {
 			t.Errorf("%s: no dead letter", name)
 			continue
 		}
-		if n := proto.Size(r.Dead); n > limit {
+		if n := proto.Size(r.Letter()); n > limit {
 			t.Errorf("%s: the dead letter has %d bytes, at most %d fit", name, n, limit)
 		}
-		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, received) {
-			if n := proto.Size(out.Message); n > limit {
-				t.Errorf("%s: a %T of %d bytes, at most %d fit", name, out.Message, n, limit)
+		for _, out := range normalizetest.Records(t, r, dedupe.Verdict{Action: dedupe.Publish}, received) {
+			if n := len(out.Value); n > limit {
+				t.Errorf("%s: a record for %s of %d bytes, at most %d fit", name, out.Topic, n, limit)
 			}
 		}
 	}
-	if r := i.Interpret(raw(t, large)); len(r.Dead.GetEnvelope().GetBody()) != 0 || !strings.Contains(r.Dead.GetDetail(), "body") {
+	if r := interpret(t, i, raw(t, large)); len(r.Letter().GetEnvelope().GetBody()) != 0 || !strings.Contains(r.Letter().GetDetail(), "body") {
 		t.Errorf("the body that does not fit is still there, or the dead letter does not say that it is not")
 	}
-	if r := i.Interpret(raw(t, many)); r.Dead.GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT {
-		t.Errorf("too many events: %v, expected REJECTED_CONTENT", r.Dead.GetReason())
+	if r := interpret(t, i, raw(t, many)); r.Letter().GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT {
+		t.Errorf("too many events: %v, expected REJECTED_CONTENT", r.Letter().GetReason())
 	}
 }
 
@@ -223,13 +228,13 @@ func FuzzInterpret(f *testing.F) {
 	f.Add([]byte("shop/s"), good)
 	f.Add([]byte(nil), []byte("\x0a\xff"))
 	f.Fuzz(func(t *testing.T, key, value []byte) {
-		r := i.Interpret(normalize.RawRecord{Topic: "kyc.raw.v1", Key: key, Value: value})
-		if r.Err != nil || (r.Dead == nil) == (len(r.Events) == 0) {
+		r := interpret(t, i, normalize.RawRecord{Topic: "kyc.raw.v1", Key: key, Value: value})
+		if (r.Letter() == nil) == (len(r.Events()) == 0) {
 			t.Fatalf("neither events nor a dead letter, or both: %+v", r)
 		}
-		for _, out := range r.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, received) {
-			if err := v.Validate(out.Message); err != nil {
-				t.Errorf("%T breaks the contract: %v", out.Message, err)
+		for _, out := range normalizetest.Records(t, r, dedupe.Verdict{Action: dedupe.Publish}, received) {
+			if m := normalizetest.Message(t, out); v.Validate(m) != nil {
+				t.Errorf("%T breaks the contract: %v", m, v.Validate(m))
 			}
 		}
 	})

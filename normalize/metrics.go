@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -96,8 +95,8 @@ func oldestAge(workers []*worker, now time.Time) (age time.Duration) {
 func (m *metrics) committed(readings []*Reading, verdicts []dedupe.Verdict) {
 	for i, r := range readings {
 		v := verdicts[i]
-		m.records.WithLabelValues(outcome(r, v)).Inc()
-		if r.Pass != nil {
+		m.records.WithLabelValues(outcomeName(r, v)).Inc()
+		if !r.decided() {
 			continue
 		}
 		if v.Keyed {
@@ -109,11 +108,11 @@ func (m *metrics) committed(readings []*Reading, verdicts []dedupe.Verdict) {
 		if v.Flag != "" {
 			m.flagged.WithLabelValues(string(v.Flag)).Inc()
 		}
-		if r.Task != nil {
+		if r.Fetches() {
 			continue // its drift is counted when it is mapped for good
 		}
-		if r.Dead != nil {
-			m.deadLetters.WithLabelValues(r.Provider, r.Dead.GetReason().String()).Inc()
+		if letter := r.Letter(); letter != nil {
+			m.deadLetters.WithLabelValues(r.Provider, letter.GetReason().String()).Inc()
 		}
 		for _, d := range r.Drift {
 			m.drift.WithLabelValues(r.Provider, d.Kind).Inc()
@@ -121,23 +120,28 @@ func (m *metrics) committed(readings []*Reading, verdicts []dedupe.Verdict) {
 	}
 }
 
-func outcome(r *Reading, v dedupe.Verdict) string {
+func outcomeName(r *Reading, v dedupe.Verdict) string {
+	switch o := r.Outcome.(type) {
+	case *Forward:
+		return o.As
+	case *Skip:
+		return o.As
+	}
 	switch {
-	case r.Pass != nil:
-		return r.Pass.As
-	case v.Action == dedupe.Duplicate && r.Again != nil:
+	case v.Action == dedupe.Duplicate && r.AskAgain != nil:
 		return "asked_again"
 	case v.Action == dedupe.Nothing:
 		return "skipped"
 	case v.Action == dedupe.Duplicate:
 		return "duplicate"
-	case r.Dead != nil:
-		return "dead_lettered"
-	case r.Task != nil:
-		return "hydrating"
-	default:
-		return "emitted"
 	}
+	switch r.Outcome.(type) {
+	case *DeadLetter:
+		return "dead_lettered"
+	case *Fetch:
+		return "hydrating"
+	}
+	return "emitted"
 }
 
 // timed measures the round trips of a store of claims.
@@ -174,53 +178,26 @@ func (n *Normalizer) watchLag(ctx context.Context) {
 func (n *Normalizer) measure(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*lagEvery)
 	defer cancel()
-	var committed map[int32]int64
-	var err error
-	if slices.ContainsFunc(n.workers, func(w *worker) bool { return w.progress.fresh() }) {
-		if committed, err = n.o.Committed(ctx); err != nil {
-			return err
-		}
-	}
-	lag, err := n.lag(ctx, committed)
+	at, err := n.o.Log.Offsets(ctx)
 	if err != nil {
 		return err
+	}
+	var lag int64
+	for _, w := range n.workers {
+		lag += w.progress.lag(at.Ends, at.Committed)
 	}
 	n.metrics.lag.Set(float64(lag))
-	if err := n.countExpired(ctx, committed); err != nil || n.o.Held == nil {
-		return err
-	}
-	held, err := n.o.Held(ctx)
-	if err == nil {
-		n.metrics.held.Set(float64(held))
-	}
-	return err
-}
-
-func (n *Normalizer) lag(ctx context.Context, committed map[int32]int64) (lag int64, err error) {
-	ends, err := n.o.Ends(ctx)
-	if err != nil {
-		return 0, err
-	}
-	for _, w := range n.workers {
-		lag += w.progress.lag(ends, committed)
-	}
-	return lag, nil
+	n.metrics.held.Set(float64(at.Held))
+	n.countExpired(at)
+	return nil
 }
 
 // countExpired says what retention took: a consumer goes on at what is left without a word.
-func (n *Normalizer) countExpired(ctx context.Context, committed map[int32]int64) error {
-	if n.o.Starts == nil {
-		return nil
-	}
-	starts, err := n.o.Starts(ctx)
-	if err != nil {
-		return err
-	}
+func (n *Normalizer) countExpired(at Offsets) {
 	for _, w := range n.workers {
-		if gone := w.progress.expired(starts, committed); gone > 0 {
+		if gone := w.progress.expired(at.Starts, at.Committed); gone > 0 {
 			n.metrics.expired.Add(float64(gone))
 			w.log.Error("retention removed raw records before they were processed: ask the vendors to send that time again, and raise the retention", "records", gone)
 		}
 	}
-	return nil
 }

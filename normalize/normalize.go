@@ -25,6 +25,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
@@ -42,7 +43,7 @@ type session interface {
 	Poll(ctx context.Context, max int) ([]*kgo.Record, error)
 	// Commit writes out and the batch's offsets in one transaction. (false, nil): aborted, the batch
 	// will be polled again. An error: the outcome is unknown, the session must be closed.
-	Commit(ctx context.Context, out []*record.Outgoing) (bool, error)
+	Commit(ctx context.Context, out []record.Outgoing) (bool, error)
 	// Rewind gives the batch back: it will be polled again.
 	Rewind(ctx context.Context) error
 }
@@ -50,8 +51,13 @@ type session interface {
 // claims is the store of claims; *dedupe.Store is one. Safe for concurrent use.
 type claims interface {
 	Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error)
-	Lower(ctx context.Context, expected, next []dedupe.Mark) ([]*dedupe.Claim, error)
+	TakeOver(ctx context.Context, expected, next []dedupe.Mark) ([]*dedupe.Claim, error)
 	Peek(ctx context.Context, keys []dedupe.Key) ([]*dedupe.Claim, error)
+}
+
+// health says whether the store of claims is there and fit; *dedupe.Store does.
+type health interface {
+	Check(ctx context.Context) error
 }
 
 // Slot is an open session with what the worker must know about its topics.
@@ -63,6 +69,30 @@ type Slot struct {
 	Close         func() // leaves the group and closes the session
 	// Refused says why the last Commit was aborted, nil where only partitions moved.
 	Refused func() error
+}
+
+// Sessions opens sessions. Safe for concurrent use.
+type Sessions interface {
+	// Open opens the session of a slot under the given transactional id.
+	Open(ctx context.Context, transactionalID string, w Watch) (Slot, error)
+	// Judge classes the errors of Open and of sessions.
+	Judge(err error) Trouble
+}
+
+// Log is what a stage reads of Kafka outside of its sessions. Safe for concurrent use.
+type Log interface {
+	// History reads committed dispositions of one partition; see dedupe.History.
+	History(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (int64, error)
+	// Offsets says how far the topic that is read goes, and how far the stage has come.
+	Offsets(ctx context.Context) (Offsets, error)
+}
+
+// Offsets are those of the partitions of the topic that a stage reads.
+type Offsets struct {
+	Starts    map[int32]int64 // the first that is still held, to notice what retention removed unread; nil: it is not noticed
+	Committed map[int32]int64 // the group's
+	Ends      map[int32]int64
+	Held      int64 // records of the topics written to that readers do not see yet, since a transaction before them is open
 }
 
 // Watch is what an open slot calls when its partitions change, from any goroutine.
@@ -97,33 +127,17 @@ type Options struct {
 	// Metrics is in front of the names of metrics; "kycbridge_normalize" when empty.
 	Metrics string
 
-	// Open opens the session of a slot under the given transactional id.
-	Open func(ctx context.Context, transactionalID string, w Watch) (Slot, error)
-	// Judge classes the errors of Open and of sessions.
-	Judge func(error) Trouble
-	// History reads committed dispositions of one partition: from offset, or from the first record
-	// not older than since where since is set. See dedupe.History.
-	History func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error)
-	// Ends gives the end offset of each raw partition, for the lag. nil: no lag is reported.
-	Ends func(ctx context.Context) (map[int32]int64, error)
-	// Committed gives the group's offsets, for the lag of partitions in which this process has not
-	// committed yet; required with Ends.
-	Committed func(ctx context.Context) (map[int32]int64, error)
-	// Starts gives the first offset that each raw partition still holds, to count what retention removed
-	// before it was processed. nil: it is not counted.
-	Starts func(ctx context.Context) (map[int32]int64, error)
-	// Held counts the records in the topics written to that readers do not see yet, since a transaction
-	// before them is open. nil: they are not counted.
-	Held func(ctx context.Context) (int64, error)
+	Sessions Sessions
+	Log      Log
 
-	// Claims may be nil, and with it History, only for a Source that never decides: all of its
-	// readings are a Pass.
-	Claims     claims
-	Attempts   attempts                        // finds records that kill the process; nil: none are looked for
-	CheckStore func(ctx context.Context) error // whether the store is there and fit; nil: it is
-	TTL        time.Duration                   // of claims; also the age from which an event is stale
-	Wait       time.Duration                   // for owners in other partitions; dedupe's default when 0
-	Pepper     []byte
+	// Claims may be nil, and with it Log, only for a Source that never decides: what it gives is forwarded
+	// or skipped.
+	Claims   claims
+	Attempts attempts      // finds records that kill the process; nil: none are looked for
+	Health   health        // of the store of claims; nil: it is there and fit
+	TTL      time.Duration // of claims; also the age from which an event is stale
+	Wait     time.Duration // for owners in other partitions; dedupe's default when 0
+	Pepper   []byte
 	// FailOpenAfter: after the store was away this long, publish without it, flagged "unverified".
 	// 0: never.
 	FailOpenAfter time.Duration
@@ -134,9 +148,10 @@ type Options struct {
 	Hydrates           func(endpoint string) bool
 	Providers          []providers.Provider
 	Validator          protovalidate.Validator
-	MaxRecordBytes     int           // size limit of one record; 0: none
-	TransactionTimeout time.Duration // the broker's limit for ours; 15 s when 0
-	Grace              time.Duration // for the batch in hand when ctx ends; 5 s when 0
+	Encoder            contract.Encoder // of events; nil: plain protobuf
+	MaxRecordBytes     int              // size limit of one record; 0: none
+	TransactionTimeout time.Duration    // the broker's limit for ours; 15 s when 0
+	Grace              time.Duration    // for the batch in hand when ctx ends; 5 s when 0
 
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
@@ -161,9 +176,6 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.CheckStore == nil {
-		o.CheckStore = func(context.Context) error { return nil }
-	}
 	if o.Registerer == nil {
 		o.Registerer = prometheus.NewRegistry()
 	}
@@ -172,12 +184,10 @@ func (o Options) withDefaults() Options {
 
 func (o Options) validate() error {
 	switch {
-	case o.Open == nil, o.Judge == nil, o.Source == nil && (o.Validator == nil || o.Claims == nil):
-		return errors.New("normalize: Open, Judge, History, Claims and Validator are required")
-	case o.Ends != nil && o.Committed == nil:
-		return errors.New("normalize: Committed is required with Ends")
-	case o.Claims != nil && o.History == nil:
-		return errors.New("normalize: History is required where Claims are")
+	case o.Sessions == nil, o.Source == nil && (o.Validator == nil || o.Claims == nil):
+		return errors.New("normalize: Sessions, Log, Claims and Validator are required")
+	case o.Claims != nil && o.Log == nil:
+		return errors.New("normalize: Log is required where Claims are")
 	case o.Claims != nil && o.TTL <= 0:
 		return errors.New("normalize: TTL is required; expected the raw topic's retention and 2 days more")
 	}
@@ -226,7 +236,7 @@ func (n *Normalizer) Run(ctx context.Context) error {
 	for _, w := range n.workers {
 		group.Go(func() error { return w.run(ctx) })
 	}
-	if n.o.Ends != nil {
+	if n.o.Log != nil {
 		group.Go(func() error { n.watchLag(ctx); return nil })
 	}
 	return group.Wait()

@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// Reading is a raw record understood: its events, or instead of them a dead letter, or the task to ask
-// the vendor's API first.
+// Reading is a record understood: whose it is, what makes it the same as another, and what it becomes.
 type Reading struct {
 	Raw           RawRecord
 	In            RawRecord          // what the stage read, in whose name it claims: Raw itself, or a task
@@ -22,33 +20,18 @@ type Reading struct {
 	VendorType    string
 	Provider      string // "" unless it is one we know, so that it may label a metric
 	MapperVersion string
-	Events        []schemas.DomainEvent // complete and valid
-	Dead          *kycv1.DeadLetter
-	Task          *kycv1.HydrateTask // for the vendor's API
-	Again         *kycv1.HydrateTask // instead of the disposition of a duplicate: ask once more
-	Pass          *Pass              // instead of all that: nothing is decided yet
+	Outcome       Outcome
 	Drift         []providers.Drift
-	Stale         []bool // per event
-	Replay        string // id of the replay that labels what is written; "" in normal operation
-	Ordered       bool   // that replay wrote the task alone: its stage decides
-	TaskLabel     string // of Task: the replay that its stage is to name; "" for none
-	Stack         []byte // of a recovered panic
-	Err           error  // our own rules are broken: consumption must stop
+
+	AskAgain *kycv1.HydrateTask // instead of the disposition of a duplicate: the API is asked once more
+	Replay   string             // id of the replay that labels what is written; "" in normal operation
+	Ordered  bool               // that replay wrote the task alone: its stage decides
 
 	at       *kycv1.RawPosition // see position
-	encoded  [][]byte           // of each event, while it has no flags
-	usual    []*record.Outgoing // see prepare; nil: nothing is prepared
-	decided  int                // bytes of the disposition in it, without the decision
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
 	attempts int32
 	maxBytes int
-}
-
-// Pass is a record that only moves on: what is written for it, and a name of that for metrics.
-type Pass struct {
-	As  string
-	Out []*record.Outgoing
 }
 
 func newReading(raw RawRecord, maxBytes int) *Reading {
@@ -65,17 +48,19 @@ func taskReading(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, maxBy
 	}
 }
 
-// pending is the task as it begins.
-func (r *Reading) pending() *kycv1.HydrateTask {
-	return &kycv1.HydrateTask{Envelope: r.Envelope, Raw: r.position(), FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING}
-}
-
 func (r *Reading) identify(n *providers.Notice) {
 	if n == nil {
 		return
 	}
 	r.Identity, r.ContentHash = n.Identity.Bytes(), n.ContentHash()
 	r.VendorID, r.VendorType = n.ID, n.Type
+}
+
+// fetch makes the reading a task as it begins.
+func (r *Reading) fetch() {
+	r.Outcome = &Fetch{Task: &kycv1.HydrateTask{
+		Envelope: r.Envelope, Raw: r.position(), FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING,
+	}}
 }
 
 // refuse turns an error of a vendor's package into a dead letter.
@@ -88,18 +73,19 @@ func (r *Reading) refuse(stage string, err error) {
 	r.bury(stage, providers.Reason(err), problem.Field, problem.Detail)
 }
 
-// bury makes the dead letter.
-func (r *Reading) bury(stage string, reason kycv1.DeadLetterReason, field, detail string) {
-	r.Events, r.Stale, r.Task = nil, nil, nil
+// bury makes the reading a dead letter.
+func (r *Reading) bury(stage string, reason kycv1.DeadLetterReason, field, detail string) *DeadLetter {
 	envelope := r.Envelope
 	if envelope == nil {
 		envelope = &kycv1.RawEnvelope{Body: r.Raw.Value}
 	}
-	r.Dead = &kycv1.DeadLetter{
+	d := &DeadLetter{Letter: &kycv1.DeadLetter{
 		Raw: r.position(), Reason: reason, Field: cut(field, 512), Stage: stage,
 		Detail: cut(detail, 4096), Attempts: r.attempts, Envelope: envelope,
-	}
-	r.shrink()
+	}}
+	r.shrink(d.Letter)
+	r.Outcome = d
+	return d
 }
 
 // position is one message for all that name the raw record.
@@ -108,4 +94,31 @@ func (r *Reading) position() *kycv1.RawPosition {
 		r.at = &kycv1.RawPosition{Topic: r.Raw.Topic, Partition: r.Raw.Partition, Offset: r.Raw.Offset}
 	}
 	return r.at
+}
+
+// Item is the record as package dedupe sees it.
+func (r *Reading) Item(keys dedupe.Keyer) dedupe.Item {
+	item := dedupe.Item{Partition: r.In.Partition, Offset: r.In.Offset, Time: r.In.Time, Hash: r.ContentHash}
+	stage := dedupe.StageNormalize
+	if r.stage == kycv1.Stage_STAGE_HYDRATE {
+		stage = dedupe.StageHydrate
+		origin := originOf(r.Raw.TopicID, r.position(), r.Envelope, r.Replay)
+		item.Origin = &origin
+	}
+	if len(r.Identity) > 0 {
+		item.Identified = true
+		item.Key = keys.Key(dedupe.Subject{
+			Stage: stage, TopicID: r.In.TopicID, Tenant: r.Envelope.GetTenant(),
+			RawKey: r.Raw.Key, Identity: r.Identity,
+		})
+	}
+	return item
+}
+
+// originOf is the raw record behind a task as package dedupe sees it.
+func originOf(topic [16]byte, raw *kycv1.RawPosition, e *kycv1.RawEnvelope, replay string) dedupe.Origin {
+	return dedupe.Origin{
+		TopicID: topic, Partition: raw.GetPartition(), Offset: raw.GetOffset(),
+		Endpoint: e.GetEndpoint(), ReceivedAt: e.GetReceivedAt().AsTime(), Replay: replay,
+	}
 }

@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -9,12 +10,52 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// Source is what a slot reads. It is used by one goroutine and keeps no record from one Next to the
-// next: what it polled belongs to the batch it returns.
+// Source understands what a slot reads: the slot polls, and the source says what it wants next. It is
+// used by one goroutine, and keeps no record from one batch to the next.
 type Source interface {
-	// Next polls, and returns one Reading for each record it polled, those of a partition in offset
-	// order; none when nothing came.
-	Next(ctx context.Context, in Input) ([]*Reading, error)
+	// Begin forgets the last batch, and returns the first poll of the next one.
+	Begin() Poll
+	// Take is given what was polled, those of a partition in offset order; none where nothing came. An
+	// error is a fault of our own rules, after which processing must stop.
+	Take(ctx context.Context, in Input, polled []*kgo.Record) (Next, error)
+}
+
+// Next is what a Source wants: Poll, Process, GiveBack or Idle.
+type Next interface{ next() }
+
+// Poll: records, those in hand aside. A second one in a batch needs a session that gathers.
+type Poll struct {
+	Max    int           // records at most; none: only time is to pass
+	Limit  time.Duration // how long it may take; 0: as long as the slot has nothing else to do
+	Wakeup *Wakeup       // ends it early; nil: nothing does
+}
+
+// Process: a reading for each record of the batch, those of a partition in offset order.
+type Process struct{ Readings []*Reading }
+
+// GiveBack: what was polled will be polled again.
+type GiveBack struct {
+	Cause  error // what must be over before; nil: nothing
+	Singly bool  // record by record
+}
+
+// Idle: nothing came.
+type Idle struct{}
+
+func (Poll) next()     {}
+func (Process) next()  {}
+func (GiveBack) next() {}
+func (Idle) next()     {}
+
+// Input is what a Source may ask about what was polled.
+type Input struct {
+	Slot Slot
+	// Buries reports whether a record must not be interpreted, since processes died over it.
+	Buries func(r *kgo.Record) bool
+	// Disposed reports of each task whether its raw record has its final disposition; the task lies in
+	// the partition of its raw record's number, and is to be passed over. The others are open until the
+	// batch is committed. An error is a reason to give the batch back.
+	Disposed func(tasks []Task) ([]bool, error)
 }
 
 // Task is a task with the label of the replay that wrote it; "" for none. What a replay ordered is done with
@@ -24,44 +65,69 @@ type Task struct {
 	Replay string
 }
 
-// Input is a slot's open session to a Source.
-type Input struct {
-	Slot  Slot
-	Limit time.Duration // how long the first poll may wait: marks may have to be written
-	// Poll gives up to max records, none when limit or ctx ends first. A second call in one Next needs
-	// a session that gathers. What it returns as an error ends the session.
-	Poll func(ctx context.Context, limit time.Duration, max int) ([]*kgo.Record, error)
-	// Bury says that a polled record must not be interpreted: processes died over it. nil: none.
-	Bury func(r *kgo.Record) bool
-	// Disposed says which tasks' raw records have their final disposition, each task lying in the
-	// partition of its raw record's number: they are to be passed over. The others are open until the
-	// batch is committed. What it returns as an error must be returned from Next.
-	Disposed func(tasks []Task) ([]bool, error)
-	// Singly gives what was polled back, to be polled again record by record. What it returns as an error
-	// must be returned from Next.
-	Singly func() error
+// Wakeup ends a poll for whoever the poll waits for. Its zero value is ready, and it is safe for
+// concurrent use.
+type Wakeup struct {
+	mu     sync.Mutex
+	rung   bool // since the last poll
+	cancel context.CancelFunc
 }
 
-// raw is the Source of the normaliser: one poll of the raw topic.
-type raw struct {
+// Ring ends the poll that is under way, or else the next one.
+func (w *Wakeup) Ring() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rung = true; w.cancel != nil {
+		w.cancel()
+	}
+}
+
+// during returns a context that a ring ends. A nil Wakeup never rings.
+func (w *Wakeup) during(ctx context.Context) (_ context.Context, done func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	if w == nil {
+		return ctx, cancel
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.rung {
+		cancel()
+	}
+	w.cancel = cancel
+	return ctx, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.rung, w.cancel = false, nil
+		cancel()
+	}
+}
+
+// rawSource is the Source of the normaliser: each poll of the raw topic is a batch.
+type rawSource struct {
 	reads *Interpreter
 	batch int
 }
 
-func (s raw) Next(ctx context.Context, in Input) ([]*Reading, error) {
-	records, err := in.Poll(ctx, in.Limit, s.batch)
-	if err != nil {
-		return nil, err // before a record is looked at: it may be one that kills
+// Begin implements Source.
+func (s rawSource) Begin() Poll { return Poll{Max: s.batch} }
+
+// Take implements Source.
+func (s rawSource) Take(_ context.Context, in Input, polled []*kgo.Record) (Next, error) {
+	if len(polled) == 0 {
+		return Idle{}, nil
 	}
-	readings := make([]*Reading, len(records))
-	for i, r := range records {
+	readings := make([]*Reading, len(polled))
+	for i, r := range polled {
 		read := s.reads.Interpret
-		if in.Bury(r) {
-			read = s.reads.giveUp
+		if in.Buries(r) {
+			read = s.reads.GiveUp
 		}
-		readings[i] = read(RecordOf(r, in.Slot.RawTopicID))
+		var err error
+		if readings[i], err = read(RecordOf(r, in.Slot.RawTopicID)); err != nil {
+			return nil, err
+		}
 	}
-	return readings, nil
+	return Process{readings}, nil
 }
 
 // RecordOf is a polled record of a topic as interpreters take it.

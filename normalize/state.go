@@ -165,18 +165,6 @@ func (p *progress) reset() {
 	clear(p.next)
 }
 
-// fresh says whether the group's offsets are needed for the lag.
-func (p *progress) fresh() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, next := range p.next {
-		if next == notYet {
-			return true
-		}
-	}
-	return false
-}
-
 func (p *progress) reached(partition int32, next int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

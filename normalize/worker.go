@@ -8,15 +8,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
 const (
-	pollLimit    = 500 * time.Millisecond // how long a poll may wait while nothing else is to be done
-	pollPending  = 25 * time.Millisecond  // the same while marks wait to be written
-	closeLimit   = 5 * time.Second        // how long the group may take to let us go
+	closeLimit   = 5 * time.Second // how long the group may take to let us go
 	backoffFirst = 100 * time.Millisecond
 	backoffLast  = 5 * time.Second
 )
@@ -59,8 +55,8 @@ func newWorker(o Options, slot int) *worker {
 	if o.Source != nil {
 		w.source = o.Source(slot)
 	} else {
-		w.source = raw{batch: o.Batch, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
-			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates,
+		w.source = rawSource{batch: o.Batch, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
+			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates, Encoder: o.Encoder,
 		})}
 	}
 	w.guard.store = o.Attempts
@@ -108,7 +104,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	w.owned, w.aside = newOwnership(), map[int32]bool{}
 	clear(w.singly)
 	watch := w.owned
-	w.slot, err = w.o.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked})
+	w.slot, err = w.o.Sessions.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked})
 	if err != nil {
 		return false, w.judge(err, time.Time{})
 	}
@@ -160,10 +156,16 @@ func (w *worker) newLedger() *dedupe.Ledger {
 	return dedupe.NewLedger(timed{w.o.Claims, w.metrics.redis}, dedupe.LedgerOptions{
 		Group: w.o.Group, Stage: w.o.Stage, TopicID: w.slot.TopicID, DispositionID: w.slot.DispositionID,
 		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
-		History: func(ctx context.Context, p int32, from dedupe.Position, fn func(int64, []byte) error) (int64, error) {
-			return w.o.History(ctx, p, from.Offset, from.Since, func(r *kgo.Record) error { return fn(r.Offset, r.Value) })
-		},
+		History: w.history(),
 	})
+}
+
+// history reads dispositions; a worker that never decides has none.
+func (w *worker) history() dedupe.History {
+	if w.o.Log == nil {
+		return nil
+	}
+	return w.o.Log.History
 }
 
 // judge decides what an error of the session means for the worker. since is when the transaction
@@ -173,7 +175,7 @@ func (w *worker) newLedger() *dedupe.Ledger {
 // transaction outlived its limit because this process stood still (SIGSTOP, a paused machine). Only
 // the age of the transaction tells them apart.
 func (w *worker) judge(err error, since time.Time) error {
-	switch w.o.Judge(err) {
+	switch w.o.Sessions.Judge(err) {
 	case Stop:
 		return stopError{err}
 	case Fenced:

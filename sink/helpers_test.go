@@ -122,7 +122,7 @@ func appendRaw(t *testing.T, o Options, n int) {
 	l := openLog(t, o, RawLogOptions{})
 	for i := range n {
 		done := make(chan error, 1)
-		l.Append(envelope(i), []byte(fmt.Sprintf("shop/%d", i)), nil, func(err error) { done <- err })
+		l.Append([]byte(fmt.Sprintf("shop/%d", i)), encoded(envelope(i)), nil, func(err error) { done <- err })
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
@@ -134,18 +134,26 @@ func envelope(i int) *kycv1.RawEnvelope {
 }
 
 // session and disposition are two records a batch may give rise to.
-func sessionEvent(id string) *record.Outgoing {
-	return &record.Outgoing{
-		Message: &kycv1.SessionEvent{Metadata: &kycv1.EventMetadata{EventId: id}},
-		Key:     []byte("shop/" + id), Partition: byKey,
-	}
+func sessionEvent(id string) record.Outgoing {
+	return outgoing(&kycv1.SessionEvent{Metadata: &kycv1.EventMetadata{EventId: id}}, "shop/"+id, record.ByKey)
 }
 
-func disposition(partition int32, offset int64) *record.Outgoing {
-	return &record.Outgoing{
-		Message: &kycv1.Disposition{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: partition, Offset: offset}},
-		Key:     []byte("shop/x"), Partition: partition,
+func disposition(partition int32, offset int64) record.Outgoing {
+	return outgoing(&kycv1.Disposition{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: partition, Offset: offset}}, "shop/x", partition)
+}
+
+// outgoing is a message on its way to its topic.
+func outgoing(m proto.Message, key string, partition int32) record.Outgoing {
+	topic, _ := schemas.TopicFor(m)
+	return record.Outgoing{Topic: topic.Base, Key: []byte(key), Value: encoded(m), Partition: partition}
+}
+
+func encoded(m proto.Message) []byte {
+	value, err := proto.Marshal(m)
+	if err != nil {
+		panic(err)
 	}
+	return value
 }
 
 // pollAll polls until n records of one batch have come.
@@ -175,7 +183,7 @@ func readAll(t *testing.T, o Options, base string) []*kgo.Record {
 	}
 	var all []*kgo.Record
 	for p := range int32(n) {
-		if _, err := r.Scan(testContext(t), base, p, Start{}, func(rec *kgo.Record) error {
+		if _, err := r.Scan(testContext(t), base, p, record.ScanFrom{}, func(rec *kgo.Record) error {
 			all = append(all, rec)
 			return nil
 		}); err != nil {

@@ -90,7 +90,7 @@ func (p *producer) fail(step string, err error) error {
 }
 
 // setOffsets says where the records of out were written.
-func setOffsets(out []*record.Outgoing, records []*kgo.Record) {
+func setOffsets(out []record.Outgoing, records []*kgo.Record) {
 	for i, r := range records {
 		out[i].Offset = r.Offset
 	}

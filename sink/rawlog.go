@@ -11,7 +11,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // RawLogOptions bounds the raw log. Zero values take the defaults.
@@ -92,14 +91,15 @@ func (c Compression) raw() (kgo.Opt, error) {
 	return kgo.ProducerBatchCompression(codec, kgo.NoCompression()), err
 }
 
-// Append hands one envelope to the producer and never blocks. done is called
+// Append hands one envelope, encoded, to the producer and never blocks. done is called
 // exactly once, from another goroutine or before Append returns, and must not
 // block: nil means the broker and its in-sync replicas have the record; every
 // error means "not acknowledged", which may still be written, now or later. The
 // sender then retries and the second copy is recognised downstream.
-func (l *RawLog) Append(e *kycv1.RawEnvelope, key []byte, headers []record.Header, done func(error)) {
-	record, err := l.opts.record(schemas.Raw, e, key, byKey, headers)
-	if err != nil {
+func (l *RawLog) Append(key, envelope []byte, headers []record.Header, done func(error)) {
+	out := record.Outgoing{Topic: schemas.Raw, Key: key, Value: envelope, Partition: record.ByKey, Headers: headers}
+	raw := &kgo.Record{}
+	if err := l.opts.fill(raw, l.opts.Topic(schemas.Raw), &out, make([]kgo.RecordHeader, len(headers))); err != nil {
 		done(err)
 		return
 	}
@@ -112,7 +112,7 @@ func (l *RawLog) Append(e *kycv1.RawEnvelope, key []byte, headers []record.Heade
 	l.health.sent()
 	// A background context on purpose: one record's context decides for its
 	// whole batch, so a client that hangs up would fail its neighbours.
-	l.client.TryProduce(context.Background(), record, func(_ *kgo.Record, err error) {
+	l.client.TryProduce(context.Background(), raw, func(_ *kgo.Record, err error) {
 		err = produceError(err)
 		l.health.settled(err)
 		done(err)

@@ -21,7 +21,7 @@ func TestAppendIsReadableOnceAcknowledged(t *testing.T) {
 		l := openLog(t, o, RawLogOptions{})
 		body := []byte("{\"name\":\"\xff\x00\"}")
 		done := make(chan error, 1)
-		l.Append(&kycv1.RawEnvelope{Body: body}, []byte("shop/1"),
+		l.Append([]byte("shop/1"), encoded(&kycv1.RawEnvelope{Body: body}),
 			[]record.Header{{Key: "traceparent", Value: []byte("00-1-1-01")}}, func(err error) { done <- err })
 		if err := <-done; err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ func TestAppendWaitsForTheBroker(t *testing.T) {
 		return nil, nil, false
 	})
 	done := make(chan error, 1)
-	l.Append(envelope(1), []byte("shop/1"), nil, func(err error) { done <- err })
+	l.Append([]byte("shop/1"), encoded(envelope(1)), nil, func(err error) { done <- err })
 	<-g.arrived
 	select {
 	case err := <-done:
@@ -75,9 +75,9 @@ func TestAppendRefusesWhenTheBufferIsFull(t *testing.T) {
 		return nil, nil, false
 	})
 	first, second := make(chan error, 1), make(chan error, 1)
-	l.Append(envelope(1), []byte("shop/1"), nil, func(err error) { first <- err })
+	l.Append([]byte("shop/1"), encoded(envelope(1)), nil, func(err error) { first <- err })
 	<-g.arrived
-	l.Append(envelope(2), []byte("shop/2"), nil, func(err error) { second <- err })
+	l.Append([]byte("shop/2"), encoded(envelope(2)), nil, func(err error) { second <- err })
 	if err := <-second; !errors.Is(err, ErrBufferFull) {
 		t.Fatalf("got %v, want ErrBufferFull", err)
 	}
@@ -107,7 +107,7 @@ func TestSilentBrokerNeverBlocksAppend(t *testing.T) {
 	var settled atomic.Int32
 	all := make(chan struct{})
 	for i := range calls {
-		l.Append(envelope(i), []byte("shop/1"), nil, func(err error) {
+		l.Append([]byte("shop/1"), encoded(envelope(i)), nil, func(err error) {
 			calls[i].Add(1)
 			if errors.Is(err, ErrBufferFull) {
 				full.Add(1)
@@ -133,7 +133,7 @@ func TestSilentBrokerNeverBlocksAppend(t *testing.T) {
 			t.Errorf("record %d was settled %d times", i, n)
 		}
 	}
-	l.Append(envelope(0), []byte("shop/1"), nil, func(err error) {
+	l.Append([]byte("shop/1"), encoded(envelope(0)), nil, func(err error) {
 		if !errors.Is(err, ErrClosed) {
 			t.Errorf("after Close: %v, want ErrClosed", err)
 		}
@@ -173,7 +173,7 @@ func TestAppendClassifiesRefusals(t *testing.T) {
 			cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: test.err, Count: -1})
 			l := openLog(t, o, RawLogOptions{})
 			done := make(chan error, 1)
-			l.Append(envelope(1), []byte("shop/1"), nil, func(err error) { done <- err })
+			l.Append([]byte("shop/1"), encoded(envelope(1)), nil, func(err error) { done <- err })
 			if err := <-done; Classify(err) != test.class {
 				t.Errorf("%v is %s, want %s", err, Classify(err), test.class)
 			}
@@ -189,7 +189,7 @@ func TestAppendRefusesARecordThatCanNeverFit(t *testing.T) {
 	o.MaxMessageBytes = 1 << 16
 	l := openLog(t, o, RawLogOptions{})
 	done := make(chan error, 1)
-	l.Append(&kycv1.RawEnvelope{Body: make([]byte, 1<<17)}, []byte("shop/1"), nil, func(err error) { done <- err })
+	l.Append([]byte("shop/1"), encoded(&kycv1.RawEnvelope{Body: make([]byte, 1<<17)}), nil, func(err error) { done <- err })
 	if err := <-done; !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("got %v, want ErrTooLarge", err)
 	}
@@ -199,7 +199,7 @@ func TestAppendRefusesAnEmptyKey(t *testing.T) {
 	_, o := fake(t)
 	l := openLog(t, o, RawLogOptions{})
 	done := make(chan error, 1)
-	l.Append(envelope(1), nil, nil, func(err error) { done <- err })
+	l.Append(nil, encoded(envelope(1)), nil, func(err error) { done <- err })
 	if err := <-done; err == nil {
 		t.Fatal("a record without a key was taken")
 	}

@@ -24,7 +24,7 @@ func openWriter(t *testing.T, o Options) *Writer {
 
 func TestWriteReturnsAfterTheAcknowledgement(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
-		out := []*record.Outgoing{disposition(1, 0), disposition(1, 1), disposition(0, 0)}
+		out := []record.Outgoing{disposition(1, 0), disposition(1, 1), disposition(0, 0)}
 		if err := openWriter(t, o).Write(testContext(t), out); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func TestCommitOfAnEmptyGroup(t *testing.T) {
 func TestFollowShowsCommittedRecordsOnly(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
 		w := openWriter(t, o)
-		if err := w.Write(testContext(t), []*record.Outgoing{sessionEvent("before")}); err != nil {
+		if err := w.Write(testContext(t), []record.Outgoing{sessionEvent("before")}); err != nil {
 			t.Fatal(err)
 		}
 		bases := []string{schemas.Session, schemas.DispositionTopic}
@@ -73,7 +73,7 @@ func TestFollowShowsCommittedRecordsOnly(t *testing.T) {
 		}
 		defer early.Close()
 		transaction(t, o, "aborted", 1, &abort)
-		if err := w.Write(testContext(t), []*record.Outgoing{disposition(0, 5)}); err != nil {
+		if err := w.Write(testContext(t), []record.Outgoing{disposition(0, 5)}); err != nil {
 			t.Fatal(err)
 		}
 		if got := follow(t, late, 1); got[0].Topic != o.Topic(schemas.DispositionTopic) || string(got[0].Key) != "shop/x" {

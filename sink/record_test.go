@@ -4,11 +4,9 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // The expected partitions are those of Java's Utils.toPositive(murmur2(key)) % n,
@@ -22,7 +20,7 @@ func TestPartitionerAgreesWithJava(t *testing.T) {
 	for key, hash := range hashes {
 		for _, n := range []int{1, 2, 12, 100} {
 			want := int(hash&0x7fffffff) % n
-			if got := p.Partition(&kgo.Record{Key: []byte(key), Partition: byKey}, n); got != want {
+			if got := p.Partition(&kgo.Record{Key: []byte(key), Partition: record.ByKey}, n); got != want {
 				t.Errorf("%s in %d partitions: %d, want %d", key, n, got, want)
 			}
 		}
@@ -37,32 +35,30 @@ func TestPartitionerAgreesWithJava(t *testing.T) {
 	}
 }
 
-func TestEncodeChoosesTheTopicByMessage(t *testing.T) {
-	o := Options{TopicPrefix: "x."}
-	for _, topic := range schemas.Topics() {
-		if topic.Base == schemas.HydrateWait {
-			continue // shares its message with the hydrate topic
+func TestRecordsKeepWhatTheyAreGiven(t *testing.T) {
+	out := []record.Outgoing{
+		{Topic: schemas.Session, Key: []byte("k"), Value: []byte("event"), Partition: record.ByKey, Headers: []record.Header{{Key: "a", Value: []byte("1")}, {Key: "b"}}},
+		{Topic: schemas.DispositionTopic, Key: []byte("k"), Value: []byte("disposition"), Partition: 3, Headers: []record.Header{{Key: "c", Value: []byte("2")}}},
+		{Topic: schemas.Session, Key: []byte("l"), Value: []byte("another")},
+	}
+	records, err := Options{TopicPrefix: "x."}.records(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range records {
+		if r.Topic != "x."+out[i].Topic || r.Partition != out[i].Partition || string(r.Key) != string(out[i].Key) || string(r.Value) != string(out[i].Value) || len(r.Headers) != len(out[i].Headers) {
+			t.Errorf("record %d is %+v, want what %+v says", i, r, out[i])
 		}
-		records, err := o.encode([]*record.Outgoing{{Message: topic.New(), Key: []byte("k"), Partition: 3}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if records[0].Topic != "x."+topic.Base || records[0].Partition != 3 {
-			t.Errorf("%s went to %s partition %d", topic.Base, records[0].Topic, records[0].Partition)
+		for n, h := range r.Headers {
+			if h.Key != out[i].Headers[n].Key || string(h.Value) != string(out[i].Headers[n].Value) {
+				t.Errorf("header %d of record %d is %s, want %s", n, i, h.Key, out[i].Headers[n].Key)
+			}
 		}
 	}
 }
 
-func TestEncodeRefuses(t *testing.T) {
-	tests := map[string]*record.Outgoing{
-		"a message without topic": {Message: &emptypb.Empty{}, Key: []byte("k")},
-		"no message":              {Key: []byte("k")},
-		"no key":                  {Message: &kycv1.Disposition{}},
-		"text that is no UTF-8":   {Message: &kycv1.Disposition{Tenant: "\xff"}, Key: []byte("k")},
-	}
-	for name, item := range tests {
-		if _, err := (Options{}).encode([]*record.Outgoing{item}); err == nil {
-			t.Errorf("%s was encoded", name)
-		}
+func TestRecordWithoutKeyIsRefused(t *testing.T) {
+	if _, err := (Options{}).records([]record.Outgoing{{Topic: schemas.Session, Value: []byte("v")}}); err == nil {
+		t.Error("a record without a key was taken: it would go to any partition")
 	}
 }

@@ -21,12 +21,12 @@ func RecordOf(r *kgo.Record) record.Record {
 }
 
 // ScanRecords is Scan for those who do not know the client.
-func (r *Reader) ScanRecords(ctx context.Context, base string, partition int32, from Start, fn func(record.Record) error) (next int64, err error) {
+func (r *Reader) ScanRecords(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(record.Record) error) (next int64, err error) {
 	return r.Scan(ctx, base, partition, from, func(one *kgo.Record) error { return fn(RecordOf(one)) })
 }
 
 // PartitionOf is where a record goes that its key sends to one of so many partitions.
 func PartitionOf(key string, partitions int32) int32 {
 	topic := partitioner{}.ForTopic("")
-	return int32(topic.Partition(&kgo.Record{Key: []byte(key), Partition: byKey}, int(partitions)))
+	return int32(topic.Partition(&kgo.Record{Key: []byte(key), Partition: record.ByKey}, int(partitions)))
 }

@@ -6,14 +6,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-)
 
-// Start says where a scan begins: at a time if one is set, else at an offset,
-// where a negative one is the start of the log.
-type Start struct {
-	Offset int64
-	Time   time.Time
-}
+	"github.com/kycbridge/kycbridge/internal/record"
+)
 
 // scanPatience is how long a scan goes on without an answer from a broker.
 const scanPatience = 30 * time.Second
@@ -28,7 +23,7 @@ const scanPatience = 30 * time.Second
 //
 // When retention has removed the start, the scan resumes at the first record
 // there is and says so in the log.
-func (r *Reader) Scan(ctx context.Context, base string, partition int32, from Start, fn func(*kgo.Record) error) (next int64, err error) {
+func (r *Reader) Scan(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(*kgo.Record) error) (next int64, err error) {
 	s, err := r.begin(ctx, base, partition, from)
 	if err != nil {
 		return s.position, err
@@ -64,7 +59,7 @@ type scan struct {
 }
 
 // begin finds the topic and both ends of the scan.
-func (r *Reader) begin(ctx context.Context, base string, partition int32, from Start) (*scan, error) {
+func (r *Reader) begin(ctx context.Context, base string, partition int32, from record.ScanFrom) (*scan, error) {
 	s := &scan{reader: r, partition: partition, answered: time.Now()}
 	var err error
 	if s.topic, err = lookup(ctx, r.client, r.opts.Topic(base)); err != nil {

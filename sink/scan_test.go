@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -43,7 +44,7 @@ func transaction(t *testing.T, o Options, id string, n int, end *kgo.Transaction
 	return client
 }
 
-func scanValues(t *testing.T, r *Reader, from Start) ([]string, int64) {
+func scanValues(t *testing.T, r *Reader, from record.ScanFrom) ([]string, int64) {
 	t.Helper()
 	var values []string
 	next, err := r.Scan(testContext(t), schemas.DispositionTopic, 0, from, func(rec *kgo.Record) error {
@@ -76,18 +77,18 @@ var abort, commit = kgo.TryAbort, kgo.TryCommit
 func TestScanReachesTheEndPastAbortedTails(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
 		r := openReader(t, o)
-		if values, next := scanValues(t, r, Start{}); next != 0 || len(values) != 0 {
+		if values, next := scanValues(t, r, record.ScanFrom{}); next != 0 || len(values) != 0 {
 			t.Errorf("empty log: %v, next %d", values, next)
 		}
 		transaction(t, o, "a", 2, &commit) // offsets 0 1, marker 2
 		transaction(t, o, "b", 3, &abort)  // 3 4 5, marker 6
 		waitForEnd(t, r, 7)
-		values, next := scanValues(t, r, Start{})
+		values, next := scanValues(t, r, record.ScanFrom{})
 		if want := []string{"a-0", "a-1"}; !slices.Equal(values, want) || next != 7 {
 			t.Errorf("got %v, next %d, want %v, next 7", values, next, want)
 		}
 		for _, from := range []int64{1, 2, 3, 6, 7} {
-			values, next := scanValues(t, r, Start{Offset: from})
+			values, next := scanValues(t, r, record.ScanFrom{Offset: from})
 			if want := max(0, 2-from); next != 7 || int64(len(values)) != want {
 				t.Errorf("from %d: %v, next %d, want %d values, next 7", from, values, next, want)
 			}
@@ -112,7 +113,7 @@ func TestScanWaitsForOpenTransactions(t *testing.T) {
 			}
 		})
 		var values []string
-		next, err := r.Scan(testContext(t), schemas.DispositionTopic, 0, Start{}, func(rec *kgo.Record) error {
+		next, err := r.Scan(testContext(t), schemas.DispositionTopic, 0, record.ScanFrom{}, func(rec *kgo.Record) error {
 			if values = append(values, string(rec.Value)); len(values) == 1 {
 				close(first)
 			}
@@ -151,7 +152,7 @@ func TestScanStartsAtATime(t *testing.T) {
 			{base.Add(time.Hour * 2), nil},
 		}
 		for _, test := range tests {
-			if got, next := scanValues(t, r, Start{Time: test.at}); !slices.Equal(got, test.want) || next != 5 {
+			if got, next := scanValues(t, r, record.ScanFrom{Time: test.at}); !slices.Equal(got, test.want) || next != 5 {
 				t.Errorf("from %s: %v, next %d, want %v, next 5", test.at, got, next, test.want)
 			}
 		}
@@ -164,7 +165,7 @@ func TestScanResumesAtTheLogStart(t *testing.T) {
 	if err := cluster.DeleteRecords(o.Topic(schemas.DispositionTopic), 0, 2); err != nil {
 		t.Fatal(err)
 	}
-	values, next := scanValues(t, openReader(t, o), Start{Offset: 1})
+	values, next := scanValues(t, openReader(t, o), record.ScanFrom{Offset: 1})
 	if want := []string{"a-2", "a-3"}; next != 5 || !slices.Equal(values, want) {
 		t.Errorf("got %v, next %d, want %v, next 5", values, next, want)
 	}
@@ -174,7 +175,7 @@ func TestScanEndsWithTheCallersError(t *testing.T) {
 	_, o := fake(t)
 	transaction(t, o, "a", 4, &commit)
 	stop := errors.New("enough")
-	next, err := openReader(t, o).Scan(testContext(t), schemas.DispositionTopic, 0, Start{}, func(rec *kgo.Record) error {
+	next, err := openReader(t, o).Scan(testContext(t), schemas.DispositionTopic, 0, record.ScanFrom{}, func(rec *kgo.Record) error {
 		if rec.Offset == 2 {
 			return stop
 		}
@@ -197,7 +198,7 @@ func TestScanReachesTheEndWithoutAMarker(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, again := fake(t, kfake.DataDir(killed), kfake.SyncWrites())
-	values, next := scanValues(t, openReader(t, again), Start{})
+	values, next := scanValues(t, openReader(t, again), record.ScanFrom{})
 	if want := []string{"a-0", "a-1"}; !slices.Equal(values, want) || next != 5 {
 		t.Errorf("got %v, next %d, want %v, next 5", values, next, want)
 	}
@@ -210,11 +211,11 @@ func TestScanRidesThroughRefusals(t *testing.T) {
 		kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.NotLeaderForPartition, Count: 2},
 		kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.OffsetNotAvailable},
 	)
-	if values, _ := scanValues(t, openReader(t, o), Start{}); len(values) != 2 || fault.Hits() != 3 {
+	if values, _ := scanValues(t, openReader(t, o), record.ScanFrom{}); len(values) != 2 || fault.Hits() != 3 {
 		t.Errorf("%v after %d refusals", values, fault.Hits())
 	}
 	cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.TopicAuthorizationFailed})
-	_, err := openReader(t, o).Scan(testContext(t), schemas.DispositionTopic, 0, Start{}, func(*kgo.Record) error { return nil })
+	_, err := openReader(t, o).Scan(testContext(t), schemas.DispositionTopic, 0, record.ScanFrom{}, func(*kgo.Record) error { return nil })
 	if Classify(err) != ClassAuthorization {
 		t.Errorf("not allowed: %v", err)
 	}
@@ -230,7 +231,7 @@ func TestScanFollowsAMovedLeader(t *testing.T) {
 	moved := false
 	var values []string
 	r := openReader(t, o)
-	s, err := r.begin(testContext(t), schemas.DispositionTopic, 0, Start{})
+	s, err := r.begin(testContext(t), schemas.DispositionTopic, 0, record.ScanFrom{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,10 +260,10 @@ func TestScanRefusesUnknownPlaces(t *testing.T) {
 	_, o := fake(t)
 	r := openReader(t, o)
 	none := func(*kgo.Record) error { return nil }
-	if _, err := r.Scan(testContext(t), schemas.DispositionTopic, 9, Start{}, none); err == nil {
+	if _, err := r.Scan(testContext(t), schemas.DispositionTopic, 9, record.ScanFrom{}, none); err == nil {
 		t.Error("partition 9 of 2 was scanned")
 	}
-	if _, err := r.Scan(testContext(t), "nowhere", 0, Start{}, none); Classify(err) != ClassUnknownTopic {
+	if _, err := r.Scan(testContext(t), "nowhere", 0, record.ScanFrom{}, none); Classify(err) != ClassUnknownTopic {
 		t.Errorf("unknown topic: %v", err)
 	}
 }

@@ -21,8 +21,8 @@ import (
 )
 
 // outputs gives an event and a disposition for each record of a batch.
-func outputs(batch []*kgo.Record) []*record.Outgoing {
-	var out []*record.Outgoing
+func outputs(batch []*kgo.Record) []record.Outgoing {
+	var out []record.Outgoing
 	for _, r := range batch {
 		out = append(out, sessionEvent(fmt.Sprintf("%d-%d", r.Partition, r.Offset)), disposition(r.Partition, r.Offset))
 	}
@@ -79,7 +79,7 @@ func TestCommitSetsOffsets(t *testing.T) {
 	appendRaw(t, o, 1)
 	s := openSession(t, o, slot())
 	batch := pollSome(t, s)
-	out := []*record.Outgoing{disposition(1, 0), disposition(1, 1), sessionEvent("a")}
+	out := []record.Outgoing{disposition(1, 0), disposition(1, 1), sessionEvent("a")}
 	if ok, err := s.Commit(testContext(t), out); err != nil || !ok {
 		t.Fatalf("Commit: %t, %v (batch of %d)", ok, err, len(batch))
 	}
@@ -142,7 +142,7 @@ func TestLibraryCommitsPastAFailedRecord(t *testing.T) {
 	cluster, o := fake(t)
 	appendRaw(t, o, 4)
 	s := openSession(t, o, slot())
-	records, err := o.encode(outputs(pollSome(t, s)))
+	records, err := o.records(outputs(pollSome(t, s)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestSuccessorFreesReaders(t *testing.T) {
 		so := slot()
 		so.TransactionTimeout = 5 * time.Minute // the time limit must not be what frees them
 		dead := openSession(t, o, so)
-		records, err := o.encode(outputs(pollSome(t, dead)))
+		records, err := o.records(outputs(pollSome(t, dead)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -272,7 +272,7 @@ func TestSuccessorFreesReaders(t *testing.T) {
 		}
 		openSession(t, o, slot())
 		// Returns only once the transaction is over, and shows none of it.
-		next, err := reader.Scan(testContext(t), schemas.Session, p, Start{}, func(*kgo.Record) error {
+		next, err := reader.Scan(testContext(t), schemas.Session, p, record.ScanFrom{}, func(*kgo.Record) error {
 			return errors.New("an aborted record is visible")
 		})
 		if err != nil || next < 1 {
@@ -289,7 +289,7 @@ func TestCommitMayExceedTheBuffer(t *testing.T) {
 	appendRaw(t, o, 1)
 	s := openSession(t, o, slot())
 	pollSome(t, s)
-	var out []*record.Outgoing
+	var out []record.Outgoing
 	for i := range 25_000 {
 		out = append(out, sessionEvent(fmt.Sprint(i)))
 	}

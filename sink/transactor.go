@@ -39,11 +39,11 @@ func OpenTransactor(ctx context.Context, o Options, id string, limit time.Durati
 // every Offset of out is set. (false, nil): nothing is; AbortReason says why. With
 // an error the outcome is unknown or the id was taken over (ErrFenced); the
 // Transactor can only be closed.
-func (t *Transactor) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
+func (t *Transactor) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	if t.broken != nil {
 		return false, t.broken
 	}
-	records, err := t.opts.encode(out)
+	records, err := t.opts.records(out)
 	if err != nil {
 		return false, t.fail("encode", err)
 	}

@@ -26,7 +26,7 @@ func openTransactor(t *testing.T, o Options) *Transactor {
 func TestTransactorWritesAllOrNothing(t *testing.T) {
 	cluster, o := fake(t)
 	x := openTransactor(t, o)
-	out := []*record.Outgoing{sessionEvent("a"), disposition(1, 7)}
+	out := []record.Outgoing{sessionEvent("a"), disposition(1, 7)}
 	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: o.Topic(schemas.DispositionTopic), Err: kerr.MessageTooLarge, Count: -1})
 	if committed, err := x.Commit(testContext(t), out); committed || err != nil {
 		t.Fatalf("Commit with a refused record: %t, %v, want an abort", committed, err)
@@ -53,16 +53,16 @@ func TestTransactorWritesAllOrNothing(t *testing.T) {
 func TestSecondTransactorFencesTheFirst(t *testing.T) {
 	onEach(t, func(t *testing.T, o Options) {
 		first := openTransactor(t, o)
-		if committed, err := first.Commit(testContext(t), []*record.Outgoing{sessionEvent("a")}); !committed || err != nil {
+		if committed, err := first.Commit(testContext(t), []record.Outgoing{sessionEvent("a")}); !committed || err != nil {
 			t.Fatalf("Commit: %t, %v", committed, err)
 		}
 		second := openTransactor(t, o)
 		for range 2 {
-			if committed, err := first.Commit(testContext(t), []*record.Outgoing{sessionEvent("b")}); committed || !errors.Is(err, ErrFenced) {
+			if committed, err := first.Commit(testContext(t), []record.Outgoing{sessionEvent("b")}); committed || !errors.Is(err, ErrFenced) {
 				t.Errorf("Commit of the fenced one: %t, %v, want ErrFenced", committed, err)
 			}
 		}
-		if committed, err := second.Commit(testContext(t), []*record.Outgoing{sessionEvent("c")}); !committed || err != nil {
+		if committed, err := second.Commit(testContext(t), []record.Outgoing{sessionEvent("c")}); !committed || err != nil {
 			t.Errorf("Commit of the second one: %t, %v", committed, err)
 		}
 		if n := len(readAll(t, o, schemas.Session)); n != 2 {
@@ -81,7 +81,7 @@ func TestFirstTransactionsAreCommitted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if committed, err := x.Commit(testContext(t), []*record.Outgoing{sessionEvent(fmt.Sprint(n))}); !committed || err != nil {
+		if committed, err := x.Commit(testContext(t), []record.Outgoing{sessionEvent(fmt.Sprint(n))}); !committed || err != nil {
 			t.Fatalf("Commit: %t, %v", committed, err)
 		}
 		x.Close()

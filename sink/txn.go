@@ -19,11 +19,11 @@ import (
 //
 // ctx should end only when the process does: cancelling it in the middle makes
 // the outcome unknowable.
-func (s *Session) Commit(ctx context.Context, out []*record.Outgoing) (committed bool, err error) {
+func (s *Session) Commit(ctx context.Context, out []record.Outgoing) (committed bool, err error) {
 	if s.broken != nil {
 		return false, s.brokenError()
 	}
-	records, err := s.opts.encode(out)
+	records, err := s.opts.records(out)
 	if err != nil {
 		return false, s.fail("encode", err)
 	}

@@ -34,8 +34,8 @@ func OpenWriter(ctx context.Context, o Options) (*Writer, error) {
 // Write writes out in order and returns once every record is acknowledged by
 // all in-sync replicas, with every Offset set. After an error some may be
 // written and some not.
-func (w *Writer) Write(ctx context.Context, out []*record.Outgoing) error {
-	records, err := w.opts.encode(out)
+func (w *Writer) Write(ctx context.Context, out []record.Outgoing) error {
+	records, err := w.opts.records(out)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -32,7 +33,7 @@ func buriedLetters() (all []audit.Letter) {
 		{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Offset: 5}, Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED, Stage: "decode",
 			Detail: "the raw record is no envelope\x1b[2J", Attempts: 1, Envelope: &kycv1.RawEnvelope{Body: []byte("CANARY")}},
 	} {
-		all = append(all, audit.Letter{Message: m, Record: audit.Record{Topic: "kyc.deadletter.v1", Offset: int64(n), Time: at.Add(time.Duration(n) * time.Hour)}})
+		all = append(all, audit.Letter{Message: m, Record: record.Record{Topic: "kyc.deadletter.v1", Offset: int64(n), Time: at.Add(time.Duration(n) * time.Hour)}})
 	}
 	return all
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/operate/operatetest"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -80,7 +81,7 @@ func TestTraceWindow(t *testing.T) {
 	t.Parallel()
 	p := traced(t)
 	var first time.Time
-	if _, err := p.Reader.Scan(t.Context(), schemas.DispositionTopic, 1, sink.Start{}, func(r *kgo.Record) error {
+	if _, err := p.Reader.Scan(t.Context(), schemas.DispositionTopic, 1, record.ScanFrom{}, func(r *kgo.Record) error {
 		if first.IsZero() {
 			first = r.Timestamp
 		}

@@ -11,8 +11,8 @@ import (
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/operate/operatetest"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 // TestVerifyJSON: one document, and a violation in the exit code.
@@ -47,7 +47,7 @@ func TestVerifyOfARange(t *testing.T) {
 	p.Write(operatetest.Raw(3))
 	p.Processed(1, 4)
 	var last time.Time
-	if _, err := p.Reader.Scan(t.Context(), schemas.Raw, 1, sink.Start{Offset: 3}, func(r *kgo.Record) error { last = r.Timestamp; return nil }); err != nil {
+	if _, err := p.Reader.Scan(t.Context(), schemas.Raw, 1, record.ScanFrom{Offset: 3}, func(r *kgo.Record) error { last = r.Timestamp; return nil }); err != nil {
 		t.Fatal(err)
 	}
 	out, _, code := call(t, nil, "verify", "--brokers", p.Addr(), "--until", last.Format(time.RFC3339Nano))

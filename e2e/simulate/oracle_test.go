@@ -11,7 +11,6 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 // judgement is what was found wrong, under the words of wrongs; and "mistaken": a dead letter that nobody
@@ -67,7 +66,7 @@ func (w *world) judge() *judgement {
 // letters checks that only what the mappings do not know became a dead letter.
 func (w *world) letters(j *judgement, dispositions audit.Topic) {
 	for p := range dispositions.Partitions {
-		_, err := dispositions.Scan(w.ctx, p, audit.Start{}, func(r audit.Record) error {
+		_, err := dispositions.Scan(w.ctx, p, record.ScanFrom{}, func(r record.Record) error {
 			d := &kycv1.Disposition{}
 			if err := contract.Unmarshal(r.Value, d); err != nil {
 				return err
@@ -100,10 +99,10 @@ func (w *world) evidence() (audit.Evidence, error) {
 }
 
 // scan reads a topic at read_committed.
-func (w *world) scan(base string) func(context.Context, int32, audit.Start, func(audit.Record) error) (int64, error) {
-	return func(ctx context.Context, p int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
-		return w.reader.Scan(ctx, base, p, sink.Start{Offset: from.Offset, Time: from.Time}, func(r *kgo.Record) error {
-			out := audit.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
+func (w *world) scan(base string) func(context.Context, int32, record.ScanFrom, func(record.Record) error) (int64, error) {
+	return func(ctx context.Context, p int32, from record.ScanFrom, fn func(record.Record) error) (int64, error) {
+		return w.reader.Scan(ctx, base, p, record.ScanFrom(from), func(r *kgo.Record) error {
+			out := record.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
 			for _, h := range r.Headers {
 				out.Headers = append(out.Headers, record.Header{Key: h.Key, Value: h.Value})
 			}

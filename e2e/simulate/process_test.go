@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -132,27 +130,21 @@ func openBoth(ctx context.Context, store *dedupe.Store, kafka sink.Options) (*si
 
 func (w *world) normalizeOptions(instance int, kafka sink.Options, store *dedupe.Store, reader *sink.Reader) normalize.Options {
 	o := normalize.Options{
-		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.rule, Judge: normalizetest.Judge,
-		Claims: store, CheckStore: store.Check, Providers: []providers.Provider{complycube.Provider}, Validator: w.rules,
-		History: func(ctx context.Context, p int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
-			return reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: offset, Time: since}, fn)
-		},
-		Ends: func(ctx context.Context) (map[int32]int64, error) { return reader.Ends(ctx, schemas.Raw) },
-		Committed: func(ctx context.Context) (map[int32]int64, error) {
-			return reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
-		},
+		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.rule,
+		Claims: store, Health: store, Providers: []providers.Provider{complycube.Provider}, Validator: w.rules,
+		Log:    normalizetest.Log{Reader: reader, Group: normalize.DefaultGroup, Base: schemas.Raw},
 		Logger: kafka.Logger,
+		Sessions: normalizetest.Opens(func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+			_, dispositions, err := reader.Partitions(ctx, schemas.DispositionTopic)
+			if err != nil {
+				return normalize.Slot{}, err
+			}
+			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw}
+			return normalizetest.OpenSlot(ctx, kafka, so, id, watch, normalize.Slot{DispositionID: dispositions})
+		}),
 	}
 	if w.plan.slots == 1 { // see the package comment
 		o.Attempts = store
-	}
-	o.Open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-		_, dispositions, err := reader.Partitions(ctx, schemas.DispositionTopic)
-		if err != nil {
-			return normalize.Slot{}, err
-		}
-		so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw}
-		return normalizetest.OpenSlot(ctx, kafka, so, id, watch, normalize.Slot{DispositionID: dispositions})
 	}
 	return o
 }

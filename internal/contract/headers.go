@@ -21,20 +21,16 @@ const (
 	roomForText = 128
 )
 
-// What all events say, shared by their records.
-var (
-	specVersion = []byte("1.0")
-	contentType = []byte("application/protobuf")
-)
+var specVersion = []byte("1.0")
 
-// CloudEventHeaders gives the headers of the CloudEvents Kafka binding in
+// cloudEventHeaders gives the headers of the CloudEvents Kafka binding in
 // binary mode for an event under its record key. ce_subject is what follows
 // the endpoint in the key, so it is absent on an account-level notice; ce_time
 // is when it happened where the vendor says so, else when it arrived.
 //
 // The values share memory with the key and with those of other events: they are
 // not to be changed.
-func CloudEventHeaders(e schemas.DomainEvent, key []byte) []record.Header {
+func cloudEventHeaders(e schemas.DomainEvent, key, contentType []byte) []record.Header {
 	meta, kind := e.GetMetadata(), kindOf(e.ProtoReflect().Descriptor())
 	text := append(make([]byte, 0, roomForText), meta.GetEventId()...)
 	id := len(text)

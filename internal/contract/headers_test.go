@@ -9,6 +9,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/schemas"
 )
 
 func lines(headers []record.Header) string {
@@ -17,6 +18,15 @@ func lines(headers []record.Header) string {
 		b.WriteString(h.Key + ": " + string(h.Value) + "\n")
 	}
 	return b.String()
+}
+
+func recorded(t *testing.T, e schemas.DomainEvent, key string) record.Outgoing {
+	t.Helper()
+	out, err := contract.NewRecorder(validator(t), nil).Event(e, []byte(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestCloudEventHeaders(t *testing.T) {
@@ -31,13 +41,13 @@ ce_time: 2026-01-02T03:04:05.006Z
 ce_subject: a/b
 content-type: application/protobuf
 `
-	if got := lines(contract.CloudEventHeaders(e, []byte("complycube-live/a/b"))); got != want {
+	if got := lines(recorded(t, e, "complycube-live/a/b").Headers); got != want {
 		t.Errorf("headers:\n%s\nwant:\n%s", got, want)
 	}
 }
 
 func TestCloudEventHeadersOfAccountNotice(t *testing.T) {
-	got := lines(contract.CloudEventHeaders(accountNotice(), []byte("complycube-live/")))
+	got := lines(recorded(t, accountNotice(), "complycube-live/").Headers)
 	if strings.Contains(got, "ce_subject") {
 		t.Errorf("an account-level notice has a subject:\n%s", got)
 	}

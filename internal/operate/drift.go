@@ -6,6 +6,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -30,7 +31,7 @@ func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, er
 		return nil, err
 	}
 	defer reader.Close()
-	d, from := driftReader{reads}, audit.Start{Offset: -1, Time: q.Since}
+	d, from := driftReader{reads}, record.ScanFrom{Offset: -1, Time: q.Since}
 	raw, err := reader.source(ctx, schemas.Raw, from, d.rawReading)
 	if err != nil {
 		return nil, err
@@ -46,33 +47,42 @@ func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, er
 type driftReader struct{ reads *normalize.Interpreter }
 
 // rawReading is what the webhook alone says.
-func (d driftReader) rawReading(r audit.Record) audit.Reading {
+func (d driftReader) rawReading(r record.Record) (audit.Reading, error) {
 	return reading(d.reads.Interpret(rawRecord(r)))
 }
 
 // taskReading is what the object of the vendor's API adds: what the webhook says
 // stands in its raw record. A task without an object adds nothing.
-func (d driftReader) taskReading(r audit.Record) audit.Reading {
+func (d driftReader) taskReading(r record.Record) (audit.Reading, error) {
 	task := &kycv1.HydrateTask{}
 	if err := contract.Unmarshal(r.Value, task); err != nil {
-		return audit.Reading{}
+		return audit.Reading{}, nil
 	}
 	if task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_FETCHED {
-		return audit.Reading{Skip: true}
+		return audit.Reading{Skip: true}, nil
 	}
-	out := reading(d.reads.InterpretTask(rawRecord(r), [16]byte{}, task))
-	if webhook, err := contract.Marshal(task.GetEnvelope()); err == nil {
-		out.Told = d.rawReading(audit.Record{Key: r.Key, Value: webhook}).News
+	out, err := reading(d.reads.InterpretTask(rawRecord(r), [16]byte{}, task))
+	if err != nil {
+		return out, err
 	}
-	return out
+	webhook, err := contract.Marshal(task.GetEnvelope())
+	if err != nil {
+		return out, nil // what it says alone cannot be told apart
+	}
+	told, err := d.rawReading(record.Record{Key: r.Key, Value: webhook})
+	out.Told = told.News
+	return out, err
 }
 
-func rawRecord(r audit.Record) normalize.RawRecord {
+func rawRecord(r record.Record) normalize.RawRecord {
 	return normalize.RawRecord{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
 }
 
 // reading takes out of a normaliser's reading what a report of drift needs.
-func reading(r *normalize.Reading) audit.Reading {
+func reading(r *normalize.Reading, err error) (audit.Reading, error) {
+	if err != nil {
+		return audit.Reading{}, err
+	}
 	out := audit.Reading{
 		Vendor:     r.Envelope.GetProvider(),
 		ReceivedAt: r.Envelope.GetReceivedAt().AsTime(),
@@ -85,11 +95,11 @@ func reading(r *normalize.Reading) audit.Reading {
 		out.News = append(out.News, audit.News{Kind: d.Kind, Word: d.Word})
 	}
 	switch {
-	case r.Dead.GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED:
+	case r.Letter().GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED:
 	case r.Provider == "": // a vendor of another version of this program
 		out.News = append(out.News, audit.News{Kind: "provider", Word: out.Vendor})
 	default:
 		out.News = append(out.News, audit.News{Kind: "event_type", Word: r.VendorType})
 	}
-	return out
+	return out, nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
@@ -54,11 +55,11 @@ func TestDriftShowsNobody(t *testing.T) {
 }
 
 // topicOf is a topic of one partition that holds these values.
-func topicOf(name string, values [][]byte, read func(audit.Record) audit.Reading) audit.Source {
+func topicOf(name string, values [][]byte, read func(record.Record) (audit.Reading, error)) audit.Source {
 	return audit.Source{Name: name, Partitions: 1, Read: read,
-		Scan: func(_ context.Context, _ int32, fn func(audit.Record) error) error {
+		Scan: func(_ context.Context, _ int32, fn func(record.Record) error) error {
 			for n, value := range values {
-				if err := fn(audit.Record{Topic: name, Offset: int64(n), Value: value}); err != nil {
+				if err := fn(record.Record{Topic: name, Offset: int64(n), Value: value}); err != nil {
 					return err
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -51,8 +52,8 @@ func (e *evidenceReader) collect(ctx context.Context, w Window) error {
 func (e *evidenceReader) waiting(ctx context.Context, t audit.Topic) (audit.Topic, error) {
 	done, err := e.reader.Committed(ctx, hydrate.DefaultGroup, t.Base)
 	scan := t.Scan
-	t.Scan = func(ctx context.Context, partition int32, _ audit.Start, fn func(audit.Record) error) (int64, error) {
-		return scan(ctx, partition, audit.Start{Offset: done[partition]}, fn)
+	t.Scan = func(ctx context.Context, partition int32, _ record.ScanFrom, fn func(record.Record) error) (int64, error) {
+		return scan(ctx, partition, record.ScanFrom{Offset: done[partition]}, fn)
 	}
 	return t, err
 }
@@ -137,7 +138,7 @@ func (e *evidenceReader) anyBefore(ctx context.Context, limit time.Time, starts,
 
 // timeAt gives the time of the first raw record from an offset on; zero where there is none.
 func (e *evidenceReader) timeAt(ctx context.Context, partition int32, offset int64) (at time.Time, err error) {
-	_, err = e.evidence.Raw.Scan(ctx, partition, audit.Start{Offset: offset}, func(r audit.Record) error {
+	_, err = e.evidence.Raw.Scan(ctx, partition, record.ScanFrom{Offset: offset}, func(r record.Record) error {
 		at = r.Time
 		return errStop
 	})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -41,8 +42,8 @@ func (s Servers) letters(ctx context.Context, reader *topicReader, q audit.Lette
 	if err != nil {
 		return err
 	}
-	q.Names = func(r audit.Record, m *kycv1.DeadLetter) []string { return vendorIDs(reads, r, m) }
-	source, err := reader.source(ctx, schemas.DeadLetterTopic, audit.Start{Offset: -1, Time: q.Since}, nil)
+	q.Names = func(r record.Record, m *kycv1.DeadLetter) []string { return vendorIDs(reads, r, m) }
+	source, err := reader.source(ctx, schemas.DeadLetterTopic, record.ScanFrom{Offset: -1, Time: q.Since}, nil)
 	if err != nil {
 		return err
 	}
@@ -54,13 +55,14 @@ func (s Servers) letters(ctx context.Context, reader *topicReader, q audit.Lette
 }
 
 // vendorIDs is the vendor's own id of the delivery in a letter.
-func vendorIDs(reads *normalize.Interpreter, r audit.Record, m *kycv1.DeadLetter) []string {
+func vendorIDs(reads *normalize.Interpreter, r record.Record, m *kycv1.DeadLetter) []string {
 	value, err := contract.Marshal(m.GetEnvelope())
 	if err != nil {
 		return nil
 	}
-	if id := reads.Interpret(normalize.RawRecord{Key: r.Key, Value: value}).VendorID; id != "" {
-		return []string{id}
+	read, err := reads.Interpret(normalize.RawRecord{Key: r.Key, Value: value})
+	if err != nil || read.VendorID == "" {
+		return nil
 	}
-	return nil
+	return []string{read.VendorID}
 }

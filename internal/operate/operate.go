@@ -32,6 +32,7 @@ type Servers struct {
 	Topics  sink.TopicSettings   // only for topics
 	Limits  Limits               // only for replays
 	Vendors []providers.Provider // whose deliveries are understood
+	Encoder contract.Encoder     // of domain events; nil: plain protobuf
 }
 
 // Limits are the settings that the stages and a replay must share.

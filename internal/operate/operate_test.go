@@ -11,7 +11,6 @@ import (
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/internal/operate/operatetest"
-	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -51,7 +50,7 @@ func TestVerifyFindsPlantedViolations(t *testing.T) {
 		{"lost by the hydrate stage", func(p *operatetest.Broker) { p.Write(p.Disposed(3, operatetest.Hydrating)) }, "O4 1@3 handed to the hydrate stage, and neither waiting"},
 		{"waiting for the API", func(p *operatetest.Broker) {
 			task := &kycv1.HydrateTask{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 1, Offset: 3}}
-			p.Write(p.Disposed(3, operatetest.Hydrating), &record.Outgoing{Key: []byte(operatetest.Key), Partition: 1, Message: task})
+			p.Write(p.Disposed(3, operatetest.Hydrating), operatetest.Record{Message: task})
 		}, ""},
 		{"not yet processed", func(p *operatetest.Broker) {
 			p.Write(operatetest.Raw(4))

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -12,7 +13,8 @@ import (
 // topicReader gives package audit the topics that sink reads.
 type topicReader struct {
 	*sink.Reader
-	kafka sink.Options
+	kafka  sink.Options
+	events contract.Encoder
 }
 
 func (s Servers) open(ctx context.Context) (*topicReader, error) {
@@ -20,24 +22,24 @@ func (s Servers) open(ctx context.Context) (*topicReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &topicReader{reader, s.Kafka}, nil
+	return &topicReader{reader, s.Kafka, s.Encoder}, nil
 }
 
 // topic finds a topic by its base name.
 func (r *topicReader) topic(ctx context.Context, base string) (audit.Topic, error) {
 	n, id, err := r.Partitions(ctx, base)
 	return audit.Topic{
-		Base: base, Name: r.kafka.Topic(base), Partitions: int32(n), ID: id,
-		Scan: func(ctx context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
-			return r.ScanRecords(ctx, base, partition, sink.Start(from), fn)
+		Base: base, Name: r.kafka.Topic(base), Partitions: int32(n), ID: id, Events: r.events,
+		Scan: func(ctx context.Context, partition int32, from record.ScanFrom, fn func(record.Record) error) (int64, error) {
+			return r.ScanRecords(ctx, base, partition, from, fn)
 		},
 	}, err
 }
 
 // source is a topic from a place on.
-func (r *topicReader) source(ctx context.Context, base string, from audit.Start, read func(audit.Record) audit.Reading) (audit.Source, error) {
+func (r *topicReader) source(ctx context.Context, base string, from record.ScanFrom, read func(record.Record) (audit.Reading, error)) (audit.Source, error) {
 	t, err := r.topic(ctx, base)
-	scan := func(ctx context.Context, partition int32, fn func(audit.Record) error) error {
+	scan := func(ctx context.Context, partition int32, fn func(record.Record) error) error {
 		_, err := t.Scan(ctx, partition, from, fn)
 		return err
 	}
@@ -70,7 +72,7 @@ func (r *topicReader) narrowed(ctx context.Context, t audit.Topic, w Window) (au
 		return t, err
 	}
 	scan := t.Scan
-	t.Scan = func(ctx context.Context, partition int32, from audit.Start, fn func(audit.Record) error) (int64, error) {
+	t.Scan = func(ctx context.Context, partition int32, from record.ScanFrom, fn func(record.Record) error) (int64, error) {
 		end, bounded := tos[partition]
 		if from.Time.IsZero() {
 			from.Offset = max(from.Offset, froms[partition])

@@ -22,10 +22,10 @@ type Record struct {
 	Err     error
 }
 
-// decode reads a record of the topics with a prefix.
-func decode(r record.Record, prefix string) Record {
+// decode reads a record of the topics of these servers.
+func (s Servers) decode(r record.Record) Record {
 	out := Record{Record: r}
-	t, ok := schemas.TopicNamed(prefix, r.Topic)
+	t, ok := schemas.TopicNamed(s.prefix(), r.Topic)
 	switch {
 	case r.Value == nil:
 		return out
@@ -33,8 +33,8 @@ func decode(r record.Record, prefix string) Record {
 		out.Err = fmt.Errorf("%s is no topic of the catalogue", r.Topic)
 		return out
 	}
-	m := t.New()
-	if err := contract.Unmarshal(r.Value, m); err != nil {
+	m, err := contract.Decode(s.Encoder, t, r.Value)
+	if err != nil {
 		out.Err = fmt.Errorf("not a %s: the bytes cannot be decoded", m.ProtoReflect().Descriptor().FullName())
 		return out
 	}

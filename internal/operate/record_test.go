@@ -14,6 +14,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	"github.com/kycbridge/kycbridge/sink"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -83,10 +84,11 @@ func TestRecordJSON(t *testing.T) {
 // jsonLine is a record as `tail` prints it.
 func jsonLine(t *testing.T, r record.Record, prefix string) string {
 	t.Helper()
+	servers := Servers{Kafka: sink.Options{TopicPrefix: prefix}}
 	var out strings.Builder
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(decode(r, prefix)); err != nil {
+	if err := e.Encode(servers.decode(r)); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()

@@ -71,7 +71,7 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 	defer reader.Close()
 	o.Pepper, o.NormalizeGroup, o.HydrateGroup = s.Limits.Pepper, normalize.DefaultGroup, hydrate.DefaultGroup
 	o.Providers, o.Validator, o.Hydrates = s.Vendors, rules, s.Limits.Hydrates
-	o.StaleAfter, o.MaxRecordBytes = s.Limits.StaleAfter, s.Limits.MaxRecordBytes
+	o.Encoder, o.StaleAfter, o.MaxRecordBytes = s.Encoder, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
 	o.Open = s.openWriter
 	o.Taken = func(err error) bool { return errors.Is(err, sink.ErrFenced) }
 	if o.Topics, err = reader.replayTopics(ctx); err != nil {
@@ -120,8 +120,8 @@ func (r *topicReader) replayTopics(ctx context.Context) (replay.Topics, error) {
 		Waiting: func(ctx context.Context, base string) (map[int32]int64, error) {
 			return r.Committed(ctx, hydrate.DefaultGroup, base)
 		},
-		Scan: func(ctx context.Context, base string, partition int32, from replay.Position, fn func(normalize.RawRecord) error) error {
-			_, err := r.ScanRecords(ctx, base, partition, sink.Start{Offset: from.Offset, Time: from.Since}, func(one record.Record) error {
+		Scan: func(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(normalize.RawRecord) error) error {
+			_, err := r.ScanRecords(ctx, base, partition, from, func(one record.Record) error {
 				return fn(rawRecord(one))
 			})
 			return err

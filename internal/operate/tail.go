@@ -40,7 +40,7 @@ func (s Servers) follow(ctx context.Context, q TailQuery, yield func(Record, err
 	for ctx.Err() == nil {
 		records, err := f.Poll(ctx, pollRecords)
 		for _, r := range records {
-			if !yield(decode(sink.RecordOf(r), s.prefix()), nil) {
+			if !yield(s.decode(sink.RecordOf(r)), nil) {
 				return
 			}
 		}
@@ -64,7 +64,7 @@ func (s Servers) scanAll(ctx context.Context, bases []string, yield func(Record,
 	defer reader.Close()
 	for _, base := range bases {
 		err := reader.each(ctx, base, func(r record.Record) error {
-			if !yield(decode(r, s.prefix()), nil) {
+			if !yield(s.decode(r), nil) {
 				return errStop
 			}
 			return nil
@@ -85,7 +85,7 @@ func (r *topicReader) each(ctx context.Context, base string, fn func(record.Reco
 		return err
 	}
 	for n := range int32(partitions) {
-		if _, err := r.ScanRecords(ctx, base, n, sink.Start{Offset: -1}, fn); err != nil {
+		if _, err := r.ScanRecords(ctx, base, n, record.ScanFrom{Offset: -1}, fn); err != nil {
 			return err
 		}
 	}

@@ -3,7 +3,10 @@
 // between them. It knows no topic and no message.
 package record
 
-import "google.golang.org/protobuf/proto"
+import (
+	"fmt"
+	"time"
+)
 
 // Header is one Kafka record header.
 type Header struct {
@@ -11,13 +14,33 @@ type Header struct {
 	Value []byte
 }
 
+// ByKey is the partition of a record that goes where its key sends it, as with Java
+// clients (murmur2).
+const ByKey int32 = -1
+
 // Outgoing is one record on its way to Kafka.
 type Outgoing struct {
-	Topic     string        // base name; "": the message's own topic
-	Message   proto.Message // decides the topic, where none is named
-	Value     []byte        // what Marshal gives of Message, where that is known; nil: whoever writes makes it
-	Key       []byte        // the record key
-	Partition int32         // -1: chosen from the key, as Java clients do (murmur2)
-	Headers   []Header      // all headers of the record
-	Offset    int64         // set once the record is committed
+	Topic     string // base name
+	Key       []byte // never empty
+	Value     []byte
+	Partition int32 // or ByKey
+	Headers   []Header
+	Offset    int64 // set once the record is committed
+}
+
+// Position is where a record is in its topic.
+type Position struct {
+	Partition int32 `json:"partition"`
+	Offset    int64 `json:"offset"`
+}
+
+// String is the form that commands take: 3@17.
+func (p Position) String() string { return fmt.Sprintf("%d@%d", p.Partition, p.Offset) }
+
+// ScanFrom is where a scan of a partition begins: at the first record that is not
+// older than Time where that is set, else at Offset. A negative offset is the start
+// of the log.
+type ScanFrom struct {
+	Offset int64
+	Time   time.Time
 }

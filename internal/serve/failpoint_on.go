@@ -19,7 +19,6 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -102,8 +101,8 @@ type failingLog struct {
 
 func failLog(l *sink.RawLog) failingLog { return failingLog{l, arm()} }
 
-func (l failingLog) Append(e *kycv1.RawEnvelope, key []byte, headers []record.Header, done func(error)) {
-	l.RawLog.Append(e, key, headers, func(err error) {
+func (l failingLog) Append(key, envelope []byte, headers []record.Header, done func(error)) {
+	l.RawLog.Append(key, envelope, headers, func(err error) {
 		if err == nil {
 			l.hit(failAcked)
 		}
@@ -127,7 +126,7 @@ func (s failingSession) Poll(ctx context.Context, max int) ([]*kgo.Record, error
 	return records, err
 }
 
-func (s failingSession) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
+func (s failingSession) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	ok, err := s.Session.Commit(ctx, out)
 	if ok {
 		s.hit(failCommitted)

@@ -168,17 +168,3 @@ func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 		}
 	}
 }
-
-// judgeSession tells the normalizer what an error of a session means. What it
-// does not know passes: the session then goes on, or ends by itself.
-func judgeSession(err error) normalize.Trouble {
-	switch {
-	case errors.Is(err, sink.ErrFenced):
-		return normalize.Fenced
-	case errors.Is(err, sink.ErrTopicChanged):
-		return normalize.Stop
-	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
-		return normalize.Reopen
-	}
-	return normalize.Passing
-}

@@ -3,10 +3,8 @@ package serve
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"buf.build/go/protovalidate"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
@@ -37,11 +35,7 @@ func (s *service) openWorkers(ctx context.Context) error {
 	}
 	o := normalizeOptions(s.Config)
 	o.Instance = s.Instance
-	o.Judge = judgeSession
-	o.History = func(ctx context.Context, partition int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
-		return reader.Scan(ctx, schemas.DispositionTopic, partition, sink.Start{Offset: offset, Time: since}, fn)
-	}
-	o.Claims, o.Attempts, o.CheckStore, o.Rule = failStore(store), store, store.Check, rule()
+	o.Claims, o.Attempts, o.Health, o.Rule = failStore(store), store, store, rule()
 	o.Providers, o.Validator = failProviders(catalog.All()), validator
 	o.Logger, o.Registerer = s.Log, s.registry
 	if s.Role.Normalize {
@@ -68,10 +62,8 @@ func contractRules() (protovalidate.Validator, error) {
 }
 
 func (s *service) openNormalizer(reader *sink.Reader, o normalize.Options) (err error) {
-	o.Open = s.openSlot(reader, normalize.DefaultGroup, schemas.Raw)
-	o.Ends, o.Committed = ends(reader, schemas.Raw), committed(reader, normalize.DefaultGroup, schemas.Raw)
-	o.Starts = func(ctx context.Context) (map[int32]int64, error) { return reader.Starts(ctx, schemas.Raw) }
-	o.Held = func(ctx context.Context) (int64, error) { return reader.Held(ctx, written()...) }
+	raw := s.input(reader, normalize.DefaultGroup, schemas.Raw)
+	o.Sessions, o.Log = raw, raw
 	if s.normalizer, err = normalize.New(o); err != nil {
 		return err
 	}
@@ -81,10 +73,10 @@ func (s *service) openNormalizer(reader *sink.Reader, o normalize.Options) (err 
 
 func (s *service) openHydrator(reader *sink.Reader, stage normalize.Options) (err error) {
 	o := hydrateOptions(s.Config)
+	tasks := s.input(reader, hydrate.DefaultGroup, schemas.Hydrate)
 	stage.Slots, stage.Batch = int(s.Config.File.Hydrate.Slots), 0
-	stage.Open = s.openSlot(reader, hydrate.DefaultGroup, schemas.Hydrate)
-	stage.Ends, stage.Committed = ends(reader, schemas.Hydrate), committed(reader, hydrate.DefaultGroup, schemas.Hydrate)
-	o.Stage, o.OpenWait = stage, s.openSlot(reader, hydrate.DefaultGroup, schemas.HydrateWait)
+	stage.Sessions, stage.Log = tasks, tasks
+	o.Stage, o.Wait = stage, s.input(reader, hydrate.DefaultGroup, schemas.HydrateWait)
 	if s.hydrator, err = hydrate.New(o); err != nil {
 		return err
 	}
@@ -99,60 +91,5 @@ func (s *service) watchWorkers(name string, ready func() error) {
 		s.health.watchUntilUp(name, ready)
 	} else {
 		s.health.watch(name, ready)
-	}
-}
-
-// written are the topics that hold what transactions write.
-func written() (bases []string) {
-	for _, t := range schemas.Topics() {
-		if t.Base != schemas.Raw {
-			bases = append(bases, t.Base)
-		}
-	}
-	return bases
-}
-
-func ends(reader *sink.Reader, base string) func(context.Context) (map[int32]int64, error) {
-	return func(ctx context.Context) (map[int32]int64, error) { return reader.Ends(ctx, base) }
-}
-
-func committed(reader *sink.Reader, group, base string) func(context.Context) (map[int32]int64, error) {
-	return func(ctx context.Context) (map[int32]int64, error) { return reader.Committed(ctx, group, base) }
-}
-
-// openSlot opens the session of one worker slot.
-func (s *service) openSlot(reader *sink.Reader, group, input string) func(context.Context, string, normalize.Watch) (normalize.Slot, error) {
-	n := s.Config.File.Normalize
-	return func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-		if s.TransactionalIDSuffix != "" {
-			id += "-" + s.TransactionalIDSuffix
-		}
-		_, disposition, err := reader.Partitions(ctx, schemas.DispositionTopic)
-		if err != nil {
-			return normalize.Slot{}, err
-		}
-		_, raw, err := reader.Partitions(ctx, schemas.Raw)
-		if err != nil {
-			return normalize.Slot{}, err
-		}
-		session, err := sink.OpenSession(ctx, failKafka(s.kafka), sink.SessionOptions{
-			Group:              group,
-			TransactionalID:    id,
-			Input:              input,
-			Gather:             input == schemas.Hydrate,
-			SessionTimeout:     n.SessionTimeout.AsDuration(),
-			Heartbeat:          n.HeartbeatInterval.AsDuration(),
-			TransactionTimeout: n.TransactionTimeout.AsDuration(),
-			OnAssigned:         watch.Assigned,
-			OnRevoked:          watch.Revoked,
-		})
-		if err != nil {
-			return normalize.Slot{}, err
-		}
-		slot := normalize.Slot{Session: failSession(session), TopicID: session.TopicID(), RawTopicID: raw, DispositionID: disposition, Close: session.Close, Refused: session.Refused}
-		if input == schemas.Raw {
-			slot.RawTopicID = session.TopicID() // what is read, whatever has happened since
-		}
-		return slot, nil
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // benchBatch is as many records as a worker polls at once.
@@ -21,7 +23,7 @@ func BenchmarkClaim(b *testing.B) {
 
 func benchmarkClaim(b *testing.B, addr string) {
 	ctx := context.Background()
-	nothing := func(_ context.Context, _ int32, from Position, _ func(int64, []byte) error) (int64, error) {
+	nothing := func(_ context.Context, _ int32, from record.ScanFrom, _ func(int64, []byte) error) (int64, error) {
 		return from.Offset, nil
 	}
 	l := NewLedger(patient(b, addr), LedgerOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, TTL: time.Hour, History: nothing})

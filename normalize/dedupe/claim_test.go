@@ -86,28 +86,28 @@ func TestKeyTellsEveryPartApart(t *testing.T) {
 	}
 }
 
-func TestSentinelRoundTrip(t *testing.T) {
-	for _, s := range []sentinel{blank(), {next: 0, highest: -1, owner: "x"}, {next: 1 << 62, highest: 1 << 61, owner: newOwner()}} {
-		if got := parseSentinel(s.String()); got != s {
+func TestWatermarkRoundTrip(t *testing.T) {
+	for _, s := range []watermark{blank(), {next: 0, highest: -1, owner: "x"}, {next: 1 << 62, highest: 1 << 61, owner: newOwner()}} {
+		if got := parseWatermark(s.String()); got != s {
 			t.Errorf("%q was read as %+v, expected %+v", s.String(), got, s)
 		}
 	}
 	for _, text := range []string{"", "1:2", "a:1:x", "1:b:x", "-2:1:x", "1:-2:x", "1:2:3:4"} {
-		if got := parseSentinel(text); got != blank() {
+		if got := parseWatermark(text); got != blank() {
 			t.Errorf("%q was read as %+v, expected nothing", text, got)
 		}
 	}
 }
 
-func FuzzParseSentinel(f *testing.F) {
+func FuzzParseWatermark(f *testing.F) {
 	f.Add("12:34:abc")
 	f.Add("-1:-1:")
 	f.Fuzz(func(t *testing.T, text string) {
-		s := parseSentinel(text)
+		s := parseWatermark(text)
 		if s.next < -1 || s.highest < -1 {
 			t.Errorf("%q was read as %+v", text, s)
 		}
-		if again := parseSentinel(s.String()); again != s {
+		if again := parseWatermark(s.String()); again != s {
 			t.Errorf("%+v was read back as %+v", s, again)
 		}
 	})

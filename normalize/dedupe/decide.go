@@ -12,8 +12,8 @@ const (
 	Skip
 	// Drop: a copy of the owner, which is committed or comes earlier in the same partition.
 	Drop
-	// Lower: the owner comes later in the same partition. Take the claim over, then emit.
-	Lower
+	// TakeOver: the owner comes later in the same partition. Take the claim over, then emit.
+	TakeOver
 	// Wait: the owner is in another partition and not committed yet.
 	Wait
 	// Branch: the owner says something else under the same identity. Decide again with the variant's key.
@@ -53,6 +53,6 @@ func Decide(own Claim, found *Claim) Step {
 	case found.Offset < own.Offset:
 		return Drop
 	default:
-		return Lower
+		return TakeOver
 	}
 }

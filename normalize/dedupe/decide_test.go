@@ -18,7 +18,7 @@ func TestDecide(t *testing.T) {
 		{"own mark", with(Done, 3, 10, own.Hash), Skip},
 		{"earlier owner, pending", with(Pending, 3, 9, own.Hash), Drop},
 		{"earlier owner, done", with(Done, 3, 9, own.Hash), Drop},
-		{"later owner, pending", with(Pending, 3, 11, own.Hash), Lower},
+		{"later owner, pending", with(Pending, 3, 11, own.Hash), TakeOver},
 		{"later owner, done", with(Done, 3, 11, own.Hash), Drop},
 		{"other partition, pending, smaller offset", with(Pending, 2, 1, own.Hash), Wait},
 		{"other partition, pending, larger offset", with(Pending, 4, 99, own.Hash), Wait},

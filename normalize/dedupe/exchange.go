@@ -16,14 +16,14 @@ type Mark struct {
 	TTL   time.Duration // of a mark that is partly spent; 0 means the store's own
 }
 
-// Move is a compare-and-set of one sentinel in all shards. From "" means that there is none yet.
+// Move is a compare-and-set of one watermark in all shards. From "" means that there is none yet.
 type Move struct {
-	Sentinel string
-	From     []string // per shard; a single one stands for all
-	To       string
+	Watermark string
+	From      []string // per shard; a single one stands for all
+	To        string
 }
 
-// from is what a shard's sentinel is expected to be.
+// from is what a shard's watermark is expected to be.
 func (m Move) from(shard int) string {
 	if len(m.From) == 1 {
 		return m.From[0]
@@ -43,8 +43,8 @@ func (m Move) accepts(before []string) bool {
 }
 
 // Round is one pipeline, in a Cluster one for each master. Its order, there within a shard, carries
-// the meaning: marks of the previous batch, then the sentinels that vouch for them, then the claims of
-// this batch or looks at other marks, and the sentinels read again at the end, so that a server which
+// the meaning: marks of the previous batch, then the watermarks that vouch for them, then the claims of
+// this batch or looks at other marks, and the watermarks read again at the end, so that a server which
 // lost data anywhere before is noticed.
 type Round struct {
 	Marks  []Mark // written whatever is there: they are true
@@ -68,7 +68,7 @@ const (
 	moveScript = `local v = redis.call('GET', KEYS[1]) or ''
 if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2]) end
 return v`
-	lowerScript = `local v = redis.call('GET', KEYS[1])
+	takeOverScript = `local v = redis.call('GET', KEYS[1])
 if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
 return v`
 )
@@ -81,7 +81,7 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	s.set(ctx, pipe, r.Marks)
 	moves := make([][]*redis.Cmd, len(r.Moves))
 	for i, m := range r.Moves {
-		for shard, key := range s.perShard(m.Sentinel) {
+		for shard, key := range s.perShard(m.Watermark) {
 			moves[i] = append(moves[i], pipe.Eval(ctx, moveScript, []string{key}, m.from(shard), m.To))
 		}
 	}
@@ -113,7 +113,7 @@ func readReply(moves [][]*redis.Cmd, claims []*redis.Cmd, reads [][]*redis.Strin
 		for _, cmd := range shards {
 			was, err := cmd.Text()
 			if err != nil {
-				return Reply{}, fmt.Errorf("redis: unexpected answer to a sentinel's move: %w", err)
+				return Reply{}, fmt.Errorf("redis: unexpected answer to a watermark's move: %w", err)
 			}
 			reply.Before[i] = append(reply.Before[i], was)
 		}
@@ -130,15 +130,15 @@ func readReply(moves [][]*redis.Cmd, claims []*redis.Cmd, reads [][]*redis.Strin
 	return reply, nil
 }
 
-// Lower takes a claim over where it still is what we found. Each result is what was there: the
+// TakeOver takes a claim over where it still is what we found. Each result is what was there: the
 // expected claim where the take-over happened, another one or nil where it did not.
-func (s *Store) Lower(ctx context.Context, expected, next []Mark) ([]*Claim, error) {
+func (s *Store) TakeOver(ctx context.Context, expected, next []Mark) ([]*Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	pipe := s.client.Pipeline()
 	cmds := make([]*redis.Cmd, len(next))
 	for i, m := range next {
-		cmds[i] = pipe.Eval(ctx, lowerScript, []string{s.claimKey(m.Key)}, expected[i].Claim.Append(nil), m.Claim.Append(nil), seconds(s.ttl))
+		cmds[i] = pipe.Eval(ctx, takeOverScript, []string{s.claimKey(m.Key)}, expected[i].Claim.Append(nil), m.Claim.Append(nil), seconds(s.ttl))
 	}
 	if err := s.run(ctx, pipe); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -49,11 +50,11 @@ func (l *Ledger) known(ctx context.Context, items []Item, verdicts []Verdict) er
 func (l *Ledger) join(ctx context.Context, p int32, batch map[int64]int, items []Item, verdicts []Verdict) error {
 	part := l.parts[p]
 	first, last := span(batch)
-	from := Position{Offset: part.cursor.next}
+	from := record.ScanFrom{Offset: part.cursor.next}
 	if !part.cursor.open || first <= part.cursor.covered {
-		from = Position{Since: items[batch[first]].Time.Add(-l.o.Skew)}
-		if !from.Since.After(time.Unix(0, 0)) {
-			from = Position{}
+		from = record.ScanFrom{Time: items[batch[first]].Time.Add(-l.o.Skew)}
+		if !from.Time.After(time.Unix(0, 0)) {
+			from = record.ScanFrom{}
 		}
 	}
 	next, err := l.o.History(ctx, p, from, func(_ int64, value []byte) error {

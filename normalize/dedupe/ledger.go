@@ -7,27 +7,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // backend is the part of Store that a Ledger uses. Every call may be repeated after an error.
 type backend interface {
 	Exchange(ctx context.Context, r Round) (Reply, error)
-	Lower(ctx context.Context, expected, next []Mark) ([]*Claim, error)
+	TakeOver(ctx context.Context, expected, next []Mark) ([]*Claim, error)
 	Peek(ctx context.Context, keys []Key) ([]*Claim, error)
-}
-
-// Position is where a History starts: at Offset, or at the first record not older than Since where
-// Since is set.
-type Position struct {
-	Offset int64
-	Since  time.Time
 }
 
 // History reads committed dispositions of one partition in order, from a position to the end offset
 // taken at its start, waiting for open transactions to end before it. It returns the offset after
 // the last one read. An error of fn ends it and comes back, with the offset of the record it failed on.
-type History func(ctx context.Context, partition int32, from Position, fn func(offset int64, value []byte) error) (next int64, err error)
+type History func(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (next int64, err error)
 
 // LedgerOptions configures a Ledger. Group, the topic ids, TTL and History are required.
 type LedgerOptions struct {
@@ -45,7 +39,7 @@ type LedgerOptions struct {
 }
 
 // Ledger decides the batches of one worker slot, and remembers for each of its partitions which
-// marks are still to be written and what the sentinel must say. It is not safe for concurrent use.
+// marks are still to be written and what the watermark must say. It is not safe for concurrent use.
 type Ledger struct {
 	store backend
 	o     LedgerOptions
@@ -54,8 +48,8 @@ type Ledger struct {
 
 // partition is one partition that was repaired since it came to us and not lost since.
 type partition struct {
-	stored  string   // the sentinel as Redis has it in every shard, if Redis lost nothing
-	state   sentinel // what it will say once the pending marks are written
+	stored  string    // the watermark as Redis has it in every shard, if Redis lost nothing
+	state   watermark // what it will say once the pending marks are written
 	pending []Mark
 	cursor  cursor
 	open    map[Key]bool // origins of tasks that are known to have no final disposition yet
@@ -67,7 +61,7 @@ type DriftError struct{ Partitions []int32 }
 
 // Error names the partitions.
 func (e *DriftError) Error() string {
-	return fmt.Sprintf("redis: the sentinel of raw partition(s) %v is not what this worker wrote: data was lost, or another worker took over; marks must be written again", e.Partitions)
+	return fmt.Sprintf("redis: the watermark of raw partition(s) %v is not what this worker wrote: data was lost, or another worker took over; marks must be written again", e.Partitions)
 }
 
 // ErrUnrepaired says that a batch holds a partition whose marks were not repaired since it came to
@@ -178,19 +172,19 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	return err
 }
 
-// exchange runs one pipeline around the claims or looks of a round and checks every sentinel it
+// exchange runs one pipeline around the claims or looks of a round and checks every watermark it
 // touches.
 func (l *Ledger) exchange(ctx context.Context, round Round, reads []int32) (Reply, error) {
 	var moved []int32
 	for p, part := range l.parts {
 		if part.dirty() {
 			round.Marks = append(round.Marks, part.pending...)
-			round.Moves = append(round.Moves, Move{l.sentinelKey(p), []string{part.stored}, part.state.String()})
+			round.Moves = append(round.Moves, Move{l.watermarkKey(p), []string{part.stored}, part.state.String()})
 			moved = append(moved, p)
 		}
 	}
 	for _, p := range reads {
-		round.Reads = append(round.Reads, l.sentinelKey(p))
+		round.Reads = append(round.Reads, l.watermarkKey(p))
 	}
 	reply, err := l.store.Exchange(ctx, round)
 	if err != nil {
@@ -224,13 +218,13 @@ func (l *Ledger) check(round Round, reply Reply, moved, reads []int32) error {
 	return nil
 }
 
-// all says whether a sentinel reads the same in every shard.
+// all says whether a watermark reads the same in every shard.
 func all(seen []string, want string) bool {
 	return !slices.ContainsFunc(seen, func(s string) bool { return s != want })
 }
 
-func (l *Ledger) sentinelKey(p int32) string {
-	return sentinelKey(l.o.Group, l.o.TopicID, l.o.DispositionID, p)
+func (l *Ledger) watermarkKey(p int32) string {
+	return watermarkKey(l.o.Group, l.o.TopicID, l.o.DispositionID, p)
 }
 
 func (l *Ledger) missing(parts []int32) []int32 {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -33,7 +34,7 @@ func (j *journal) append(p int32, d *kycv1.Disposition) int64 {
 	return int64(len(j.parts[p]) - 1)
 }
 
-func (j *journal) read(_ context.Context, p int32, from Position, fn func(int64, []byte) error) (int64, error) {
+func (j *journal) read(_ context.Context, p int32, from record.ScanFrom, fn func(int64, []byte) error) (int64, error) {
 	for offset := from.Offset; offset < int64(len(j.parts[p])); offset++ {
 		if err := fn(offset, j.parts[p][offset]); err != nil {
 			return offset, err
@@ -167,7 +168,7 @@ func TestClaimAcrossBatchesAndOwners(t *testing.T) {
 	next := b.another(patient(t, b.redis.Addr()))
 	b.repair(next, 0)
 	steps(next, "DD", item(0, 7, 2, 1), item(0, 8, 1, 2))
-	// The old one wakes up: its sentinel is not what it left, so it must not decide anything.
+	// The old one wakes up: its watermark is not what it left, so it must not decide anything.
 	var drift *DriftError
 	if _, err := b.ledger.Claim(b.ctx, []Item{item(0, 9, 3, 1)}); !errors.As(err, &drift) {
 		t.Errorf("the previous owner went on with %v, expected a DriftError", err)
@@ -338,7 +339,7 @@ func TestKnownRecordsAreSkippedInOnePass(t *testing.T) {
 	}
 	b.take(b.ledger, all...)
 	read := 0
-	b.ledger.o.History = func(ctx context.Context, p int32, from Position, fn func(int64, []byte) error) (int64, error) {
+	b.ledger.o.History = func(ctx context.Context, p int32, from record.ScanFrom, fn func(int64, []byte) error) (int64, error) {
 		return b.journal.read(ctx, p, from, func(o int64, v []byte) error { read++; return fn(o, v) })
 	}
 	for from := 0; from < 60; from += 10 {
@@ -376,9 +377,9 @@ func TestSentinelKeysAreDistinctAndNoClaims(t *testing.T) {
 	seen := map[string]bool{}
 	for _, group := range []string{"a", "b"} {
 		for p := range int32(3) {
-			k := sentinelKey(group, rawTopic, dispTopic, p)
+			k := watermarkKey(group, rawTopic, dispTopic, p)
 			if seen[k] || len(k) <= len(keyPrefix)+KeySize {
-				t.Errorf("sentinel key %s", fmt.Sprintf("%q", k))
+				t.Errorf("watermark key %s", fmt.Sprintf("%q", k))
 			}
 			seen[k] = true
 		}

@@ -201,7 +201,7 @@ func (m *model) decided(copy int8, found value) worker {
 	switch m.rule(own, found.claim(m)) {
 	case Emit, Retry:
 		return worker{phase: emitting, copy: copy}
-	case Lower:
+	case TakeOver:
 		return worker{phase: lowering, copy: copy, expected: found}
 	case Wait:
 		return worker{phase: waiting, copy: copy}

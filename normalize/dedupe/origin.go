@@ -64,7 +64,7 @@ func originOf(d *kycv1.Disposition) (Origin, bool) {
 // batch is committed: whoever else wrote one meanwhile owns the partition, and the commit fails.
 //
 // An origin behind the highest raw offset disposed of cannot have one. The others are looked up in
-// Redis, together with the sentinels that vouch for it, and remembered while they are open. So a task
+// Redis, together with the watermarks that vouch for it, and remembered while they are open. So a task
 // that is met when it is new is never looked up, and one of an earlier owner's is once.
 func (l *Ledger) Disposed(ctx context.Context, origins []Origin) ([]bool, error) {
 	keys := make([]Key, len(origins))

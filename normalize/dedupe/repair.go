@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -14,15 +15,15 @@ const repairChunk = 1000 // marks per pipeline
 
 // ErrMoved says that a repair met another one of the same partition, or a Redis that lost data
 // meanwhile. The partition is not repaired; trying again is harmless.
-var ErrMoved = errors.New("redis: the sentinel changed during its repair")
+var ErrMoved = errors.New("redis: the watermark changed during its repair")
 
 // Repair writes every mark of a partition that Redis may lack, out of the disposition topic, and
-// then takes the sentinel over. It is called for each partition that comes to this worker, and again
+// then takes the watermark over. It is called for each partition that comes to this worker, and again
 // after a DriftError. It returns how many marks it wrote.
 //
-// It first puts its own word into the sentinel and moves it with every chunk of marks, in their
+// It first puts its own word into the watermark and moves it with every chunk of marks, in their
 // pipeline: a flush or a rollback during the repair then fails the next move, and with it the repair
-// (ErrMoved). A process that dies in the middle leaves a sentinel that is true.
+// (ErrMoved). A process that dies in the middle leaves a watermark that is true.
 func (l *Ledger) Repair(ctx context.Context, p int32) (marks int, err error) {
 	l.Forget(p)
 	r := &repair{ledger: l, partition: p}
@@ -37,27 +38,27 @@ type repair struct {
 	ledger    *Ledger
 	partition int32
 	stored    []string // per shard; a single one stands for all
-	state     sentinel
+	state     watermark
 	marks     []Mark
 	written   int
 }
 
 func (r *repair) run(ctx context.Context) error {
 	l := r.ledger
-	key := l.sentinelKey(r.partition)
+	key := l.watermarkKey(r.partition)
 	reply, err := l.store.Exchange(ctx, Round{Reads: []string{key}})
 	if err != nil {
 		return err
 	}
 	r.stored = reply.Seen[0]
-	r.state = leastSentinel(r.stored)
+	r.state = leastWatermark(r.stored)
 	r.state.owner = newOwner()
 	if err := r.move(ctx); err != nil {
 		return err
 	}
-	from := Position{Offset: r.state.next}
+	from := record.ScanFrom{Offset: r.state.next}
 	if r.state.next < 0 {
-		from = Position{Since: l.o.Now().Add(-l.o.TTL)}
+		from = record.ScanFrom{Time: l.o.Now().Add(-l.o.TTL)}
 	}
 	next, err := l.o.History(ctx, r.partition, from, func(offset int64, value []byte) error {
 		return r.note(ctx, offset, value)
@@ -90,9 +91,9 @@ func (r *repair) note(ctx context.Context, offset int64, value []byte) error {
 	return r.move(ctx)
 }
 
-// move writes the collected marks and lets the sentinel vouch for them.
+// move writes the collected marks and lets the watermark vouch for them.
 func (r *repair) move(ctx context.Context) error {
-	move := Move{Sentinel: r.ledger.sentinelKey(r.partition), From: r.stored, To: r.state.String()}
+	move := Move{Watermark: r.ledger.watermarkKey(r.partition), From: r.stored, To: r.state.String()}
 	reply, err := r.ledger.store.Exchange(ctx, Round{Marks: r.marks, Moves: []Move{move}})
 	if err != nil {
 		return err

@@ -82,11 +82,11 @@ func (g *group) add(i int, item Item) {
 
 // resolution carries one batch from its first pipeline to a final step for every contender.
 type resolution struct {
-	ledger   *Ledger
-	asking   []*group
-	lowering []*contender
-	waiting  []*contender
-	deadline time.Time
+	ledger     *Ledger
+	asking     []*group
+	takingOver []*contender
+	waiting    []*contender
+	deadline   time.Time
 }
 
 // run asks until every contender has its answer. The usual batch takes one pipeline; each further
@@ -96,8 +96,8 @@ func (r *resolution) run(ctx context.Context, parts []int32) error {
 		if err := r.ask(ctx, parts); err != nil {
 			return err
 		}
-		for len(r.lowering) > 0 || len(r.waiting) > 0 {
-			if err := r.lower(ctx); err != nil {
+		for len(r.takingOver) > 0 || len(r.waiting) > 0 {
+			if err := r.takeOver(ctx); err != nil {
 				return err
 			}
 			if err := r.await(ctx); err != nil {
@@ -112,7 +112,7 @@ func (r *resolution) run(ctx context.Context, parts []int32) error {
 }
 
 // ask offers the first contender of each group and places all of them by what was found. The first
-// pipeline runs even without claims: it writes the marks of the last batch and reads the sentinels.
+// pipeline runs even without claims: it writes the marks of the last batch and reads the watermarks.
 func (r *resolution) ask(ctx context.Context, parts []int32) error {
 	groups := r.asking
 	r.asking = nil
@@ -149,8 +149,8 @@ func (r *resolution) place(c *contender, found *Claim) error {
 		}
 		c.key, c.branched = c.key.Variant(c.hash), true
 		r.asking = append(r.asking, &group{classes: []*contender{c}})
-	case Lower:
-		r.lowering = append(r.lowering, c)
+	case TakeOver:
+		r.takingOver = append(r.takingOver, c)
 	case Wait:
 		r.waiting = append(r.waiting, c)
 	}
@@ -162,10 +162,10 @@ func (r *resolution) again(c *contender) {
 	r.asking = append(r.asking, &group{classes: []*contender{c}})
 }
 
-// lower takes over claims of later offsets. Where the claim changed meanwhile, the rule decides anew.
-func (r *resolution) lower(ctx context.Context) error {
-	all := r.lowering
-	r.lowering = nil
+// takeOver takes over claims of later offsets. Where the claim changed meanwhile, the rule decides anew.
+func (r *resolution) takeOver(ctx context.Context) error {
+	all := r.takingOver
+	r.takingOver = nil
 	if len(all) == 0 {
 		return nil
 	}
@@ -173,7 +173,7 @@ func (r *resolution) lower(ctx context.Context) error {
 	for i, c := range all {
 		expected[i], next[i] = Mark{Key: c.key, Claim: *c.found}, Mark{Key: c.key, Claim: c.own}
 	}
-	found, err := r.ledger.store.Lower(ctx, expected, next)
+	found, err := r.ledger.store.TakeOver(ctx, expected, next)
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,12 @@ import (
 
 // A Redis Cluster keeps an order only among the commands of one hash slot, and its masters fail one
 // by one. So there the keys lie in a fixed number of shards, each in one slot: a key's first bits
-// name its shard, and every shard has a sentinel of its own for each partition, moved after that
+// name its shard, and every shard has a watermark of its own for each partition, moved after that
 // shard's marks and read after that shard's claims. Within a shard everything is as with one server,
-// and what a master lost shows in the sentinels of its shards.
+// and what a master lost shows in the watermarks of its shards.
 //
 // The order would break if a pipeline's commands for one slot went to two masters, the marks to the
-// old one and the sentinel to its successor. So no redirection is followed: it fails the round like
+// old one and the watermark to its successor. So no redirection is followed: it fails the round like
 // any other error, and the whole round is repeated. The price is that claims wait while one of these
 // slots is migrated.
 
@@ -43,7 +43,7 @@ func (s *Store) claimKey(k Key) string { return s.shard(k) + string(k[:]) }
 // shard is what stands in front of the key.
 func (s *Store) shard(k Key) string { return s.shards[int(k[0])%len(s.shards)] }
 
-// perShard gives the keys of something that every shard has: a sentinel, a trial write.
+// perShard gives the keys of something that every shard has: a watermark, a trial write.
 func (s *Store) perShard(name string) []string {
 	keys := make([]string, len(s.shards))
 	for i, prefix := range s.shards {

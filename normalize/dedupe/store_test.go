@@ -51,7 +51,7 @@ func TestExchangeWritesMarksBeforeClaims(t *testing.T) {
 			t.Errorf("the claim found %+v, expected the mark of the same round", f)
 		}
 		if got := fmt.Sprintf("%q %q", reply.Before, reply.Seen); got != `[[""] [""]] [["1"] [""]]` {
-			t.Errorf("moves found and reads saw %s; the first sentinel moves, the second was expected to be 0 and is not", got)
+			t.Errorf("moves found and reads saw %s; the first watermark moves, the second was expected to be 0 and is not", got)
 		}
 	})
 }
@@ -67,7 +67,7 @@ func TestLowerTakesOverOnlyTheExpectedClaim(t *testing.T) {
 			expected = append(expected, Mark{Key: key(n + 1), Claim: pending(9)})
 			next = append(next, Mark{Key: key(n + 1), Claim: pending(4)})
 		}
-		found, err := s.Lower(ctx, expected, next)
+		found, err := s.TakeOver(ctx, expected, next)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestLostAnswerIsRecognisedAsOwn(t *testing.T) {
 			t.Errorf("decided %v, expected that the record is emitted", got)
 		}
 		if !round.Moves[0].accepts(reply.Before[0]) || reply.Seen[0][0] != "1" {
-			t.Errorf("sentinel before %q, after %q", reply.Before[0], reply.Seen[0])
+			t.Errorf("watermark before %q, after %q", reply.Before[0], reply.Seen[0])
 		}
 	})
 }

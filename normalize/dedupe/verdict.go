@@ -36,7 +36,7 @@ const (
 	Duplicate
 	// Nothing: its disposition is committed already; only the offset moves.
 	Nothing
-	// Undecided: only from a Late. Another record holds the claim, and how that one ends is not known.
+	// Undecided: only from a ReplayLedger. Another record holds the claim, and how that one ends is not known.
 	Undecided
 )
 

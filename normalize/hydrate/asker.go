@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
 )
 
@@ -26,45 +27,25 @@ type object struct {
 	partition int32
 }
 
-// flight is one fetch, on its way or ended.
-type flight struct {
+// fetch is one fetch, on its way or ended.
+type fetch struct {
 	object
 	began time.Time
 	mark  int64 // the highest raw offset of the partition that was in hand when it began
 	done  chan struct{}
-	wake  map[*bell]bool // whom to tell
+	wake  map[*normalize.Wakeup]bool // whom to tell
 
-	answer                // valid once done is closed
-	taken  map[int64]bool // raw offsets of tasks that used the answer up
-	landed time.Time
+	answer                 // valid once done is closed
+	taken   map[int64]bool // raw offsets of tasks that used the answer up
+	endedAt time.Time
 }
 
-func (f *flight) ended() bool {
+func (f *fetch) ended() bool {
 	select {
 	case <-f.done:
 		return true
 	default:
 		return false
-	}
-}
-
-// bell lets a fetch interrupt the poll of a worker that waits for it.
-type bell struct {
-	mu   sync.Mutex
-	ring func()
-}
-
-func (b *bell) set(ring func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.ring = ring
-}
-
-func (b *bell) now() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.ring != nil {
-		b.ring()
 	}
 }
 
@@ -77,7 +58,7 @@ type asker struct {
 	stop     context.CancelFunc
 
 	mu      sync.Mutex
-	flights map[object]*flight
+	fetches map[object]*fetch
 	seen    map[int32]int64 // per partition, the highest raw offset of any task in hand so far
 	running sync.WaitGroup
 }
@@ -85,7 +66,7 @@ type asker struct {
 func newAsker(o Options, m *metrics) (*asker, error) {
 	a := &asker{
 		accounts: make(map[string]*account), log: o.Stage.Logger, metrics: m,
-		flights: make(map[object]*flight), seen: make(map[int32]int64),
+		fetches: make(map[object]*fetch), seen: make(map[int32]int64),
 	}
 	var errs []error
 	gates := make(map[customer]*gate)
@@ -130,17 +111,17 @@ type question struct {
 
 // covers says whether a fetch answers a question: its webhook was in hand before the fetch began, and it
 // has not used this answer before.
-func (f *flight) covers(q question) bool {
+func (f *fetch) covers(q question) bool {
 	return q.offset <= f.mark && !f.began.Before(q.after) && !f.taken[q.offset]
 }
 
 // ask returns the fetch that answers a question, begun now if need be, or a fetch of the same object
 // after which to ask again; else when to come back and why.
-func (a *asker) ask(q question, b *bell, now time.Time) (f *flight, back time.Time, why string) {
+func (a *asker) ask(q question, b *normalize.Wakeup, now time.Time) (f *fetch, back time.Time, why string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sweep(now)
-	if f := a.flights[q.object]; f != nil {
+	if f := a.fetches[q.object]; f != nil {
 		ended := f.ended()
 		if !ended {
 			f.wake[b] = true
@@ -154,17 +135,17 @@ func (a *asker) ask(q question, b *bell, now time.Time) (f *flight, back time.Ti
 	if !ok {
 		return nil, back, why
 	}
-	f = &flight{
+	f = &fetch{
 		object: q.object, began: now, mark: a.seen[q.partition], done: make(chan struct{}),
-		wake: map[*bell]bool{b: true}, taken: make(map[int64]bool),
+		wake: map[*normalize.Wakeup]bool{b: true}, taken: make(map[int64]bool),
 	}
-	a.flights[q.object] = f
-	a.running.Go(func() { a.fly(account, f) })
+	a.fetches[q.object] = f
+	a.running.Go(func() { a.run(account, f) })
 	return f, time.Time{}, ""
 }
 
-// fly fetches, as soon as it is its turn.
-func (a *asker) fly(c *account, f *flight) {
+// run fetches, as soon as it is its turn.
+func (a *asker) run(c *account, f *fetch) {
 	got := answer{failed: &failure{label: labelConnection}}
 	var start time.Time
 	select {
@@ -175,19 +156,19 @@ func (a *asker) fly(c *account, f *flight) {
 		<-c.turns
 	}
 	now := time.Now()
-	opened := c.landed(now, got.failed)
+	opened := c.settle(now, got.failed)
 	if a.ctx.Err() == nil {
 		a.metrics.fetched(c, got, now.Sub(start))
 		a.tell(c, got.failed, opened)
 	}
 	a.mu.Lock()
-	f.answer, f.landed = got, now
+	f.answer, f.endedAt = got, now
 	close(f.done)
 	woken := f.wake
 	f.wake = nil
 	a.mu.Unlock()
 	for b := range woken {
-		b.now()
+		b.Ring()
 	}
 }
 
@@ -210,7 +191,7 @@ func (a *asker) tell(c *account, f *failure, opened bool) {
 
 // take uses the answer of an ended fetch up for a task: its next question is a new one. false: it is not
 // the answer to this question.
-func (a *asker) take(f *flight, q question) bool {
+func (a *asker) take(f *fetch, q question) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !f.covers(q) {
@@ -226,12 +207,12 @@ func (a *asker) take(f *flight, q question) bool {
 // sweep drops answers that nobody came for, and the oldest where there are too many.
 func (a *asker) sweep(now time.Time) {
 	count, bytes := 0, 0
-	for o, f := range a.flights {
+	for o, f := range a.fetches {
 		if !f.ended() {
 			continue
 		}
-		if now.Sub(f.landed) > keepAnswers {
-			delete(a.flights, o)
+		if now.Sub(f.endedAt) > keepAnswers {
+			delete(a.fetches, o)
 			continue
 		}
 		count, bytes = count+1, bytes+len(f.body)
@@ -239,13 +220,13 @@ func (a *asker) sweep(now time.Time) {
 	for count > keepCount || bytes > keepBytes {
 		oldest := a.oldest()
 		count, bytes = count-1, bytes-len(oldest.body)
-		delete(a.flights, oldest.object)
+		delete(a.fetches, oldest.object)
 	}
 }
 
-func (a *asker) oldest() (oldest *flight) {
-	for _, f := range a.flights {
-		if f.ended() && (oldest == nil || f.landed.Before(oldest.landed)) {
+func (a *asker) oldest() (oldest *fetch) {
+	for _, f := range a.fetches {
+		if f.ended() && (oldest == nil || f.endedAt.Before(oldest.endedAt)) {
 			oldest = f
 		}
 	}

@@ -220,7 +220,7 @@ func TestBreaker(t *testing.T) {
 		if !admit() {
 			t.Fatalf("closed after %d failures", i)
 		}
-		a.landed(now, &failure{label: labelStatus, status: 500})
+		a.settle(now, &failure{label: labelStatus, status: 500})
 	}
 	if admit() {
 		t.Error("admitted while the breaker is open")
@@ -229,7 +229,7 @@ func TestBreaker(t *testing.T) {
 	if !admit() || admit() {
 		t.Error("after a while one request is tried, and only one")
 	}
-	a.landed(now, &failure{label: labelTimeout})
+	a.settle(now, &failure{label: labelTimeout})
 	now = now.Add(breakerFirst)
 	if admit() {
 		t.Error("a second pause is no longer than the first")
@@ -238,13 +238,13 @@ func TestBreaker(t *testing.T) {
 	if !admit() {
 		t.Error("never tried again")
 	}
-	a.landed(now, nil)
+	a.settle(now, nil)
 	for range 2 {
 		if !admit() {
 			t.Error("not closed after an answer")
 		}
 	}
-	a.landed(now, &failure{label: labelRefused, status: 401})
+	a.settle(now, &failure{label: labelRefused, status: 401})
 	if admit() {
 		t.Error("refused credentials are shown again at once")
 	}
@@ -260,7 +260,7 @@ func TestAnObjectThatIsKeptFromUsOpensNoBreaker(t *testing.T) {
 			if ok, _, why := a.admit(now); !ok {
 				t.Fatalf("status %d: not admitted because of %q", status, why)
 			}
-			a.landed(now, f)
+			a.settle(now, f)
 		}
 	}
 	if f := failedStatus(&http.Response{StatusCode: 403}); f.label != labelForbidden {

@@ -1,12 +1,14 @@
 package hydrate
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
@@ -25,16 +27,16 @@ const (
 	recordOverhead = 4096
 )
 
-// Where a task in hand stands.
-type stand uint8
+// taskState is where a task in hand stands.
+type taskState uint8
 
 const (
-	asking stand = iota // its fetch is under way, or has not begun
-	mapped              // its fetch ended before: reading is what it becomes
-	stored              // its fetch ended now: the task with the answer is written
-	waits               // its time has not come
-	unread              // no task at all
-	passed              // nothing is to be done for it
+	asking taskState = iota // its fetch is under way, or has not begun
+	mapped                  // its fetch ended before: reading is what it becomes
+	stored                  // its fetch ended now: the task with the answer is written
+	waits                   // its time has not come
+	unread                  // no task at all
+	passed                  // nothing is to be done for it
 )
 
 // entry is one record in hand.
@@ -43,34 +45,39 @@ type entry struct {
 	headers []record.Header
 	replay  string // the label among them
 	task    *kycv1.HydrateTask
-	stand   stand
+	state   taskState
 	why     string // it waits, or is passed over
-	flight  *flight
+	fetch   *fetch
 	read    *normalize.Reading
 	question
 	vendor *providers.Provider // nil: unknown
 }
 
-// open says what is to be done for a task. What has its answer is mapped; the rest asks.
-func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) {
+// open decides what is to be done for a task. What has its answer is mapped; the rest asks.
+func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) error {
 	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
-	if in.Bury(r) {
+	if in.Buries(r) {
 		e.become(s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task))
-		return
+		return nil
 	}
 	s.asker.notice(e.task.GetRaw().GetPartition(), e.task.GetRaw().GetOffset())
 	if e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
-		return
+		return nil
 	}
-	e.become(s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task))
+	read, err := s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task)
+	if err != nil {
+		return err
+	}
+	e.become(read)
 	if s.mayLag(e, time.Now()) && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
-		e.read.Again = e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter)
+		read.AskAgain = e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter)
 	}
+	return nil
 }
 
 // become notes what the task becomes; all of it carries the label of the replay that wrote the task.
 func (e *entry) become(r *normalize.Reading) {
-	e.stand, e.read = mapped, r
+	e.state, e.read = mapped, r
 	r.Replay, r.Ordered = e.replay, e.replay != ""
 }
 
@@ -96,19 +103,19 @@ func (e *entry) again(answered time.Time, after time.Duration) *kycv1.HydrateTas
 
 // advance goes on with a task that asks. It says whether there is something to write for it.
 func (s *source) advance(e *entry, now time.Time) bool {
-	for e.stand == asking {
-		if e.flight == nil && !s.ask(e, now) {
+	for e.state == asking {
+		if e.fetch == nil && !s.ask(e, now) {
 			break
 		}
-		if !e.flight.ended() {
+		if !e.fetch.ended() {
 			return false
 		}
-		if f := e.flight; s.asker.take(f, e.question) && !s.outrun(e, f.answer) {
+		if f := e.fetch; s.asker.take(f, e.question) && !s.outrun(e, f.answer) {
 			s.store(e, f.answer, now)
 		}
-		e.flight = nil // too early for this webhook, or too late beside others: ask anew
+		e.fetch = nil // too early for this webhook, or too late beside others: ask anew
 	}
-	return e.stand != asking
+	return e.state != asking
 }
 
 // ask finds the fetch that answers a task; false where there is none now.
@@ -130,7 +137,7 @@ func (s *source) ask(e *entry, now time.Time) bool {
 		s.postpone(e, e.task.GetNotBefore().AsTime(), waitRetry)
 		return false
 	}
-	f, back, why := s.asker.ask(q, &s.bell, now)
+	f, back, why := s.asker.ask(q, &s.wakeup, now)
 	if f == nil {
 		if !tired {
 			back = earlier(back, later(due, now.Add(time.Second)))
@@ -138,7 +145,7 @@ func (s *source) ask(e *entry, now time.Time) bool {
 		s.postpone(e, back, why)
 		return false
 	}
-	e.flight = f
+	e.fetch = f
 	return true
 }
 
@@ -177,7 +184,7 @@ func (s *source) store(e *entry, a answer, now time.Time) {
 		attempt := e.task.GetAttempt() + 1
 		e.task = e.again(a.at, s.o.AskAgainAfter)
 		e.task.Attempt = attempt
-		e.stand, e.why = waits, waitAgain
+		e.state, e.why = waits, waitAgain
 		s.metrics.waits.WithLabelValues(e.vendor.Name, waitAgain).Inc()
 	default:
 		e.task = proto.CloneOf(e.task)
@@ -194,7 +201,7 @@ func (s *source) finish(e *entry, a answer) {
 	if a.result == kycv1.FetchResult_FETCH_RESULT_GAVE_UP {
 		e.task.FetchedAt = nil
 	}
-	e.stand = stored
+	e.state = stored
 }
 
 // retry comes back later and later, and no later than when patience ends.
@@ -217,7 +224,7 @@ func (s *source) retry(e *entry, f *failure, now time.Time) {
 func (s *source) postpone(e *entry, until time.Time, why string) {
 	e.task = proto.CloneOf(e.task)
 	e.task.NotBefore = timestamppb.New(until)
-	e.stand, e.why = waits, why
+	e.state, e.why = waits, why
 	s.metrics.waits.WithLabelValues(e.vendorName(), why).Inc()
 }
 
@@ -229,24 +236,39 @@ func (e *entry) vendorName() string {
 }
 
 // reading is what becomes of an entry now.
-func (s *source) reading(e *entry) *normalize.Reading {
-	switch e.stand {
+func (s *source) reading(e *entry) (*normalize.Reading, error) {
+	switch e.state {
 	case mapped:
-		return e.read
+		return e.read, nil
 	case stored:
-		return pass("stored", schemas.Hydrate, e)
+		return forward("stored", schemas.Hydrate, e)
 	case waits:
-		return pass("waiting", schemas.HydrateWait, e)
+		return forward("waiting", schemas.HydrateWait, e)
 	case unread:
-		return skip("unreadable", e)
+		return skip("unreadable", e), nil
 	case passed:
-		return skip(e.why, e)
+		return skip(e.why, e), nil
 	}
-	if e.flight != nil && time.Since(e.flight.began) > goesRound {
+	if e.fetch != nil && time.Since(e.fetch.began) > goesRound {
 		s.postpone(e, time.Now().Add(slowBack), waitSlow)
-		return pass("waiting", schemas.HydrateWait, e)
+		return forward("waiting", schemas.HydrateWait, e)
 	}
-	return pass("round", schemas.Hydrate, e)
+	return forward("round", schemas.Hydrate, e)
+}
+
+// skip is a record of which only the offset moves.
+func skip(as string, e *entry) *normalize.Reading {
+	return &normalize.Reading{In: e.in, Outcome: &normalize.Skip{As: as}}
+}
+
+// forward is a task that moves on as it is.
+func forward(as, topic string, e *entry) (*normalize.Reading, error) {
+	value, err := contract.Marshal(e.task)
+	if err != nil {
+		return nil, fmt.Errorf("a task cannot be encoded: %w", err)
+	}
+	out := record.Outgoing{Topic: topic, Key: e.in.Key, Value: value, Partition: e.in.Partition, Headers: e.headers}
+	return &normalize.Reading{In: e.in, Outcome: &normalize.Forward{As: as, Records: []record.Outgoing{out}}}, nil
 }
 
 // outcome names how a fetch ended, for a metric.

@@ -27,7 +27,7 @@ type gate struct {
 	tokens  tokens
 
 	mu       sync.Mutex
-	flying   int
+	underWay int
 	next     time.Time // when the next task that finds the limit reached may come back
 	failures int       // in a row
 	pause    time.Duration
@@ -52,21 +52,21 @@ func (g *gate) admit(now time.Time) (ok bool, back time.Time, why string) {
 		return false, g.until.Add(jitter(time.Second)), waitBreaker
 	case g.pause > 0 && g.probing:
 		return false, now.Add(time.Second), waitBreaker
-	case g.flying >= g.most || !g.limiter.AllowN(now, 1):
+	case g.underWay >= g.most || !g.limiter.AllowN(now, 1):
 		// One place in the queue for each, so that they do not all come back at once.
 		g.next = later(g.next, now).Add(g.spacing)
 		return false, earlier(g.next, now.Add(time.Minute)), waitTurn
 	}
 	g.probing = g.pause > 0
-	g.flying++
+	g.underWay++
 	return true, time.Time{}, ""
 }
 
-// landed notes how a fetch ended. It says whether the breaker opened because of it.
-func (g *gate) landed(now time.Time, f *failure) (opened bool) {
+// settle notes how a fetch ended. It says whether the breaker opened because of it.
+func (g *gate) settle(now time.Time, f *failure) (opened bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.flying--
+	g.underWay--
 	g.probing = false
 	switch {
 	case f == nil:

@@ -50,16 +50,16 @@ func (w *world) send(partition int32, all ...said) {
 // stage is what both stages of this world share.
 func (w *world) stage(instance int, l *normalizetest.Line, group, input string) normalize.Options {
 	return normalize.Options{
-		Instance: instance, Judge: normalizetest.Judge, Claims: w.Store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
+		Instance: instance, Claims: w.Store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
 		Providers: []providers.Provider{shy(), thin()}, Validator: normalizetest.Validator(w.T), Grace: time.Second,
 		Hydrates:   func(endpoint string) bool { return endpoint == thinName },
-		History:    w.History,
-		Registerer: prometheus.NewRegistry(), Open: w.open(l, group, input),
+		Log:        normalizetest.Log{Reader: w.Reader, Group: group, Base: input},
+		Registerer: prometheus.NewRegistry(), Sessions: w.open(l, group, input),
 		Logger: normalizetest.Logger("instance", instance, "group", group),
 	}
 }
 
-func (w *world) open(l *normalizetest.Line, group, input string) func(context.Context, string, normalize.Watch) (normalize.Slot, error) {
+func (w *world) open(l *normalizetest.Line, group, input string) normalizetest.Opens {
 	so := normalizetest.Restless(group, input)
 	so.Gather = input == schemas.Hydrate
 	return func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
@@ -70,7 +70,7 @@ func (w *world) open(l *normalizetest.Line, group, input string) func(context.Co
 // options is a hydrator of this world, impatient so that tests are quick.
 func (w *world) options(instance int, l *normalizetest.Line) hydrate.Options {
 	o := hydrate.Options{
-		Stage: w.stage(instance, l, hydrate.DefaultGroup, schemas.Hydrate), OpenWait: w.open(l, hydrate.DefaultGroup, schemas.HydrateWait),
+		Stage: w.stage(instance, l, hydrate.DefaultGroup, schemas.Hydrate), Wait: w.open(l, hydrate.DefaultGroup, schemas.HydrateWait),
 		Rate: 10000, Timeout: 5 * time.Second, GiveUpAfter: 24 * time.Hour * 365 * 100,
 		RetryFirst: 20 * time.Millisecond, AskAgainAfter: 100 * time.Millisecond, Reappend: 300 * time.Millisecond,
 	}

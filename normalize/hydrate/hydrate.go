@@ -61,11 +61,11 @@ func (Credentials) MarshalText() ([]byte, error) { return []byte("[secret]"), ni
 
 // Options configures a Hydrator. Zero values take the defaults.
 type Options struct {
-	// Stage is what the workers need as any stage does; its Open opens a gathering session over the
-	// task topic. Group, ID, Stage, Source and Metrics are set here.
+	// Stage is what the workers need as any stage does; its Sessions open gathering ones over the task
+	// topic. Group, ID, Stage, Source and Metrics are set here.
 	Stage normalize.Options
-	// OpenWait opens a session over the wait topic.
-	OpenWait func(ctx context.Context, transactionalID string, w normalize.Watch) (normalize.Slot, error)
+	// Wait opens sessions over the wait topic.
+	Wait normalize.Sessions
 
 	Endpoints   []Endpoint
 	Concurrency int           // requests under way at once to one endpoint's API; 4
@@ -126,8 +126,8 @@ type Hydrator struct {
 // New makes a Hydrator without touching the network.
 func New(o Options) (*Hydrator, error) {
 	o = o.withDefaults()
-	if o.OpenWait == nil {
-		return nil, errors.New("hydrate: OpenWait is required")
+	if o.Wait == nil {
+		return nil, errors.New("hydrate: Wait is required")
 	}
 	if o.Stage.Validator == nil || o.Stage.Claims == nil {
 		return nil, errors.New("hydrate: Claims and Validator are required")
@@ -149,8 +149,8 @@ func New(o Options) (*Hydrator, error) {
 		return nil, err
 	}
 	stage.ID, stage.Metrics, stage.Slots = DefaultGroup+waitSuffix, namespace+"_wait", 1
-	stage.Open, stage.Ends = o.OpenWait, nil
-	stage.Claims, stage.Attempts, stage.History, stage.CheckStore = nil, nil, nil, nil
+	stage.Sessions, stage.Log = o.Wait, nil
+	stage.Claims, stage.Attempts, stage.Health = nil, nil, nil
 	stage.Source = func(int) normalize.Source { return &waiting{batch: waitBatch, reappend: o.Reappend} }
 	if h.waits, err = normalize.New(stage); err != nil {
 		return nil, err

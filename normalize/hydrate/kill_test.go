@@ -13,7 +13,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -32,7 +31,7 @@ type dying struct {
 	after bool
 }
 
-func (d dying) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
+func (d dying) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	last := d.left.Add(-1) == 0
 	if last && !d.after {
 		d.kill()
@@ -88,16 +87,10 @@ func (w *world) startDying(n int32, after bool) (p *process, died chan struct{})
 	ready := make(chan struct{})
 	kill := func() { <-ready; p.line.Cut(); close(died) }
 	p = w.start(0, func(o *hydrate.Options) {
-		for _, open := range []*func(context.Context, string, normalize.Watch) (normalize.Slot, error){&o.Stage.Open, &o.OpenWait} {
-			inner := *open
-			*open = func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-				slot, err := inner(ctx, id, watch)
-				if err == nil {
-					slot.Session = dying{slot.Session.(*sink.Session), kill, left, after}
-				}
-				return slot, err
-			}
+		die := func(slot *normalize.Slot) {
+			slot.Session = dying{slot.Session.(*sink.Session), kill, left, after}
 		}
+		o.Stage.Sessions, o.Wait = normalizetest.Wrap(o.Stage.Sessions, die), normalizetest.Wrap(o.Wait, die)
 	})
 	close(ready)
 	return p, died
@@ -178,12 +171,11 @@ func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
 		if task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
 			continue
 		}
-		reading := reads.InterpretTask(normalize.RecordOf(r, w.IDs[schemas.Hydrate]), w.IDs[schemas.Raw], task)
-		for _, out := range reading.Outgoing(dedupe.Verdict{Action: dedupe.Publish}, time.Now()) {
-			if e, ok := out.Message.(*kycv1.SessionEvent); ok {
-				value, err := contract.Marshal(e)
-				if err != nil || !bytes.Equal(value, written[e.GetMetadata().GetEventId()]) {
-					t.Errorf("a second reading gives %v (%v)", e, err)
+		reading := normalizetest.Must(reads.InterpretTask(normalize.RecordOf(r, w.IDs[schemas.Hydrate]), w.IDs[schemas.Raw], task))(t)
+		for _, out := range normalizetest.Records(t, reading, dedupe.Verdict{Action: dedupe.Publish}, time.Now()) {
+			if e, ok := normalizetest.Message(t, out).(*kycv1.SessionEvent); ok {
+				if !bytes.Equal(out.Value, written[e.GetMetadata().GetEventId()]) {
+					t.Errorf("a second reading gives %v", e)
 				}
 				again++
 			}

@@ -15,37 +15,38 @@ const (
 	passedCopy     = "copy"     // a later copy of it is in hand
 )
 
-// take opens what was polled. What is done with moves its offset and nothing else: records that are no
-// tasks, tasks whose raw records have their final disposition, and earlier copies of tasks in hand.
-func (s *source) take(in normalize.Input, hand []*entry, records []*kgo.Record) ([]*entry, error) {
+// openAll opens what was polled. What is done with moves its offset and nothing else: records that are no
+// tasks, tasks whose raw records have their final disposition, and earlier copies of tasks in hand. It
+// wants the batch given back where that cannot be told.
+func (s *source) openAll(in normalize.Input, records []*kgo.Record) (*normalize.GiveBack, error) {
 	polled := make([]*entry, len(records))
 	var tasks []normalize.Task
 	for i, r := range records {
 		polled[i] = s.decode(in, r)
-		if polled[i].stand != unread {
+		if polled[i].state != unread {
 			tasks = append(tasks, normalize.Task{HydrateTask: polled[i].task, Replay: polled[i].replay})
 		}
 	}
 	disposed, err := in.Disposed(tasks)
 	if err != nil {
-		return nil, err
+		return &normalize.GiveBack{Cause: err}, nil
 	}
 	for i, e := range polled {
-		if e.stand == unread {
+		if e.state == unread {
 			continue
 		}
 		if disposed[0] {
-			e.stand, e.why = passed, passedDisposed
-		} else {
-			s.open(in, records[i], e)
+			e.state, e.why = passed, passedDisposed
+		} else if err := s.open(in, records[i], e); err != nil {
+			return nil, err
 		}
 		disposed = disposed[1:]
 	}
-	hand = append(hand, polled...)
-	if !passCopies(hand) {
-		return nil, in.Singly()
+	s.hand = append(s.hand, polled...)
+	if !passCopies(s.hand) {
+		return &normalize.GiveBack{Singly: true}, nil
 	}
-	return hand, nil
+	return nil, nil
 }
 
 // newEntry is a record of either topic as it was polled.
@@ -56,7 +57,7 @@ func newEntry(in normalize.Input, r *kgo.Record) *entry {
 	}
 	e.replay = normalize.LabelOf(e.headers)
 	if contract.Unmarshal(r.Value, e.task) != nil {
-		e.stand = unread
+		e.state = unread
 	}
 	return e
 }
@@ -65,10 +66,10 @@ func newEntry(in normalize.Input, r *kgo.Record) *entry {
 // it.
 func (s *source) decode(in normalize.Input, r *kgo.Record) *entry {
 	e := newEntry(in, r)
-	if e.stand == unread || s.o.Stage.Validator.Validate(e.task) != nil || e.task.GetRaw().GetPartition() != r.Partition {
+	if e.state == unread || s.o.Stage.Validator.Validate(e.task) != nil || e.task.GetRaw().GetPartition() != r.Partition {
 		s.metrics.unread.Inc()
 		s.log.Error("a record of the task topic is no task and is passed over", "partition", r.Partition, "offset", r.Offset)
-		e.stand = unread
+		e.state = unread
 	}
 	return e
 }
@@ -99,26 +100,21 @@ func (e *entry) origin() origin {
 func passCopies(hand []*entry) (ok bool) {
 	left := make(map[origin]*entry, len(hand))
 	for _, e := range hand {
-		if e.stand == unread || e.stand == passed {
+		if e.state == unread || e.state == passed {
 			continue
 		}
 		before := left[e.origin()]
 		switch {
 		case before == nil:
-		case before.stand == mapped && e.stand == mapped:
+		case before.state == mapped && e.state == mapped:
 			return false
-		case before.stand == mapped:
-			e.stand, e.why = passed, passedCopy
+		case before.state == mapped:
+			e.state, e.why = passed, passedCopy
 			continue
 		default: // the later one has come further
-			before.stand, before.why = passed, passedCopy
+			before.state, before.why = passed, passedCopy
 		}
 		left[e.origin()] = e
 	}
 	return true
-}
-
-// skip is a record of which only the offset moves.
-func skip(as string, e *entry) *normalize.Reading {
-	return &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: as}}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -41,8 +42,8 @@ func (w *world) fills(id string, change ...func(*replay.Options)) *replay.Report
 				return committed(normalize.DefaultGroup)(ctx, schemas.Raw)
 			},
 			Waiting: committed(hydrate.DefaultGroup),
-			Scan: func(ctx context.Context, base string, p int32, from replay.Position, fn func(normalize.RawRecord) error) error {
-				_, err := w.Reader.Scan(ctx, base, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
+			Scan: func(ctx context.Context, base string, p int32, from record.ScanFrom, fn func(normalize.RawRecord) error) error {
+				_, err := w.Reader.Scan(ctx, base, p, from, func(r *kgo.Record) error {
 					return fn(normalize.RecordOf(r, [16]byte{}))
 				})
 				return err

@@ -275,7 +275,7 @@ func TestResetAfterTasksWentOutUnverified(t *testing.T) {
 	w.Redis.SetError("LOADING the data set")
 	w.recover()
 	p := w.start(0, smallBatches, func(o *hydrate.Options) {
-		o.Stage.CheckStore, o.Stage.FailOpenAfter = o.Stage.Claims.(*dedupe.Store).Check, time.Millisecond
+		o.Stage.Health, o.Stage.FailOpenAfter = o.Stage.Claims.(*dedupe.Store), time.Millisecond
 	})
 	w.settle()
 	w.Redis.SetError("")

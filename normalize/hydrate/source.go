@@ -8,9 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
 )
 
@@ -33,15 +31,18 @@ type source struct {
 	asker   *asker
 	metrics *metrics
 	log     *slog.Logger
-	bell    bell
+	wakeup  normalize.Wakeup     // rung by the fetches of tasks in hand
 	latest  map[string]time.Time // per record key, when the last answer came that was written
+
+	hand  []*entry // the batch
+	began time.Time
 }
 
 func newSource(o Options, a *asker, m *metrics) *source {
 	s := &source{
 		o: o, asker: a, metrics: m, log: o.Stage.Logger,
 		reads: normalize.NewInterpreter(o.Stage.Providers, o.Stage.Validator, normalize.InterpreterOptions{
-			StaleAfter: o.Stage.TTL, MaxRecordBytes: o.Stage.MaxRecordBytes,
+			StaleAfter: o.Stage.TTL, MaxRecordBytes: o.Stage.MaxRecordBytes, Encoder: o.Stage.Encoder,
 		}),
 		vendors: make(map[string]*providers.Provider), latest: make(map[string]time.Time),
 	}
@@ -52,37 +53,45 @@ func newSource(o Options, a *asker, m *metrics) *source {
 	return s
 }
 
-// Next collects a batch; see normalize.Source.
-func (s *source) Next(ctx context.Context, in normalize.Input) ([]*normalize.Reading, error) {
-	var hand []*entry
-	start, limit := time.Now(), in.Limit
-	for {
-		records, err := s.poll(ctx, in, hand, limit)
-		if err != nil {
+// Begin implements normalize.Source.
+func (s *source) Begin() normalize.Poll {
+	s.hand, s.began = nil, time.Now()
+	return normalize.Poll{Max: s.o.Stage.Batch, Wakeup: &s.wakeup}
+}
+
+// Take implements normalize.Source: it collects until anything can be written.
+func (s *source) Take(ctx context.Context, in normalize.Input, polled []*kgo.Record) (normalize.Next, error) {
+	if len(s.hand) == 0 && len(polled) == 0 {
+		return normalize.Idle{}, nil
+	}
+	switch back, err := s.openAll(in, polled); {
+	case err != nil:
+		return nil, err
+	case back != nil:
+		return *back, nil
+	}
+	now, ready := time.Now(), false
+	for _, e := range s.hand {
+		ready = s.advance(e, now) || ready
+	}
+	if !ready && now.Sub(s.began) < longestHold && ctx.Err() == nil {
+		return normalize.Poll{Max: s.o.Stage.Batch - len(s.hand), Limit: pollOn, Wakeup: &s.wakeup}, nil
+	}
+	return s.process()
+}
+
+// process is what becomes of the batch now.
+func (s *source) process() (normalize.Next, error) {
+	readings := make([]*normalize.Reading, len(s.hand))
+	for i, e := range s.hand {
+		var err error
+		if readings[i], err = s.reading(e); err != nil {
 			return nil, err
 		}
-		if len(hand) == 0 && len(records) == 0 {
-			return nil, nil
-		}
-		if hand, err = s.take(in, hand, records); err != nil {
-			return nil, err
-		}
-		now, ready := time.Now(), false
-		for _, e := range hand {
-			ready = s.advance(e, now) || ready
-		}
-		if ready || now.Sub(start) >= longestHold || ctx.Err() != nil {
-			break
-		}
-		limit = pollOn
 	}
-	readings := make([]*normalize.Reading, len(hand))
-	for i, e := range hand {
-		readings[i] = s.reading(e)
-	}
-	inOrderOfFetches(hand, readings)
-	s.remember(hand)
-	return readings, nil
+	inOrderOfFetches(s.hand, readings)
+	s.remember(s.hand)
+	return normalize.Process{Readings: readings}, nil
 }
 
 // remember notes when each subject's last answer came that is written now.
@@ -91,53 +100,29 @@ func (s *source) remember(hand []*entry) {
 		clear(s.latest)
 	}
 	for _, e := range hand {
-		if key := string(e.in.Key); e.stand == stored && e.task.GetFetchedAt() != nil {
+		if key := string(e.in.Key); e.state == stored && e.task.GetFetchedAt() != nil {
 			s.latest[key] = later(s.latest[key], e.task.GetFetchedAt().AsTime())
 		}
 	}
 }
 
 // inOrderOfFetches exchanges what is written for the tasks whose answers are stored, so that answers
-// stand in the log as they came. One transaction writes them all, so nothing else changes.
+// state in the log as they came. One transaction writes them all, so nothing else changes.
 func inOrderOfFetches(hand []*entry, readings []*normalize.Reading) {
 	var at []int
 	for i, e := range hand {
-		if e.stand == stored {
+		if e.state == stored {
 			at = append(at, i)
 		}
 	}
 	sorted := slices.SortedStableFunc(slices.Values(at), func(a, b int) int {
 		return hand[a].task.GetFetchedAt().AsTime().Compare(hand[b].task.GetFetchedAt().AsTime())
 	})
-	passes := make([]*normalize.Pass, len(at))
+	outcomes := make([]normalize.Outcome, len(at))
 	for n, i := range sorted {
-		passes[n] = readings[i].Pass
+		outcomes[n] = readings[i].Outcome
 	}
 	for n, i := range at {
-		readings[i].Pass = passes[n]
+		readings[i].Outcome = outcomes[n]
 	}
-}
-
-// poll adds to what is in hand, and returns early when a fetch of it ends.
-func (s *source) poll(ctx context.Context, in normalize.Input, hand []*entry, limit time.Duration) ([]*kgo.Record, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.bell.set(cancel)
-	defer s.bell.set(nil)
-	for _, e := range hand {
-		if e.flight != nil && e.flight.ended() {
-			return nil, nil
-		}
-	}
-	if len(hand) >= s.o.Stage.Batch {
-		_ = dedupe.Sleep(ctx, limit)
-		return nil, nil
-	}
-	return in.Poll(ctx, limit, s.o.Stage.Batch-len(hand))
-}
-
-// pass is a record that moves on as it is.
-func pass(as string, topic string, e *entry) *normalize.Reading {
-	out := &record.Outgoing{Topic: topic, Message: e.task, Key: e.in.Key, Partition: e.in.Partition, Headers: e.headers}
-	return &normalize.Reading{In: e.in, Pass: &normalize.Pass{As: as, Out: []*record.Outgoing{out}}}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -20,36 +22,44 @@ type waiting struct {
 	reappend time.Duration
 }
 
-// Next holds and sorts a batch; see normalize.Source.
-func (w *waiting) Next(ctx context.Context, in normalize.Input) ([]*normalize.Reading, error) {
-	records, err := in.Poll(ctx, in.Limit, w.batch)
-	if err != nil || len(records) == 0 {
-		return nil, err
+// Begin implements normalize.Source.
+func (w *waiting) Begin() normalize.Poll { return normalize.Poll{Max: w.batch} }
+
+// Take implements normalize.Source: it holds and sorts a batch.
+func (w *waiting) Take(ctx context.Context, in normalize.Input, polled []*kgo.Record) (normalize.Next, error) {
+	if len(polled) == 0 {
+		return normalize.Idle{}, nil
 	}
-	entries := make([]*entry, len(records))
+	entries := make([]*entry, len(polled))
 	until := time.Time{}
-	for i, r := range records {
+	for i, r := range polled {
 		entries[i] = newEntry(in, r)
 		until = later(until, earlier(entries[i].task.GetNotBefore().AsTime(), r.Timestamp.Add(w.reappend)))
 	}
 	passCopies(entries)
 	_ = dedupe.Sleep(ctx, min(time.Until(until), w.reappend)) // clocks of writers may be ahead
 	if ctx.Err() != nil {
-		return nil, nil // the batch was not committed: whoever comes next reads it again
+		return normalize.Idle{}, nil // the batch was not committed: whoever comes next reads it again
 	}
-	now := time.Now()
 	readings := make([]*normalize.Reading, len(entries))
 	for i, e := range entries {
-		switch {
-		case e.stand == unread:
-			readings[i] = skip("unreadable", e)
-		case e.stand == passed:
-			readings[i] = skip(e.why, e)
-		case now.Before(e.task.GetNotBefore().AsTime()):
-			readings[i] = pass("waiting", schemas.HydrateWait, e)
-		default:
-			readings[i] = pass("due", schemas.Hydrate, e)
+		var err error
+		if readings[i], err = w.reading(e, time.Now()); err != nil {
+			return nil, err
 		}
 	}
-	return readings, nil
+	return normalize.Process{Readings: readings}, nil
+}
+
+// reading is what becomes of a task whose batch is over.
+func (w *waiting) reading(e *entry, now time.Time) (*normalize.Reading, error) {
+	switch {
+	case e.state == unread:
+		return skip("unreadable", e), nil
+	case e.state == passed:
+		return skip(e.why, e), nil
+	case now.Before(e.task.GetNotBefore().AsTime()):
+		return forward("waiting", schemas.HydrateWait, e)
+	}
+	return forward("due", schemas.Hydrate, e)
 }

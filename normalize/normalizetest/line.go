@@ -88,21 +88,24 @@ func (l *Line) Freeze(frozen bool) {
 	l.wake.Broadcast()
 }
 
-// deadNames gives what the broker knows of the process of a line that was cut: its client id, or else the
-// process's side of each connection.
-func (l *Line) deadNames() (all []string) {
+// names gives what the broker knows of the line's process: its client id, or else the process's side of
+// each connection.
+func (l *Line) names() (all []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch {
-	case !l.dead:
-		return nil
-	case l.client != "":
+	if l.client != "" {
 		return []string{l.client}
 	}
 	for _, c := range l.conns {
 		all = append(all, c.LocalAddr().String())
 	}
 	return all
+}
+
+func (l *Line) cut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
 }
 
 type lineConn struct {

@@ -7,7 +7,9 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -42,8 +44,16 @@ func OpenSlot(ctx context.Context, kafka sink.Options, so sink.SessionOptions, i
 	return slot, nil
 }
 
-// Judge is the mapping the command hands in.
-func Judge(err error) normalize.Trouble {
+// Opens is a normalize.Sessions that is a function.
+type Opens func(ctx context.Context, id string, w normalize.Watch) (normalize.Slot, error)
+
+// Open implements normalize.Sessions.
+func (o Opens) Open(ctx context.Context, id string, w normalize.Watch) (normalize.Slot, error) {
+	return o(ctx, id, w)
+}
+
+// Judge implements normalize.Sessions, as the program does.
+func (Opens) Judge(err error) normalize.Trouble {
 	switch {
 	case errors.Is(err, sink.ErrFenced):
 		return normalize.Fenced
@@ -53,4 +63,38 @@ func Judge(err error) normalize.Trouble {
 		return normalize.Reopen
 	}
 	return normalize.Passing
+}
+
+// Wrap gives sessions whose slots are changed once they are open.
+func Wrap(s normalize.Sessions, change func(*normalize.Slot)) normalize.Sessions {
+	return Opens(func(ctx context.Context, id string, w normalize.Watch) (normalize.Slot, error) {
+		slot, err := s.Open(ctx, id, w)
+		if err == nil {
+			change(&slot)
+		}
+		return slot, err
+	})
+}
+
+// Log is a normalize.Log over a reader: a stage's group reads the topic of that base name.
+type Log struct {
+	*sink.Reader
+	Group, Base string
+}
+
+// History implements normalize.Log.
+func (l Log) History(ctx context.Context, p int32, from record.ScanFrom, fn func(int64, []byte) error) (int64, error) {
+	return l.Scan(ctx, schemas.DispositionTopic, p, from, func(r *kgo.Record) error { return fn(r.Offset, r.Value) })
+}
+
+// Offsets implements normalize.Log.
+func (l Log) Offsets(ctx context.Context) (at normalize.Offsets, err error) {
+	if at.Committed, err = l.Committed(ctx, l.Group, l.Base); err != nil {
+		return at, err
+	}
+	if at.Starts, err = l.Starts(ctx, l.Base); err != nil {
+		return at, err
+	}
+	at.Ends, err = l.Ends(ctx, l.Base)
+	return at, err
 }

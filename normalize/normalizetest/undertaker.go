@@ -68,11 +68,25 @@ func (u *Undertaker) Bury(ctx context.Context, groups ...string) {
 	}
 }
 
+// Expelled reports whether none of a group's members is the process of a line.
+func (u *Undertaker) Expelled(ctx context.Context, l *Line, group string) bool {
+	described, err := kadm.NewClient(u.client).DescribeGroups(ctx, group)
+	if err != nil {
+		return false
+	}
+	names := l.names()
+	return !slices.ContainsFunc(described[group].Members, func(m kadm.DescribedGroupMember) bool {
+		return slices.Contains(names, m.ClientHost) || slices.Contains(names, m.ClientID)
+	})
+}
+
 func (u *Undertaker) deadNames() (all []string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, l := range u.lines {
-		all = append(all, l.deadNames()...)
+		if l.cut() {
+			all = append(all, l.names()...)
+		}
 	}
 	return all
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -119,7 +120,7 @@ func (w *World) Read(base string) (all []*kgo.Record) {
 		w.T.Fatal(err)
 	}
 	for p := range int32(n) {
-		if _, err := w.Reader.Scan(w.Ctx, base, p, sink.Start{}, func(r *kgo.Record) error {
+		if _, err := w.Reader.Scan(w.Ctx, base, p, record.ScanFrom{}, func(r *kgo.Record) error {
 			all = append(all, r)
 			return nil
 		}); err != nil {
@@ -143,9 +144,20 @@ func Decode[M proto.Message](t *testing.T, all []*kgo.Record, empty func() M) []
 	return out
 }
 
-// History is for normalize.Options.
-func (w *World) History(ctx context.Context, p int32, offset int64, since time.Time, fn func(*kgo.Record) error) (int64, error) {
-	return w.Reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: offset, Time: since}, fn)
+// Message is what a record on its way holds.
+func Message(t testing.TB, out record.Outgoing) proto.Message {
+	t.Helper()
+	topic, ok := schemas.TopicNamed("", out.Topic)
+	if !ok {
+		t.Fatalf("there is no topic %q", out.Topic)
+	}
+	return Must(contract.Decode(nil, topic, out.Value))(t)
+}
+
+// Records are what must be written for a reading.
+func Records(t testing.TB, r *normalize.Reading, v dedupe.Verdict, decidedAt time.Time) []record.Outgoing {
+	t.Helper()
+	return Must(r.Records(v, decidedAt))(t)
 }
 
 // Await polls a condition; what is being awaited is said when it never comes.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -35,7 +36,7 @@ func (p *partition) findTasks(ctx context.Context) error {
 	}
 	found := map[int64]bool{}
 	for i, base := range bases {
-		err := p.o.Topics.Scan(ctx, base, p.number, Position{Offset: from[i]}, func(r normalize.RawRecord) error {
+		err := p.o.Topics.Scan(ctx, base, p.number, record.ScanFrom{Offset: from[i]}, func(r normalize.RawRecord) error {
 			task := &kycv1.HydrateTask{}
 			if err := contract.Unmarshal(r.Value, task); err == nil {
 				found[task.GetRaw().GetOffset()] = true
@@ -63,15 +64,15 @@ func (h *history) anyHydrating() bool {
 // the vendor's API says. With a claim of its own it stays one: the stage would take that claim for another
 // record's.
 func (p *partition) unanswered(c *chosen, in answered, kept bool) bool {
-	open := c.read == nil || c.read.Dead != nil
+	open := c.read == nil || c.read.Letter() != nil
 	return p.o.Mode == FillGaps && open && !c.past.hydrating && c.past.claimed >= 0 && !c.past.keyed &&
 		(!kept || in.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_GAVE_UP)
 }
 
-// again takes a reading that has a task, which is to be written with a label.
+// again takes a reading whose API is to be asked, and labels its task.
 func (c *chosen) again(r *normalize.Reading, label string) {
-	if r.Err != nil || r.Task != nil {
-		r.TaskLabel = label
+	if f, ok := r.Outcome.(*normalize.Fetch); ok {
+		f.Label = label
 		c.read, c.anew = r, true
 	}
 }

@@ -18,16 +18,20 @@ func (p *partition) dispose(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var out []*record.Outgoing
+	var out []record.Outgoing
 	tallies := make([]tally, len(p.held))
 	now := time.Now()
 	for i, c := range p.held {
 		tallies[i] = tally{outcome: outcome(c, verdicts[i], p.o.Mode == FillGaps), vendor: c.vendor}
 		if tallies[i].outcome == Emitted {
-			tallies[i].events = int64(len(c.read.Events))
+			tallies[i].events = int64(len(c.read.Events()))
 		}
 		if tallies[i].outcome.Writes() {
-			out = append(out, c.read.Outgoing(verdicts[i], now)...)
+			written, err := c.read.Records(verdicts[i], now)
+			if err != nil {
+				return err
+			}
+			out = append(out, written...)
 			p.unsure[c.raw.Offset] = tallies[i]
 		}
 	}
@@ -45,7 +49,8 @@ func (p *partition) dispose(ctx context.Context) error {
 // stillDead says whether the dead letter of a record is there already, for the same reason. It is not
 // written again: it holds personal data, and would stay the longer the more often somebody tries.
 func stillDead(c *chosen) bool {
-	return c.read.Dead != nil && c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED && c.past.reason == c.read.Dead.GetReason()
+	letter := c.read.Letter()
+	return letter != nil && c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED && c.past.reason == letter.GetReason()
 }
 
 // outcome names what becomes of a record.
@@ -57,7 +62,7 @@ func outcome(c *chosen, v dedupe.Verdict, fills bool) Outcome {
 		return ObjectGone
 	case c.anew:
 		return Asked
-	case c.read.Task != nil && !fills:
+	case c.read.Fetches() && !fills:
 		return NeedsAPI
 	case stillDead(c):
 		return StillDead
@@ -67,9 +72,9 @@ func outcome(c *chosen, v dedupe.Verdict, fills bool) Outcome {
 		return NoGap
 	case v.Action == dedupe.Duplicate:
 		return Duplicate
-	case c.read.Dead != nil:
+	case c.read.Letter() != nil:
 		return DeadLettered
-	case c.read.Task != nil:
+	case c.read.Fetches():
 		return Asked
 	}
 	return Emitted
@@ -112,13 +117,13 @@ func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
 }
 
 // items are the records of the batch in hand that a stage would claim.
-func (p *partition) items(stage kycv1.Stage) (items []dedupe.LateItem, at []int) {
+func (p *partition) items(stage kycv1.Stage) (items []dedupe.ReplayItem, at []int) {
 	for i, c := range p.held {
 		if c.read == nil || c.anew || stillDead(c) || stageOf(c) != stage {
 			continue
 		}
 		dead := c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
-		items = append(items, dedupe.LateItem{Item: c.read.Item(p.keys), Dead: dead})
+		items = append(items, dedupe.ReplayItem{Item: c.read.Item(p.keys), Dead: dead})
 		at = append(at, i)
 	}
 	return items, at
@@ -141,7 +146,7 @@ func (p *partition) repeat(c *chosen) dedupe.Verdict {
 }
 
 // commit writes the transaction, again where it was aborted.
-func (p *partition) commit(ctx context.Context, out []*record.Outgoing) error {
+func (p *partition) commit(ctx context.Context, out []record.Outgoing) error {
 	if p.writer == nil || len(out) == 0 {
 		return nil
 	}

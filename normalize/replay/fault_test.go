@@ -25,7 +25,7 @@ type dying struct {
 	after bool
 }
 
-func (d dying) Commit(ctx context.Context, out []*record.Outgoing) (bool, error) {
+func (d dying) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	if *d.left--; *d.left != 0 {
 		return d.Transactor.Commit(ctx, out)
 	}
@@ -261,13 +261,13 @@ func TestMarksLeftBehindStopGapFilling(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "x", Do: "new"})
 	w.normalised()
-	sentinel := ""
+	watermark := ""
 	for _, key := range w.Redis.Keys() {
 		if strings.HasPrefix(key, "kyc:d:s:"+normalize.DefaultGroup) {
-			sentinel = key
+			watermark = key
 		}
 	}
-	if err := w.Redis.Set(sentinel, "1:0:dead"); err != nil {
+	if err := w.Redis.Set(watermark, "1:0:dead"); err != nil {
 		t.Fatal(err)
 	}
 	o := w.options("behind", replay.FillGaps)

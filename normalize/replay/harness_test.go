@@ -16,8 +16,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/providers"
@@ -138,14 +138,13 @@ func vendor(fixed bool) providers.Provider {
 func (w *world) normaliser(change ...func(*normalize.Options)) (stop func()) {
 	w.T.Helper()
 	o := normalize.Options{
-		Judge:  func(error) normalize.Trouble { return normalize.Reopen },
 		Claims: w.Store(), TTL: time.Hour, Wait: 50 * time.Millisecond,
 		Providers: []providers.Provider{vendor(false)}, Validator: normalizetest.Validator(w.T), Grace: 5 * time.Second,
-		History: w.History,
-		Open: func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+		Log: normalizetest.Log{Reader: w.Reader, Group: normalize.DefaultGroup, Base: schemas.Raw},
+		Sessions: normalizetest.Opens(func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
 			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw, SessionTimeout: 6 * time.Second, Heartbeat: 500 * time.Millisecond}
 			return normalizetest.OpenSlot(ctx, w.Sink, so, id, watch, normalize.Slot{DispositionID: w.IDs[schemas.DispositionTopic]})
-		},
+		}),
 	}
 	for _, f := range change {
 		f(&o)
@@ -162,13 +161,6 @@ func (w *world) normaliser(change ...func(*normalize.Options)) (stop func()) {
 	})
 	w.T.Cleanup(stop)
 	return stop
-}
-
-// history reads dispositions for a ledger.
-func (w *world) history(ctx context.Context, p int32, from dedupe.Position, fn func(int64, []byte) error) (int64, error) {
-	return w.Reader.Scan(ctx, schemas.DispositionTopic, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
-		return fn(r.Offset, r.Value)
-	})
 }
 
 // normalised runs a normaliser over all there is, and ends it.
@@ -218,8 +210,8 @@ func (w *world) options(id string, mode replay.Mode) replay.Options {
 	}
 }
 
-func (w *world) scan(ctx context.Context, base string, p int32, from replay.Position, fn func(normalize.RawRecord) error) error {
-	_, err := w.Reader.Scan(ctx, base, p, sink.Start{Offset: from.Offset, Time: from.Since}, func(r *kgo.Record) error {
+func (w *world) scan(ctx context.Context, base string, p int32, from record.ScanFrom, fn func(normalize.RawRecord) error) error {
+	_, err := w.Reader.Scan(ctx, base, p, from, func(r *kgo.Record) error {
 		return fn(normalize.RecordOf(r, [16]byte{}))
 	})
 	return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -42,9 +43,9 @@ func (r *partition) readHistory(ctx context.Context, p int32, s span, first norm
 	for i := range h.all {
 		h.all[i].claimed = -1
 	}
-	from := Position{Since: first.Time.Add(-skew)}
-	if from.Since.Unix() <= 0 {
-		from = Position{}
+	from := record.ScanFrom{Time: first.Time.Add(-skew)}
+	if from.Time.Unix() <= 0 {
+		from = record.ScanFrom{}
 	}
 	err := r.o.Topics.Scan(ctx, schemas.DispositionTopic, p, from, func(record normalize.RawRecord) error {
 		d := &kycv1.Disposition{}

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -27,7 +28,7 @@ func (w *world) hydrated(mapper providers.Provider) {
 	reads := normalize.NewInterpreter([]providers.Provider{mapper}, normalizetest.Validator(w.T), normalize.InterpreterOptions{})
 	ledger := dedupe.NewLedger(w.Store(), dedupe.LedgerOptions{
 		Group: "kycbridge-hydrate", Stage: kycv1.Stage_STAGE_HYDRATE, TopicID: w.IDs[schemas.Hydrate], DispositionID: w.IDs[schemas.DispositionTopic], TTL: time.Hour,
-		History: w.history,
+		History: normalizetest.Log{Reader: w.Reader}.History,
 	})
 	if _, err := ledger.Repair(w.Ctx, 0); err != nil {
 		w.T.Fatal(err)
@@ -38,15 +39,15 @@ func (w *world) hydrated(mapper providers.Provider) {
 		w.decode(r, task)
 		task.FetchResult, task.FetchedKind, task.Fetched = kycv1.FetchResult_FETCH_RESULT_FETCHED, "object", fmt.Appendf(nil, "{%d}", n)
 		task.FetchedAt, task.Attempt = timestamppb.Now(), 1
-		stored := &record.Outgoing{Topic: schemas.Hydrate, Message: task, Key: r.Key, Partition: 0}
-		if err := writer.Write(w.Ctx, []*record.Outgoing{stored}); err != nil {
+		stored := []record.Outgoing{{Topic: schemas.Hydrate, Value: normalizetest.Must(contract.Marshal(task))(w.T), Key: r.Key, Partition: 0}}
+		if err := writer.Write(w.Ctx, stored); err != nil {
 			w.T.Fatal(err)
 		}
-		in := normalize.RawRecord{Topic: r.Topic, TopicID: w.IDs[schemas.Hydrate], Offset: stored.Offset, Time: r.Timestamp, Key: r.Key}
-		reading := reads.InterpretTask(in, w.IDs[schemas.Raw], task)
+		in := normalize.RawRecord{Topic: r.Topic, TopicID: w.IDs[schemas.Hydrate], Offset: stored[0].Offset, Time: r.Timestamp, Key: r.Key}
+		reading := normalizetest.Must(reads.InterpretTask(in, w.IDs[schemas.Raw], task))(w.T)
 		items := []dedupe.Item{reading.Item(dedupe.NewKeyer(nil))}
 		verdicts := normalizetest.Must(ledger.Claim(w.Ctx, items))(w.T)
-		out := reading.Outgoing(verdicts[0], time.Now())
+		out := normalizetest.Records(w.T, reading, verdicts[0], time.Now())
 		if err := writer.Write(w.Ctx, out); err != nil {
 			w.T.Fatal(err)
 		}

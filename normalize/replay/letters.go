@@ -78,7 +78,11 @@ func (p *partition) lettersOf(ctx context.Context, letters []Letter) (err error)
 		if records[i], err = l.raw(p.number); err != nil {
 			return err
 		}
-		for _, key := range p.keysOf(records[i]) {
+		keys, err := p.keysOf(records[i])
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
 			p.witness.told[key] = -1
 		}
 		if at := records[i].Time; i == 0 || at.Before(since) {
@@ -103,35 +107,43 @@ func (p *partition) lettersOf(ctx context.Context, letters []Letter) (err error)
 }
 
 // keysOf are the keys that a record may be told under, as it is read now.
-func (p *partition) keysOf(r normalize.RawRecord) []dedupe.Key {
+func (p *partition) keysOf(r normalize.RawRecord) ([]dedupe.Key, error) {
 	r.Topic, r.TopicID = p.o.Topics.RawName, p.o.Topics.RawID
-	item := p.gaps.Interpret(r).Item(p.keys)
-	if !item.Identified {
-		return nil
+	read, err := p.gaps.Interpret(r)
+	if err != nil {
+		return nil, err
 	}
-	return []dedupe.Key{item.Key, item.Key.Variant(item.Hash)}
+	item := read.Item(p.keys)
+	if !item.Identified {
+		return nil, nil
+	}
+	return []dedupe.Key{item.Key, item.Key.Variant(item.Hash)}, nil
 }
 
 // spent says why a letter is left alone; "" where it is not. What its raw record was is only believed where the
 // disposition agrees, since a raw topic that was made anew has the same offsets. The vendor's API is not asked:
 // what it would say may have been told by others, longer ago than marks live.
-func (p *partition) spent(c *chosen) Outcome {
+func (p *partition) spent(c *chosen) (Outcome, error) {
 	const dead = kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
 	switch {
 	case p.witness == nil:
-		return ""
+		return "", nil
 	case c.past.last != dead || c.past.hydrating || !c.past.received.Equal(c.raw.Time):
-		return NoGap
+		return NoGap, nil
 	case c.past.claimed >= 0:
-		return ObjectGone
+		return ObjectGone, nil
 	}
-	for _, key := range p.keysOf(c.raw) {
+	keys, err := p.keysOf(c.raw)
+	if err != nil {
+		return "", err
+	}
+	for _, key := range keys {
 		if at := p.witness.told[key]; at >= 0 && at != c.raw.Offset {
-			return NoGap
+			return NoGap, nil
 		}
 	}
-	if p.gaps.Interpret(c.raw).Task != nil {
-		return NeedsAPI
+	if read, err := p.gaps.Interpret(c.raw); err != nil || read.Fetches() {
+		return NeedsAPI, err
 	}
-	return ""
+	return "", nil
 }

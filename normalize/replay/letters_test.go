@@ -60,7 +60,7 @@ func TestALetterIsNoGapWhereItsCopyWasTold(t *testing.T) {
 	o.Select = replay.Selection{Ranges: []replay.Range{{From: 0, To: 0}}}
 	expect(t, "the first copy", counted(w.replay(o)), "emitted 1, ")
 	for _, key := range w.Redis.Keys() {
-		if !strings.HasPrefix(key, "kyc:d:s:") { // the sentinels stay, as they do when marks end
+		if !strings.HasPrefix(key, "kyc:d:s:") { // the watermarks stay, as they do when marks end
 			w.Redis.Del(key)
 		}
 	}

@@ -1,13 +1,13 @@
 package replay
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -26,7 +26,7 @@ type partition struct {
 	writer *Writer // nil in a dry run
 	again  *normalize.Interpreter
 	gaps   *normalize.Interpreter
-	late   map[kycv1.Stage]*dedupe.Late
+	late   map[kycv1.Stage]*dedupe.ReplayLedger
 	keys   dedupe.Keyer
 
 	history *history
@@ -83,7 +83,7 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 		p.writer = w
 		defer w.Close()
 	}
-	o := normalize.InterpreterOptions{StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes}
+	o := normalize.InterpreterOptions{StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, Encoder: p.o.Encoder}
 	// What was emitted without the vendor's object is emitted again without it.
 	p.again = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
 	o.Hydrates = p.o.Hydrates
@@ -105,20 +105,20 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 }
 
 // newLate makes what claims, for both stages. In a dry run nothing is written.
-func (p *partition) newLate() map[kycv1.Stage]*dedupe.Late {
+func (p *partition) newLate() map[kycv1.Stage]*dedupe.ReplayLedger {
 	if p.o.Mode != FillGaps {
 		return nil
 	}
 	store := p.o.Claims
 	if p.o.DryRun {
-		store = dedupe.NewRehearsal(store)
+		store = dedupe.NewDryRunStore(store)
 	}
-	late := func(group string, topic [16]byte) *dedupe.Late {
-		return dedupe.NewLate(store, dedupe.LateOptions{
+	late := func(group string, topic [16]byte) *dedupe.ReplayLedger {
+		return dedupe.NewReplayLedger(store, dedupe.ReplayLedgerOptions{
 			Group: group, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
 		})
 	}
-	return map[kycv1.Stage]*dedupe.Late{
+	return map[kycv1.Stage]*dedupe.ReplayLedger{
 		kycv1.Stage_STAGE_NORMALIZE: late(p.o.NormalizeGroup, p.o.Topics.RawID),
 		kycv1.Stage_STAGE_HYDRATE:   late(p.o.HydrateGroup, p.o.Topics.HydrateID),
 	}
@@ -137,7 +137,7 @@ func (p *partition) stretch(ctx context.Context, s span, spans []span) error {
 		return err
 	}
 	for _, w := range windows(spans, first.Offset, s.to, near) {
-		err := p.o.Topics.Scan(ctx, schemas.Raw, p.number, Position{Offset: w.from}, func(r normalize.RawRecord) error {
+		err := p.o.Topics.Scan(ctx, schemas.Raw, p.number, record.ScanFrom{Offset: w.from}, func(r normalize.RawRecord) error {
 			if r.Offset >= w.to {
 				return errEnough
 			}
@@ -158,7 +158,7 @@ func (p *partition) stretch(ctx context.Context, s span, spans []span) error {
 
 // first finds the first record of a stretch.
 func (p *partition) first(ctx context.Context, s span) (first normalize.RawRecord, ok bool, err error) {
-	err = p.o.Topics.Scan(ctx, schemas.Raw, p.number, Position{Offset: s.from}, func(r normalize.RawRecord) error {
+	err = p.o.Topics.Scan(ctx, schemas.Raw, p.number, record.ScanFrom{Offset: s.from}, func(r normalize.RawRecord) error {
 		first, ok = r, r.Offset < s.to
 		return errEnough
 	})
@@ -185,7 +185,14 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 	}
 	c := &chosen{raw: r, past: past, vendor: vendorOf(envelope, p.o.Providers)}
 	c.raw.Topic, c.raw.TopicID = p.o.Topics.RawName, p.o.Topics.RawID
-	if why := cmp.Or(p.leave(c), p.spent(c)); why != "" {
+	why := p.leave(c)
+	if why == "" {
+		var err error
+		if why, err = p.spent(c); err != nil {
+			return err
+		}
+	}
+	if why != "" {
 		t, ok := p.unsure[r.Offset]
 		if !ok || why != Before {
 			t = tally{outcome: why, vendor: c.vendor}
@@ -260,30 +267,44 @@ func (p *partition) read(ctx context.Context) error {
 	}
 	for _, c := range p.held {
 		in, ok := tasks[c.past.claimed]
-		ok = ok && in.task.GetRaw().GetOffset() == c.raw.Offset
-		switch {
-		case c.past.hydrating:
-			c.again(reads.InterpretAnew(c.raw), c.past.label)
-		case c.past.claimed < 0:
-			c.read = reads.Interpret(c.raw)
-		case ok:
-			c.read = reads.InterpretTask(in.record, p.o.Topics.RawID, in.task)
+		if err := p.readOne(reads, c, in, ok && in.task.GetRaw().GetOffset() == c.raw.Offset); err != nil {
+			return err
 		}
-		if p.unanswered(c, in, ok) {
-			c.again(reads.Interpret(c.raw), p.o.ID)
-		}
-		if c.read == nil {
-			continue // its object is gone
-		}
-		if c.read.Err != nil {
-			return c.read.Err
-		}
-		c.read.Replay = p.o.ID
-		if !c.anew {
-			c.read.TaskLabel = p.o.ID
+		if c.read != nil {
+			p.label(c)
 		}
 	}
 	return nil
+}
+
+// readOne interprets one record; kept: its stored object is there. It leaves out one whose object is gone.
+func (p *partition) readOne(reads *normalize.Interpreter, c *chosen, in answered, kept bool) error {
+	var read *normalize.Reading
+	var err error
+	switch {
+	case c.past.hydrating:
+		if read, err = reads.InterpretAnew(c.raw); err == nil {
+			c.again(read, c.past.label)
+		}
+	case c.past.claimed < 0:
+		c.read, err = reads.Interpret(c.raw)
+	case kept:
+		c.read, err = reads.InterpretTask(in.record, p.o.Topics.RawID, in.task)
+	}
+	if err == nil && p.unanswered(c, in, kept) {
+		if read, err = reads.Interpret(c.raw); err == nil {
+			c.again(read, p.o.ID)
+		}
+	}
+	return err
+}
+
+// label puts the replay's id on what is written for a record.
+func (p *partition) label(c *chosen) {
+	c.read.Replay = p.o.ID
+	if f, ok := c.read.Outcome.(*normalize.Fetch); ok && !c.anew {
+		f.Label = p.o.ID
+	}
 }
 
 // answered is a task with its object.
@@ -303,7 +324,7 @@ func (p *partition) stored(ctx context.Context) (map[int64]answered, error) {
 	wanted = merge(wanted)
 	found := map[int64]answered{}
 	for _, w := range windows(wanted, 0, 1<<62, near) {
-		err := p.o.Topics.Scan(ctx, schemas.Hydrate, p.number, Position{Offset: w.from}, func(r normalize.RawRecord) error {
+		err := p.o.Topics.Scan(ctx, schemas.Hydrate, p.number, record.ScanFrom{Offset: w.from}, func(r normalize.RawRecord) error {
 			if r.Offset >= w.to {
 				return errEnough
 			}

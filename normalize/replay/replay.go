@@ -17,6 +17,7 @@ import (
 
 	"buf.build/go/protovalidate"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -40,13 +41,6 @@ var ErrInterrupted = errors.New("interrupted")
 // ErrTakenOver says that another replay works on the same partition.
 var ErrTakenOver = errors.New("another replay took the partition over; one at a time")
 
-// Position is where a Scan starts: at Offset, or at the first record not older than Since where Since
-// is set.
-type Position struct {
-	Offset int64
-	Since  time.Time
-}
-
 // Topics is what a replay reads. Every map is by partition.
 type Topics struct {
 	Partitions    int32 // of the raw topic
@@ -63,7 +57,7 @@ type Topics struct {
 	Waiting func(ctx context.Context, base string) (map[int32]int64, error)
 	// Scan gives the committed records of one partition of a topic, by base name, in order, up to the
 	// end it has when Scan begins, waiting for open transactions. An error of fn ends it and comes back.
-	Scan func(ctx context.Context, base string, partition int32, from Position, fn func(normalize.RawRecord) error) error
+	Scan func(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(normalize.RawRecord) error) error
 }
 
 // Writer writes transactions under one transactional id.
@@ -79,7 +73,7 @@ func NewWriter(t transactions, close func()) *Writer { return &Writer{t, close} 
 type transactions interface {
 	// Commit writes out in one transaction: (true, nil) all of it, (false, nil) nothing, an error: not
 	// known, and the writer is of no more use.
-	Commit(ctx context.Context, out []*record.Outgoing) (bool, error)
+	Commit(ctx context.Context, out []record.Outgoing) (bool, error)
 	// AbortReason says why the last Commit wrote nothing.
 	AbortReason() error
 }
@@ -113,6 +107,7 @@ type Options struct {
 
 	Providers      []providers.Provider
 	Validator      protovalidate.Validator
+	Encoder        contract.Encoder           // of events; nil: plain protobuf
 	Hydrates       func(endpoint string) bool // see normalize.InterpreterOptions; only for gaps
 	StaleAfter     time.Duration
 	MaxRecordBytes int

@@ -12,9 +12,11 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -61,9 +63,28 @@ func Start(t testing.TB) *Broker {
 // Addr is host:port.
 func (b *Broker) Addr() string { return b.Kafka.Brokers[0] }
 
+// Record is one to write: of all, Key is the key and 1 the partition.
+type Record struct {
+	Message proto.Message
+	Value   []byte // what stands in its place; nil: the message, encoded
+	Headers []record.Header
+}
+
 // Write writes records, in order.
-func (b *Broker) Write(out ...*record.Outgoing) {
+func (b *Broker) Write(all ...Record) {
 	b.t.Helper()
+	out := make([]record.Outgoing, 0, len(all))
+	for _, r := range all {
+		topic, ok := schemas.TopicFor(r.Message)
+		value, err := r.Value, error(nil)
+		if value == nil {
+			value, err = contract.Marshal(r.Message)
+		}
+		if !ok || err != nil {
+			b.t.Fatalf("%T cannot be written: %v", r.Message, err)
+		}
+		out = append(out, record.Outgoing{Topic: topic.Base, Key: []byte(Key), Partition: 1, Value: value, Headers: r.Headers})
+	}
 	if err := b.writer.Write(b.t.Context(), out); err != nil {
 		b.t.Fatal(err)
 	}
@@ -95,8 +116,8 @@ func trace(n int) []record.Header {
 }
 
 // Raw is the n-th delivery.
-func Raw(n int) *record.Outgoing {
-	return &record.Outgoing{Key: []byte(Key), Partition: 1, Message: &kycv1.RawEnvelope{
+func Raw(n int) Record {
+	return Record{Message: &kycv1.RawEnvelope{
 		Provider: "complycube", Endpoint: "shop", Tenant: "default", DeliveryId: DeliveryID(n), ReceivedAt: timestamppb.New(at(n)), Body: []byte(`{"name":"CANARY"}`),
 	}}
 }
@@ -106,7 +127,7 @@ func at(n int) time.Time {
 }
 
 // Disposed is the normaliser's disposition of the n-th delivery.
-func (b *Broker) Disposed(n int, kind kycv1.DispositionKind) *record.Outgoing {
+func (b *Broker) Disposed(n int, kind kycv1.DispositionKind) Record {
 	b.t.Helper()
 	_, id, err := b.Reader.Partitions(b.t.Context(), schemas.Raw)
 	if err != nil {
@@ -126,12 +147,12 @@ func (b *Broker) Disposed(n int, kind kycv1.DispositionKind) *record.Outgoing {
 	case kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED:
 		d.Reason = kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED
 	}
-	return &record.Outgoing{Key: []byte(Key), Partition: 1, Message: d, Headers: trace(n)}
+	return Record{Message: d, Headers: trace(n)}
 }
 
 // Checked is the n-th delivery's event.
-func Checked(n int) *record.Outgoing {
-	return &record.Outgoing{Key: []byte(Key), Partition: 1, Headers: trace(n), Message: &kycv1.CheckEvent{
+func Checked(n int) Record {
+	return Record{Headers: trace(n), Message: &kycv1.CheckEvent{
 		Kind: kycv1.CheckKind_CHECK_KIND_DOCUMENT, Result: kycv1.CheckResult_CHECK_RESULT_PASSED, VendorResult: "clear",
 		Metadata: &kycv1.EventMetadata{
 			EventId: EventID(n), Provider: "complycube", Endpoint: "shop", Tenant: "default", VendorEventId: fmt.Sprintf("vendor-%d", n), VendorEventType: "check.completed",
@@ -142,8 +163,8 @@ func Checked(n int) *record.Outgoing {
 }
 
 // Buried is the n-th delivery's dead letter.
-func Buried(n int) *record.Outgoing {
-	return &record.Outgoing{Key: []byte(Key), Partition: 1, Headers: trace(n), Message: &kycv1.DeadLetter{
+func Buried(n int) Record {
+	return Record{Headers: trace(n), Message: &kycv1.DeadLetter{
 		Raw:    &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 1, Offset: int64(n)},
 		Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, Stage: "map", Field: "type", Detail: "no mapping for this event type", Attempts: 1,
 		Envelope: Raw(n).Message.(*kycv1.RawEnvelope),

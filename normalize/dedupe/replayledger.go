@@ -12,49 +12,49 @@ import (
 // that nothing may be claimed there out of turn.
 var ErrIncomplete = errors.New("redis: the marks of a partition are not complete")
 
-// lateStore is the part of Store that a Late uses.
-type lateStore interface {
+// replayStore is the part of Store that a ReplayLedger uses.
+type replayStore interface {
 	Exchange(ctx context.Context, r Round) (Reply, error)
 	Peek(ctx context.Context, keys []Key) ([]*Claim, error)
 }
 
-// LateOptions configures a Late. Group and topic ids are those of the stage in whose name it claims;
-// they name the stage's sentinels.
-type LateOptions struct {
+// ReplayLedgerOptions configures a ReplayLedger. Group and topic ids are those of the stage in whose name it claims;
+// they name the stage's watermarks.
+type ReplayLedgerOptions struct {
 	Group         string
 	TopicID       [16]byte // of the topic the stage reads
 	DispositionID [16]byte
 	Wait          time.Duration // for another record's claim, and for marks on their way; 1 s
 }
 
-// Late decides records out of their turn: the stage has passed them, and copies of them may have been
+// ReplayLedger decides records out of their turn: the stage has passed them, and copies of them may have been
 // decided since. So it does not go by which offset is smaller. Another record's mark is a reason to drop,
 // another record's claim is none for anything: its owner may be on its way, or dead. It claims under the
-// same keys as the stage, and only while the stage's sentinels say that no mark is missing; it moves
+// same keys as the stage, and only while the stage's watermarks say that no mark is missing; it moves
 // none of them. It is not safe for concurrent use.
-type Late struct {
-	store lateStore
-	o     LateOptions
+type ReplayLedger struct {
+	store replayStore
+	o     ReplayLedgerOptions
 	mine  map[Key]Claim // claimed, and not marked yet
 }
 
-// LateItem is one record that a stage has passed.
-type LateItem struct {
+// ReplayItem is one record that a stage has passed.
+type ReplayItem struct {
 	Item
 	Dead bool // its last disposition says that it became a dead letter: its own mark yields
 }
 
-// NewLate returns a Late.
-func NewLate(store lateStore, o LateOptions) *Late {
+// NewReplayLedger returns a ReplayLedger.
+func NewReplayLedger(store replayStore, o ReplayLedgerOptions) *ReplayLedger {
 	o.Wait = or(o.Wait, time.Second)
-	return &Late{store: store, o: o, mine: make(map[Key]Claim)}
+	return &ReplayLedger{store: store, o: o, mine: make(map[Key]Claim)}
 }
 
 // Await returns once the marks of all dispositions before an offset of the partition's disposition topic
 // are in Redis, and ErrIncomplete where they do not come.
-func (l *Late) Await(ctx context.Context, p int32, before int64) error {
+func (l *ReplayLedger) Await(ctx context.Context, p int32, before int64) error {
 	for deadline := time.Now().Add(l.o.Wait); ; {
-		reply, err := l.store.Exchange(ctx, Round{Reads: []string{l.sentinelKey(p)}})
+		reply, err := l.store.Exchange(ctx, Round{Reads: []string{l.watermarkKey(p)}})
 		if err != nil {
 			return err
 		}
@@ -67,9 +67,9 @@ func (l *Late) Await(ctx context.Context, p int32, before int64) error {
 	}
 }
 
-// complete looks at a partition's sentinels: each vouches for the marks of its shard.
+// complete looks at a partition's watermarks: each vouches for the marks of its shard.
 func complete(p int32, stored []string, before int64) error {
-	if s := leastSentinel(stored); s.next < before {
+	if s := leastWatermark(stored); s.next < before {
 		return fmt.Errorf("%w: raw partition %d, written up to disposition %d, expected %d: its stage writes them when it starts and with its next record", ErrIncomplete, p, max(s.next, 0), before)
 	}
 	return nil
@@ -77,15 +77,15 @@ func complete(p int32, stored []string, before int64) error {
 
 // Claim decides the records of one partition, in offset order. before is as in Await. A record of which
 // nobody knows how its claim's owner ends is Undecided.
-func (l *Late) Claim(ctx context.Context, p int32, before int64, items []LateItem) ([]Verdict, error) {
-	all := make([]*latecomer, 0, len(items))
+func (l *ReplayLedger) Claim(ctx context.Context, p int32, before int64, items []ReplayItem) ([]Verdict, error) {
+	all := make([]*candidate, 0, len(items))
 	verdicts := make([]Verdict, len(items))
 	for i, item := range items {
 		if !item.Identified {
 			verdicts[i] = Verdict{Action: Publish}
 			continue
 		}
-		all = append(all, &latecomer{LateItem: item, at: i, key: item.Key})
+		all = append(all, &candidate{ReplayItem: item, at: i, key: item.Key})
 	}
 	deadline := time.Now().Add(l.o.Wait)
 	for asking := all; ; {
@@ -110,13 +110,13 @@ func (l *Late) Claim(ctx context.Context, p int32, before int64, items []LateIte
 	return verdicts, nil
 }
 
-func having(all []*latecomer, step Step) []*latecomer {
-	return slices.DeleteFunc(slices.Clone(all), func(c *latecomer) bool { return c.step != step })
+func having(all []*candidate, step Step) []*candidate {
+	return slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return c.step != step })
 }
 
 // ask claims in one pipeline: a later one of two copies meets the claim of the earlier one.
-func (l *Late) ask(ctx context.Context, p int32, before int64, all []*latecomer) error {
-	round := Round{Reads: []string{l.sentinelKey(p)}}
+func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*candidate) error {
+	round := Round{Reads: []string{l.watermarkKey(p)}}
 	for _, c := range all {
 		round.Claims = append(round.Claims, Mark{Key: c.key, Claim: c.claim()})
 	}
@@ -130,7 +130,7 @@ func (l *Late) ask(ctx context.Context, p int32, before int64, all []*latecomer)
 			l.mine[c.key] = c.claim()
 		}
 		held, ours := l.mine[c.key]
-		c.step = decideLate(c.claim(), c.Dead, c.found, ours && c.found != nil && held == *c.found)
+		c.step = decideReplayed(c.claim(), c.Dead, c.found, ours && c.found != nil && held == *c.found)
 		switch {
 		case c.step == Branch && c.branched:
 			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
@@ -141,9 +141,9 @@ func (l *Late) ask(ctx context.Context, p int32, before int64, all []*latecomer)
 	return complete(p, reply.Seen[0], before)
 }
 
-// decideLate is Decide for a record that is decided out of turn. ours: what was found is a claim of the
+// decideReplayed is Decide for a record that is decided out of turn. ours: what was found is a claim of the
 // same run, which commits both or neither.
-func decideLate(own Claim, dead bool, found *Claim, ours bool) Step {
+func decideReplayed(own Claim, dead bool, found *Claim, ours bool) Step {
 	switch {
 	case found == nil:
 		return Emit
@@ -164,9 +164,9 @@ func decideLate(own Claim, dead bool, found *Claim, ours bool) Step {
 	}
 }
 
-// latecomer is one identified record on its way to a verdict.
-type latecomer struct {
-	LateItem
+// candidate is one identified record on its way to a verdict.
+type candidate struct {
+	ReplayItem
 	at       int
 	key      Key
 	branched bool
@@ -174,7 +174,7 @@ type latecomer struct {
 	found    *Claim
 }
 
-func (c *latecomer) verdict() Verdict {
+func (c *candidate) verdict() Verdict {
 	v := Verdict{Action: Publish, Step: c.step, Keyed: true, Key: c.key}
 	switch c.step {
 	case Wait:
@@ -192,7 +192,7 @@ func (c *latecomer) verdict() Verdict {
 }
 
 // Done writes the marks of records that are committed. It may be repeated after an error.
-func (l *Late) Done(ctx context.Context, items []LateItem, verdicts []Verdict) error {
+func (l *ReplayLedger) Done(ctx context.Context, items []ReplayItem, verdicts []Verdict) error {
 	var round Round
 	for i, v := range verdicts {
 		if v.Action == Publish && v.Keyed {
@@ -209,24 +209,24 @@ func (l *Late) Done(ctx context.Context, items []LateItem, verdicts []Verdict) e
 	return nil
 }
 
-func (l *Late) sentinelKey(p int32) string {
-	return sentinelKey(l.o.Group, l.o.TopicID, l.o.DispositionID, p)
+func (l *ReplayLedger) watermarkKey(p int32) string {
+	return watermarkKey(l.o.Group, l.o.TopicID, l.o.DispositionID, p)
 }
 
-// Rehearsal is a Store that is only read: what would be written stays in this process. It grows with
+// DryRunStore is a Store that is only read: what would be written stays in this process. It grows with
 // the claims made.
-type Rehearsal struct {
-	store lateStore
+type DryRunStore struct {
+	store replayStore
 	made  map[Key]Claim
 }
 
-// NewRehearsal returns a Rehearsal without claims of its own.
-func NewRehearsal(store lateStore) *Rehearsal {
-	return &Rehearsal{store: store, made: make(map[Key]Claim)}
+// NewDryRunStore returns a DryRunStore without claims of its own.
+func NewDryRunStore(store replayStore) *DryRunStore {
+	return &DryRunStore{store: store, made: make(map[Key]Claim)}
 }
 
 // Exchange answers as the store would, had all earlier rounds been applied.
-func (r *Rehearsal) Exchange(ctx context.Context, round Round) (Reply, error) {
+func (r *DryRunStore) Exchange(ctx context.Context, round Round) (Reply, error) {
 	reply, err := r.store.Exchange(ctx, Round{Reads: round.Reads})
 	if err != nil {
 		return Reply{}, err
@@ -254,7 +254,7 @@ func (r *Rehearsal) Exchange(ctx context.Context, round Round) (Reply, error) {
 }
 
 // Peek reads claims, those made here first.
-func (r *Rehearsal) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
+func (r *DryRunStore) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}

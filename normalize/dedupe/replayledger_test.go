@@ -11,8 +11,8 @@ import (
 )
 
 // late claims on the bench, as the ledger's stage would.
-func (b *bench) late() *Late {
-	return NewLate(patient(b.t, b.redis.Addr()), LateOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, Wait: time.Millisecond})
+func (b *bench) late() *ReplayLedger {
+	return NewReplayLedger(patient(b.t, b.redis.Addr()), ReplayLedgerOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, Wait: time.Millisecond})
 }
 
 func lateLetters(verdicts []Verdict) string {
@@ -24,8 +24,8 @@ func lateLetters(verdicts []Verdict) string {
 	return letters(verdicts)
 }
 
-// TestLateDecides is the whole table, over a real round trip.
-func TestLateDecides(t *testing.T) {
+// TestReplayLedgerDecides is the whole table, over a real round trip.
+func TestReplayLedgerDecides(t *testing.T) {
 	own := item(0, 5, 1, 1)
 	for _, c := range []struct {
 		name  string
@@ -50,18 +50,18 @@ func TestLateDecides(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		verdicts, err := b.late().Claim(b.ctx, 0, 0, []LateItem{{own, c.dead}})
+		verdicts, err := b.late().Claim(b.ctx, 0, 0, []ReplayItem{{own, c.dead}})
 		if err != nil || lateLetters(verdicts) != c.want {
 			t.Errorf("%s: %s, %v; expected %s", c.name, lateLetters(verdicts), err, c.want)
 		}
 	}
 }
 
-// TestLateCopiesInOneBatch: the earlier of two copies counts, also on a second attempt.
-func TestLateCopiesInOneBatch(t *testing.T) {
+// TestReplayLedgerCopiesInOneBatch: the earlier of two copies counts, also on a second attempt.
+func TestReplayLedgerCopiesInOneBatch(t *testing.T) {
 	b := newBench(t)
 	b.repair(b.ledger, 0)
-	items := []LateItem{{item(0, 5, 1, 1), false}, {item(0, 6, 1, 1), true}, {item(0, 7, 1, 2), false}, {item(0, 8, 1, 2), false}, {Item{Offset: 9}, false}}
+	items := []ReplayItem{{item(0, 5, 1, 1), false}, {item(0, 6, 1, 1), true}, {item(0, 7, 1, 2), false}, {item(0, 8, 1, 2), false}, {Item{Offset: 9}, false}}
 	for range 2 { // the first one is cut off
 		late := b.late()
 		verdicts, err := late.Claim(b.ctx, 0, 0, items)
@@ -85,12 +85,12 @@ func TestLateCopiesInOneBatch(t *testing.T) {
 		t.Errorf("live copies: %s, expected DD", got)
 	}
 	if got := b.ledger.Repaired(0); !got {
-		t.Error("the ledger's sentinel was touched: its partition needs a repair")
+		t.Error("the ledger's watermark was touched: its partition needs a repair")
 	}
 }
 
-// TestLateTrustsCompleteMarksOnly: absent, lagging and vanished sentinels are no ground to claim on.
-func TestLateTrustsCompleteMarksOnly(t *testing.T) {
+// TestReplayLedgerTrustsCompleteMarksOnly: absent, lagging and vanished watermarks are no ground to claim on.
+func TestReplayLedgerTrustsCompleteMarksOnly(t *testing.T) {
 	b := newBench(t)
 	late := b.late()
 	if err := late.Await(b.ctx, 0, 0); !errors.Is(err, ErrIncomplete) {
@@ -111,7 +111,7 @@ func TestLateTrustsCompleteMarksOnly(t *testing.T) {
 		t.Errorf("complete marks: %v", err)
 	}
 	b.redis.FlushAll()
-	if _, err := late.Claim(b.ctx, 0, 1, []LateItem{{item(0, 1, 1, 1), false}}); !errors.Is(err, ErrIncomplete) {
+	if _, err := late.Claim(b.ctx, 0, 1, []ReplayItem{{item(0, 1, 1, 1), false}}); !errors.Is(err, ErrIncomplete) {
 		t.Errorf("flushed: %v, expected ErrIncomplete", err)
 	}
 }
@@ -121,8 +121,8 @@ func TestRehearsalWritesNothing(t *testing.T) {
 	b := newBench(t)
 	b.repair(b.ledger, 0)
 	before := b.redis.Dump()
-	late := NewLate(NewRehearsal(patient(t, b.redis.Addr())), LateOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, Wait: time.Millisecond})
-	first := []LateItem{{item(0, 5, 1, 1), false}, {item(0, 6, 1, 1), false}, {item(0, 7, 1, 2), false}}
+	late := NewReplayLedger(NewDryRunStore(patient(t, b.redis.Addr())), ReplayLedgerOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, Wait: time.Millisecond})
+	first := []ReplayItem{{item(0, 5, 1, 1), false}, {item(0, 6, 1, 1), false}, {item(0, 7, 1, 2), false}}
 	verdicts, err := late.Claim(b.ctx, 0, 0, first)
 	if err != nil || lateLetters(verdicts) != "PDPc" {
 		t.Fatalf("%s, %v; expected PDPc", lateLetters(verdicts), err)
@@ -130,7 +130,7 @@ func TestRehearsalWritesNothing(t *testing.T) {
 	if err := late.Done(b.ctx, first, verdicts); err != nil {
 		t.Fatal(err)
 	}
-	verdicts, err = late.Claim(b.ctx, 0, 0, []LateItem{{item(0, 8, 1, 1), false}, {item(0, 9, 1, 2), false}})
+	verdicts, err = late.Claim(b.ctx, 0, 0, []ReplayItem{{item(0, 8, 1, 1), false}, {item(0, 9, 1, 2), false}})
 	if err != nil || lateLetters(verdicts) != "DD" {
 		t.Fatalf("%s, %v; expected DD", lateLetters(verdicts), err)
 	}
@@ -185,7 +185,7 @@ func TestReplayOfAReadRecordIsKnown(t *testing.T) {
 	if err := b.ledger.Flush(b.ctx); err != nil {
 		t.Fatal(err)
 	}
-	gap := []LateItem{{item(0, 1, 3, 1), false}}
+	gap := []ReplayItem{{item(0, 1, 3, 1), false}}
 	verdicts, err := late.Claim(b.ctx, 0, 2, gap)
 	if err != nil {
 		t.Fatal(err)

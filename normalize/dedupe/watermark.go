@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// sentinel is the one value per partition (in a Cluster, per partition and shard) that tells whether Redis still is what we left it: it is
+// watermark is the one value per partition (in a Cluster, per partition and shard) that tells whether Redis still is what we left it: it is
 // moved after every batch's marks, in their pipeline, so a flush, a rollback or a successor changes
 // it. "" is its absence.
 //
@@ -16,22 +16,22 @@ import (
 // yet (-1: nothing is known to be written), the highest raw offset disposed of before it, and a
 // random word of the process that repaired the partition last, so that two owners never write
 // equal values.
-type sentinel struct {
+type watermark struct {
 	next    int64
 	highest int64
 	owner   string
 }
 
 // blank is the state of a partition of which Redis knows nothing.
-func blank() sentinel { return sentinel{next: -1, highest: -1} }
+func blank() watermark { return watermark{next: -1, highest: -1} }
 
 // String returns the stored form.
-func (s sentinel) String() string {
+func (s watermark) String() string {
 	return strconv.FormatInt(s.next, 10) + ":" + strconv.FormatInt(s.highest, 10) + ":" + s.owner
 }
 
-// parseSentinel reads the stored form; anything unreadable is as good as none.
-func parseSentinel(text string) sentinel {
+// parseWatermark reads the stored form; anything unreadable is as good as none.
+func parseWatermark(text string) watermark {
 	parts := strings.Split(text, ":")
 	if len(parts) != 3 {
 		return blank()
@@ -41,15 +41,15 @@ func parseSentinel(text string) sentinel {
 	if err1 != nil || err2 != nil || next < -1 || highest < -1 {
 		return blank()
 	}
-	return sentinel{next: next, highest: highest, owner: parts[2]}
+	return watermark{next: next, highest: highest, owner: parts[2]}
 }
 
-// leastSentinel is what the shards of a partition have in common: marks are missing from the first
+// leastWatermark is what the shards of a partition have in common: marks are missing from the first
 // that any of them lacks. That raw offsets are disposed of is true whichever shard says it.
-func leastSentinel(shards []string) sentinel {
-	least := parseSentinel(shards[0])
+func leastWatermark(shards []string) watermark {
+	least := parseWatermark(shards[0])
 	for _, text := range shards[1:] {
-		s := parseSentinel(text)
+		s := parseWatermark(text)
 		least.next, least.highest = min(least.next, s.next), max(least.highest, s.highest)
 	}
 	return least
@@ -62,7 +62,7 @@ func newOwner() string {
 	return hex.EncodeToString(b[:])
 }
 
-// sentinelKey is the Redis key of a partition's sentinel. It is longer than any claim's key.
-func sentinelKey(group string, raw, dispositions [16]byte, partition int32) string {
+// watermarkKey is the Redis key of a partition's watermark. It is longer than any claim's key.
+func watermarkKey(group string, raw, dispositions [16]byte, partition int32) string {
 	return fmt.Sprintf("%ss:%s:%x:%x:%d", keyPrefix, group, raw, dispositions, partition)
 }

@@ -1,0 +1,112 @@
+package serve
+
+import (
+	"context"
+	"errors"
+
+	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/sink"
+)
+
+// input is the topic that a stage reads: what package normalize asks of Kafka, as
+// package sink answers it.
+type input struct {
+	*service
+	reader      *sink.Reader
+	group, base string
+}
+
+var (
+	_ normalize.Sessions = input{}
+	_ normalize.Log      = input{}
+)
+
+func (s *service) input(reader *sink.Reader, group, base string) input {
+	return input{s, reader, group, base}
+}
+
+// Open implements normalize.Sessions.
+func (i input) Open(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
+	if i.TransactionalIDSuffix != "" {
+		id += "-" + i.TransactionalIDSuffix
+	}
+	_, disposition, err := i.reader.Partitions(ctx, schemas.DispositionTopic)
+	if err != nil {
+		return normalize.Slot{}, err
+	}
+	_, raw, err := i.reader.Partitions(ctx, schemas.Raw)
+	if err != nil {
+		return normalize.Slot{}, err
+	}
+	session, err := sink.OpenSession(ctx, failKafka(i.kafka), i.sessionOptions(id, watch))
+	if err != nil {
+		return normalize.Slot{}, err
+	}
+	slot := normalize.Slot{Session: failSession(session), TopicID: session.TopicID(), RawTopicID: raw, DispositionID: disposition, Close: session.Close, Refused: session.Refused}
+	if i.base == schemas.Raw {
+		slot.RawTopicID = session.TopicID() // what is read, whatever has happened since
+	}
+	return slot, nil
+}
+
+func (i input) sessionOptions(id string, watch normalize.Watch) sink.SessionOptions {
+	n := i.Config.File.Normalize
+	return sink.SessionOptions{
+		Group:              i.group,
+		TransactionalID:    id,
+		Input:              i.base,
+		Gather:             i.base == schemas.Hydrate,
+		SessionTimeout:     n.SessionTimeout.AsDuration(),
+		Heartbeat:          n.HeartbeatInterval.AsDuration(),
+		TransactionTimeout: n.TransactionTimeout.AsDuration(),
+		OnAssigned:         watch.Assigned,
+		OnRevoked:          watch.Revoked,
+	}
+}
+
+// Judge implements normalize.Sessions. What it does not know passes: the session
+// then goes on, or ends by itself.
+func (input) Judge(err error) normalize.Trouble {
+	switch {
+	case errors.Is(err, sink.ErrFenced):
+		return normalize.Fenced
+	case errors.Is(err, sink.ErrTopicChanged):
+		return normalize.Stop
+	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
+		return normalize.Reopen
+	}
+	return normalize.Passing
+}
+
+// History implements normalize.Log.
+func (i input) History(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (int64, error) {
+	return i.reader.ScanRecords(ctx, schemas.DispositionTopic, partition, from, func(r record.Record) error { return fn(r.Offset, r.Value) })
+}
+
+// Offsets implements normalize.Log. What retention removed, and what a hanging
+// transaction holds back, is noticed by the normaliser alone.
+func (i input) Offsets(ctx context.Context) (at normalize.Offsets, err error) {
+	if at.Committed, err = i.reader.Committed(ctx, i.group, i.base); err != nil {
+		return at, err
+	}
+	if at.Ends, err = i.reader.Ends(ctx, i.base); err != nil || i.base != schemas.Raw {
+		return at, err
+	}
+	if at.Starts, err = i.reader.Starts(ctx, i.base); err != nil {
+		return at, err
+	}
+	at.Held, err = i.reader.Held(ctx, written()...)
+	return at, err
+}
+
+// written are the topics that hold what transactions write.
+func written() (bases []string) {
+	for _, t := range schemas.Topics() {
+		if t.Base != schemas.Raw {
+			bases = append(bases, t.Base)
+		}
+	}
+	return bases
+}

@@ -1,0 +1,74 @@
+package normalize
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+)
+
+// claim decides the batch, without the store where that is allowed.
+func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdict, error) {
+	if w.bypassed() {
+		return w.ledger.Unverified(items), nil
+	}
+	for _, item := range items {
+		delete(w.aside, item.Partition) // it is ours, so its repair is, too
+	}
+	verdicts, err := w.ledger.Claim(ctx, items)
+	if err == nil {
+		w.answering()
+		w.pause = backoff{}
+		return verdicts, nil
+	}
+	if errors.Is(err, dedupe.ErrAway) && w.mayBypass() {
+		w.noteAway()
+		w.retry = time.Now().Add(openRetry)
+		w.log.Error("events go out unverified: redis is away for longer than fail_open_after", "error", err)
+		return w.ledger.Unverified(items), nil
+	}
+	return nil, err
+}
+
+// disposed asks which tasks' raw records are done with, without the store where that is allowed.
+func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
+	origins := make([]dedupe.Origin, len(tasks))
+	for i, t := range tasks {
+		origins[i] = originOf(w.slot.RawTopicID, t.GetRaw(), t.GetEnvelope(), t.Replay)
+		delete(w.aside, origins[i].Partition) // it is ours, so its repair is, too
+	}
+	if !w.bypassed() {
+		done, err := w.ledger.Disposed(ctx, origins)
+		switch {
+		case err == nil:
+			return done, nil
+		case !errors.Is(err, dedupe.ErrAway) || !w.mayBypass():
+			return nil, err
+		}
+		w.noteAway()
+		w.retry = time.Now().Add(openRetry)
+	}
+	for _, o := range origins {
+		w.ledger.Forget(o.Partition) // should the store be back when the batch is claimed, it is polled again
+	}
+	return make([]bool, len(tasks)), nil
+}
+
+// undecided says what it means that a batch could not be decided.
+func (w *worker) undecided(ctx context.Context, cause error) error {
+	var drift *dedupe.DriftError
+	switch {
+	case errors.As(cause, &drift):
+		w.log.Warn("repairing marks", "error", cause)
+		return nil
+	case errors.Is(cause, dedupe.ErrUnrepaired):
+		return nil
+	case errors.Is(cause, dedupe.ErrAway):
+		return w.storeAway(ctx, cause)
+	case ctx.Err() != nil:
+		return nil
+	default:
+		return cause
+	}
+}

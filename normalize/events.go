@@ -1,0 +1,113 @@
+package normalize
+
+import (
+	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+)
+
+// Headers of what is unusual about an event. Its metadata says the same, for consumers that see none.
+const (
+	headerDedupe = "dedupe"
+	headerStale  = "stale"
+)
+
+// Why events cannot be written.
+const (
+	invalid  = kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID
+	rejected = kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT
+)
+
+// accept makes the records of the events; a delivery goes out whole or not at all.
+func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) error {
+	if len(events) == 0 {
+		r.bury(stageValidate, invalid, "", "the mapping gave no event")
+		return nil
+	}
+	if n := len(events); n > maxEvents || !r.fits(n*idBytes) {
+		r.bury(stageValidate, rejected, "", fmt.Sprintf("%d events of one delivery are too many to be named in one disposition", n))
+		return nil
+	}
+	p := &Publish{Events: make([]Event, len(events)), recorder: &i.recorder}
+	for n, e := range events {
+		if err := i.encode(r, &p.Events[n], e); err != nil || r.Outcome != nil {
+			return err
+		}
+	}
+	r.Outcome = p
+	var err error
+	p.prebuilt, err = r.prebuild()
+	return err
+}
+
+// encode makes the record of one event, or of the delivery a dead letter.
+func (i *Interpreter) encode(r *Reading, out *Event, e schemas.DomainEvent) error {
+	name := func() string { return string(e.ProtoReflect().Descriptor().Name()) }
+	out.Message, out.Stale = e, i.stale(e.GetMetadata())
+	written, err := r.event(&i.recorder, e, out.Stale, "")
+	var broken *contract.Violation
+	switch {
+	case errors.As(err, &broken):
+		r.bury(stageValidate, invalid, broken.Field, name()+" breaks the rule "+broken.Rule)
+	case errors.Is(err, contract.ErrUnencodable):
+		r.bury(stageValidate, invalid, "", name()+" cannot be written as protobuf; is a string not UTF-8?")
+	case err != nil:
+		return stops(err)
+	case !r.fits(len(written.Value)):
+		r.bury(stageValidate, rejected, "", fmt.Sprintf("%s of %d bytes does not fit into one record", name(), len(written.Value)))
+	}
+	out.record = written
+	return nil
+}
+
+// stops says why a fault of our own rules ends the process.
+func stops(err error) error {
+	return fmt.Errorf("processing stops, since going on would fill the dead-letter topic: %w", err)
+}
+
+// stale goes by when the delivery arrived, never by the clock: a replay must judge alike.
+func (i *Interpreter) stale(md *kycv1.EventMetadata) bool {
+	return i.o.StaleAfter > 0 && md.GetOccurredAt() != nil &&
+		md.GetReceivedAt().AsTime().Sub(md.GetOccurredAt().AsTime()) > i.o.StaleAfter
+}
+
+// flagged is the record of an event about which something unusual was decided.
+func (r *Reading) flagged(recorder *contract.Recorder, e Event, flag dedupe.Flag) (record.Outgoing, error) {
+	own, _ := proto.Clone(e.Message).(schemas.DomainEvent) // a clone is of the same type
+	return r.event(recorder, own, e.Stale, flag)
+}
+
+// event writes the flags into an event, and makes its record.
+func (r *Reading) event(recorder *contract.Recorder, e schemas.DomainEvent, stale bool, flag dedupe.Flag) (record.Outgoing, error) {
+	var flags []record.Header
+	if flag != "" {
+		flags = append(flags, record.Header{Key: headerDedupe, Value: []byte(flag)})
+	}
+	if stale {
+		flags = append(flags, record.Header{Key: headerStale, Value: []byte("true")})
+	}
+	if md := e.GetMetadata(); md != nil { // without metadata it is against the rules, as will be said
+		md.Flags = nil
+		for _, f := range flags {
+			md.Flags = append(md.Flags, f.Key+"="+string(f.Value))
+		}
+		if r.Replay != "" {
+			md.Flags = append(md.Flags, headerReplay+"="+r.Replay)
+		}
+	}
+	out, err := recorder.Event(e, r.Raw.Key)
+	if err != nil {
+		return out, err
+	}
+	var span [36]byte
+	out.Headers = r.trace(out.Headers, appendCompact(span[:0], e.GetMetadata().GetEventId())[:spanSize])
+	out.Headers = append(out.Headers, flags...)
+	return out, nil
+}
