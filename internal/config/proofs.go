@@ -74,7 +74,7 @@ func (p *prover) passable() {
 			field = append(field, custom, "name")
 			custom++
 		}
-		name := http.CanonicalHeaderKey(auth.HeaderName(proof.Scheme))
+		name := http.CanonicalHeaderKey(proof.Scheme.Traits().Header)
 		if name == "" {
 			continue
 		}
