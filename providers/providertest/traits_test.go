@@ -58,7 +58,9 @@ func TestTraitsAreTrue(t *testing.T) {
 	} {
 		p := toy()
 		p.Scheme = saying{tc.scheme, tc.change}
-		got := complaints(t, p)
+		r := &recorder{TB: t}
+		newSuite(t, p).checkAuth(r)
+		got := strings.Join(r.complaints, "\n")
 		if !strings.Contains(got, tc.want) || tc.want == "" && got != "" {
 			t.Errorf("%s: the suite says %q, want %q", tc.name, got, tc.want)
 		}
