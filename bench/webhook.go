@@ -65,8 +65,9 @@ func (m *mix) webhook(n int, key auth.Secret) (webhook, error) {
 		header = http.Header{}
 	}
 	header.Set("Content-Type", "application/json")
-	body = auth.Deliver(p.Scheme, key, padded(body, m.length), header)
-	r, err := http.NewRequest(http.MethodPost, "http://bench/hooks/"+m.endpoint(n, p), bytes.NewReader(body))
+	signed := auth.Request{Header: header, Body: padded(body, m.length)}
+	p.Scheme.Sign(key, &signed)
+	r, err := http.NewRequest(http.MethodPost, "http://bench/hooks/"+m.endpoint(n, p), bytes.NewReader(signed.Body))
 	if err != nil {
 		return webhook{}, err
 	}
@@ -76,7 +77,7 @@ func (m *mix) webhook(n int, key auth.Secret) (webhook, error) {
 		return webhook{}, err
 	}
 	var event struct{ ID string }
-	if err := json.Unmarshal(body, &event); err != nil {
+	if err := json.Unmarshal(signed.Body, &event); err != nil {
 		return webhook{}, fmt.Errorf("fixture %s: %w", f.Name, err)
 	}
 	return webhook{id: event.ID, wire: wire.Bytes()}, nil

@@ -27,7 +27,7 @@ func FuzzHandler(f *testing.F) {
 		r.Method, r.URL = method, &url.URL{Path: path}
 		r.ContentLength = max(r.ContentLength+lie, -1)
 		if prove {
-			testScheme.Sign(testSecret(t, "old"), body, r.Header)
+			signInto(t, "old", body, r.Header)
 		}
 		r.Header[http.CanonicalHeaderKey(name)] = append(r.Header[http.CanonicalHeaderKey(name)], value)
 		w := serve(s, r)

@@ -156,8 +156,13 @@ func newServer(t testing.TB, o Options) *Server {
 func signed(t testing.TB, endpoint, secretID, body string) *http.Request {
 	r := httptest.NewRequest(http.MethodPost, "/hooks/"+endpoint, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
-	testScheme.Sign(testSecret(t, secretID), []byte(body), r.Header)
+	signInto(t, secretID, []byte(body), r.Header)
 	return r
+}
+
+// signInto puts the proof of body into h.
+func signInto(t testing.TB, secretID string, body []byte, h http.Header) {
+	testScheme.Sign(testSecret(t, secretID), &auth.Request{Header: h, Body: body})
 }
 
 func serve(s *Server, r *http.Request) *httptest.ResponseRecorder {

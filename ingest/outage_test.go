@@ -101,7 +101,11 @@ func (k keysAway) Verify([]auth.Secret, auth.Request) (string, error) {
 	return "", auth.ErrMismatch
 }
 
-func (k keysAway) Ready() bool { return !k.away.Load() }
+func (k keysAway) Traits() auth.Traits {
+	t := k.Header.Traits()
+	t.Ready = func() bool { return !k.away.Load() }
+	return t
+}
 
 // TestOutageOfJudgement: a sender that cannot be judged may be a stranger. If it is
 // not accepted once judging is possible again, it was one, and nothing is lost;

@@ -88,7 +88,7 @@ func TestPathToken(t *testing.T) {
 // missing and nothing is stored.
 func TestEveryProofMustPass(t *testing.T) {
 	bearer := func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+testToken) }
-	sign := func(r *http.Request) { testScheme.Sign(testSecret(t, "new"), []byte(testBody), r.Header) }
+	sign := func(r *http.Request) { signInto(t, "new", []byte(testBody), r.Header) }
 	from := func(peer string, forwarded ...string) func(*http.Request) {
 		return func(r *http.Request) { r.RemoteAddr, r.Header["X-Forwarded-For"] = peer, forwarded }
 	}

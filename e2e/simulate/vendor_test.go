@@ -113,7 +113,7 @@ func (v *vendors) post(d delivery, ingest int) int {
 	if d.forged {
 		secret = v.other
 	}
-	complycube.Provider.Scheme.Sign(secret, d.body, req.Header)
+	complycube.Provider.Scheme.Sign(secret, &auth.Request{Header: req.Header, Body: d.body})
 	status := 0
 	if resp, err := v.client.Do(req); err == nil {
 		status = resp.StatusCode

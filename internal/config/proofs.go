@@ -18,25 +18,29 @@ import (
 // prover collects the checks of one endpoint.
 type prover struct {
 	*file
-	config *Config
-	at     int // index of the endpoint
-	vendor providers.Provider
-	proofs auth.Proofs
-	ids    map[string]bool // of secrets, seen so far
+	config  *Config
+	at      int // index of the endpoint
+	vendor  providers.Provider
+	proofs  auth.Proofs
+	readers []reader
+	ids     map[string]bool // of secrets, seen so far
+}
+
+// reader is a check that reads a header.
+type reader struct {
+	setting, header string
+	field           []any // where the file says so
 }
 
 // proofs turns what an endpoint configures into its checks, in a fixed order.
 func (f *file) proofs(i int, e *configv1.Endpoint, vendor providers.Provider, c *Config) auth.Proofs {
 	before := len(f.problems)
 	p := &prover{file: f, config: c, at: i, vendor: vendor, ids: map[string]bool{}}
-	p.list(auth.KindHMAC, "", e.Secrets, "secrets")
-	p.list(auth.KindBasic, "", e.Basic, "basic")
-	p.list(auth.KindBearer, "", e.Bearer, "bearer")
-	for j, h := range e.Headers {
-		p.list(auth.KindHeader, h.Name, h.Secrets, "headers", j, "secrets")
+	for _, s := range settings {
+		for _, entry := range s.read(e) {
+			p.check(s.name, entry)
+		}
 	}
-	p.list(auth.KindPathToken, "", e.PathTokens, "path_tokens")
-	p.jwt(e.Jwt)
 	if allowed := f.networks(e.AllowFrom, "endpoints", i, "allow_from"); len(allowed) > 0 {
 		p.proofs = append(p.proofs, auth.Proof{Scheme: auth.Networks{Allow: allowed}})
 	}
@@ -65,60 +69,74 @@ func (p *prover) enough(e *configv1.Endpoint) {
 // passable wants every header to be read by one check at most. A request has each
 // header once, and one value cannot be two proofs: such an endpoint would refuse all.
 func (p *prover) passable() {
-	readers := map[string]string{} // name of the header to the setting that has it read
-	custom := 0
-	for _, proof := range p.proofs {
-		setting := setting(proof.Scheme)
-		field := []any{setting}
-		if setting == auth.KindHeader {
-			field = append(field, custom, "name")
-			custom++
-		}
-		name := http.CanonicalHeaderKey(auth.HeaderName(proof.Scheme))
-		if name == "" {
-			continue
-		}
-		if other, taken := readers[name]; taken {
+	taken := map[string]string{} // which setting reads the header
+	for _, r := range p.readers {
+		if other := taken[r.header]; other != "" {
 			p.problem(fmt.Sprintf("%s and %s both read the header %s, which a request has once, so no delivery could pass both: take one of the two out",
-				other, setting, name), field...)
+				other, r.setting, r.header), r.field...)
 		}
-		readers[name] = setting
+		taken[r.header] = r.setting
 	}
 }
 
-// list makes one check of a list of secrets.
-func (p *prover) list(kind, header string, secrets []*configv1.Secret, field ...any) {
-	if len(secrets) == 0 {
+// check makes one check of an entry.
+func (p *prover) check(setting string, e entry) {
+	pattern := p.pattern(setting, e)
+	if pattern == nil {
 		return
 	}
-	scheme := p.pattern(kind, header)
-	if scheme == nil {
-		p.problem(p.cannot(), field...)
-		return
-	}
-	proof := auth.Proof{Scheme: scheme}
-	for j, s := range secrets {
-		if made, ok := p.secret(scheme, s, append(slices.Clone(field), j)); ok {
+	proof := auth.Proof{Scheme: auth.Configured(pattern, p.choices(e))}
+	for j, s := range e.secrets {
+		if made, ok := p.secret(proof.Scheme, s, append(slices.Clone(e.field), j)); ok {
 			proof.Secrets = append(proof.Secrets, made)
 		}
 	}
 	p.proofs = append(p.proofs, proof)
+	if header := http.CanonicalHeaderKey(proof.Scheme.Traits().Header); header != "" {
+		r := reader{setting: setting, header: header, field: e.field}
+		if e.token == nil && e.named != nil {
+			r.field = e.named
+		}
+		p.readers = append(p.readers, r)
+	}
 }
 
-// pattern is the vendor's scheme of a kind, for a header of the customer's choice
-// with its name filled in; nil where the vendor has none.
-func (p *prover) pattern(kind, header string) auth.Scheme {
-	for _, s := range p.vendor.Ways() {
-		own, isHeader := s.(auth.Header)
-		switch {
-		case auth.Kind(s) != kind:
-		case !isHeader || strings.EqualFold(own.Name, header):
-			return s
-		case own.Name == "":
-			return auth.Header{Name: header}
+// pattern is the vendor's scheme that an entry is for; nil where the vendor has none.
+func (p *prover) pattern(setting string, e entry) auth.Scheme {
+	var others []string
+	for _, pattern := range p.vendor.Ways() {
+		if pattern.Traits().Setting != setting {
+			continue
 		}
+		header := auth.Configured(pattern, auth.Settings{Header: e.header}).Traits().Header
+		if e.named == nil || strings.EqualFold(header, e.header) {
+			return pattern
+		}
+		others = append(others, place(header))
+	}
+	if e.token == nil || len(others) == 0 {
+		p.problem(p.cannot(), e.field...)
+	} else {
+		p.problem(fmt.Sprintf("%s sends its token %s", p.vendor.Title, strings.Join(others, " or ")), e.named...)
 	}
 	return nil
+}
+
+// place is where a token is, in a header or without one.
+func place(header string) string {
+	if header == "" {
+		return "in the body (leave header out)"
+	}
+	return "in the header " + header
+}
+
+// choices are those of the customer.
+func (p *prover) choices(e entry) auth.Settings {
+	t := e.token
+	if t == nil {
+		return auth.Settings{Header: e.header}
+	}
+	return auth.Settings{Header: t.Header, Issuer: t.Issuer, Audience: t.Audience, Algorithms: t.Algorithms, Leeway: t.Leeway.AsDuration(), Keys: p.keys(t)}
 }
 
 func (p *prover) secret(scheme auth.Scheme, s *configv1.Secret, field []any) (auth.Secret, bool) {
@@ -145,34 +163,6 @@ func (p *prover) secret(scheme auth.Scheme, s *configv1.Secret, field []any) (au
 		return auth.Secret{}, false
 	}
 	return made, true
-}
-
-func (p *prover) jwt(j *configv1.Jwt) {
-	if j == nil {
-		return
-	}
-	var places []string
-	for _, s := range p.vendor.Ways() {
-		scheme, ok := s.(auth.JWT)
-		switch {
-		case !ok:
-			continue
-		case strings.EqualFold(scheme.Header, j.Header):
-			scheme.Issuer, scheme.Audience, scheme.Algorithms, scheme.Leeway = j.Issuer, j.Audience, j.Algorithms, j.Leeway.AsDuration()
-			scheme.Keys = p.keys(j)
-			p.proofs = append(p.proofs, auth.Proof{Scheme: scheme})
-			return
-		case scheme.Header == "":
-			places = append(places, "in the body (leave header out)")
-		default:
-			places = append(places, "in the header "+scheme.Header)
-		}
-	}
-	if len(places) == 0 {
-		p.problem(p.cannot(), "jwt")
-		return
-	}
-	p.problem(fmt.Sprintf("%s sends its token %s", p.vendor.Title, strings.Join(places, " or ")), "jwt", "header")
 }
 
 // keys reads or prepares a key set; endpoints with one address share it.
@@ -205,7 +195,7 @@ func (p *prover) cannot() string {
 func (p *prover) ways() string {
 	var names []string
 	for _, s := range p.vendor.Ways() {
-		if name := setting(s); !slices.Contains(names, name) {
+		if name := s.Traits().Setting; !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -213,14 +203,6 @@ func (p *prover) ways() string {
 		return strings.Join(names[:n-1], ", ") + " or " + names[n-1]
 	}
 	return strings.Join(names, "")
-}
-
-// setting is the name under which a configuration has a scheme.
-func setting(s auth.Scheme) string {
-	if kind := auth.Kind(s); kind != auth.KindHMAC {
-		return kind
-	}
-	return "secrets"
 }
 
 func (p *prover) problem(text string, field ...any) { p.add(p.path(field...), text) }

@@ -2,10 +2,15 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 // TestProofs: what the file says is what is checked, in a fixed order, and two
@@ -44,6 +49,54 @@ func TestProofs(t *testing.T) {
 	}
 	if got := fmt.Sprint(c.Trusted); got != "[10.0.0.0/8 ::1/128]" {
 		t.Errorf("trusted proxies are %s", got)
+	}
+}
+
+// TestProve: what Prove writes for a scheme is read as that scheme again.
+func TestProve(t *testing.T) {
+	for _, vendor := range everything().Vendors {
+		for _, pattern := range vendor.Ways() {
+			scheme := auth.Configured(pattern, auth.Settings{Header: "X-Mine", Issuer: "i", Audience: "a", Leeway: defaultLeeway})
+			traits := scheme.Traits()
+			var secrets []*configv1.Secret
+			if !traits.Keyless {
+				secrets = []*configv1.Secret{{Id: "s", Value: traits.Value(secretValue)}}
+			}
+			e := &configv1.Endpoint{Name: "one", Provider: vendor.Name, Environment: kycv1.Environment_ENVIRONMENT_SANDBOX}
+			if err := Prove(e, scheme, secrets, &configv1.Jwt{JwksUrl: "https://vendor.invalid/k", Issuer: "i", Audience: "a"}); err != nil {
+				t.Fatal(err)
+			}
+			c, err := Build("x", &configv1.Config{
+				Kafka:  &configv1.Kafka{Brokers: []string{"127.0.0.1:1"}},
+				Ingest: &configv1.Ingest{Listen: "127.0.0.1:2"}, Endpoints: []*configv1.Endpoint{e},
+			}, Needs{Ingest: true, Vendors: []providers.Provider{vendor}})
+			if err != nil {
+				t.Errorf("%s of %s: %v", traits.Kind, vendor.Name, err)
+				continue
+			}
+			proof := c.Endpoints[0].Proofs[0]
+			if j, ok := proof.Scheme.(auth.JWT); ok {
+				j.Keys = nil // of the key server
+				proof.Scheme = j
+			}
+			if !reflect.DeepEqual(proof.Scheme, scheme) || len(proof.Secrets) != len(secrets) {
+				t.Errorf("%s of %s: read as %#v with %d secrets, want %#v", traits.Kind, vendor.Name, proof.Scheme, len(proof.Secrets), scheme)
+			}
+		}
+	}
+}
+
+// Every way of every vendor can be configured.
+func TestEveryWayHasASetting(t *testing.T) {
+	for _, vendor := range catalog.All() {
+		for _, way := range vendor.Ways() {
+			if err := Prove(&configv1.Endpoint{}, way, nil, &configv1.Jwt{}); err != nil {
+				t.Errorf("%s: %v", vendor.Name, err)
+			}
+		}
+	}
+	if err := Prove(&configv1.Endpoint{}, auth.Networks{}, nil, nil); err == nil {
+		t.Error("a list of addresses is written as a proof")
 	}
 }
 

@@ -28,13 +28,13 @@ var (
 	ErrUndecided = errors.New("auth: cannot be decided now")
 )
 
-// Request is what a scheme looks at.
+// Request is what a scheme signs and verifies.
 type Request struct {
-	Header    http.Header
-	Body      []byte // the exact bytes that arrived
-	Now       time.Time
-	PathToken string     // what follows the endpoint's name in the path; "" where nothing does
-	Client    netip.Addr // who sent it, see ClientAddr
+	Header    http.Header // not nil where it is signed
+	Body      []byte      // the exact bytes
+	Now       time.Time   // when it is signed, or when it arrived
+	PathToken string      // what follows the endpoint's name in the path; "" where nothing does
+	Client    netip.Addr  // who sent it, see ClientAddr
 }
 
 // Scheme is one way to prove a sender.
@@ -44,98 +44,12 @@ type Scheme interface {
 	// tries every secret, whichever fits, and keeps nothing. It may be called
 	// concurrently.
 	Verify(secrets []Secret, r Request) (secretID string, err error)
-	// Sign puts the proof for body into h, as the vendor would.
-	Sign(s Secret, body []byte, h http.Header)
-}
-
-// Kinds of schemes, as Kind tells them. A configuration names them alike, except
-// that the secrets of a vendor's HMAC are just its "secrets".
-const (
-	KindHMAC      = "hmac"
-	KindBasic     = "basic"
-	KindBearer    = "bearer"
-	KindHeader    = "headers"
-	KindPathToken = "path_tokens"
-	KindJWT       = "jwt"
-	KindNetworks  = "allow_from"
-)
-
-// What a scheme may be beyond a Scheme. One that has none of these methods binds
-// the body, leaves it as it is, needs a secret, takes any, and is always ready.
-type (
-	wrapper interface {
-		Wrap(s Secret, body []byte) []byte
-	}
-	loose     interface{ BindsBody() bool }
-	pathed    interface{ Path(s Secret) string }
-	keyless   interface{ Keyless() bool }
-	choosy    interface{ Check(s Secret) error }
-	kindness  interface{ Kind() string }
-	headed    interface{ HeaderName() string }
-	readiness interface{ Ready() bool }
-)
-
-// Deliver signs body as the vendor would and returns the bytes to post: body
-// itself, or what a scheme with a method Wrap(Secret, []byte) []byte makes of it.
-// Path says what else belongs to the request.
-func Deliver(scheme Scheme, s Secret, body []byte, h http.Header) []byte {
-	if w, ok := scheme.(wrapper); ok {
-		body = w.Wrap(s, body)
-	}
-	scheme.Sign(s, body, h)
-	return body
-}
-
-// Path is what a sender appends to the endpoint's address: "/" and the token for
-// PathToken, "" for every other scheme.
-func Path(scheme Scheme, s Secret) string {
-	if p, ok := scheme.(pathed); ok {
-		return p.Path(s)
-	}
-	return ""
-}
-
-// BindsBody reports whether a changed body breaks the proof. True unless the
-// scheme has a method BindsBody() bool that says no.
-func BindsBody(scheme Scheme) bool {
-	l, ok := scheme.(loose)
-	return !ok || l.BindsBody()
-}
-
-// Keyless reports whether a scheme proves by other means than an endpoint's
-// secrets. False unless it has a method Keyless() bool that says yes.
-func Keyless(scheme Scheme) bool {
-	k, ok := scheme.(keyless)
-	return ok && k.Keyless()
-}
-
-// Kind names the scheme's family, one of the constants above; "signature" for a
-// scheme with no method Kind() string.
-func Kind(scheme Scheme) string {
-	if k, ok := scheme.(kindness); ok {
-		return k.Kind()
-	}
-	return "signature"
-}
-
-// HeaderName is the header in which a scheme looks for its proof, "" for a scheme
-// that looks elsewhere.
-func HeaderName(scheme Scheme) string {
-	if h, ok := scheme.(headed); ok {
-		return h.HeaderName()
-	}
-	return ""
-}
-
-// Check says what is wrong with a secret for this scheme, without quoting it.
-func Check(scheme Scheme, s Secret) error {
-	if s.key == nil {
-		return errors.New("auth: an empty secret")
-	}
-	if c, ok := scheme.(choosy); ok {
-		return c.Check(s)
-	}
-	return nil
+	// Sign puts the proof into r as the vendor would: into a header, around the
+	// body or at the end of the address. A zero Secret gives a delivery its form, which
+	// is what a vendor's package reads, and no proof.
+	Sign(s Secret, r *Request)
+	// Traits is everything else there is to know about the scheme.
+	Traits() Traits
 }
 
 // one reads a header that must be there once. Two are refused: which of them a

@@ -23,6 +23,14 @@ const (
 	Base64
 )
 
+// String is the encoding's name.
+func (e Encoding) String() string {
+	if e == Base64 {
+		return "base64"
+	}
+	return "hex"
+}
+
 // HMAC is a signature over the raw body in one header. There is no time in it:
 // a captured delivery verifies for ever, so only deduplication stops a replay.
 type HMAC struct {
@@ -46,23 +54,28 @@ func (m HMAC) Verify(secrets []Secret, r Request) (string, error) {
 	})
 }
 
-// HeaderName is Header.
-func (m HMAC) HeaderName() string { return m.Header }
-
-// Kind is KindHMAC.
-func (m HMAC) Kind() string { return KindHMAC }
-
 // Sign sets the header. A zero Secret signs nothing.
-func (m HMAC) Sign(s Secret, body []byte, h http.Header) {
+func (m HMAC) Sign(s Secret, r *Request) {
 	if s.key == nil {
 		return
 	}
-	sum := m.sum(s.key(), body)
+	sum := m.sum(s.key(), r.Body)
 	text := hex.EncodeToString(sum)
 	if m.Encoding == Base64 {
 		text = base64.StdEncoding.EncodeToString(sum)
 	}
-	h.Set(m.Header, m.Prefix+text)
+	r.Header.Set(m.Header, m.Prefix+text)
+}
+
+// Traits: it covers the body, and any secret will do.
+func (m HMAC) Traits() Traits {
+	t := Traits{Kind: KindHMAC, Setting: "secrets", Header: m.Header, BindsBody: true, Prompt: "secret "}
+	t.Description = fmt.Sprintf("`secrets`: HMAC-%s of the raw body, %s, in the header `%s`",
+		strings.ReplaceAll(m.Hash.String(), "-", ""), m.Encoding, m.Header)
+	if m.Prefix != "" {
+		t.Description += ", after `" + m.Prefix + "`"
+	}
+	return t
 }
 
 // sum uses again what was made of the key before: that is a third of the work on a small body.

@@ -32,6 +32,13 @@ func header(name string, values ...string) http.Header {
 	return h
 }
 
+// signed is a request around body, with the proof of its sender.
+func signed(scheme Scheme, s Secret, body []byte) Request {
+	r := Request{Header: http.Header{}, Body: body, Now: noon}
+	scheme.Sign(s, &r)
+	return r
+}
+
 // The vectors of two vendors' own material, and RFC 4231 for SHA-512 (case 2 with
 // its short key is out of reach of NewSecret, so case 1).
 var vectors = []struct {
@@ -55,9 +62,7 @@ func TestVectors(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
 			s := secret(t, "one", v.secret)
-			h := http.Header{}
-			v.scheme.Sign(s, []byte(v.body), h)
-			if got := h.Get(v.scheme.Header); got != v.proof {
+			if got := signed(v.scheme, s, []byte(v.body)).Header.Get(v.scheme.Header); got != v.proof {
 				t.Errorf("Sign gives %s, want %s", got, v.proof)
 			}
 			id, err := v.scheme.Verify([]Secret{s}, Request{Header: header(v.scheme.Header, v.proof), Body: []byte(v.body), Now: noon})
@@ -79,9 +84,7 @@ func TestVerify(t *testing.T) {
 		}
 		return s
 	}
-	h := http.Header{}
-	scheme.Sign(one, body, h)
-	proof := h.Get("X-Signature")
+	proof := signed(scheme, one, body).Header.Get("X-Signature")
 	for _, tc := range []struct {
 		name    string
 		secrets []Secret
@@ -121,9 +124,7 @@ func TestVerify(t *testing.T) {
 // far: a zero Secret signs nothing and proves nothing.
 func TestEmptyKey(t *testing.T) {
 	scheme := HMAC{Header: "X-Signature", Hash: crypto.SHA256}
-	h := http.Header{}
-	scheme.Sign(Secret{}, []byte("body"), h)
-	if len(h) != 0 {
+	if h := signed(scheme, Secret{}, []byte("body")).Header; len(h) != 0 {
 		t.Errorf("a zero Secret signs: %v", h)
 	}
 	const underEmptyKey = "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad" // of ""
@@ -141,9 +142,8 @@ func FuzzHMAC(f *testing.F) {
 	scheme := HMAC{Header: "X-Signature", Hash: crypto.SHA256}
 	f.Fuzz(func(t *testing.T, proof string, body []byte) {
 		id, err := scheme.Verify([]Secret{s}, Request{Header: http.Header{"X-Signature": {proof}}, Body: body, Now: noon})
-		h := http.Header{}
-		scheme.Sign(s, body, h)
-		right := strings.EqualFold(h.Get("X-Signature"), proof) && len(proof) == hex.EncodedLen(scheme.Hash.Size())
+		want := signed(scheme, s, body).Header.Get("X-Signature")
+		right := strings.EqualFold(want, proof) && len(proof) == hex.EncodedLen(scheme.Hash.Size())
 		if right != (err == nil) || right != (id == "one") {
 			t.Errorf("proof %q is right: %v; Verify gives %q, %v", proof, right, id, err)
 		}
@@ -162,11 +162,11 @@ func TestHMACKeepsNothingOfABody(t *testing.T) {
 		m := HMAC{Header: "X-Signature", Hash: []crypto.Hash{crypto.SHA256, crypto.SHA512}[i%2]}
 		all.Go(func() {
 			for n := range 200 {
-				body, h := fmt.Appendf(nil, "body %d of %d", n, i), http.Header{}
-				m.Sign(s, body, h)
+				body := fmt.Appendf(nil, "body %d of %d", n, i)
+				got := signed(m, s, body).Header.Get("X-Signature")
 				mac := hmac.New(m.Hash.New, []byte("synthetic-secret-0123"))
 				mac.Write(body)
-				if got := h.Get("X-Signature"); got != hex.EncodeToString(mac.Sum(nil)) {
+				if got != hex.EncodeToString(mac.Sum(nil)) {
 					t.Errorf("body %d of %d is signed %s", n, i, got)
 				}
 			}

@@ -33,8 +33,7 @@ type JWT struct {
 	Algorithms []string      // of RS256, PS256, ES256; empty means RS256
 	Leeway     time.Duration // for exp, nbf and iat; at most MaxLeeway
 
-	IssuedAt time.Time // of the tokens that Sign makes; zero means now
-	KeyID    string    // kid of the tokens that Sign makes; "" means the id of the secret
+	KeyID string // kid of the tokens that Sign makes; "" means the id of the secret
 }
 
 var _ Scheme = JWT{}
@@ -43,12 +42,14 @@ var _ Scheme = JWT{}
 // secret can have it.
 const JWTSecretID = "_jwt"
 
-// Limits of a token.
+// Limits of a token and of the keys that sign it.
 const (
 	MaxLeeway      = time.Minute
 	maxTokenHeader = 4 << 10 // bytes of its first part
 	maxHeaderToken = 8 << 10 // bytes of a token in a header
 	maxKeyID       = 128
+	minRSABits     = 2048
+	maxRSABits     = 8192
 )
 
 // Algorithms are those a JWT may be configured with, each with one type of key.
@@ -57,7 +58,8 @@ func Algorithms() []string { return []string{"RS256", "PS256", "ES256"} }
 // Keys finds a vendor's public key.
 type Keys interface {
 	// Key returns the key with that id. The error wraps ErrMismatch when there is
-	// none, and ErrUndecided when that cannot be known at the moment.
+	// none, and ErrUndecided when that cannot be known at the moment. Keys that can
+	// be out of date also have a method Ready() bool.
 	Key(id string) (Key, error)
 }
 
@@ -201,7 +203,7 @@ func (k Key) fits(algorithm string) bool {
 	}
 	switch p := k.Public.(type) {
 	case *rsa.PublicKey:
-		return (algorithm == "RS256" || algorithm == "PS256") && p.N.BitLen() >= 2048 && p.N.BitLen() <= 8192
+		return (algorithm == "RS256" || algorithm == "PS256") && p.N.BitLen() >= minRSABits && p.N.BitLen() <= maxRSABits
 	case *ecdsa.PublicKey:
 		return algorithm == "ES256" && p.Curve == elliptic.P256()
 	}
@@ -231,24 +233,37 @@ func (j JWT) algorithms() []string {
 	return slices.DeleteFunc(slices.Clone(j.Algorithms), func(a string) bool { return !slices.Contains(known, a) })
 }
 
-// BindsBody is true when the body is the token.
-func (j JWT) BindsBody() bool { return j.Header == "" }
-
-// Keyless is true: the keys are the vendor's.
-func (j JWT) Keyless() bool { return true }
-
-// Ready reports whether the keys are there and up to date; true for keys that do not
-// change.
-func (j JWT) Ready() bool {
-	r, ok := j.Keys.(readiness)
-	return j.Keys != nil && (!ok || r.Ready())
+// Traits: a token covers the body where it is the body.
+func (j JWT) Traits() Traits {
+	t := Traits{
+		Kind: KindJWT, Setting: "jwt", Header: j.Header, BindsBody: j.Header == "", Keyless: true, SecretID: JWTSecretID,
+		Check: j.check, Ready: j.ready, Configure: j.configure, MakeKey: j.makeKey,
+		Description: "`jwt`: a token that the vendor signs with a key of its own, as the body",
+		Prompt:      "token as body, key ",
+	}
+	if j.Header != "" {
+		t.Description = "`jwt` with `header`: the same kind of token in the header `" + j.Header + "`"
+		t.Prompt = "token in " + j.Header + ", key "
+	}
+	if j.Claim != "" {
+		t.Description += "; the claim `" + j.Claim + "` holds the event"
+	}
+	return t
 }
 
-// HeaderName is Header, "" when the body is the token.
-func (j JWT) HeaderName() string { return j.Header }
+// configure takes what is a customer's own of a token. Where it is, and under which
+// claim the event is, the vendor decides.
+func (j JWT) configure(s Settings) Scheme {
+	j.Issuer, j.Audience, j.Algorithms, j.Leeway, j.Keys = s.Issuer, s.Audience, s.Algorithms, s.Leeway, s.Keys
+	return j
+}
 
-// Kind is KindJWT.
-func (j JWT) Kind() string { return KindJWT }
+// ready reports whether the keys are there and up to date; true for keys that do not
+// change.
+func (j JWT) ready() bool {
+	r, ok := j.Keys.(interface{ Ready() bool })
+	return j.Keys != nil && (!ok || r.Ready())
+}
 
 // payload keeps the claims as they are until the signature has been checked.
 type payload []byte

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -61,7 +60,7 @@ func testJWT(t testing.TB) JWT {
 	ps.Algorithm = "PS256"
 	return JWT{
 		Keys: append(keys, ps), Issuer: "https://issuer.invalid/oidc", Audience: "https://hooks.invalid/idnow",
-		Algorithms: Algorithms(), Leeway: 30 * time.Second, Claim: "data", IssuedAt: noon,
+		Algorithms: Algorithms(), Leeway: 30 * time.Second, Claim: "data",
 	}
 }
 
@@ -265,37 +264,41 @@ func TestJWTUndecided(t *testing.T) {
 	}
 }
 
-// What Sign and Wrap make is believed, and Claims reads it.
+// What Sign makes is believed, and Claims reads it.
 func TestJWTSign(t *testing.T) {
 	for _, id := range []string{"rsa", "rsa2", "ec"} {
 		for _, where := range []string{"", "X-Token"} {
-			j, s, h := testJWT(t), keySecret(t, id), http.Header{}
+			j, s := testJWT(t), keySecret(t, id)
 			j.Header = where
 			if id == "rsa2" {
 				j.Algorithms = []string{"PS256"}
 			}
-			body := Deliver(j, s, []byte(`{"eventId":"e"}`), h)
-			if got, err := j.Verify(nil, Request{Header: h, Body: body, Now: noon}); err != nil || got != JWTSecretID {
+			r := signed(j, s, []byte(`{"eventId":"e"}`))
+			if got, err := j.Verify(nil, r); err != nil || got != JWTSecretID {
 				t.Errorf("%s in %q: %q, %v", id, where, got, err)
 			}
-			token := []byte(h.Get("X-Token"))
+			token := []byte(r.Header.Get("X-Token"))
 			if where == "" {
-				token = body
-				if h.Get("Content-Type") != "application/jwt" {
-					t.Errorf("the media type is %q", h.Get("Content-Type"))
+				token = r.Body
+				if media := r.Header.Get("Content-Type"); media != "application/jwt" {
+					t.Errorf("the media type is %q", media)
 				}
 			}
 			var claims struct{ Data struct{ EventID string } }
 			if b, err := Claims(token); err != nil || json.Unmarshal(b, &claims) != nil || claims.Data.EventID != "e" {
 				t.Errorf("Claims gives %s, %v", b, err)
 			}
-			if (where == "") != BindsBody(j) {
-				t.Errorf("in %q: binds the body is %v", where, BindsBody(j))
-			}
 		}
 	}
-	if got := Deliver(testJWT(t), secret(t, "x", "no key, but long enough"), []byte("{}"), http.Header{}); string(got) != "{}" {
-		t.Errorf("a secret that is no key signs: %s", got)
+	bare := signed(testJWT(t), Secret{}, []byte(`{"eventId":"e"}`))
+	if claims, err := Claims(bare.Body); err != nil || !strings.Contains(string(claims), `"data":{"eventId":"e"}`) {
+		t.Errorf("without a secret the claims are %s, %v", claims, err)
+	}
+	if _, err := testJWT(t).Verify(nil, bare); !errors.Is(err, ErrMismatch) {
+		t.Errorf("a token without a signature: %v", err)
+	}
+	if r := signed(testJWT(t), secret(t, "x", "no key, but long enough"), []byte("{}")); string(r.Body) != "{}" || len(r.Header) > 0 {
+		t.Errorf("a secret that is no key signs: %s, %v", r.Body, r.Header)
 	}
 }
 

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
@@ -9,7 +11,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -20,56 +21,61 @@ import (
 const tokenLife = time.Hour
 
 // Sign plays the vendor, for `send` and tests: the secret is a private key in
-// PEM (PKCS #8). In a header it sets the token; for the body, which Wrap makes a
-// token of, it sets the media type. A secret that is no key signs nothing.
-func (j JWT) Sign(s Secret, body []byte, h http.Header) {
-	if j.Header == "" {
-		h.Set("Content-Type", "application/jwt")
-		return
+// PEM (PKCS #8). The token goes into the header, or takes the place of the body. That
+// of a zero Secret has no signature. A secret that is no key signs nothing.
+func (j JWT) Sign(s Secret, r *Request) {
+	claims, err := j.claims(r.Body, r.Now)
+	token := "e30." + base64.RawURLEncoding.EncodeToString(claims) + "."
+	if err == nil && s.key != nil {
+		token, err = j.TokenOf(s, claims)
 	}
-	if token, err := j.Token(s, body); err == nil {
-		h.Set(j.Header, token)
+	switch {
+	case err != nil:
+	case j.Header != "":
+		r.Header.Set(j.Header, token)
+	default:
+		r.Header.Set("Content-Type", "application/jwt")
+		r.Body = []byte(token)
 	}
 }
 
-// Wrap returns the token that carries body, or body itself when the token is in
-// a header or the secret is no key.
-func (j JWT) Wrap(s Secret, body []byte) []byte {
-	if j.Header != "" {
-		return body
-	}
-	token, err := j.Token(s, body)
-	if err != nil {
-		return body
-	}
-	return []byte(token)
-}
-
-// Check wants a private key that fits one of the algorithms.
-func (j JWT) Check(s Secret) error {
+// check wants a private key that fits one of the algorithms.
+func (j JWT) check(s Secret) error {
 	_, _, err := j.signer(s)
 	return err
 }
 
-// Token makes a token with the claims iss, aud, iat and exp, and body, as it is,
-// under Claim.
-func (j JWT) Token(s Secret, body []byte) (string, error) {
-	now := j.IssuedAt
-	if now.IsZero() {
-		now = time.Now()
+// makeKey makes a private key for the first of the algorithms.
+func (j JWT) makeKey() ([]byte, error) {
+	var key any
+	var err error
+	if a := j.algorithms(); len(a) > 0 && a[0] == "ES256" {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	} else {
+		key, err = rsa.GenerateKey(rand.Reader, minRSABits)
 	}
-	claims, err := json.Marshal(map[string]any{"iss": j.Issuer, "aud": j.Audience, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix()})
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("auth: make a key: %w", err)
 	}
-	if j.Claim != "" { // by hand: the body may be a broken one that a test wants sent
-		name, err := json.Marshal(j.Claim)
-		if err != nil {
-			return "", err
-		}
-		claims = slices.Concat(claims[:len(claims)-1], []byte(","), name, []byte(":"), body, []byte("}"))
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("auth: make a key: %w", err)
 	}
-	return j.TokenOf(s, claims)
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
+// claims are iss, aud, iat and exp, and body, as it is, under Claim.
+func (j JWT) claims(body []byte, now time.Time) ([]byte, error) {
+	claims, err := json.Marshal(map[string]any{"iss": j.Issuer, "aud": j.Audience, "iat": now.Unix(), "exp": now.Add(tokenLife).Unix()})
+	if err != nil || j.Claim == "" {
+		return claims, err
+	}
+	name, err := json.Marshal(j.Claim)
+	if err != nil {
+		return nil, err
+	}
+	// By hand: the body may be a broken one that a test wants sent.
+	return slices.Concat(claims[:len(claims)-1], []byte(","), name, []byte(":"), body, []byte("}")), nil
 }
 
 // TokenOf signs claims as they are, for tests of what must not be believed.

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -23,16 +22,12 @@ func (n Networks) Verify(_ []Secret, r Request) (string, error) {
 }
 
 // Sign does nothing: nobody chooses its address.
-func (n Networks) Sign(Secret, []byte, http.Header) {}
+func (n Networks) Sign(Secret, *Request) {}
 
-// Keyless is true: there is no secret.
-func (n Networks) Keyless() bool { return true }
-
-// BindsBody is false: the body may be anything.
-func (n Networks) BindsBody() bool { return false }
-
-// Kind is KindNetworks.
-func (n Networks) Kind() string { return KindNetworks }
+// Traits: there is no secret, and the body may be anything.
+func (n Networks) Traits() Traits {
+	return Traits{Kind: KindNetworks, Setting: "allow_from", Keyless: true, SecondFactor: true}
+}
 
 // ParseNetwork reads "192.0.2.0/24", "2001:db8::/32" or a single address. Bits
 // beyond the mask must be zero: a network with others is likely a typo.

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
@@ -23,7 +24,8 @@ type Basic struct{}
 // Bearer is a token after the word Bearer in the header Authorization.
 type Bearer struct{}
 
-// Header is a secret that is the whole value of a header of the customer's choice.
+// Header is a secret that is the whole value of a header. Without a name it is a
+// pattern: the customer chooses the header.
 type Header struct{ Name string }
 
 // PathToken is a secret that is the last part of the address, after the
@@ -38,6 +40,9 @@ var (
 )
 
 const authorization = "Authorization"
+
+// someUser is the user of a sender that was only told a password.
+const someUser = "dev"
 
 // MinPassword is the length in bytes of the part of a Basic secret that is
 // secret, below which it is refused.
@@ -59,14 +64,31 @@ func (b Basic) Verify(secrets []Secret, r Request) (string, error) {
 }
 
 // Sign sets the header. A zero Secret signs nothing.
-func (b Basic) Sign(s Secret, _ []byte, h http.Header) {
+func (b Basic) Sign(s Secret, r *Request) {
 	if s.key != nil {
-		h.Set(authorization, "Basic "+base64.StdEncoding.EncodeToString(s.key().value))
+		r.Header.Set(authorization, "Basic "+base64.StdEncoding.EncodeToString(s.key().value))
 	}
 }
 
-// Check wants a user and a password.
-func (b Basic) Check(s Secret) error {
+// Traits: the body may be anything.
+func (b Basic) Traits() Traits {
+	return Traits{
+		Kind: KindBasic, Setting: "basic", Header: authorization, Check: checkBasic, FromPassword: withUser,
+		Description: "`basic`: user and password, HTTP Basic",
+		Prompt:      "basic ",
+	}
+}
+
+// withUser puts a user in front of a password that has none.
+func withUser(password string) string {
+	if strings.Contains(password, ":") {
+		return password
+	}
+	return someUser + ":" + password
+}
+
+// checkBasic wants a user and a password.
+func checkBasic(s Secret) error {
 	_, password, ok := bytes.Cut(s.key().value, []byte(":"))
 	switch {
 	case !ok:
@@ -87,14 +109,20 @@ func (b Bearer) Verify(secrets []Secret, r Request) (string, error) {
 }
 
 // Sign sets the header. A zero Secret signs nothing.
-func (b Bearer) Sign(s Secret, _ []byte, h http.Header) {
+func (b Bearer) Sign(s Secret, r *Request) {
 	if s.key != nil {
-		h.Set(authorization, "Bearer "+string(s.key().value))
+		r.Header.Set(authorization, "Bearer "+string(s.key().value))
 	}
 }
 
-// Check wants what a header can carry.
-func (b Bearer) Check(s Secret) error { return checkHeaderValue(s) }
+// Traits: the body may be anything.
+func (b Bearer) Traits() Traits {
+	return Traits{
+		Kind: KindBearer, Setting: "bearer", Header: authorization, Check: checkHeaderValue,
+		Description: "`bearer`: a token in the header `Authorization`",
+		Prompt:      "bearer ",
+	}
+}
 
 // Verify compares the whole value.
 func (c Header) Verify(secrets []Secret, r Request) (string, error) {
@@ -106,14 +134,24 @@ func (c Header) Verify(secrets []Secret, r Request) (string, error) {
 }
 
 // Sign sets the header. A zero Secret signs nothing.
-func (c Header) Sign(s Secret, _ []byte, h http.Header) {
+func (c Header) Sign(s Secret, r *Request) {
 	if s.key != nil {
-		h.Set(c.Name, string(s.key().value))
+		r.Header.Set(c.Name, string(s.key().value))
 	}
 }
 
-// Check wants what a header can carry.
-func (c Header) Check(s Secret) error { return checkHeaderValue(s) }
+// Traits: the body may be anything; a name that the vendor does not fix is the
+// customer's choice.
+func (c Header) Traits() Traits {
+	t := Traits{Kind: KindHeader, Setting: "headers", Header: c.Name, Check: checkHeaderValue, Configure: c.configure, Prompt: c.Name + ": "}
+	t.Description = "`headers`: secrets in headers of your choice"
+	if c.Name != "" {
+		t.Description = "`headers`: a secret in the header `" + c.Name + "`"
+	}
+	return t
+}
+
+func (c Header) configure(s Settings) Scheme { return Header{Name: cmp.Or(c.Name, s.Header)} }
 
 // Verify compares the token.
 func (p PathToken) Verify(secrets []Secret, r Request) (string, error) {
@@ -123,19 +161,24 @@ func (p PathToken) Verify(secrets []Secret, r Request) (string, error) {
 	return compare(secrets, r, place{phrase: "the token in the address"}, []byte(r.PathToken))
 }
 
-// Sign does nothing: the proof is in the address, see Path.
-func (p PathToken) Sign(Secret, []byte, http.Header) {}
-
-// Path is what a sender appends to the endpoint's address.
-func (p PathToken) Path(s Secret) string {
-	if s.key == nil {
-		return ""
+// Sign sets the token. A zero Secret signs nothing.
+func (p PathToken) Sign(s Secret, r *Request) {
+	if s.key != nil {
+		r.PathToken = string(s.key().value)
 	}
-	return "/" + string(s.key().value)
 }
 
-// Check wants characters that stand for themselves in every address.
-func (p PathToken) Check(s Secret) error {
+// Traits: the body may be anything.
+func (p PathToken) Traits() Traits {
+	return Traits{
+		Kind: KindPathToken, Setting: "path_tokens", Path: true, Check: checkPathToken,
+		Description: "`path_tokens`: a secret as the last part of the address, `/hooks/NAME/TOKEN`",
+		Prompt:      "followed by /",
+	}
+}
+
+// checkPathToken wants characters that stand for themselves in every address.
+func checkPathToken(s Secret) error {
 	for _, c := range s.key().value {
 		if !unreserved(c) {
 			return fmt.Errorf("auth: secret %q goes into an address; use A-Z, a-z, 0-9 and - . _ ~ only", s.ID)
@@ -143,39 +186,6 @@ func (p PathToken) Check(s Secret) error {
 	}
 	return nil
 }
-
-// BindsBody is false for each of these: the body may be anything.
-func (b Basic) BindsBody() bool { return false }
-
-// BindsBody is false: the body may be anything.
-func (b Bearer) BindsBody() bool { return false }
-
-// BindsBody is false: the body may be anything.
-func (c Header) BindsBody() bool { return false }
-
-// BindsBody is false: the body may be anything.
-func (p PathToken) BindsBody() bool { return false }
-
-// Kind is KindBasic.
-func (b Basic) Kind() string { return KindBasic }
-
-// Kind is KindBearer.
-func (b Bearer) Kind() string { return KindBearer }
-
-// Kind is KindHeader.
-func (c Header) Kind() string { return KindHeader }
-
-// Kind is KindPathToken.
-func (p PathToken) Kind() string { return KindPathToken }
-
-// HeaderName is Authorization.
-func (b Basic) HeaderName() string { return authorization }
-
-// HeaderName is Authorization.
-func (b Bearer) HeaderName() string { return authorization }
-
-// HeaderName is the name.
-func (c Header) HeaderName() string { return c.Name }
 
 // credentials reads what follows the scheme's word, which is compared without
 // case, in the header Authorization.
@@ -200,6 +210,7 @@ func compare(secrets []Secret, r Request, what place, given []byte) (string, err
 
 var errHeaderValue = errors.New("goes into a header; use printable ASCII without spaces at its ends")
 
+// checkHeaderValue wants what a header can carry.
 func checkHeaderValue(s Secret) error {
 	value := s.key().value
 	for i, c := range value {

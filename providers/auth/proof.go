@@ -10,13 +10,16 @@ import (
 // Proof is one configured check: a scheme and the secrets that satisfy it.
 type Proof struct {
 	Scheme  Scheme
-	Secrets []Secret // any one of them; none for a scheme that is Keyless
+	Secrets []Secret // any one of them; none for one that is Keyless
 }
 
 // NewProof makes a check after making sure that each secret can satisfy it.
 func NewProof(scheme Scheme, secrets ...Secret) (Proof, error) {
-	if len(secrets) == 0 && !Keyless(scheme) {
-		return Proof{}, fmt.Errorf("auth: %s without a secret", Kind(scheme))
+	switch t := scheme.Traits(); {
+	case len(secrets) == 0 && !t.Keyless:
+		return Proof{}, fmt.Errorf("auth: %s without a secret", t.Kind)
+	case len(secrets) > 0 && t.Keyless:
+		return Proof{}, fmt.Errorf("auth: %s asks for no secret, and has %d", t.Kind, len(secrets))
 	}
 	for _, s := range secrets {
 		if err := Check(scheme, s); err != nil {
@@ -38,19 +41,19 @@ func (p Proof) verify(r Request) (string, error) {
 
 // Live reports whether the check can be satisfied at now.
 func (p Proof) Live(now time.Time) bool {
-	return Keyless(p.Scheme) || slices.ContainsFunc(p.Secrets, func(s Secret) bool { return s.key != nil && s.live(now) })
+	return slices.ContainsFunc(p.Secrets, func(s Secret) bool { return s.key != nil && s.live(now) }) || Keyless(p.Scheme)
 }
 
 // ready reports whether a request can be judged at now.
 func (p Proof) ready(now time.Time) bool {
-	r, ok := p.Scheme.(readiness)
-	return p.Live(now) && (!ok || r.Ready())
+	ready := p.Scheme.Traits().Ready
+	return p.Live(now) && (ready == nil || ready())
 }
 
 // ids are the names that Verify may return.
 func (p Proof) ids() []string {
-	if Kind(p.Scheme) == KindJWT {
-		return []string{JWTSecretID}
+	if id := p.Scheme.Traits().SecretID; id != "" {
+		return []string{id}
 	}
 	var ids []string
 	for _, s := range p.Secrets {
@@ -75,7 +78,7 @@ func (ps Proofs) Verify(r Request) (ids []string, err error) {
 		switch {
 		case failed != nil && gravity(failed) > gravity(err):
 			err = failed
-		case failed == nil && !secondFactor(p.Scheme):
+		case failed == nil && id != "": // that of a second factor is ""
 			ids = append(ids, id)
 		}
 	}
@@ -107,12 +110,12 @@ func (ps Proofs) Ready(now time.Time) bool {
 // Prove reports whether the checks prove a sender at all: an address alone does
 // not.
 func (ps Proofs) Prove() bool {
-	return slices.ContainsFunc(ps, func(p Proof) bool { return !secondFactor(p.Scheme) })
+	return slices.ContainsFunc(ps, func(p Proof) bool { return !p.Scheme.Traits().SecondFactor })
 }
 
 // TakesPathToken reports whether one of the checks looks at Request.PathToken.
 func (ps Proofs) TakesPathToken() bool {
-	return slices.ContainsFunc(ps, func(p Proof) bool { return Kind(p.Scheme) == KindPathToken })
+	return slices.ContainsFunc(ps, func(p Proof) bool { return p.Scheme.Traits().Path })
 }
 
 // SecretIDs are all names that Verify may return.
@@ -123,5 +126,3 @@ func (ps Proofs) SecretIDs() []string {
 	}
 	return ids
 }
-
-func secondFactor(s Scheme) bool { return Kind(s) == KindNetworks }

@@ -3,7 +3,6 @@ package auth
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"slices"
 	"testing"
@@ -14,7 +13,8 @@ import (
 type fixed struct{ err error }
 
 func (f fixed) Verify([]Secret, Request) (string, error) { return "one", f.err }
-func (fixed) Sign(Secret, []byte, http.Header)           {}
+func (fixed) Sign(Secret, *Request)                      {}
+func (fixed) Traits() Traits                             { return Traits{Kind: "fixed"} }
 
 // Every check must pass, and the answer does not tell which one did not.
 func TestProofs(t *testing.T) {
@@ -133,6 +133,9 @@ func TestNewProof(t *testing.T) {
 	}
 	if _, err := NewProof(Networks{}); err != nil {
 		t.Errorf("a check that needs no secret is refused: %v", err)
+	}
+	if _, err := NewProof(Networks{}, secret(t, "one", "nobody asks for this one")); err == nil {
+		t.Error("a secret is taken that is never asked for")
 	}
 	addressed := Proofs{{Scheme: Networks{}}}
 	if addressed.Prove() || !(append(addressed, Proof{Scheme: JWT{}}).Prove()) {

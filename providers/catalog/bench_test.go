@@ -1,16 +1,8 @@
 package catalog
 
 import (
-	"cmp"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -132,31 +124,25 @@ type benchWay struct {
 func waysOf(b *testing.B, p providers.Provider) []benchWay {
 	b.Helper()
 	var all []benchWay
-	for _, scheme := range p.Ways() {
-		switch pattern := scheme.(type) {
-		case auth.JWT:
-			for _, algorithm := range auth.Algorithms() {
-				pattern.Algorithms = []string{algorithm}
-				all = append(all, tokenWay(b, pattern))
-			}
-		case auth.Header:
-			pattern.Name = cmp.Or(pattern.Name, "X-Bench-Token")
+	for _, pattern := range p.Ways() {
+		if pattern.Traits().MakeKey == nil {
 			all = append(all, secretWay(b, pattern))
-		default:
-			all = append(all, secretWay(b, scheme))
+			continue
+		}
+		for _, algorithm := range auth.Algorithms() {
+			all = append(all, keyWay(b, pattern, algorithm))
 		}
 	}
 	return all
 }
 
-func secretWay(b *testing.B, scheme auth.Scheme) benchWay {
+// secretWay is a way with a secret that the vendor has too.
+func secretWay(b *testing.B, pattern auth.Scheme) benchWay {
 	b.Helper()
+	scheme := auth.Configured(pattern, auth.Settings{Header: "X-Bench-Token"})
 	w := benchWay{name: auth.Kind(scheme), scheme: scheme}
 	for n := range w.secrets {
-		w.secrets[n] = benchSecret(b, fmt.Appendf(nil, "user:a-synthetic-secret-%d", n))
-		if scheme == (auth.PathToken{}) {
-			w.secrets[n] = benchSecret(b, fmt.Appendf(nil, "a-synthetic-secret-%d", n))
-		}
+		w.secrets[n] = benchSecret(b, scheme.Traits().Value(fmt.Sprintf("a-synthetic-secret-%d", n)))
 	}
 	proof, err := auth.NewProof(scheme, w.secrets[0])
 	if err != nil {
@@ -166,52 +152,39 @@ func secretWay(b *testing.B, scheme auth.Scheme) benchWay {
 	return w
 }
 
-func tokenWay(b *testing.B, scheme auth.JWT) benchWay {
+// keyWay is a way that the vendor signs with a key of its own.
+func keyWay(b *testing.B, pattern auth.Scheme, algorithm string) benchWay {
 	b.Helper()
-	scheme.Issuer, scheme.Audience, scheme.IssuedAt = "https://issuer.invalid", "https://hooks.invalid", benchNow
-	w := benchWay{name: "jwt_body_" + scheme.Algorithms[0]}
-	if scheme.Header != "" {
-		w.name = "jwt_header_" + scheme.Algorithms[0]
+	settings := auth.Settings{Issuer: "https://issuer.invalid", Audience: "https://hooks.invalid", Algorithms: []string{algorithm}}
+	traits := auth.Configured(pattern, settings).Traits()
+	w := benchWay{name: traits.Kind + "_body_" + algorithm}
+	if traits.Header != "" {
+		w.name = traits.Kind + "_header_" + algorithm
 	}
 	for n := range w.secrets {
-		w.secrets[n] = benchSecret(b, benchKey(b, scheme.Algorithms[0]))
+		key, err := traits.MakeKey()
+		if err != nil {
+			b.Fatal(err)
+		}
+		w.secrets[n] = benchSecret(b, string(key))
 	}
 	public, err := auth.PublicKey(w.secrets[0])
 	if err != nil {
 		b.Fatal(err)
 	}
-	scheme.Keys = auth.StaticKeys{public}
-	w.scheme, w.proofs = scheme, auth.Proofs{{Scheme: scheme}}
+	settings.Keys = auth.StaticKeys{public}
+	w.scheme = auth.Configured(pattern, settings)
+	w.proofs = auth.Proofs{{Scheme: w.scheme}}
 	return w
 }
 
-func benchSecret(b *testing.B, value []byte) auth.Secret {
+func benchSecret(b *testing.B, value string) auth.Secret {
 	b.Helper()
-	s, err := auth.NewSecret("bench", value, time.Time{}, time.Time{})
+	s, err := auth.NewSecret("bench", []byte(value), time.Time{}, time.Time{})
 	if err != nil {
 		b.Fatal(err)
 	}
 	return s
-}
-
-// benchKey makes a private key in PEM for an algorithm.
-func benchKey(b *testing.B, algorithm string) []byte {
-	b.Helper()
-	var key any
-	var err error
-	if strings.HasPrefix(algorithm, "ES") {
-		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
-		key, err = rsa.GenerateKey(rand.Reader, 2048)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
 // requests are the vendor's sound fixtures as they arrive, proved with the n-th secret.
@@ -219,9 +192,9 @@ func (w benchWay) requests(b *testing.B, p providers.Provider, n int) []auth.Req
 	b.Helper()
 	var all []auth.Request
 	for _, f := range sound(b, p) {
-		h := http.Header{}
-		body := auth.Deliver(w.scheme, w.secrets[n], f.Body, h)
-		all = append(all, auth.Request{Header: h, Body: body, Now: benchNow, PathToken: strings.TrimPrefix(auth.Path(w.scheme, w.secrets[n]), "/")})
+		r := auth.Request{Header: http.Header{}, Body: f.Body, Now: benchNow}
+		w.scheme.Sign(w.secrets[n], &r)
+		all = append(all, r)
 	}
 	return all
 }

@@ -74,19 +74,23 @@ func newVendor(t testing.TB, pem []byte, algorithms ...string) vendor {
 	for i, to := range []*auth.JWT{&v.body, &v.head} {
 		*to = Provider.Proofs[i].(auth.JWT)
 		to.Keys, to.Algorithms = auth.StaticKeys{public}, algorithms
-		to.Issuer, to.Audience, to.IssuedAt = issuer, audience, now
+		to.Issuer, to.Audience = issuer, audience
 	}
 	return v
 }
 
 // send returns a delivery of data as it arrives, with the headers that are kept.
-func (v vendor) send(t testing.TB, scheme auth.JWT, data []byte) *providers.Delivery {
-	t.Helper()
-	h := http.Header{}
-	body := auth.Deliver(scheme, v.key, data, h)
+func (v vendor) send(scheme auth.JWT, data []byte) *providers.Delivery {
+	return v.sendAt(scheme, data, now)
+}
+
+// sendAt is send with a token of another time.
+func (v vendor) sendAt(scheme auth.JWT, data []byte, signed time.Time) *providers.Delivery {
+	r := auth.Request{Header: http.Header{}, Body: data, Now: signed}
+	scheme.Sign(v.key, &r)
 	return &providers.Delivery{
 		Endpoint: "idnow", Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_LIVE,
-		ContentType: h.Get("Content-Type"), Headers: kept(h), Body: body, ReceivedAt: now,
+		ContentType: r.Header.Get("Content-Type"), Headers: kept(r.Header), Body: r.Body, ReceivedAt: now,
 	}
 }
 

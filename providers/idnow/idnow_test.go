@@ -17,19 +17,17 @@ import (
 // TestAttempts: the same event told again is the same, whatever its envelope.
 func TestAttempts(t *testing.T) {
 	v := newVendor(t, ecKey(), "ES256")
-	first := see(v.send(t, v.body, fixture(t, "session_retry_first")))
-	later := v.body
-	later.IssuedAt = now.Add(time.Second)
+	first := see(v.send(v.body, fixture(t, "session_retry_first")))
 	for name, d := range map[string]*providers.Delivery{
-		"another attempt":               v.send(t, v.body, fixture(t, "session_retry_second")),
-		"a numeric attempt id":          v.send(t, v.body, fixture(t, "session_retry_deliver_id_is_a_number")),
-		"spaced and reordered":          v.send(t, v.body, fixture(t, "session_retry_spaced_and_reordered")),
-		"signed again later":            v.send(t, later, fixture(t, "session_retry_first")),
-		"in the header":                 v.send(t, v.head, fixture(t, "session_retry_second")),
+		"another attempt":               v.send(v.body, fixture(t, "session_retry_second")),
+		"a numeric attempt id":          v.send(v.body, fixture(t, "session_retry_deliver_id_is_a_number")),
+		"spaced and reordered":          v.send(v.body, fixture(t, "session_retry_spaced_and_reordered")),
+		"signed again later":            v.sendAt(v.body, fixture(t, "session_retry_first"), now.Add(time.Second)),
+		"in the header":                 v.send(v.head, fixture(t, "session_retry_second")),
 		"with other claims beside it":   v.claims(t, `{"jti":"other","iat":1,"exp":2,"sub":"s","data":`+string(fixture(t, "session_retry_first"))+`}`),
-		"with white space around it":    padded(v.send(t, v.body, fixture(t, "session_retry_first"))),
-		"with the API's object":         with(v.send(t, v.body, fixture(t, "session_retry_first")), kycv1.FetchResult_FETCH_RESULT_FETCHED, `{"outcome":"accepted"}`),
-		"with an API that knows it not": with(v.send(t, v.body, fixture(t, "session_retry_first")), kycv1.FetchResult_FETCH_RESULT_NOT_FOUND, ""),
+		"with white space around it":    padded(v.send(v.body, fixture(t, "session_retry_first"))),
+		"with the API's object":         with(v.send(v.body, fixture(t, "session_retry_first")), kycv1.FetchResult_FETCH_RESULT_FETCHED, `{"outcome":"accepted"}`),
+		"with an API that knows it not": with(v.send(v.body, fixture(t, "session_retry_first")), kycv1.FetchResult_FETCH_RESULT_NOT_FOUND, ""),
 	} {
 		d.Tenant = "default"
 		s := see(d)
@@ -38,7 +36,7 @@ func TestAttempts(t *testing.T) {
 			t.Errorf("%s: %+v, want all of %+v", name, s, first)
 		}
 	}
-	other := see(v.send(t, v.body, fixture(t, "session_retry_other_content")))
+	other := see(v.send(v.body, fixture(t, "session_retry_other_content")))
 	if !slices.Equal(other.notice.Identity, first.notice.Identity) || other.notice.ContentHash() == first.notice.ContentHash() || other.eventID == first.eventID {
 		t.Error("other content under the same id: want the same identity, another hash and another event id")
 	}
@@ -78,7 +76,7 @@ func TestEnvironment(t *testing.T) {
 		{`"staging"`, onSandbox, true, false},
 		{`"preview"`, onSandbox, true, true},
 	} {
-		d := v.send(t, v.body, edited(t, sound, `"environment":"live"`, `"environment":`+tc.word))
+		d := v.send(v.body, edited(t, sound, `"environment":"live"`, `"environment":`+tc.word))
 		d.Environment = tc.endpoint
 		s := see(d)
 		if tc.fits != (s.err == nil) || !tc.fits && !errors.Is(s.err, providers.ErrMismatch) {
@@ -127,7 +125,7 @@ func TestOnlyTheAPIApproves(t *testing.T) {
 		for _, result := range []kycv1.FetchResult{
 			0, kycv1.FetchResult_FETCH_RESULT_NOT_FOUND, kycv1.FetchResult_FETCH_RESULT_GONE, kycv1.FetchResult_FETCH_RESULT_GAVE_UP,
 		} {
-			d := v.send(t, v.body, f.Body)
+			d := v.send(v.body, f.Body)
 			if result != 0 {
 				with(d, result, "")
 			}
@@ -142,7 +140,7 @@ func TestOnlyTheAPIApproves(t *testing.T) {
 		`"rejected"`: false, `"NO_OUTCOME"`: false, `"approved"`: false, `"accept"`: false, `"acceptеd"`: false, // a Cyrillic е
 		`true`: false, `["accepted"]`: false, `{"accepted":true}`: false, `null`: false, `""`: false, `1`: false,
 	} {
-		s := see(with(v.send(t, v.body, sound), kycv1.FetchResult_FETCH_RESULT_FETCHED, `{"outcome":`+outcome+`}`))
+		s := see(with(v.send(v.body, sound), kycv1.FetchResult_FETCH_RESULT_FETCHED, `{"outcome":`+outcome+`}`))
 		if s.err != nil || approves(s.Events[0]) != want {
 			t.Errorf("outcome %s: approved %v (%v), want %v", outcome, !want, s.err, want)
 		}
@@ -154,7 +152,7 @@ func TestOnlyTheAPIApproves(t *testing.T) {
 func TestNeeds(t *testing.T) {
 	v := newVendor(t, ecKey(), "ES256")
 	for _, f := range fixtures(t) {
-		d := v.send(t, v.body, f.Body)
+		d := v.send(v.body, f.Body)
 		n, err := Provider.Parse(d)
 		if err != nil {
 			continue

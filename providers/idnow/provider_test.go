@@ -5,6 +5,8 @@ import (
 	"crypto"
 	"encoding/base64"
 	"net/http"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -28,14 +30,12 @@ func underTest() providers.Provider {
 // tokens differ in each run, by their keys and times.
 type stableToken struct{ mac auth.HMAC }
 
-func (s stableToken) Wrap(secret auth.Secret, body []byte) []byte {
-	signed := "e30." + base64.RawURLEncoding.EncodeToString(append(append([]byte(`{"data":`), body...), '}'))
-	h := http.Header{}
-	s.mac.Sign(secret, []byte(signed), h)
-	return []byte(signed + "." + h.Get(s.mac.Header))
+func (s stableToken) Sign(secret auth.Secret, r *auth.Request) {
+	claims := slices.Concat([]byte(`{"data":`), r.Body, []byte("}"))
+	token := auth.Request{Header: http.Header{}, Body: []byte("e30." + base64.RawURLEncoding.EncodeToString(claims))}
+	s.mac.Sign(secret, &token)
+	r.Body = []byte(string(token.Body) + "." + token.Header.Get(s.mac.Header))
 }
-
-func (s stableToken) Sign(auth.Secret, []byte, http.Header) {}
 
 func (s stableToken) Verify(secrets []auth.Secret, r auth.Request) (string, error) {
 	at := bytes.LastIndexByte(r.Body, '.')
@@ -45,4 +45,12 @@ func (s stableToken) Verify(secrets []auth.Secret, r auth.Request) (string, erro
 	h := http.Header{}
 	h.Set(s.mac.Header, string(r.Body[at+1:]))
 	return s.mac.Verify(secrets, auth.Request{Header: h, Body: r.Body[:at], Now: r.Now})
+}
+
+func (s stableToken) Traits() auth.Traits {
+	return auth.Traits{
+		Kind: "stable token", Setting: "secrets", BindsBody: true, Description: "`secrets`: a token of this test", Prompt: "token as body, secret ",
+		// The goldens are those of such a secret: a key without a session id is the hash of the token.
+		FromPassword: func(password string) string { return strings.ReplaceAll(password, "-", " ") },
+	}
 }

@@ -17,9 +17,9 @@ import (
 func TestBothForms(t *testing.T) {
 	v := newVendor(t, ecKey(), "ES256")
 	for _, f := range fixtures(t) {
-		header := v.send(t, v.head, f.Body)
+		header := v.send(v.head, f.Body)
 		header.Body = []byte(`{"eventName":"session.completed"}`) // not what the token says
-		inBody, inHeader := see(v.send(t, v.body, f.Body)), see(header)
+		inBody, inHeader := see(v.send(v.body, f.Body)), see(header)
 		if inBody.key != inHeader.key || (inBody.err == nil) != (inHeader.err == nil) || len(inBody.Events) != len(inHeader.Events) {
 			t.Errorf("%s: key %q, %v as a body; key %q, %v in the header", f.Name, inBody.key, inBody.err, inHeader.key, inHeader.err)
 			continue
@@ -38,7 +38,7 @@ func TestBothForms(t *testing.T) {
 // TestPlaces: whichever place ingest verified, the other one cannot say anything.
 func TestPlaces(t *testing.T) {
 	v := newVendor(t, ecKey(), "ES256")
-	token := func(data []byte) string { return string(v.send(t, v.body, data).Body) }
+	token := func(data []byte) string { return string(v.send(v.body, data).Body) }
 	created, retry, again := fixture(t, "session_created"), fixture(t, "session_retry_first"), fixture(t, "session_retry_second")
 	forged := token(edited(t, created, "CREATED", "RUNNING"))
 	forged = forged[:strings.LastIndexByte(forged, '.')+1] + "AAAA"
@@ -103,8 +103,8 @@ func TestPlaces(t *testing.T) {
 func FuzzToken(f *testing.F) {
 	v := newVendor(f, ecKey(), "ES256")
 	for _, name := range []string{"session_created", "session_new_fields", "step_aml_match", "bad_truncated"} {
-		body := v.send(f, v.body, fixture(f, name))
-		head := v.send(f, v.head, fixture(f, name))
+		body := v.send(v.body, fixture(f, name))
+		head := v.send(v.head, fixture(f, name))
 		f.Add(body.Body, "")
 		f.Add(head.Body, head.Headers.Get(signatureHeader))
 		f.Add(body.Body, head.Headers.Get(signatureHeader))

@@ -73,8 +73,8 @@ func (s *suite) target(t testing.TB, f providers.Fixture, body []byte) string {
 // Fuzz reads whatever the fuzzer invents out of the fixtures. Use it as
 //
 //	func FuzzProvider(f *testing.F) { providertest.Fuzz(f, Provider) }
-func Fuzz(f *testing.F, p providers.Provider, options ...Option) {
-	s := newSuite(f, p, options)
+func Fuzz(f *testing.F, p providers.Provider) {
+	s := newSuite(f, p)
 	for _, fixture := range s.fixtures {
 		f.Add(bytes.ReplaceAll(fixture.Body, []byte(canary), []byte("name")))
 	}

@@ -24,7 +24,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -35,28 +34,14 @@ var update = flag.Bool("update", false, "write what the fixtures become to their
 type suite struct {
 	providers.Provider
 	fixtures  []providers.Fixture
+	ways      []way // in which a sender can be proved, the vendor's own first
 	validator protovalidate.Validator
-	secret    SecretMaker
-	now       time.Time
+	now       time.Time // when a delivery is signed, and when it arrives
 }
 
-// SecretMaker makes the n-th secret of an endpoint, with its time limits. Equal n
-// gives equal values.
-type SecretMaker func(n int, notBefore, notAfter time.Time) (auth.Secret, error)
-
-// Option changes how the suite proves a sender.
-type Option func(*suite)
-
-// WithSecrets replaces the suite's own secrets, for a scheme that needs keys of a
-// certain form.
-func WithSecrets(m SecretMaker) Option { return func(s *suite) { s.secret = m } }
-
-// WithNow replaces the suite's time of arrival, for a scheme that signs a time.
-func WithNow(now time.Time) Option { return func(s *suite) { s.now = now } }
-
 // Run holds a vendor against the contract.
-func Run(t *testing.T, p providers.Provider, options ...Option) {
-	s := newSuite(t, p, options)
+func Run(t *testing.T, p providers.Provider) {
+	s := newSuite(t, p)
 	for _, f := range s.fixtures {
 		t.Run(f.Name, func(t *testing.T) { s.checkFixture(t, f) })
 	}
@@ -78,11 +63,11 @@ var checks = []struct {
 	{"vary", (*suite).checkVary},
 }
 
-func newSuite(t testing.TB, p providers.Provider, options []Option) *suite {
+func newSuite(t testing.TB, p providers.Provider) *suite {
 	t.Helper()
-	s := &suite{Provider: p, secret: secretsOf(plainValue), now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
-	for _, o := range options {
-		o(s)
+	s := &suite{Provider: p, now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)}
+	for _, pattern := range p.Ways() {
+		s.ways = append(s.ways, configured(t, pattern))
 	}
 	var err error
 	if s.fixtures, err = p.Fixtures(); err != nil {
@@ -118,7 +103,7 @@ func (s *suite) checkValue(t testing.TB) {
 // delivery is a fixture's body as it would arrive.
 func (s *suite) delivery(t testing.TB, f providers.Fixture, body []byte) *providers.Delivery {
 	t.Helper()
-	r := s.ways(t)[0].request(t, body, s.now)
+	r := s.ways[0].request(t, body, s.now)
 	h := s.kept(r.Header)
 	maps.Copy(h, f.Headers)
 	return &providers.Delivery{

@@ -66,7 +66,7 @@ func mapToy(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, erro
 // complaints runs the whole suite, with the golden as it should be.
 func complaints(t *testing.T, p providers.Provider) string {
 	t.Helper()
-	s := newSuite(t, p, nil)
+	s := newSuite(t, p)
 	r := &recorder{TB: t}
 	for _, f := range s.fixtures {
 		f.Want = s.read(s.delivery(t, f, f.Body)).format(t)
@@ -161,6 +161,7 @@ func TestSuiteCanFail(t *testing.T) {
 		})},
 		{"believes an unsigned delivery", "missing: Verify gives", believing(func(r auth.Request, _ error) bool { return r.Header["Toy-Signature"] == nil })},
 		{"believes two signatures", "doubled: Verify gives", believing(func(r auth.Request, _ error) bool { return len(r.Header["Toy-Signature"]) == 2 })},
+		{"signs without a secret", "signed with no secret: Verify gives", func(p *providers.Provider) { p.Scheme = generous{} }},
 		{"believes an expired secret", "an expired secret: Verify gives", believing(func(_ auth.Request, err error) bool { return strings.Contains(err.Error(), "no longer valid") })},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -173,23 +174,34 @@ func TestSuiteCanFail(t *testing.T) {
 	}
 }
 
+// generous signs for everybody.
+type generous struct{ auth.PathToken }
+
+func (generous) Sign(_ auth.Secret, r *auth.Request) { r.PathToken = password(0) }
+
 // token is a scheme that does not cover the body.
 type token struct{}
 
 func (token) Verify(secrets []auth.Secret, r auth.Request) (string, error) {
 	for _, s := range secrets {
-		h := http.Header{}
-		auth.HMAC{Header: "T", Hash: crypto.SHA256}.Sign(s, nil, h)
-		if values := r.Header["T"]; len(values) == 1 && h.Get("T") == values[0] {
-			return auth.HMAC{Header: "T", Hash: crypto.SHA256}.Verify([]auth.Secret{s}, auth.Request{Header: h, Now: r.Now})
+		want := auth.Request{Header: http.Header{}, Now: r.Now}
+		token{}.Sign(s, &want)
+		if values := r.Header["T"]; len(values) == 1 && want.Header.Get("T") == values[0] {
+			return tokenMAC.Verify([]auth.Secret{s}, want)
 		}
 	}
 	return "", auth.ErrMismatch
 }
-func (token) Sign(s auth.Secret, _ []byte, h http.Header) {
-	auth.HMAC{Header: "T", Hash: crypto.SHA256}.Sign(s, nil, h)
+
+func (token) Sign(s auth.Secret, r *auth.Request) {
+	tokenMAC.Sign(s, &auth.Request{Header: r.Header})
 }
-func (token) BindsBody() bool { return false }
+
+func (token) Traits() auth.Traits {
+	return auth.Traits{Kind: "token", Setting: "headers", Header: "T", Description: "`headers`: a token", Prompt: "T: "}
+}
+
+var tokenMAC = auth.HMAC{Header: "T", Hash: crypto.SHA256}
 
 // A vendor with a password or token passes without change to the suite.
 func TestSchemeThatDoesNotBindTheBody(t *testing.T) {

@@ -1,16 +1,9 @@
 package providertest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +13,8 @@ import (
 // way is one way to prove a sender, filled in as a configuration would do it.
 type way struct {
 	scheme auth.Scheme
-	secret SecretMaker
+	traits auth.Traits
+	values [2]string // of the endpoint's secret, and of another
 }
 
 const (
@@ -30,47 +24,56 @@ const (
 	suiteLeeway   = 30 * time.Second
 )
 
-// ways are those that the vendor lists, its own first.
-func (s *suite) ways(t testing.TB) []way {
+// configured makes every choice that the pattern leaves to a customer.
+func configured(t testing.TB, pattern auth.Scheme) way {
 	t.Helper()
-	var all []way
-	for _, scheme := range s.Ways() {
-		w := way{scheme, s.secret}
-		switch pattern := scheme.(type) {
-		case auth.Header:
-			if pattern.Name == "" {
-				pattern.Name = suiteHeader
-			}
-			w.scheme = pattern
-		case auth.Basic:
-			w.secret = secretsOf(func(n int) []byte { return fmt.Appendf(nil, "user:%s", plainValue(n)) })
-		case auth.PathToken:
-			w.secret = secretsOf(func(n int) []byte { return []byte(strings.ReplaceAll(string(plainValue(n)), " ", "-")) })
-		case auth.JWT:
-			w.secret = secretsOf(keyPEM)
-			pattern.Issuer, pattern.Audience, pattern.Leeway = suiteIssuer, suiteAudience, suiteLeeway
-			pattern.Algorithms, pattern.IssuedAt = auth.Algorithms(), s.now
-			w.scheme = pattern // decides which keys make takes
-			public, err := auth.PublicKey(w.make(t, 0))
-			if err != nil {
-				t.Fatal(err)
-			}
-			pattern.Keys = auth.StaticKeys{public}
-			w.scheme = pattern
-		}
-		all = append(all, w)
+	settings := auth.Settings{
+		Header: suiteHeader, Issuer: suiteIssuer, Audience: suiteAudience, Leeway: suiteLeeway,
+		Algorithms: []string{"ES256", "RS256", "PS256"}, // keys for the first are made at once
 	}
-	return all
+	w := way{scheme: auth.Configured(pattern, settings)}
+	w.traits = w.scheme.Traits()
+	for n := range w.values {
+		w.values[n] = value(t, w.traits, n)
+	}
+	if w.traits.MakeKey == nil {
+		return w
+	}
+	public, err := auth.PublicKey(w.make(t, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.Keys = auth.StaticKeys{public}
+	w.scheme = auth.Configured(pattern, settings)
+	return w
 }
 
+// value is the n-th secret of a scheme, as a configuration has it.
+func value(t testing.TB, traits auth.Traits, n int) string {
+	t.Helper()
+	if traits.MakeKey == nil {
+		return traits.Value(password(n))
+	}
+	key, err := traits.MakeKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(key)
+}
+
+func password(n int) string { return fmt.Sprintf("a-synthetic-secret-value-%d", n) }
+
+// make is the n-th secret.
 func (w way) make(t testing.TB, n int) auth.Secret {
 	t.Helper()
-	return w.timed(t, n, time.Time{}, time.Time{})
+	return w.secret(t, fmt.Sprintf("secret-%d", n), n)
 }
 
-func (w way) timed(t testing.TB, n int, notBefore, notAfter time.Time) auth.Secret {
+// secret is the n-th secret under another id, and within limits of time, if any.
+func (w way) secret(t testing.TB, id string, n int, limits ...time.Time) auth.Secret {
 	t.Helper()
-	secret, err := w.secret(n, notBefore, notAfter)
+	limits = append(limits, time.Time{}, time.Time{})
+	secret, err := auth.NewSecret(id, []byte(w.values[n]), limits[0], limits[1])
 	if err == nil {
 		err = auth.Check(w.scheme, secret)
 	}
@@ -83,37 +86,14 @@ func (w way) timed(t testing.TB, n int, notBefore, notAfter time.Time) auth.Secr
 // request is body as the vendor would send it in this way.
 func (w way) request(t testing.TB, body []byte, now time.Time) auth.Request {
 	t.Helper()
-	secret, h := w.make(t, 0), http.Header{}
-	body = auth.Deliver(w.scheme, secret, body, h)
-	return auth.Request{Header: h, Body: body, Now: now, PathToken: strings.TrimPrefix(auth.Path(w.scheme, secret), "/")}
+	return signed(w.scheme, w.make(t, 0), body, now)
 }
 
-func plainValue(n int) []byte { return fmt.Appendf(nil, "a synthetic secret value %d", n) }
-
-func secretsOf(value func(n int) []byte) SecretMaker {
-	return func(n int, notBefore, notAfter time.Time) (auth.Secret, error) {
-		return auth.NewSecret(fmt.Sprintf("secret-%d", n), value(n), notBefore, notAfter)
-	}
+func signed(scheme auth.Scheme, s auth.Secret, body []byte, now time.Time) auth.Request {
+	r := auth.Request{Header: http.Header{}, Body: body, Now: now}
+	scheme.Sign(s, &r)
+	return r
 }
-
-var suiteKeys = sync.OnceValue(func() [][]byte {
-	var keys [][]byte
-	for range 2 {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			panic(err)
-		}
-		der, err := x509.MarshalPKCS8PrivateKey(k)
-		if err != nil {
-			panic(err)
-		}
-		keys = append(keys, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	}
-	return keys
-})
-
-// keyPEM is the n-th private key of the run.
-func keyPEM(n int) []byte { return suiteKeys()[n] }
 
 // kept are the headers that go into the envelope.
 func (s *suite) kept(h http.Header) http.Header {

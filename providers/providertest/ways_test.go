@@ -22,7 +22,7 @@ func TestEveryWay(t *testing.T) {
 	if got := complaints(t, p); got != "" {
 		t.Errorf("the suite complains about a sound vendor:\n%s", got)
 	}
-	if n := len(newSuite(t, p, nil).ways(t)); n != len(every)+1 {
+	if n := len(newSuite(t, p).ways); n != len(every)+1 {
 		t.Errorf("%d ways are tried, want %d", n, len(every)+1)
 	}
 }
@@ -34,7 +34,7 @@ func TestDeliveryOfToken(t *testing.T) {
 	p.Scheme, p.KeepHeaders = nil, []string{"x-own"}
 	for _, scheme := range every[6:] {
 		p.Proofs = []auth.Scheme{scheme}
-		s := newSuite(t, p, nil)
+		s := newSuite(t, p)
 		f := s.fixtures[0]
 		d := s.delivery(t, f, f.Body)
 		token, media := string(d.Body), "application/jwt"
@@ -57,7 +57,7 @@ func (k anyKey) Key(string) (auth.Key, error) { return k.Keys.Key("secret-0") }
 func TestWaysCanFail(t *testing.T) {
 	p := toy()
 	p.Proofs = every
-	s := newSuite(t, p, nil)
+	s := newSuite(t, p)
 	for _, tc := range []struct {
 		name, want string
 		check      func(r *recorder, w way)
@@ -67,13 +67,13 @@ func TestWaysCanFail(t *testing.T) {
 		{"a key for every id", "a token with an unknown kid: Verify gives", func(r *recorder, w way) { s.checkToken(r, w, []byte(`{}`)) },
 			func(w *way) { j := w.scheme.(auth.JWT); j.Keys = anyKey{j.Keys}; w.scheme = j }, auth.KindJWT},
 		{"no claim is wanted", "", func(r *recorder, w way) { s.checkToken(r, w, []byte(`not JSON`)) }, func(*way) {}, auth.KindJWT},
-		{"any path", "a longer token: Verify gives", func(r *recorder, w way) { s.checkParts(r, w, w.request(t, nil, s.now)) },
+		{"any path", "a longer token: Verify gives", func(r *recorder, w way) { w.checkParts(r, w.request(t, []byte("body"), s.now)) },
 			func(w *way) { w.scheme = anyPath{} }, auth.KindPathToken},
 		{"secrets for ever", "an expired secret: Verify gives", func(r *recorder, w way) { s.checkSecrets(r, w, w.request(t, nil, s.now)) },
 			func(w *way) { w.scheme = anyPath{} }, auth.KindPathToken},
 	} {
-		for _, w := range s.ways(t) {
-			if auth.Kind(w.scheme) != tc.kind {
+		for _, w := range s.ways {
+			if w.traits.Kind != tc.kind {
 				continue
 			}
 			tc.change(&w)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto"
 	"fmt"
 	"maps"
 	"net/http"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
 // proofs lists the ways in which the sender can be proved, by the key of the
@@ -18,50 +16,9 @@ import (
 func proofs(p providers.Provider) string {
 	var b strings.Builder
 	for _, way := range p.Ways() {
-		fmt.Fprintf(&b, "* %s\n", proof(way))
+		fmt.Fprintf(&b, "* %s\n", way.Traits().Description)
 	}
 	return b.String()
-}
-
-func proof(way auth.Scheme) string {
-	switch s := way.(type) {
-	case auth.HMAC:
-		text := fmt.Sprintf("`secrets`: HMAC-%s of the raw body, %s, in the header `%s`", hashName(s.Hash), encoding(s.Encoding), s.Header)
-		if s.Prefix != "" {
-			text += ", after " + code(s.Prefix)
-		}
-		return text
-	case auth.JWT:
-		text := "`jwt`: a token that the vendor signs with a key of its own, as the body"
-		if s.Header != "" {
-			text = "`jwt` with `header`: the same kind of token in the header `" + s.Header + "`"
-		}
-		if s.Claim != "" {
-			text += "; the claim `" + s.Claim + "` holds the event"
-		}
-		return text
-	case auth.Basic:
-		return "`basic`: user and password, HTTP Basic"
-	case auth.Bearer:
-		return "`bearer`: a token in the header `Authorization`"
-	case auth.Header:
-		if s.Name != "" {
-			return "`headers`: a secret in the header `" + s.Name + "`"
-		}
-		return "`headers`: secrets in headers of your choice"
-	case auth.PathToken:
-		return "`path_tokens`: a secret as the last part of the address, `/hooks/NAME/TOKEN`"
-	}
-	return "`" + auth.Kind(way) + "`"
-}
-
-func hashName(h crypto.Hash) string { return strings.ReplaceAll(h.String(), "-", "") }
-
-func encoding(e auth.Encoding) string {
-	if e == auth.Base64 {
-		return "base64"
-	}
-	return "hex"
 }
 
 // answers says what the vendor wants to hear, and what it does without it.
