@@ -37,6 +37,7 @@ func TestFloors(t *testing.T) {
 		}
 	}()
 	t.Run("normalize", func(t *testing.T) { compareWorkers(t, w) })
+	t.Run("ingest", func(t *testing.T) { compareReceivers(t, w) })
 }
 
 // backlogSize takes every fixture several times, in several batches: marks go out with the claims of the
