@@ -26,6 +26,10 @@ func normalize(ctx context.Context, w *world, s size, r *report) error {
 	if err != nil {
 		return err
 	}
+	aside := w.deploy() // the floor's topics, for all rounds: a broker with many is slower
+	if err := aside.createTopics(ctx); err != nil {
+		return err
+	}
 	var product, floor []drain
 	for n := range s.rounds {
 		w.say("normalize: round %d of %d", n+1, s.rounds)
@@ -33,7 +37,7 @@ func normalize(ctx context.Context, w *world, s size, r *report) error {
 		if err := d.prepare(ctx, m, s.records); err != nil {
 			return err
 		}
-		f, err := d.drainFloor(ctx, s.records)
+		f, err := d.drainFloor(ctx, aside, s.records)
 		if err != nil {
 			return err
 		}
@@ -73,11 +77,7 @@ func (d *deployment) drainProduct(ctx context.Context, records int) (drain, erro
 const floorDB = 1
 
 // drainFloor drains the same raw topic into topics of the floor's own.
-func (d *deployment) drainFloor(ctx context.Context, records int) (drain, error) {
-	floor := d.w.deploy()
-	if err := floor.createTopics(ctx); err != nil {
-		return drain{}, err
-	}
+func (d *deployment) drainFloor(ctx context.Context, floor *deployment, records int) (drain, error) {
 	begin := time.Now()
 	p, group, err := d.startFloor(ctx, floor)
 	if err != nil {
