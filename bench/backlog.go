@@ -179,15 +179,20 @@ func behind(ends kadm.ListedOffsets, committed kadm.OffsetResponses) (n int64) {
 
 // disposed counts the committed dispositions of a deployment.
 func (d *deployment) disposed(ctx context.Context) (n int, err error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(d.w.kafka), kgo.ConsumeTopics(d.topic(schemas.DispositionTopic)),
+	return n, d.eachCommitted(ctx, schemas.DispositionTopic, func(*kgo.Record) { n++ })
+}
+
+// eachCommitted reads what is committed in a topic up to where it ends now, each partition in order.
+func (d *deployment) eachCommitted(ctx context.Context, base string, fn func(*kgo.Record)) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(d.w.kafka), kgo.ConsumeTopics(d.topic(base)),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer client.Close()
-	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, d.topic(schemas.DispositionTopic))
+	ends, err := kadm.NewClient(client).ListCommittedOffsets(ctx, d.topic(base))
 	if err != nil {
-		return 0, fmt.Errorf("ends of the dispositions: %w", err)
+		return fmt.Errorf("ends of %s: %w", d.topic(base), err)
 	}
 	left := map[int32]int64{}
 	ends.Each(func(o kadm.ListedOffset) {
@@ -198,16 +203,16 @@ func (d *deployment) disposed(ctx context.Context) (n int, err error) {
 	for len(left) > 0 {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err0(); err != nil {
-			return 0, fmt.Errorf("read the dispositions: %w", err)
+			return fmt.Errorf("read %s: %w", d.topic(base), err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
 			if !r.Attrs.IsControl() {
-				n++
+				fn(r)
 			}
 			if r.Offset+1 >= left[r.Partition] {
 				delete(left, r.Partition)
 			}
 		})
 	}
-	return n, nil
+	return nil
 }

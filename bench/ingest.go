@@ -30,7 +30,7 @@ func ingest(ctx context.Context, w *world, s size, r *report) (err error) {
 	if err != nil {
 		return err
 	}
-	product, floor, err := w.receivers(ctx)
+	product, floor, err := w.deploy().receivers(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,8 +55,7 @@ func ingest(ctx context.Context, w *world, s size, r *report) (err error) {
 }
 
 // receivers starts the floor and the product on one topic.
-func (w *world) receivers(ctx context.Context) (product, floor receiver, err error) {
-	d := w.deploy()
+func (d *deployment) receivers(ctx context.Context) (product, floor receiver, err error) {
 	if err := d.createTopics(ctx); err != nil {
 		return product, floor, err
 	}
@@ -64,8 +63,8 @@ func (w *world) receivers(ctx context.Context) (product, floor receiver, err err
 	if err != nil {
 		return product, floor, err
 	}
-	floor.Process, _, err = gauge.Start(ctx, gauge.Program{Name: "the floor of ingest", Path: w.floorIngest, Args: []string{
-		"--listen", floor.address, "--kafka", w.kafka, "--topic", d.topic(schemas.Raw), "--secret", secret,
+	floor.Process, _, err = gauge.Start(ctx, gauge.Program{Name: "the floor of ingest", Path: d.w.floorIngest, Args: []string{
+		"--listen", floor.address, "--kafka", d.w.kafka, "--topic", d.topic(schemas.Raw), "--secret", secret,
 	}, Ready: "http://" + floor.address + "/readyz"})
 	if err != nil {
 		return product, floor, err

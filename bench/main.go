@@ -1,7 +1,7 @@
-// Command bench measures kycbridge against a floor: for each stage a small program in floor/ that
-// does the same necessary work and nothing else, run in turn with the product on the same machine,
-// Kafka and Redis. Processor time and memory are those of one process, as the operating system
-// counts them.
+// Command bench measures kycbridge against a floor: for each stage a straight program in floor/ that
+// leaves behind the same records and has nothing around it, run in turn with the product on the same
+// machine, Kafka and Redis. Processor time and memory are those of one process, as the operating
+// system counts them.
 //
 // It judges speed alone; that nothing is lost or doubled is for the tests.
 package main

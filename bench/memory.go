@@ -41,7 +41,7 @@ const settling = 5 * time.Second
 
 // atRest is what ingest, its floor and the normaliser hold when nothing comes, in MB.
 func (w *world) atRest(ctx context.Context) (held [3]float64, err error) {
-	product, floor, err := w.receivers(ctx)
+	product, floor, err := w.deploy().receivers(ctx)
 	if err != nil {
 		return held, err
 	}

@@ -17,13 +17,17 @@ type drain struct {
 	peak float64 // MB resident at most
 }
 
-// defaultSlots is the product's, which the floor gets as well.
+// defaultSlots is the product's. The floor is one slot as it stands.
 const defaultSlots = 1
 
 // normalize drains equal backlogs with the floor and the product in turn.
 func normalize(ctx context.Context, w *world, s size, r *report) error {
 	m, err := newMix("complycube")
 	if err != nil {
+		return err
+	}
+	aside := w.deploy() // the floor's topics, for all rounds: a broker with many is slower
+	if err := aside.createTopics(ctx); err != nil {
 		return err
 	}
 	var product, floor []drain
@@ -33,7 +37,7 @@ func normalize(ctx context.Context, w *world, s size, r *report) error {
 		if err := d.prepare(ctx, m, s.records); err != nil {
 			return err
 		}
-		f, err := d.drainFloor(ctx, s.records)
+		f, err := d.drainFloor(ctx, aside, s.records)
 		if err != nil {
 			return err
 		}
@@ -46,7 +50,7 @@ func normalize(ctx context.Context, w *world, s size, r *report) error {
 	compare := func(name, unit string, of func(drain) float64, g goal) {
 		r.compare("normalize", name, unit, column(product, of), column(floor, of), g)
 	}
-	compare("CPU per raw event", "µs", func(d drain) float64 { return d.cpu }, goal{ratioAtMost: 1.6, atMost: 20})
+	compare("CPU per raw event", "µs", func(d drain) float64 { return d.cpu }, goal{ratioAtMost: 1.5, atMost: 33})
 	compare("raw events per second", "/s", func(d drain) float64 { return d.rate }, goal{ratioAtLeast: 0.6})
 	compare("resident memory at most", "MB", func(d drain) float64 { return d.peak }, goal{ratioAtMost: 1.3})
 	return nil
@@ -69,17 +73,28 @@ func (d *deployment) drainProduct(ctx context.Context, records int) (drain, erro
 	return d.watchDrain(ctx, p.Process, d.group(), records, begin)
 }
 
-func (d *deployment) drainFloor(ctx context.Context, records int) (drain, error) {
+// floorDB is the database of Redis in which the floor claims: its keys are the product's.
+const floorDB = 1
+
+// drainFloor drains the same raw topic into topics of the floor's own.
+func (d *deployment) drainFloor(ctx context.Context, floor *deployment, records int) (drain, error) {
 	begin := time.Now()
-	group := d.prefix + "floor"
-	p, _, err := gauge.Start(ctx, gauge.Program{Name: "the floor of normalize", Path: d.w.floorWorker, Args: []string{
-		"--kafka", d.w.kafka, "--redis", d.redis, "--in", d.topic(schemas.Raw), "--out", d.topic(schemas.Resource),
-		"--group", group, "--slots", strconv.Itoa(defaultSlots),
-	}})
+	p, group, err := d.startFloor(ctx, floor)
 	if err != nil {
 		return drain{}, err
 	}
 	return d.watchDrain(ctx, p, group, records, begin)
+}
+
+// startFloor runs the floor on the raw topic of d and the other topics of floor. It returns its
+// consumer group as well.
+func (d *deployment) startFloor(ctx context.Context, floor *deployment) (*gauge.Process, string, error) {
+	group := floor.prefix + "floor"
+	p, _, err := gauge.Start(ctx, gauge.Program{Name: "the floor of normalize", Path: d.w.floorWorker, Args: []string{
+		"--kafka", d.w.kafka, "--redis", d.redis, "--redis-db", strconv.Itoa(floorDB),
+		"--in", d.topic(schemas.Raw), "--out", floor.prefix, "--group", group,
+	}})
+	return p, group, err
 }
 
 // watchDrain waits for the end of the backlog and stops the process. All of its processor time

@@ -29,7 +29,9 @@ type deployment struct {
 // deploy makes a fresh deployment with one ComplyCube endpoint.
 func (w *world) deploy() *deployment {
 	w.runs++
-	return &deployment{w: w, prefix: fmt.Sprintf("bench-%d-%d.", time.Now().UnixMilli(), w.runs), redis: w.redis, endpoints: []string{"complycube"}}
+	prefix := fmt.Sprintf("bench-%d-%d.", time.Now().UnixMilli(), w.runs)
+	w.prefixes[prefix] = true
+	return &deployment{w: w, prefix: prefix, redis: w.redis, endpoints: []string{"complycube"}}
 }
 
 func (d *deployment) topic(base string) string { return d.prefix + base }

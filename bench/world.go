@@ -10,6 +10,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/bench/gauge"
 )
@@ -24,9 +29,10 @@ type world struct {
 	otherKafka   string // whose transactions wait as long as by default; empty: none
 	real         bool   // an Apache Kafka and a Redis server, not the embedded ones
 	pair         *gauge.Process
-	profiles     string    // folder for profiles of the product; empty: none
-	tell         io.Writer // progress
-	runs         int       // names topics apart
+	profiles     string          // folder for profiles of the product; empty: none
+	tell         io.Writer       // progress
+	runs         int             // names topics apart
+	prefixes     map[string]bool // of the topics of this run
 }
 
 // open builds the programs and starts an embedded pair unless both addresses are given.
@@ -34,7 +40,7 @@ func open(ctx context.Context, kafka, redis, profiles string, tell io.Writer) (w
 	if (kafka == "") != (redis == "") {
 		return nil, errors.New("--kafka and --redis belong together: give both, or none for the embedded ones")
 	}
-	w = &world{kafka: kafka, redis: redis, real: kafka != "", profiles: profiles, tell: tell}
+	w = &world{kafka: kafka, redis: redis, real: kafka != "", profiles: profiles, tell: tell, prefixes: map[string]bool{}}
 	if profiles != "" {
 		if err := os.MkdirAll(profiles, 0o755); err != nil {
 			return nil, err
@@ -100,7 +106,42 @@ func (w *world) close() error {
 	if w.pair != nil {
 		err = w.pair.Stop()
 	}
+	if w.real {
+		err = errors.Join(w.deleteTopics(w.kafka), w.deleteTopics(w.otherKafka))
+	}
 	return errors.Join(err, os.RemoveAll(w.scratch))
+}
+
+// deleteLimit bounds the deletion of topics, which goes on where the run was cut off.
+const deleteLimit = time.Minute
+
+// deleteTopics takes the topics of this run off a broker that lives on: thousands of partitions slow it
+// down, and end one with a small heap.
+func (w *world) deleteTopics(kafka string) error {
+	if kafka == "" || len(w.prefixes) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), deleteLimit)
+	defer cancel()
+	client, err := kgo.NewClient(kgo.SeedBrokers(kafka))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	all, err := admin.ListTopics(ctx)
+	if err != nil {
+		return fmt.Errorf("topics of this run are left at %s: %w", kafka, err)
+	}
+	ours := slices.DeleteFunc(all.Names(), func(name string) bool {
+		prefix, _, _ := strings.Cut(name, ".")
+		return !w.prefixes[prefix+"."]
+	})
+	deleted, err := admin.DeleteTopics(ctx, ours...)
+	if err := errors.Join(err, deleted.Error()); err != nil {
+		return fmt.Errorf("topics of this run are left at %s: %w", kafka, err)
+	}
+	return nil
 }
 
 // say shows what is going on.

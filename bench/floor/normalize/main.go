@@ -1,152 +1,152 @@
-// Command normalize is the floor of `kycbridge normalize`: the work that no exactly-once consumer
-// of this contract can leave out, and nothing else. It reads raw records in a group, takes the JSON
-// apart, claims each delivery in Redis, writes one domain event for it, and commits events and
-// offsets in one transaction.
+// Command normalize is the floor of `kycbridge normalize`: a straight program that makes of the
+// benchmark's backlog the same records in Kafka and the same keys in Redis, byte for byte but for
+// what is random, and has nothing around it. It reads as the list of what must be done: take the
+// webhook apart, identify it, map it, claim it, write events, dispositions and offsets in one
+// transaction, mark it done.
 //
-// It validates nothing, maps no vendor's words, writes no dispositions, no headers and no dead
-// letters, repairs nothing, and trusts its own claims after a crash; so it is no normaliser.
+// It is no normaliser. It takes sound webhooks of ComplyCube, each for the first time, in a group of
+// its own. It validates nothing, knows neither duplicates nor dead letters, repairs nothing, hands no
+// partition over, counts and logs nothing, and ends at the first error.
 package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"golang.org/x/sync/errgroup"
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 const (
-	ttl   = 16 * 24 * 3600 // seconds, as the product's default
-	batch = 500            // records in one transaction, as the product's default
+	batch     = 500                   // records in one transaction
+	idleAfter = 25 * time.Millisecond // then marks that no batch carries are written on their own
 )
 
 type settings struct {
-	kafka, redis, in, out, group string
-	slots                        int
+	kafka, redis string // host:port
+	db           int    // of Redis
+	in           string // the raw topic
+	out          string // prefix of the topics to write to
+	group        string // consumer group and transactional id
 }
 
 func main() {
 	var s settings
 	flag.StringVar(&s.kafka, "kafka", "", "host:port of a broker")
 	flag.StringVar(&s.redis, "redis", "", "host:port")
+	flag.IntVar(&s.db, "redis-db", 0, "database: claims have the product's keys, so not the product's")
 	flag.StringVar(&s.in, "in", "", "raw topic")
-	flag.StringVar(&s.out, "out", "", "topic of events")
-	flag.StringVar(&s.group, "group", "", "consumer group, in front of transactional ids and claims too")
-	flag.IntVar(&s.slots, "slots", 1, "sessions side by side")
+	flag.StringVar(&s.out, "out", "", "prefix of the topics to write to")
+	flag.StringVar(&s.group, "group", "", "consumer group and transactional id")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, s); err != nil && ctx.Err() == nil {
+	if err := run(ctx, s); err != nil {
 		fmt.Fprintln(os.Stderr, "floor normalize:", err)
 		os.Exit(1)
 	}
 }
 
 func run(ctx context.Context, s settings) error {
-	store := redis.NewClient(&redis.Options{Addr: s.redis})
-	defer store.Close()
-	group, ctx := errgroup.WithContext(ctx)
-	for n := range s.slots {
-		group.Go(func() error {
-			session, err := open(s, n)
-			if err != nil {
-				return err
-			}
-			defer session.Close()
-			for ctx.Err() == nil {
-				if err := step(ctx, s, session, store); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-func open(s settings, slot int) (*kgo.GroupTransactSession, error) {
-	return kgo.NewGroupTransactSession(
-		kgo.SeedBrokers(s.kafka), kgo.ConsumerGroup(s.group), kgo.ConsumeTopics(s.in),
-		kgo.TransactionalID(fmt.Sprintf("%s-%d", s.group, slot)), kgo.DefaultProduceTopic(s.out),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()),
-		kgo.RequiredAcks(kgo.AllISRAcks()), kgo.ProducerLinger(0), // from here on as the product
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.FetchMaxBytes(2<<20),
-	)
-}
-
-// step takes one batch through a transaction.
-func step(ctx context.Context, s settings, session *kgo.GroupTransactSession, store *redis.Client) error {
-	fetches := session.PollRecords(ctx, batch)
-	if err := fetches.Err0(); err != nil {
+	session, err := kgo.NewGroupTransactSession(options(s)...)
+	if err != nil {
 		return err
 	}
-	records := fetches.Records()
-	if len(records) == 0 {
-		return nil
+	defer session.Close()
+	raw, dispositions, err := topicIDs(ctx, session.Client(), s)
+	if err != nil {
+		return err
 	}
-	events := make([]*kgo.Record, len(records))
-	pipe := store.Pipeline()
-	claims := make([]*redis.Cmd, len(records))
-	for i, r := range records {
-		event, id, err := read(r)
+	store := redis.NewClient(&redis.Options{
+		Addr: s.redis, DB: s.db, MaxRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
+		DialTimeout: 500 * time.Millisecond, ReadTimeout: 250 * time.Millisecond, WriteTimeout: 250 * time.Millisecond,
+	})
+	defer store.Close()
+	read, marks := newReader(s.out, raw), newLedger(store, raw, dispositions)
+	work := context.WithoutCancel(ctx) // the end lets the batch in hand through
+	for ctx.Err() == nil {
+		records, err := poll(ctx, session)
 		if err != nil {
+			return err
+		}
+		if err := step(work, session, read, marks, records); err != nil {
+			return err
+		}
+	}
+	return marks.exchange(work, nil)
+}
+
+// topicIDs asks Kafka for the ids of the raw topic and of the one of the dispositions.
+func topicIDs(ctx context.Context, client *kgo.Client, s settings) (raw, dispositions [16]byte, err error) {
+	topics, err := kadm.NewClient(client).ListTopics(ctx, s.in, s.out+schemas.DispositionTopic)
+	if err == nil {
+		err = topics.Error()
+	}
+	return topics[s.in].ID, topics[s.out+schemas.DispositionTopic].ID, err
+}
+
+// poll gives the next records, none when none come.
+func poll(ctx context.Context, session *kgo.GroupTransactSession) ([]*kgo.Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, idleAfter)
+	defer cancel()
+	fetches := session.PollRecords(ctx, batch)
+	if err := fetches.Err(); err != nil && ctx.Err() == nil {
+		return nil, err
+	}
+	return fetches.Records(), nil
+}
+
+// step takes one batch through all of it.
+func step(ctx context.Context, session *kgo.GroupTransactSession, read *reader, marks *ledger, records []*kgo.Record) error {
+	deliveries := make([]delivery, len(records))
+	for i, r := range records {
+		var err error
+		if deliveries[i], err = read.delivery(r); err != nil {
 			return fmt.Errorf("%s[%d]@%d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
-		key := sha256.Sum256([]byte(id))
-		claims[i] = pipe.Do(ctx, "set", s.group+string(key[:]), fmt.Sprint(r.Partition, r.Offset), "nx", "get", "ex", ttl)
-		events[i] = event
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	if err := marks.exchange(ctx, deliveries); err != nil || len(records) == 0 {
+		return err
+	}
+	if err := commit(ctx, session, deliveries); err != nil {
+		return err
+	}
+	marks.settle(deliveries)
+	return nil
+}
+
+// commit writes what the deliveries became, and their offsets, in one transaction.
+func commit(ctx context.Context, session *kgo.GroupTransactSession, deliveries []delivery) error {
+	decided, err := encoding.Marshal(&kycv1.Disposition{DecidedAt: timestamppb.Now()})
+	if err != nil {
 		return err
 	}
 	if err := session.Begin(); err != nil {
 		return err
 	}
-	for i, event := range events {
-		if errors.Is(claims[i].Err(), redis.Nil) { // nobody had it
-			session.Produce(ctx, event, nil)
+	var failed kgo.FirstErrPromise
+	for _, d := range deliveries {
+		for _, event := range d.events {
+			session.Produce(ctx, event, failed.Promise())
 		}
+		d.disposition.Value = append(d.disposition.Value, decided...) // its last field
+		session.Produce(ctx, d.disposition, failed.Promise())
 	}
-	_, err := session.End(ctx, kgo.TryCommit)
-	return err
-}
-
-// read makes the event of one raw record.
-func read(r *kgo.Record) (*kgo.Record, string, error) {
-	envelope := &kycv1.RawEnvelope{}
-	if err := proto.Unmarshal(r.Value, envelope); err != nil {
-		return nil, "", err
+	err = failed.Err() // of any: the library would commit the others
+	committed, ended := session.End(ctx, kgo.TransactionEndTry(err == nil))
+	if err := errors.Join(err, ended); err != nil || committed {
+		return err
 	}
-	var body struct {
-		ID      string `json:"id"`
-		Type    string `json:"type"`
-		Payload struct {
-			ID     json.RawMessage `json:"id"`
-			Status json.RawMessage `json:"status"`
-		} `json:"payload"`
-	}
-	if err := json.Unmarshal(envelope.GetBody(), &body); err != nil {
-		return nil, "", err
-	}
-	value, err := proto.Marshal(&kycv1.CheckEvent{
-		Metadata: &kycv1.EventMetadata{
-			EventId: body.ID, Provider: envelope.GetProvider(), Endpoint: envelope.GetEndpoint(), Tenant: envelope.GetTenant(),
-			Environment: envelope.GetEnvironment(), VendorEventId: body.ID, VendorEventType: body.Type,
-			Subject: &kycv1.Subject{CheckId: string(body.Payload.ID)}, ReceivedAt: envelope.GetReceivedAt(),
-			Raw: &kycv1.RawPosition{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset},
-		},
-		VendorResult: string(body.Payload.Status),
-	})
-	return &kgo.Record{Key: r.Key, Value: value}, body.ID, err
+	return errors.New("a partition was moved, and nothing else may be in the group")
 }
