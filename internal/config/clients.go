@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/config/clientauth"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 	"github.com/kycbridge/kycbridge/sink"
@@ -70,6 +71,15 @@ func (c *Config) TopicSettings() sink.TopicSettings {
 		DeadLetterRetention:  t.DeadletterRetention.AsDuration(),
 		Safety:               safety,
 	}
+}
+
+// encoder writes domain events. The rules of the message let no other value through.
+func encoder(e configv1.Encoding) contract.Encoder {
+	switch e {
+	case configv1.Encoding_ENCODING_PROTOBUF:
+		return contract.Protobuf{}
+	}
+	return nil
 }
 
 // dialer gives nil, for plain TCP, without TLS.

@@ -85,6 +85,7 @@ func kafkaDefaults(k *configv1.Kafka) {
 func topicDefaults(t *configv1.Topics) {
 	orValue(&t.Partitions, defaultPartitions)
 	orValue(&t.Safety, configv1.Safety_SAFETY_WARN)
+	orValue(&t.Encoding, configv1.Encoding_ENCODING_PROTOBUF)
 	or(&t.RawRetention, defaultRawRetention)
 	or(&t.DomainRetention, defaultDomainRetention)
 	or(&t.DispositionRetention, defaultDispositionRetention)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/auth/jwks"
@@ -26,6 +27,7 @@ type Config struct {
 	Endpoints     []Endpoint
 	RedisPassword Hidden
 	Pepper        Hidden
+	Encoder       contract.Encoder // of domain events
 
 	KafkaPassword     Hidden // of kafka.sasl
 	KafkaClientSecret Hidden // of kafka.sasl.oauth
@@ -79,7 +81,7 @@ func (h Hidden) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 // resolve finds what the file only names: vendors, secrets; and checks what
 // spans several fields. Problems are noted in f.
 func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
-	c := &Config{File: m}
+	c := &Config{File: m, Encoder: encoder(m.Topics.Encoding)}
 	for i, e := range m.Endpoints {
 		c.Endpoints = append(c.Endpoints, f.endpoint(i, e, needs, c))
 	}

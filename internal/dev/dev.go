@@ -75,12 +75,6 @@ func Run(ctx context.Context, o Options) (err error) {
 		func(ctx context.Context, _ serve.Addresses) error { return services.Wait(ctx) },
 	}, o.Beside...)
 	if o.Simulate > 0 {
-		s.Started = func(at serve.Addresses) {
-			o.printBanner(at)
-			if o.Started != nil {
-				o.Started(at)
-			}
-		}
 		s.Beside = append(s.Beside, func(ctx context.Context, at serve.Addresses) error {
 			o.traffic(apis, at).Run(ctx)
 			return nil

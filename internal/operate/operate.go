@@ -58,6 +58,7 @@ func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
 			TransactionTimeout: c.File.Normalize.TransactionTimeout.AsDuration(),
 		},
 		Vendors: vendors,
+		Encoder: c.Encoder,
 	}
 }
 

@@ -79,6 +79,7 @@ func normalizeOptions(c *config.Config) normalize.Options {
 		Pepper:             c.Pepper.Reveal(),
 		FailOpenAfter:      d.FailOpenAfter.AsDuration(),
 		MaxRecordBytes:     c.MaxRecordBytes(),
+		Encoder:            c.Encoder,
 		TransactionTimeout: n.TransactionTimeout.AsDuration(),
 		Grace:              max(n.ShutdownGrace.AsDuration(), time.Nanosecond), // zero would mean the default
 	}

@@ -13,17 +13,15 @@
 package configv1
 
 import (
-	reflect "reflect"
-	sync "sync"
-	unsafe "unsafe"
-
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
-
-	v1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
+	reflect "reflect"
+	sync "sync"
+	unsafe "unsafe"
 )
 
 const (
@@ -212,6 +210,55 @@ func (Safety) EnumDescriptor() ([]byte, []int) {
 	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{2}
 }
 
+// Encoding of domain events.
+type Encoding int32
+
+const (
+	// The default, ENCODING_PROTOBUF.
+	Encoding_ENCODING_UNSPECIFIED Encoding = 0
+	// Plain protobuf: the message, with nothing in front of it.
+	Encoding_ENCODING_PROTOBUF Encoding = 1
+)
+
+// Enum value maps for Encoding.
+var (
+	Encoding_name = map[int32]string{
+		0: "ENCODING_UNSPECIFIED",
+		1: "ENCODING_PROTOBUF",
+	}
+	Encoding_value = map[string]int32{
+		"ENCODING_UNSPECIFIED": 0,
+		"ENCODING_PROTOBUF":    1,
+	}
+)
+
+func (x Encoding) Enum() *Encoding {
+	p := new(Encoding)
+	*p = x
+	return p
+}
+
+func (x Encoding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Encoding) Descriptor() protoreflect.EnumDescriptor {
+	return file_kycbridge_config_v1_config_proto_enumTypes[3].Descriptor()
+}
+
+func (Encoding) Type() protoreflect.EnumType {
+	return &file_kycbridge_config_v1_config_proto_enumTypes[3]
+}
+
+func (x Encoding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Encoding.Descriptor instead.
+func (Encoding) EnumDescriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{3}
+}
+
 // TlsVersion is a version of TLS.
 type TlsVersion int32
 
@@ -249,11 +296,11 @@ func (x TlsVersion) String() string {
 }
 
 func (TlsVersion) Descriptor() protoreflect.EnumDescriptor {
-	return file_kycbridge_config_v1_config_proto_enumTypes[3].Descriptor()
+	return file_kycbridge_config_v1_config_proto_enumTypes[4].Descriptor()
 }
 
 func (TlsVersion) Type() protoreflect.EnumType {
-	return &file_kycbridge_config_v1_config_proto_enumTypes[3]
+	return &file_kycbridge_config_v1_config_proto_enumTypes[4]
 }
 
 func (x TlsVersion) Number() protoreflect.EnumNumber {
@@ -262,7 +309,7 @@ func (x TlsVersion) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TlsVersion.Descriptor instead.
 func (TlsVersion) EnumDescriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 // ApiScheme is a way to present credentials to an API.
@@ -310,11 +357,11 @@ func (x ApiScheme) String() string {
 }
 
 func (ApiScheme) Descriptor() protoreflect.EnumDescriptor {
-	return file_kycbridge_config_v1_config_proto_enumTypes[4].Descriptor()
+	return file_kycbridge_config_v1_config_proto_enumTypes[5].Descriptor()
 }
 
 func (ApiScheme) Type() protoreflect.EnumType {
-	return &file_kycbridge_config_v1_config_proto_enumTypes[4]
+	return &file_kycbridge_config_v1_config_proto_enumTypes[5]
 }
 
 func (x ApiScheme) Number() protoreflect.EnumNumber {
@@ -323,7 +370,7 @@ func (x ApiScheme) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ApiScheme.Descriptor instead.
 func (ApiScheme) EnumDescriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 // Config is the whole file.
@@ -1149,8 +1196,11 @@ type Topics struct {
 	DispositionRetention *durationpb.Duration `protobuf:"bytes,7,opt,name=disposition_retention,json=dispositionRetention,proto3" json:"disposition_retention,omitempty"`
 	// How long dead letters are kept. Default 2592000s (30 days).
 	DeadletterRetention *durationpb.Duration `protobuf:"bytes,8,opt,name=deadletter_retention,json=deadletterRetention,proto3" json:"deadletter_retention,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// How the values of domain events are written, by every process alike; all
+	// other topics hold plain protobuf. Default ENCODING_PROTOBUF.
+	Encoding      Encoding `protobuf:"varint,9,opt,name=encoding,proto3,enum=kycbridge.config.v1.Encoding" json:"encoding,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Topics) Reset() {
@@ -1237,6 +1287,13 @@ func (x *Topics) GetDeadletterRetention() *durationpb.Duration {
 		return x.DeadletterRetention
 	}
 	return nil
+}
+
+func (x *Topics) GetEncoding() Encoding {
+	if x != nil {
+		return x.Encoding
+	}
+	return Encoding_ENCODING_UNSPECIFIED
 }
 
 // Ingest is the HTTP side: what is accepted, how much of it, how long it waits.
@@ -2445,7 +2502,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x1bredis.one_sentinel_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\"\xa7\x01\n" +
 	"\fRedisCluster\x12\x96\x01\n" +
 	"\taddresses\x18\x01 \x03(\tBx\xbaHu\x92\x01r\b\x01\x10d\"l\xba\x01i\n" +
-	"\x15redis.cluster_address\x12)must be host:port, such as 127.0.0.1:6379\x1a%this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\taddresses\"\xa6\b\n" +
+	"\x15redis.cluster_address\x12)must be host:port, such as 127.0.0.1:6379\x1a%this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\taddresses\"\xeb\b\n" +
 	"\x06Topics\x12%\n" +
 	"\x0ecreate_missing\x18\x01 \x01(\bR\rcreateMissing\x12\x84\x01\n" +
 	"\n" +
@@ -2462,7 +2519,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x15disposition_retention\x18\a \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x14dispositionRetention\x12X\n" +
 	"\x14deadletter_retention\x18\b \x01(\v2\x19.google.protobuf.DurationB\n" +
-	"\xbaH\a\xaa\x01\x042\x02\b<R\x13deadletterRetention:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
+	"\xbaH\a\xaa\x01\x042\x02\b<R\x13deadletterRetention\x12C\n" +
+	"\bencoding\x18\t \x01(\x0e2\x1d.kycbridge.config.v1.EncodingB\b\xbaH\x05\x82\x01\x02\x10\x01R\bencoding:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
 	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\x96\f\n" +
 	"\x06Ingest\x12\x96\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB~\xbaH{\xba\x01x\n" +
@@ -2622,7 +2680,10 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x06Safety\x12\x16\n" +
 	"\x12SAFETY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSAFETY_REFUSE\x10\x01\x12\x0f\n" +
-	"\vSAFETY_WARN\x10\x02*S\n" +
+	"\vSAFETY_WARN\x10\x02*;\n" +
+	"\bEncoding\x12\x18\n" +
+	"\x14ENCODING_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11ENCODING_PROTOBUF\x10\x01*S\n" +
 	"\n" +
 	"TlsVersion\x12\x1b\n" +
 	"\x17TLS_VERSION_UNSPECIFIED\x10\x00\x12\x13\n" +
@@ -2648,96 +2709,98 @@ func file_kycbridge_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_kycbridge_config_v1_config_proto_rawDescData
 }
 
-var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(SaslMechanism)(0),            // 0: kycbridge.config.v1.SaslMechanism
 	(Compression)(0),              // 1: kycbridge.config.v1.Compression
 	(Safety)(0),                   // 2: kycbridge.config.v1.Safety
-	(TlsVersion)(0),               // 3: kycbridge.config.v1.TlsVersion
-	(ApiScheme)(0),                // 4: kycbridge.config.v1.ApiScheme
-	(*Config)(nil),                // 5: kycbridge.config.v1.Config
-	(*Kafka)(nil),                 // 6: kycbridge.config.v1.Kafka
-	(*ClientTls)(nil),             // 7: kycbridge.config.v1.ClientTls
-	(*Sasl)(nil),                  // 8: kycbridge.config.v1.Sasl
-	(*Oauth)(nil),                 // 9: kycbridge.config.v1.Oauth
-	(*Redis)(nil),                 // 10: kycbridge.config.v1.Redis
-	(*RedisSentinel)(nil),         // 11: kycbridge.config.v1.RedisSentinel
-	(*RedisCluster)(nil),          // 12: kycbridge.config.v1.RedisCluster
-	(*Topics)(nil),                // 13: kycbridge.config.v1.Topics
-	(*Ingest)(nil),                // 14: kycbridge.config.v1.Ingest
-	(*Tls)(nil),                   // 15: kycbridge.config.v1.Tls
-	(*Normalize)(nil),             // 16: kycbridge.config.v1.Normalize
-	(*Hydrate)(nil),               // 17: kycbridge.config.v1.Hydrate
-	(*Dedupe)(nil),                // 18: kycbridge.config.v1.Dedupe
-	(*Admin)(nil),                 // 19: kycbridge.config.v1.Admin
-	(*Endpoint)(nil),              // 20: kycbridge.config.v1.Endpoint
-	(*HeaderProof)(nil),           // 21: kycbridge.config.v1.HeaderProof
-	(*Jwt)(nil),                   // 22: kycbridge.config.v1.Jwt
-	(*Secret)(nil),                // 23: kycbridge.config.v1.Secret
-	(*Api)(nil),                   // 24: kycbridge.config.v1.Api
-	(*durationpb.Duration)(nil),   // 25: google.protobuf.Duration
-	(v1.Environment)(0),           // 26: kyc.v1.Environment
-	(*timestamppb.Timestamp)(nil), // 27: google.protobuf.Timestamp
+	(Encoding)(0),                 // 3: kycbridge.config.v1.Encoding
+	(TlsVersion)(0),               // 4: kycbridge.config.v1.TlsVersion
+	(ApiScheme)(0),                // 5: kycbridge.config.v1.ApiScheme
+	(*Config)(nil),                // 6: kycbridge.config.v1.Config
+	(*Kafka)(nil),                 // 7: kycbridge.config.v1.Kafka
+	(*ClientTls)(nil),             // 8: kycbridge.config.v1.ClientTls
+	(*Sasl)(nil),                  // 9: kycbridge.config.v1.Sasl
+	(*Oauth)(nil),                 // 10: kycbridge.config.v1.Oauth
+	(*Redis)(nil),                 // 11: kycbridge.config.v1.Redis
+	(*RedisSentinel)(nil),         // 12: kycbridge.config.v1.RedisSentinel
+	(*RedisCluster)(nil),          // 13: kycbridge.config.v1.RedisCluster
+	(*Topics)(nil),                // 14: kycbridge.config.v1.Topics
+	(*Ingest)(nil),                // 15: kycbridge.config.v1.Ingest
+	(*Tls)(nil),                   // 16: kycbridge.config.v1.Tls
+	(*Normalize)(nil),             // 17: kycbridge.config.v1.Normalize
+	(*Hydrate)(nil),               // 18: kycbridge.config.v1.Hydrate
+	(*Dedupe)(nil),                // 19: kycbridge.config.v1.Dedupe
+	(*Admin)(nil),                 // 20: kycbridge.config.v1.Admin
+	(*Endpoint)(nil),              // 21: kycbridge.config.v1.Endpoint
+	(*HeaderProof)(nil),           // 22: kycbridge.config.v1.HeaderProof
+	(*Jwt)(nil),                   // 23: kycbridge.config.v1.Jwt
+	(*Secret)(nil),                // 24: kycbridge.config.v1.Secret
+	(*Api)(nil),                   // 25: kycbridge.config.v1.Api
+	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
+	(v1.Environment)(0),           // 27: kyc.v1.Environment
+	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
 }
 var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
-	6,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
-	10, // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
-	13, // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
-	14, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
-	16, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
-	18, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
-	19, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
-	20, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
-	17, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
+	7,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
+	11, // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
+	14, // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
+	15, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
+	17, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
+	19, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
+	20, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
+	21, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
+	18, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
 	1,  // 9: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
 	1,  // 10: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
-	7,  // 11: kycbridge.config.v1.Kafka.tls:type_name -> kycbridge.config.v1.ClientTls
-	8,  // 12: kycbridge.config.v1.Kafka.sasl:type_name -> kycbridge.config.v1.Sasl
+	8,  // 11: kycbridge.config.v1.Kafka.tls:type_name -> kycbridge.config.v1.ClientTls
+	9,  // 12: kycbridge.config.v1.Kafka.sasl:type_name -> kycbridge.config.v1.Sasl
 	0,  // 13: kycbridge.config.v1.Sasl.mechanism:type_name -> kycbridge.config.v1.SaslMechanism
-	9,  // 14: kycbridge.config.v1.Sasl.oauth:type_name -> kycbridge.config.v1.Oauth
-	7,  // 15: kycbridge.config.v1.Redis.tls:type_name -> kycbridge.config.v1.ClientTls
-	11, // 16: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
-	12, // 17: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
+	10, // 14: kycbridge.config.v1.Sasl.oauth:type_name -> kycbridge.config.v1.Oauth
+	8,  // 15: kycbridge.config.v1.Redis.tls:type_name -> kycbridge.config.v1.ClientTls
+	12, // 16: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
+	13, // 17: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
 	2,  // 18: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
-	25, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
-	25, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
-	25, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
-	25, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
-	25, // 23: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
-	25, // 24: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
-	25, // 25: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
-	25, // 26: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
-	25, // 27: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
-	15, // 28: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
-	3,  // 29: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
-	25, // 30: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
-	25, // 31: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
-	25, // 32: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
-	25, // 33: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
-	25, // 34: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
-	25, // 35: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
-	25, // 36: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
-	25, // 37: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
-	25, // 38: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
-	26, // 39: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
-	23, // 40: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
-	24, // 41: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
-	23, // 42: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
-	23, // 43: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
-	21, // 44: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
-	23, // 45: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
-	22, // 46: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
-	23, // 47: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
-	25, // 48: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
-	27, // 49: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
-	27, // 50: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
-	4,  // 51: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
-	52, // [52:52] is the sub-list for method output_type
-	52, // [52:52] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	26, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
+	26, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
+	26, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
+	26, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
+	3,  // 23: kycbridge.config.v1.Topics.encoding:type_name -> kycbridge.config.v1.Encoding
+	26, // 24: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
+	26, // 25: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
+	26, // 26: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
+	26, // 27: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
+	26, // 28: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
+	16, // 29: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
+	4,  // 30: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
+	26, // 31: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
+	26, // 32: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
+	26, // 33: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
+	26, // 34: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
+	26, // 35: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
+	26, // 36: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
+	26, // 37: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
+	26, // 38: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
+	26, // 39: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
+	27, // 40: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
+	24, // 41: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
+	25, // 42: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
+	24, // 43: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
+	24, // 44: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
+	22, // 45: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
+	24, // 46: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
+	23, // 47: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
+	24, // 48: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
+	26, // 49: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
+	28, // 50: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
+	28, // 51: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
+	5,  // 52: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_kycbridge_config_v1_config_proto_init() }
@@ -2750,7 +2813,7 @@ func file_kycbridge_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kycbridge_config_v1_config_proto_rawDesc), len(file_kycbridge_config_v1_config_proto_rawDesc)),
-			NumEnums:      5,
+			NumEnums:      6,
 			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
