@@ -69,8 +69,8 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	store := redis.NewClient(&redis.Options{
-		Addr: s.redis, DB: s.db, MaxRetries: 1, ContextTimeoutEnabled: true, DisableIdentity: true,
-		DialTimeout: 500 * time.Millisecond, ReadTimeout: 250 * time.Millisecond, WriteTimeout: 250 * time.Millisecond,
+		Addr: s.redis, DB: s.db, ContextTimeoutEnabled: true, DisableIdentity: true,
+		MaxRetries: -1, // a repeated pipeline would meet its own claims
 	})
 	defer store.Close()
 	read, marks := newReader(s.out, raw), newLedger(store, raw, dispositions)
