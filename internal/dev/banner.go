@@ -28,13 +28,7 @@ func (o Options) printBanner(a serve.Addresses) {
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
 	keys := o.keys()
 	for _, v := range catalog.All() {
-		ways, err := keys.Ways(v)
-		if err != nil {
-			continue // or the endpoints would not be there
-		}
-		for _, way := range ways {
-			fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.Endpoint), keys.Describe(way, v.Name))
-		}
+		printHooks(out, keys, a, v)
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
 	fmt.Fprintf(out, "  Redis      %s   for `deadletter replay` and `replay --mode fill-gaps`\n", a.Redis)
@@ -59,6 +53,17 @@ func (o Options) printBanner(a serve.Addresses) {
 	printCurl(out, keys, a, vendor)
 	fmt.Fprintln(out)
 	_, _ = o.Out.Write(out.Bytes())
+}
+
+// printHooks prints where a vendor's webhooks are taken, and what each endpoint wants to see.
+func printHooks(out io.Writer, keys simulate.Keyring, a serve.Addresses, v providers.Provider) {
+	ways, err := keys.Ways(v)
+	if err != nil {
+		return // or the endpoints would not be there
+	}
+	for _, way := range ways {
+		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.Endpoint), keys.Describe(way, v.Name))
+	}
 }
 
 // printCurl prints one signed delivery as a command.
