@@ -62,7 +62,7 @@ func printHooks(out io.Writer, keys simulate.Keyring, a serve.Addresses, v provi
 		return // or the endpoints would not be there
 	}
 	for _, way := range ways {
-		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.Endpoint), keys.Describe(way, v.Name))
+		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.Endpoint), keys.Describe(way))
 	}
 }
 
@@ -87,7 +87,7 @@ func printCurl(out io.Writer, keys simulate.Keyring, a serve.Addresses, v provid
 	}
 	d := s.Seal(body.Bytes(), f.Headers) // signed again: these are other bytes
 	d.Header.Del("User-Agent")
-	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", s.URL)
+	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", d.URL)
 	if a.Certificate != "" {
 		fmt.Fprintf(out, " \\\n    --cacert %s", quote(a.Certificate))
 	}

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/internal/serve"
-	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
@@ -46,12 +45,10 @@ func TestEndpoints(t *testing.T) {
 }
 
 // checkEndpoints compares the endpoints of a vendor in dev. DIR in what is wanted is the
-// data directory, and iDenfy's secret is replaced.
+// data directory.
 func checkEndpoints(t *testing.T, v providers.Provider, want []hook) {
 	t.Helper()
-	keys := simulate.Keyring{Dir: t.TempDir(), Lookup: func(name string) (string, bool) {
-		return "a-secret-of-my-own", name == "KYCBRIDGE_SECRET_IDENFY"
-	}}
+	keys := testKeys(t)
 	all, err := endpoints(keys, v, "http://127.0.0.1:1")
 	if err != nil || len(all) != len(want) {
 		t.Fatalf("%s: %d endpoints, %v; want %d", v.Name, len(all), err, len(want))
