@@ -31,7 +31,7 @@ func TestProofs(t *testing.T) {
 			for _, s := range p.Secrets {
 				ids = append(ids, s.ID)
 			}
-			got = append(got, fmt.Sprint(auth.Kind(p.Scheme), " ", ids))
+			got = append(got, fmt.Sprint(p.Scheme.Traits().Kind, " ", ids))
 		}
 		if got := strings.Join(got, " "); got != want {
 			t.Errorf("endpoint %d checks %s, want %s", i, got, want)

@@ -28,13 +28,7 @@ func (o Options) printBanner(a serve.Addresses) {
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
 	keys := o.keys()
 	for _, v := range catalog.All() {
-		ways, err := keys.Ways(v)
-		if err != nil {
-			continue // or the endpoints would not be there
-		}
-		for _, way := range ways {
-			fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.Endpoint), keys.Describe(way, v.Name))
-		}
+		printHooks(out, keys, a, v)
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
 	fmt.Fprintf(out, "  Redis      %s   for `deadletter replay` and `replay --mode fill-gaps`\n", a.Redis)
@@ -61,6 +55,17 @@ func (o Options) printBanner(a serve.Addresses) {
 	_, _ = o.Out.Write(out.Bytes())
 }
 
+// printHooks prints where a vendor's webhooks are taken, and what each endpoint wants to see.
+func printHooks(out io.Writer, keys simulate.Keyring, a serve.Addresses, v providers.Provider) {
+	ways, err := keys.Ways(v)
+	if err != nil {
+		return // or the endpoints would not be there
+	}
+	for _, way := range ways {
+		fmt.Fprintf(out, "  webhooks   POST %s   (%s)\n", hookURL(a, way.Endpoint), keys.Describe(way))
+	}
+}
+
 // printCurl prints one signed delivery as a command.
 func printCurl(out io.Writer, keys simulate.Keyring, a serve.Addresses, v providers.Provider) {
 	ways, err := keys.Ways(v)
@@ -82,7 +87,7 @@ func printCurl(out io.Writer, keys simulate.Keyring, a serve.Addresses, v provid
 	}
 	d := s.Seal(body.Bytes(), f.Headers) // signed again: these are other bytes
 	d.Header.Del("User-Agent")
-	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", s.URL)
+	fmt.Fprintf(out, "\nOr by hand:\n\n  curl -i %s", d.URL)
 	if a.Certificate != "" {
 		fmt.Fprintf(out, " \\\n    --cacert %s", quote(a.Certificate))
 	}

@@ -46,13 +46,17 @@ func (o Options) configuration(services *embedded.Services, apis string) (*confi
 // endpoints are those of a vendor: one named after it, and one more for each other
 // way in which it can be told to prove itself.
 func endpoints(keys simulate.Keyring, v providers.Provider, apis string) (all []*configv1.Endpoint, err error) {
-	ways, keySet, err := keys.Prepare(v)
+	ways, err := keys.Prepare(v)
 	if err != nil {
 		return nil, err
 	}
 	for _, way := range ways {
 		e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: simulate.Configure(v, apis)}
-		way.Prove(e, keySet)
+		for _, c := range keys.Checks(way) {
+			if err := config.Prove(e, c.Scheme, c.Secrets, c.Token); err != nil {
+				return nil, err
+			}
+		}
 		all = append(all, e)
 	}
 	return all, nil

@@ -88,8 +88,9 @@ func TestSampleObjectsFollowTheirDeliveries(t *testing.T) {
 			if !ok || before.status != http.StatusOK {
 				continue
 			}
-			d := Delivery{plain: v.Vary(f.Body, 7), Header: f.Headers}
-			d.Body = unsigned(v, d.plain)
+			varied := f
+			varied.Body = v.Vary(f.Body, 7)
+			d := unsigned(v, varied)
 			id, a, ok := sampleAnswer(v, f, &d)
 			if !ok || id == own || !json.Valid(a.body) || strings.Contains(string(a.body), `"`+own+`"`) {
 				t.Errorf("%s %s: object %s of a delivery about %s", v.Name, f.Name, a.body, id)

@@ -36,7 +36,8 @@ func Fixtures(vendor providers.Provider, name string, count int) ([]providers.Fi
 // approved session where the vendor has that; else the first there is.
 func Typical(p providers.Provider, fixtures []providers.Fixture) providers.Fixture {
 	for _, f := range fixtures {
-		d := &providers.Delivery{Endpoint: p.Name, Environment: p.FixtureEnvironment(), ContentType: f.Headers.Get("Content-Type"), Body: unsigned(p, f.Body), Headers: f.Headers, Fetched: f.Fetched}
+		sent := unsigned(p, f)
+		d := &providers.Delivery{Endpoint: p.Name, Environment: p.FixtureEnvironment(), ContentType: sent.Header.Get("Content-Type"), Body: sent.Body, Headers: sent.Header, Fetched: f.Fetched}
 		n, err := p.Parse(d)
 		if err != nil {
 			continue

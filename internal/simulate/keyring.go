@@ -1,21 +1,19 @@
 package simulate
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/auth/jwks"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 // secretVariable is the variable that replaces a vendor's built-in secret.
@@ -30,14 +28,14 @@ func devSecret(vendor string) string { return "dev-secret-" + vendor }
 // Keyring is where the secrets and keys of simulated vendors are.
 type Keyring struct {
 	Lookup func(name string) (value string, ok bool) // variables that replace built-in secrets
-	Dir    string                                    // data directory of `dev`, with the keys of vendors that sign tokens
+	Dir    string                                    // data directory of `dev`, with the keys of vendors that sign with one
 }
 
 // Ways are the ways of a vendor for one who signs: with the key that `dev` keeps, or,
 // where none was made yet, with one that proves nothing to it.
 func (k Keyring) Ways(v providers.Provider) ([]Way, error) {
 	var key []byte
-	if tokenSigned(v) {
+	if makeKey := keyMaker(v); makeKey != nil {
 		var err error
 		key, err = os.ReadFile(k.keyFile(v.Name))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -47,28 +45,32 @@ func (k Keyring) Ways(v providers.Provider) ([]Way, error) {
 			return nil, err
 		}
 	}
-	return k.ways(v, key)
-}
-
-// Prepare is Ways for one who checks: it makes the key of a vendor that signs tokens
-// where there is none, and writes the key set that its endpoints are configured with.
-func (k Keyring) Prepare(v providers.Provider) (ways []Way, keySet string, err error) {
-	var key []byte
-	if tokenSigned(v) {
-		if key, keySet, err = k.makeKeys(v.Name); err != nil {
-			return nil, "", err
-		}
-	}
-	ways, err = k.ways(v, key)
-	return ways, keySet, err
-}
-
-func (k Keyring) ways(v providers.Provider, key []byte) ([]Way, error) {
-	value, _, err := k.secret(v.Name)
+	password, _, err := k.secret(v.Name)
 	if err != nil {
 		return nil, err
 	}
-	return waysOf(v, value, key)
+	return waysOf(v, password, key)
+}
+
+// Prepare is Ways for one who checks: it makes the key of a vendor that signs with one
+// where there is none, and writes the key set that its endpoints are configured with.
+func (k Keyring) Prepare(v providers.Provider) ([]Way, error) {
+	if makeKey := keyMaker(v); makeKey != nil {
+		if err := k.makeKeys(v.Name, makeKey); err != nil {
+			return nil, err
+		}
+	}
+	return k.Ways(v)
+}
+
+// keyMaker makes the private key of a vendor that signs with one; nil for any other.
+func keyMaker(v providers.Provider) func() ([]byte, error) {
+	for _, scheme := range schemes(v) {
+		if makeKey := scheme.Traits().MakeKey; makeKey != nil {
+			return makeKey
+		}
+	}
+	return nil
 }
 
 // secret is what `dev` expects and `send` signs with: the variable's value, else the
@@ -86,61 +88,77 @@ func (k Keyring) secret(vendor string) (value string, own bool, err error) {
 	return value, true, nil
 }
 
-// Describe says what the endpoint of a way wants to see, for those who play the vendor.
-func (k Keyring) Describe(w Way, vendor string) string {
-	secret := devSecret(vendor)
-	if _, own, _ := k.secret(vendor); own {
-		secret = "$" + secretVariable(vendor)
-	}
-	switch s := w.scheme.(type) {
-	case auth.Basic:
-		return "basic " + devUser + ":" + secret
-	case auth.Bearer:
-		return "bearer " + secret
-	case auth.Header:
-		if w.token != nil {
-			return s.Name + ": " + secret + ", " + k.Describe(*w.token, vendor)
-		}
-		return s.Name + ": " + secret
-	case auth.PathToken:
-		return "followed by /" + secret
-	case auth.JWT:
-		if s.Header != "" {
-			return "token in " + s.Header + ", key " + k.keyFile(vendor)
-		}
-		return "token as body, key " + k.keyFile(vendor)
-	default:
-		return "secret " + secret
-	}
+// Check is one of the checks that the endpoint of a way makes.
+type Check struct {
+	Scheme  auth.Scheme
+	Secrets []*configv1.Secret // that vendor and endpoint share
+	Token   *configv1.Jwt      // instead of them, where the vendor signs with a key of its own
 }
 
-// keyFile is where `dev` keeps the private key of a vendor that signs tokens.
+// Checks are those that an endpoint is configured with for a way.
+func (k Keyring) Checks(w Way) []Check {
+	var all []Check
+	for _, p := range w.proofs {
+		c := Check{Scheme: p.Scheme}
+		if p.Traits().MakeKey == nil {
+			c.Secrets = []*configv1.Secret{{Id: devSecretID, Value: p.value}}
+		} else {
+			c.Token = &configv1.Jwt{JwksFile: k.keySetFile(w.vendor), Issuer: devIssuer(w.vendor), Audience: devAudience(w.vendor)}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// Describe says what the endpoint of a way wants to see, for those who play the vendor.
+func (k Keyring) Describe(w Way) string {
+	secret := devSecret(w.vendor)
+	if _, own, _ := k.secret(w.vendor); own {
+		secret = "$" + secretVariable(w.vendor)
+	}
+	var all []string
+	for _, p := range slices.Backward(w.proofs) {
+		traits := p.Traits()
+		shown := traits.Value(secret)
+		if traits.MakeKey != nil {
+			shown = k.keyFile(w.vendor)
+		}
+		all = append(all, traits.Prompt+shown)
+	}
+	return strings.Join(all, ", ")
+}
+
+// keyFile is where `dev` keeps the private key of a vendor.
 func (k Keyring) keyFile(vendor string) string { return filepath.Join(k.Dir, "dev", vendor+"-key.pem") }
+
+// keySetFile is where it keeps the public one.
+func (k Keyring) keySetFile(vendor string) string {
+	return filepath.Join(k.Dir, "dev", vendor+"-jwks.json")
+}
 
 // makeKeys finds or makes the private key of a vendor, and writes the key set that
 // its endpoint is configured with.
-func (k Keyring) makeKeys(vendor string) (key []byte, keySet string, err error) {
-	if key, err = loadOrMakeKey(k.keyFile(vendor)); err != nil {
-		return nil, "", err
-	}
-	secret, err := auth.NewSecret(devKeyID, key, time.Time{}, time.Time{})
+func (k Keyring) makeKeys(vendor string, makeKey func() ([]byte, error)) error {
+	key, err := loadOrMakeKey(k.keyFile(vendor), makeKey)
 	if err != nil {
-		return nil, "", err
+		return err
+	}
+	secret, err := auth.NewSecret(devSecretID, key, time.Time{}, time.Time{})
+	if err != nil {
+		return err
 	}
 	public, err := auth.PublicKey(secret)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w; delete it, and a new one is made", k.keyFile(vendor), err)
+		return fmt.Errorf("%s: %w; delete it, and a new one is made", k.keyFile(vendor), err)
 	}
-	public.ID = devKeyID
 	text, err := jwks.Marshal(public)
 	if err != nil {
-		return nil, "", err
+		return err
 	}
-	keySet = filepath.Join(k.Dir, "dev", vendor+"-jwks.json")
-	return key, keySet, os.WriteFile(keySet, text, 0o600)
+	return os.WriteFile(k.keySetFile(vendor), text, 0o600)
 }
 
-func loadOrMakeKey(file string) ([]byte, error) {
+func loadOrMakeKey(file string, makeKey func() ([]byte, error)) ([]byte, error) {
 	key, err := os.ReadFile(file)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
@@ -149,17 +167,4 @@ func loadOrMakeKey(file string) ([]byte, error) {
 		return nil, err
 	}
 	return key, errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, key, 0o600))
-}
-
-// makeKey returns a new RSA key, PKCS #8 in PEM.
-func makeKey() ([]byte, error) {
-	private, err := rsa.GenerateKey(rand.Reader, devKeyBits)
-	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
-	encoded, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		return nil, fmt.Errorf("make a key: %w", err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}), nil
 }

@@ -20,7 +20,8 @@ func sampleAnswer(v providers.Provider, f providers.Fixture, sent *Delivery) (id
 	if v.Hydration == nil || f.Fetched == nil {
 		return "", a, false
 	}
-	own, ok := targetOf(v, unsigned(v, f.Body), f.Headers)
+	sample := unsigned(v, f)
+	own, ok := targetOf(v, sample.Body, sample.Header)
 	if !ok {
 		return "", a, false
 	}

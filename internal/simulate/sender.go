@@ -19,9 +19,8 @@ const answerLimit = 30 * time.Second
 
 // Sender plays a vendor: it signs fixtures and posts them.
 type Sender struct {
-	URL string // where deliveries are posted
-
 	vendor      providers.Provider
+	url         string // of the endpoint
 	way         Way
 	connections int
 	client      *http.Client
@@ -34,7 +33,7 @@ func NewSender(vendor providers.Provider, way Way, url string, connections int, 
 	if err != nil {
 		return nil, err
 	}
-	return &Sender{URL: url + auth.Path(way.scheme, way.secret), vendor: vendor, way: way, connections: connections, client: &http.Client{
+	return &Sender{vendor: vendor, url: url, way: way, connections: connections, client: &http.Client{
 		Timeout:       answerLimit,
 		Transport:     &http.Transport{MaxIdleConnsPerHost: connections, MaxConnsPerHost: connections, TLSClientConfig: &tls.Config{RootCAs: roots}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -46,6 +45,7 @@ func (s *Sender) Close() { s.client.CloseIdleConnections() }
 
 // Delivery is ready to be posted, any number of times.
 type Delivery struct {
+	URL    string // where it is posted
 	Body   []byte
 	Header http.Header
 	plain  []byte // before it was signed, where that changes it
@@ -63,7 +63,7 @@ func (s *Sender) Sign(f providers.Fixture, n uint64) Delivery {
 
 // Seal makes the delivery of a body as it stands.
 func (s *Sender) Seal(body []byte, headers http.Header) Delivery {
-	d := Delivery{plain: body, Header: headers.Clone()}
+	d := Delivery{URL: s.url, plain: body, Header: headers.Clone()}
 	if d.Header == nil {
 		d.Header = http.Header{}
 	}
@@ -71,7 +71,11 @@ func (s *Sender) Seal(body []byte, headers http.Header) Delivery {
 		d.Header.Set("Content-Type", "application/json")
 	}
 	d.Header.Set("User-Agent", "kycbridge-send")
-	d.Body = s.way.seal(body, d.Header)
+	r := auth.Request{Header: d.Header, Body: body, Now: time.Now()}
+	s.way.sign(&r)
+	if d.Body = r.Body; r.PathToken != "" {
+		d.URL += "/" + r.PathToken
+	}
 	return d
 }
 
@@ -86,7 +90,7 @@ func (d Delivery) corrupt() Delivery {
 
 // post sends a delivery once and returns the status.
 func (s *Sender) post(ctx context.Context, d Delivery) (int, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL, bytes.NewReader(d.Body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
 	if err != nil {
 		return 0, err
 	}

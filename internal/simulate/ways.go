@@ -1,138 +1,141 @@
 package simulate
 
 import (
-	"encoding/base64"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
-	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 const (
-	devUser     = "dev"          // of basic credentials
 	devHeader   = "X-Auth-Token" // where a vendor sends headers of the customer's choice
-	devKeyID    = "dev"
-	devSecretID = "dev"
-	devKeyBits  = 2048
+	devSecretID = "dev"          // of every secret and of every key
 )
 
-// Way is one way in which a vendor proves itself to an endpoint of `dev`,
-// filled in so that it can sign as well.
+// Way is one way in which a vendor proves itself to an endpoint of `dev`.
 type Way struct {
-	Endpoint string // of dev, that takes this way
-	scheme   auth.Scheme
-	value    string      // the secret as a configuration holds it
-	secret   auth.Secret // the same, to sign with
-	token    *Way        // the token that the vendor signs all the same; nil for none
+	Endpoint string  // of dev, that takes this way
+	vendor   string  // its name
+	proofs   []proof // in the order of signing; the last is what the way is named after
+}
+
+// proof is a scheme as the endpoint is configured with it, and what to sign with.
+type proof struct {
+	auth.Scheme
+	value  string // the secret, or the private key, as a configuration holds it
+	secret auth.Secret
+}
+
+func newProof(scheme auth.Scheme, value string) (proof, error) {
+	secret, err := auth.NewSecret(devSecretID, []byte(value), time.Time{}, time.Time{})
+	return proof{scheme, value, secret}, err
 }
 
 // waysOf are the ways of a vendor in dev. The endpoint named after the vendor
 // takes the first; each other one has an endpoint of its own, named after it
-// too. key is the private key, in PEM, of a vendor that signs tokens: its events are
-// in them, so a secret in a header comes on top.
-func waysOf(v providers.Provider, secret string, key []byte) ([]Way, error) {
+// too. key is the private key, in PEM, of a vendor that signs with one.
+func waysOf(v providers.Provider, password string, key []byte) ([]Way, error) {
 	var ways []Way
-	for i, scheme := range v.Ways() {
-		w := Way{Endpoint: v.Name, scheme: scheme, value: secret}
-		name := strings.ReplaceAll(auth.Kind(scheme), "_", "-")
-		switch s := scheme.(type) {
-		case auth.Basic:
-			if !strings.Contains(secret, ":") {
-				w.value = devUser + ":" + secret
-			}
-		case auth.Header:
-			w.scheme = auth.Header{Name: devHeader}
-			if tokenSigned(v) {
-				token := ways[0]
-				w.token = &token
-			}
-		case auth.JWT:
-			s.Issuer, s.Audience, s.KeyID = devIssuer(v.Name), devAudience(v.Name), devKeyID
-			w.scheme, w.value = s, string(key)
-			if s.Header != "" {
-				name += "-header"
-			}
-		}
+	for i, scheme := range schemes(v) {
+		w, traits := Way{Endpoint: v.Name, vendor: v.Name}, scheme.Traits()
 		if i > 0 {
-			w.Endpoint += "-" + name
+			w.Endpoint += "-" + suffix(traits)
+			w.proofs = under(scheme, ways[0])
 		}
-		var err error
-		if w.secret, err = auth.NewSecret(devSecretID, []byte(w.value), time.Time{}, time.Time{}); err != nil {
+		value := traits.Value(password)
+		if traits.MakeKey != nil {
+			value = string(key)
+		}
+		p, err := newProof(scheme, value)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.Endpoint, err)
 		}
+		w.proofs = append(w.proofs, p)
 		ways = append(ways, w)
 	}
 	return ways, nil
 }
 
+// schemes are those of a vendor, with what a customer chooses filled in.
+func schemes(v providers.Provider) []auth.Scheme {
+	all := slices.Clone(v.Ways())
+	for i, pattern := range all {
+		all[i] = auth.Configured(pattern, auth.Settings{Header: devHeader, Issuer: devIssuer(v.Name), Audience: devAudience(v.Name)})
+	}
+	return all
+}
+
 func devIssuer(vendor string) string   { return "https://" + vendor + ".invalid/oidc" }
 func devAudience(vendor string) string { return "https://hooks.invalid/" + vendor }
 
-// tokenSigned reports whether a vendor signs by tokens, and so needs a key.
-func tokenSigned(v providers.Provider) bool {
-	_, ok := v.Ways()[0].(auth.JWT)
-	return ok
-}
-
-// unsigned is the body of a fixture as the vendor's package reads it: inside a
-// token, where the vendor sends one, which nobody signed.
-func unsigned(v providers.Provider, body []byte) []byte {
-	token, ok := v.Ways()[0].(auth.JWT)
-	if !ok {
-		return body
+// suffix is the scheme's part of an endpoint's name.
+func suffix(t auth.Traits) string {
+	name := strings.ReplaceAll(t.Kind, "_", "-")
+	if t.MakeKey != nil && t.Header != "" {
+		name += "-header"
 	}
-	claims := fmt.Appendf(nil, "{%q:%s}", token.Claim, body)
-	return []byte("e30." + base64.RawURLEncoding.EncodeToString(claims) + ".e30")
+	return name
 }
 
-// BindsBody reports whether the proof covers the body, so that a changed body is refused.
-func (w Way) BindsBody() bool { return auth.BindsBody(w.scheme) }
+// under is what a vendor signs before it signs by the scheme: one whose first way puts
+// the event into a token sends the token all the same, with a secret in a header on top.
+func under(scheme auth.Scheme, first Way) []proof {
+	if shapes(scheme) || !shapes(first.own()) {
+		return nil
+	}
+	return slices.Clone(first.proofs)
+}
+
+// shapes reports whether a delivery has a form by the scheme that it has not without,
+// whoever signs it.
+func shapes(scheme auth.Scheme) bool {
+	r := auth.Request{Header: http.Header{}, Body: []byte("{}"), Now: time.Now()}
+	scheme.Sign(auth.Secret{}, &r)
+	return len(r.Header) > 0 || string(r.Body) != "{}"
+}
+
+// unsigned is a fixture in the form that the vendor's package reads, signed by nobody.
+func unsigned(v providers.Provider, f providers.Fixture) Delivery {
+	r := auth.Request{Header: http.Header{}, Body: f.Body, Now: time.Now()}
+	if f.Headers != nil {
+		r.Header = f.Headers.Clone()
+	}
+	schemes(v)[0].Sign(auth.Secret{}, &r)
+	return Delivery{Body: r.Body, Header: r.Header}
+}
+
+// own is the proof that no other way of the vendor has.
+func (w Way) own() proof { return w.proofs[len(w.proofs)-1] }
+
+// BindsBody reports whether a proof covers the body, so that a changed body is refused.
+func (w Way) BindsBody() bool {
+	return slices.ContainsFunc(w.proofs, func(p proof) bool { return p.Traits().BindsBody })
+}
 
 // Forged is the way with a secret that nobody configured.
 func (w Way) Forged() (Way, error) {
-	value := []byte("not-" + w.value)
-	if auth.Keyless(w.scheme) {
-		var err error
-		if value, err = makeKey(); err != nil {
+	own := w.own()
+	value := "not-" + own.value
+	if makeKey := own.Traits().MakeKey; makeKey != nil {
+		key, err := makeKey()
+		if err != nil {
 			return w, err
 		}
+		value = string(key)
 	}
-	var err error
-	w.secret, err = auth.NewSecret(devSecretID, value, time.Time{}, time.Time{})
+	forged, err := newProof(own.Scheme, value)
+	w.proofs = slices.Clone(w.proofs)
+	w.proofs[len(w.proofs)-1] = forged
 	return w, err
 }
 
-// seal makes the delivery of a body, with what proves its sender in h.
-func (w Way) seal(body []byte, h http.Header) []byte {
-	if w.token != nil {
-		body = w.token.seal(body, h)
-	}
-	return auth.Deliver(w.scheme, w.secret, body, h)
-}
-
-// Prove writes the way into an endpoint's configuration. keySet is the file with
-// the public keys of a vendor that signs tokens.
-func (w Way) Prove(e *configv1.Endpoint, keySet string) {
-	if w.token != nil {
-		w.token.Prove(e, keySet)
-	}
-	secrets := []*configv1.Secret{{Id: devSecretID, Value: w.value}}
-	switch s := w.scheme.(type) {
-	case auth.Basic:
-		e.Basic = secrets
-	case auth.Bearer:
-		e.Bearer = secrets
-	case auth.Header:
-		e.Headers = []*configv1.HeaderProof{{Name: s.Name, Secrets: secrets}}
-	case auth.PathToken:
-		e.PathTokens = secrets
-	case auth.JWT:
-		e.Jwt = &configv1.Jwt{JwksFile: keySet, Issuer: s.Issuer, Audience: s.Audience, Header: s.Header}
-	default:
-		e.Secrets = secrets
+// sign puts what proves the sender into a request.
+func (w Way) sign(r *auth.Request) {
+	for _, p := range w.proofs {
+		p.Sign(p.secret, r)
 	}
 }

@@ -32,8 +32,6 @@ type JWT struct {
 	Audience   string        // exactly the claim aud, or one of its items
 	Algorithms []string      // of RS256, PS256, ES256; empty means RS256
 	Leeway     time.Duration // for exp, nbf and iat; at most MaxLeeway
-
-	KeyID string // kid of the tokens that Sign makes; "" means the id of the secret
 }
 
 var _ Scheme = JWT{}
@@ -237,7 +235,7 @@ func (j JWT) algorithms() []string {
 func (j JWT) Traits() Traits {
 	t := Traits{
 		Kind: KindJWT, Setting: "jwt", Header: j.Header, BindsBody: j.Header == "", Keyless: true, SecretID: JWTSecretID,
-		Check: j.check, Ready: j.ready, Configure: j.configure, MakeKey: j.makeKey,
+		Check: j.check, Ready: j.ready, Configure: j.configure, MakeKey: j.makeKey, Token: j.TokenOf, Claim: j.Claim,
 		Description: "`jwt`: a token that the vendor signs with a key of its own, as the body",
 		Prompt:      "token as body, key ",
 	}

@@ -84,11 +84,7 @@ func (j JWT) TokenOf(s Secret, claims []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id := j.KeyID
-	if id == "" {
-		id = s.ID
-	}
-	header, err := json.Marshal(map[string]string{"alg": method.Alg(), "typ": "JWT", "kid": id})
+	header, err := json.Marshal(map[string]string{"alg": method.Alg(), "typ": "JWT", "kid": s.ID})
 	if err != nil {
 		return "", err
 	}

@@ -93,7 +93,7 @@ func TestPasswordsInTime(t *testing.T) {
 				t.Fatal(err)
 			}
 			if id, err := scheme.Verify([]Secret{s}, signed(scheme, s, []byte("body"))); !errors.Is(err, limits.want) || (err == nil) != (id == "one") {
-				t.Errorf("%s from %s to %s: %q, %v; want %v", Kind(scheme), limits.from, limits.to, id, err, limits.want)
+				t.Errorf("%s from %s to %s: %q, %v; want %v", scheme.Traits().Kind, limits.from, limits.to, id, err, limits.want)
 			}
 		}
 	}
@@ -121,13 +121,13 @@ func TestCheck(t *testing.T) {
 		s := secret(t, "one", tc.value)
 		err := Check(tc.scheme, s)
 		if (tc.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s with %q: %v, want %q", Kind(tc.scheme), tc.value, err, tc.want)
+			t.Errorf("%s with %q: %v, want %q", tc.scheme.Traits().Kind, tc.value, err, tc.want)
 		}
 		if err != nil && strings.Contains(err.Error(), tc.value) {
 			t.Errorf("the error quotes the secret: %v", err)
 		}
 		if Check(tc.scheme, Secret{}) == nil {
-			t.Errorf("%s takes a zero secret", Kind(tc.scheme))
+			t.Errorf("%s takes a zero secret", tc.scheme.Traits().Kind)
 		}
 	}
 }
@@ -150,7 +150,7 @@ func FuzzPasswords(f *testing.F) {
 			{Basic{}, rightAfter(value, "basic", base64.StdEncoding.EncodeToString([]byte(pair)))},
 		} {
 			if id, err := tc.scheme.Verify(secrets, r); (err == nil) != tc.right || (id != "") != tc.right {
-				t.Errorf("%s believes %q, %q: %q, %v; want %v", Kind(tc.scheme), value, path, id, err, tc.right)
+				t.Errorf("%s believes %q, %q: %q, %v; want %v", tc.scheme.Traits().Kind, value, path, id, err, tc.right)
 			}
 		}
 	})

@@ -34,14 +34,14 @@ func NewProof(scheme Scheme, secrets ...Secret) (Proof, error) {
 func (p Proof) verify(r Request) (string, error) {
 	id, err := p.Scheme.Verify(p.Secrets, r)
 	if (errors.Is(err, ErrMismatch) || errors.Is(err, ErrStale)) && !p.Live(r.Now) {
-		return "", fmt.Errorf("%w: no secret for %s is valid at this time", ErrUndecided, Kind(p.Scheme))
+		return "", fmt.Errorf("%w: no secret for %s is valid at this time", ErrUndecided, p.Scheme.Traits().Kind)
 	}
 	return id, err
 }
 
 // Live reports whether the check can be satisfied at now.
 func (p Proof) Live(now time.Time) bool {
-	return slices.ContainsFunc(p.Secrets, func(s Secret) bool { return s.key != nil && s.live(now) }) || Keyless(p.Scheme)
+	return slices.ContainsFunc(p.Secrets, func(s Secret) bool { return s.key != nil && s.live(now) }) || p.Scheme.Traits().Keyless
 }
 
 // ready reports whether a request can be judged at now.

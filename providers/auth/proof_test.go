@@ -45,7 +45,7 @@ func TestProofs(t *testing.T) {
 			want := []string{}
 			for _, s := range tc.schemes {
 				ps = append(ps, Proof{s, some})
-				if Kind(s) != KindNetworks {
+				if s.Traits().Kind != KindNetworks {
 					want = append(want, "one")
 				}
 			}

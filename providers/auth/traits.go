@@ -2,7 +2,6 @@ package auth
 
 import (
 	"errors"
-	"net/http"
 	"time"
 )
 
@@ -58,6 +57,10 @@ type Traits struct {
 	// MakeKey makes a private key in PEM, for a scheme whose vendor signs with one;
 	// nil where vendor and endpoint share the secret.
 	MakeKey func() ([]byte, error)
+	// Token makes a JWT of claims as they are, for tests of what must not be believed;
+	// nil where the proof is no JWT. Claim is the one that holds the event; "" for none.
+	Token func(s Secret, claims []byte) (string, error)
+	Claim string
 
 	// Description is its line in docs/vendors.md: the setting, and what is proved how.
 	Description string
@@ -103,34 +106,4 @@ func Check(scheme Scheme, s Secret) error {
 		return check(s)
 	}
 	return nil
-}
-
-// Kind is the trait of that name.
-func Kind(scheme Scheme) string { return scheme.Traits().Kind }
-
-// Keyless is the trait of that name.
-func Keyless(scheme Scheme) bool { return scheme.Traits().Keyless }
-
-// BindsBody is the trait of that name.
-func BindsBody(scheme Scheme) bool { return scheme.Traits().BindsBody }
-
-// Deliver signs body as the vendor would at this moment and returns the bytes to
-// post. Path has what else belongs to the request.
-func Deliver(scheme Scheme, s Secret, body []byte, h http.Header) []byte {
-	r := Request{Header: h, Body: body, Now: time.Now()}
-	scheme.Sign(s, &r)
-	return r.Body
-}
-
-// Path is what a sender appends to the endpoint's address: "/" and the token, or
-// nothing.
-func Path(scheme Scheme, s Secret) string {
-	r := Request{Header: http.Header{}}
-	if scheme.Traits().Path {
-		scheme.Sign(s, &r)
-	}
-	if r.PathToken == "" {
-		return ""
-	}
-	return "/" + r.PathToken
 }

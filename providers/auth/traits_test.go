@@ -27,9 +27,9 @@ func TestTraits(t *testing.T) {
 		{Header{}, "headers", "", "", "`headers`: secrets in headers of your choice", ": "},
 		{Header{"X"}, "headers", "X", "", "`headers`: a secret in the header `X`", "X: "},
 		{PathToken{}, "path_tokens", "", "path", "`path_tokens`: a secret as the last part of the address, `/hooks/NAME/TOKEN`", "followed by /"},
-		{JWT{Claim: "data"}, "jwt", "", "binds key keyless:_jwt",
+		{JWT{Claim: "data"}, "jwt", "", "binds key keyless:_jwt token:data",
 			"`jwt`: a token that the vendor signs with a key of its own, as the body; the claim `data` holds the event", "token as body, key "},
-		{JWT{Header: "X"}, "jwt", "X", "key keyless:_jwt", "`jwt` with `header`: the same kind of token in the header `X`", "token in X, key "},
+		{JWT{Header: "X"}, "jwt", "X", "key keyless:_jwt token:", "`jwt` with `header`: the same kind of token in the header `X`", "token in X, key "},
 		{Networks{}, "allow_from", "", "keyless: second", "", ""},
 	} {
 		traits := tc.scheme.Traits()
@@ -44,6 +44,7 @@ func facts(t Traits) string {
 	var all []string
 	for name, is := range map[string]bool{
 		"path": t.Path, "binds": t.BindsBody, "keyless:" + t.SecretID: t.Keyless, "second": t.SecondFactor, "key": t.MakeKey != nil,
+		"token:" + t.Claim: t.Token != nil,
 	} {
 		if is {
 			all = append(all, name)
@@ -62,7 +63,7 @@ func TestValue(t *testing.T) {
 		{HMAC{}, "a", "a"}, {Bearer{}, "a", "a"}, {Basic{}, "a", "dev:a"}, {Basic{}, "me:a", "me:a"},
 	} {
 		if got := tc.scheme.Traits().Value(tc.password); got != tc.want {
-			t.Errorf("%s: %q becomes %q, want %q", Kind(tc.scheme), tc.password, got, tc.want)
+			t.Errorf("%s: %q becomes %q, want %q", tc.scheme.Traits().Kind, tc.password, got, tc.want)
 		}
 	}
 }

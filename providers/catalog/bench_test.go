@@ -140,7 +140,7 @@ func waysOf(b *testing.B, p providers.Provider) []benchWay {
 func secretWay(b *testing.B, pattern auth.Scheme) benchWay {
 	b.Helper()
 	scheme := auth.Configured(pattern, auth.Settings{Header: "X-Bench-Token"})
-	w := benchWay{name: auth.Kind(scheme), scheme: scheme}
+	w := benchWay{name: scheme.Traits().Kind, scheme: scheme}
 	for n := range w.secrets {
 		w.secrets[n] = benchSecret(b, scheme.Traits().Value(fmt.Sprintf("a-synthetic-secret-%d", n)))
 	}

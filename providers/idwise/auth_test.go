@@ -60,7 +60,7 @@ func TestForged(t *testing.T) {
 func TestWays(t *testing.T) {
 	var kinds []string
 	for _, way := range Provider.Ways() {
-		kinds = append(kinds, auth.Kind(way))
+		kinds = append(kinds, way.Traits().Kind)
 	}
 	if len(kinds) != 3 || kinds[0] != auth.KindBasic || kinds[1] != auth.KindBearer || kinds[2] != auth.KindHeader || Provider.Scheme != nil {
 		t.Errorf("the ways are %q", kinds)

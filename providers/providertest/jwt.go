@@ -18,24 +18,19 @@ import (
 
 // checkToken tries tokens that must not be believed, each wrong in one thing.
 func (s *suite) checkToken(t testing.TB, w way, body []byte) {
-	j, ok := w.scheme.(auth.JWT)
-	if !ok {
-		t.Errorf("%s: it is a %T, and nothing is known here about how to forge that; give it another Kind", w.traits.Kind, w.scheme)
-		return
-	}
 	own := w.make(t, 0)
 	stranger, unknown := w.secret(t, own.ID, 1), w.secret(t, "nobody", 0)
 	claims := func(change map[string]any) []byte {
 		all := map[string]any{"iss": suiteIssuer, "aud": suiteAudience, "iat": s.now.Unix(), "exp": s.now.Add(time.Hour).Unix()}
-		if j.Claim != "" {
-			all[j.Claim] = json.RawMessage(body)
+		if w.traits.Claim != "" {
+			all[w.traits.Claim] = json.RawMessage(body)
 		}
 		maps.Copy(all, change)
 		maps.DeleteFunc(all, func(_ string, v any) bool { return v == nil })
 		return encode(t, all)
 	}
 	sign := func(secret auth.Secret, change map[string]any) string {
-		token, err := j.TokenOf(secret, claims(change))
+		token, err := w.traits.Token(secret, claims(change))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,7 +39,7 @@ func (s *suite) checkToken(t testing.TB, w way, body []byte) {
 	if !json.Valid(body) {
 		return // there is a fixture that is
 	}
-	if _, err := j.Verify(nil, w.carry(sign(own, nil), body, s.now)); err != nil {
+	if _, err := w.scheme.Verify(nil, w.carry(sign(own, nil), body, s.now)); err != nil {
 		t.Fatalf("a right token is refused: %v", err)
 	}
 	forged := map[string]string{
@@ -62,8 +57,8 @@ func (s *suite) checkToken(t testing.TB, w way, body []byte) {
 		"that is JSON":                           string(body),
 		"with the signature of another's claims": crossed(sign(own, nil), sign(own, map[string]any{"jti": "another"})),
 	}
-	if j.Claim != "" {
-		forged["without the claim "+j.Claim] = sign(own, map[string]any{j.Claim: nil})
+	if w.traits.Claim != "" {
+		forged["without the claim "+w.traits.Claim] = sign(own, map[string]any{w.traits.Claim: nil})
 	}
 	for what, token := range forged {
 		w.refuses(t, "a token "+what, w.carry(token, body, s.now))

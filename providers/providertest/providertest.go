@@ -24,6 +24,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -57,6 +58,7 @@ var checks = []struct {
 }{
 	{"value", (*suite).checkValue},
 	{"auth", (*suite).checkAuth},
+	{"unsigned", (*suite).checkUnsigned},
 	{"coverage", (*suite).checkCoverage},
 	{"unknown words", (*suite).checkUnknownWords},
 	{"cut short", (*suite).checkCutShort},
@@ -103,7 +105,11 @@ func (s *suite) checkValue(t testing.TB) {
 // delivery is a fixture's body as it would arrive.
 func (s *suite) delivery(t testing.TB, f providers.Fixture, body []byte) *providers.Delivery {
 	t.Helper()
-	r := s.ways[0].request(t, body, s.now)
+	return s.arrived(f, s.ways[0].request(t, body, s.now))
+}
+
+// arrived is what is kept of a request with a fixture.
+func (s *suite) arrived(f providers.Fixture, r auth.Request) *providers.Delivery {
 	h := s.kept(r.Header)
 	maps.Copy(h, f.Headers)
 	return &providers.Delivery{

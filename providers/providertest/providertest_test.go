@@ -162,6 +162,7 @@ func TestSuiteCanFail(t *testing.T) {
 		{"believes an unsigned delivery", "missing: Verify gives", believing(func(r auth.Request, _ error) bool { return r.Header["Toy-Signature"] == nil })},
 		{"believes two signatures", "doubled: Verify gives", believing(func(r auth.Request, _ error) bool { return len(r.Header["Toy-Signature"]) == 2 })},
 		{"signs without a secret", "signed with no secret: Verify gives", func(p *providers.Provider) { p.Scheme = generous{} }},
+		{"no form without a secret", "cannot be read where nobody has signed it", func(p *providers.Provider) { p.Scheme = shapeless{p.Scheme} }},
 		{"believes an expired secret", "an expired secret: Verify gives", believing(func(_ auth.Request, err error) bool { return strings.Contains(err.Error(), "no longer valid") })},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -178,6 +179,16 @@ func TestSuiteCanFail(t *testing.T) {
 type generous struct{ auth.PathToken }
 
 func (generous) Sign(_ auth.Secret, r *auth.Request) { r.PathToken = password(0) }
+
+// shapeless sends no body where nobody signs it.
+type shapeless struct{ auth.Scheme }
+
+func (n shapeless) Sign(s auth.Secret, r *auth.Request) {
+	if s.ID == "" {
+		r.Body = nil
+	}
+	n.Scheme.Sign(s, r)
+}
 
 // token is a scheme that does not cover the body.
 type token struct{}

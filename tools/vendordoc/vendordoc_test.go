@@ -14,9 +14,7 @@ import (
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
-// update reports whether the golden file is to be written. The flag is that of package
-// providertest: two of one name would not start.
-func update() bool { return flag.Lookup("update").Value.String() == "true" }
+var update = flag.Bool("update", false, "write the golden file")
 
 // TestPageIsCurrent holds the page in the tree against what the catalogue, the
 // goldens and the READMEs give now.
@@ -70,7 +68,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden := filepath.Join("testdata", "toy.md")
-	if update() {
+	if *update {
 		if err := os.WriteFile(golden, page, 0o644); err != nil {
 			t.Fatal(err)
 		}

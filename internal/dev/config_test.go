@@ -1,0 +1,72 @@
+package dev
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/internal/serve"
+	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/catalog"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
+)
+
+// hook is an endpoint of dev: what it is configured with, and what the banner says of it.
+type hook struct{ name, proof, shown string }
+
+// TestEndpoints: people and scripts name the endpoints of dev, so they stay what they are.
+func TestEndpoints(t *testing.T) {
+	const jwks = `jwks_file: "DIR/dev/idnow-jwks.json" issuer: "https://idnow.invalid/oidc" audience: "https://hooks.invalid/idnow"`
+	want := map[string][]hook{
+		"complycube": {{"complycube", `secrets {id: "dev" value: "dev-secret-complycube"}`, "secret dev-secret-complycube"}},
+		"idenfy": {
+			{"idenfy", `secrets {id: "dev" value: "a-secret-of-my-own"}`, "secret $KYCBRIDGE_SECRET_IDENFY"},
+			{"idenfy-headers", `headers {name: "X-Auth-Token" secrets {id: "dev" value: "a-secret-of-my-own"}}`, "X-Auth-Token: $KYCBRIDGE_SECRET_IDENFY"},
+		},
+		"idnow": {
+			{"idnow", `jwt {` + jwks + `}`, "token as body, key DIR/dev/idnow-key.pem"},
+			{"idnow-jwt-header", `jwt {` + jwks + ` header: "X-Idnow-Signature"}`, "token in X-Idnow-Signature, key DIR/dev/idnow-key.pem"},
+			{"idnow-headers", `jwt {` + jwks + `} headers {name: "X-Auth-Token" secrets {id: "dev" value: "dev-secret-idnow"}}`,
+				"X-Auth-Token: dev-secret-idnow, token as body, key DIR/dev/idnow-key.pem"},
+		},
+		"idwise": {
+			{"idwise", `basic {id: "dev" value: "dev:dev-secret-idwise"}`, "basic dev:dev-secret-idwise"},
+			{"idwise-bearer", `bearer {id: "dev" value: "dev-secret-idwise"}`, "bearer dev-secret-idwise"},
+			{"idwise-headers", `headers {name: "X-Auth-Token" secrets {id: "dev" value: "dev-secret-idwise"}}`, "X-Auth-Token: dev-secret-idwise"},
+		},
+		"proofme": {{"proofme", `path_tokens {id: "dev" value: "dev-secret-proofme"}`, "followed by /dev-secret-proofme"}},
+	}
+	for _, v := range catalog.All() {
+		checkEndpoints(t, v, want[v.Name])
+	}
+}
+
+// checkEndpoints compares the endpoints of a vendor in dev. DIR in what is wanted is the
+// data directory.
+func checkEndpoints(t *testing.T, v providers.Provider, want []hook) {
+	t.Helper()
+	keys := testKeys(t)
+	all, err := endpoints(keys, v, "http://127.0.0.1:1")
+	if err != nil || len(all) != len(want) {
+		t.Fatalf("%s: %d endpoints, %v; want %d", v.Name, len(all), err, len(want))
+	}
+	var out, banner strings.Builder
+	for i, w := range want {
+		e := &configv1.Endpoint{}
+		if err := prototext.Unmarshal([]byte(strings.ReplaceAll(w.proof, "DIR", keys.Dir)), e); err != nil {
+			t.Fatal(err)
+		}
+		e.Name, e.Provider, e.Environment, e.Api = w.name, v.Name, v.FixtureEnvironment(), all[i].Api
+		if !proto.Equal(all[i], e) {
+			t.Errorf("endpoint\n%v, want\n%v", all[i], e)
+		}
+		fmt.Fprintf(&banner, "  webhooks   POST http://127.0.0.1:8080/hooks/%s   (%s)\n", w.name, strings.ReplaceAll(w.shown, "DIR", keys.Dir))
+	}
+	printHooks(&out, keys, serve.Addresses{Hooks: "127.0.0.1:8080"}, v)
+	if out.String() != banner.String() {
+		t.Errorf("the banner says\n%swant\n%s", &out, &banner)
+	}
+}
