@@ -4,9 +4,8 @@
 package kycv1
 
 import (
-	protowire "google.golang.org/protobuf/encoding/protowire"
-
 	wire "github.com/kycbridge/kycbridge/schemas/internal/wire"
+	protowire "google.golang.org/protobuf/encoding/protowire"
 )
 
 // AppendWire appends the message in the protobuf format, its fields in order. It unsets valid where a
