@@ -253,13 +253,13 @@ func TestFailOpenFlagsEventsAndFillsMarksInLater(t *testing.T) {
 }
 
 // brokenRules fails for one message as a rule that cannot be evaluated does.
-type brokenRules struct{ protovalidate.Validator }
+type brokenRules struct{ normalize.Validator }
 
-func (b brokenRules) Validate(m proto.Message, o ...protovalidate.ValidationOption) error {
+func (b brokenRules) Validate(m proto.Message) error {
 	if _, ok := m.(*kycv1.SessionEvent); ok {
 		return &protovalidate.RuntimeError{}
 	}
-	return b.Validator.Validate(m, o...)
+	return b.Validator.Validate(m)
 }
 
 func TestBrokenRuleStopsInsteadOfBuryingEverything(t *testing.T) {

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -153,7 +152,7 @@ func (w *world) audit() {
 	}
 }
 
-func (w *world) valid(v protovalidate.Validator, m proto.Message) {
+func (w *world) valid(v normalize.Validator, m proto.Message) {
 	w.T.Helper()
 	if err := v.Validate(m); err != nil {
 		w.T.Errorf("%s breaks the contract: %v", m.ProtoReflect().Descriptor().Name(), err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
@@ -57,12 +58,18 @@ type InterpreterOptions struct {
 // nothing is asked, read or remembered. It is safe for concurrent use.
 type Interpreter struct {
 	providers map[string]*providers.Provider
-	validator protovalidate.Validator
+	validator Validator
 	o         InterpreterOptions
 }
 
+// Validator checks a message against the rules of the contract. What a message breaks is a
+// protovalidate.ValidationError; any other error is a fault of the rules.
+type Validator interface {
+	Validate(m proto.Message) error
+}
+
 // NewInterpreter returns an Interpreter for the given vendors.
-func NewInterpreter(all []providers.Provider, v protovalidate.Validator, o InterpreterOptions) *Interpreter {
+func NewInterpreter(all []providers.Provider, v Validator, o InterpreterOptions) *Interpreter {
 	i := &Interpreter{providers: make(map[string]*providers.Provider, len(all)), validator: v, o: o}
 	for n := range all {
 		i.providers[all[n].Name] = &all[n]

@@ -20,7 +20,6 @@ import (
 	"sync"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -133,7 +132,7 @@ type Options struct {
 	// Hydrates: see InterpreterOptions.
 	Hydrates           func(endpoint string) bool
 	Providers          []providers.Provider
-	Validator          protovalidate.Validator
+	Validator          Validator
 	MaxRecordBytes     int           // size limit of one record; 0: none
 	TransactionTimeout time.Duration // the broker's limit for ours; 15 s when 0
 	Grace              time.Duration // for the batch in hand when ctx ends; 5 s when 0

@@ -44,8 +44,11 @@ func (r *Reading) asUsual(v *dedupe.Verdict, decidedAt *timestamppb.Timestamp) [
 	last := r.usual[len(r.usual)-1]
 	d := last.Message.(*kycv1.Disposition)
 	d.DedupeKey, d.DecidedAt = keyOf(v), decidedAt
-	valid := true
-	decision := kycv1.Disposition{DedupeKey: d.DedupeKey, DecidedAt: decidedAt}
-	last.Value = decision.AppendWire(last.Value[:r.decided], &valid)
+	decision := &kycv1.Disposition{DedupeKey: d.DedupeKey, DecidedAt: decidedAt}
+	value, err := contract.Append(last.Value[:r.decided], decision)
+	if err != nil {
+		value = nil // whoever writes it encodes the whole message, and meets the error
+	}
+	last.Value = value
 	return r.usual
 }

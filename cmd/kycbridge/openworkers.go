@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
@@ -59,7 +58,7 @@ func (s *service) openWorkers(ctx context.Context) error {
 }
 
 // contractRules are those every record must keep.
-func contractRules() (protovalidate.Validator, error) {
+func contractRules() (*contract.Validator, error) {
 	rules, err := contract.NewValidator()
 	if err != nil {
 		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/alicebob/miniredis/v2"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -79,7 +78,7 @@ func Must[T any](v T, err error) func(t testing.TB) T {
 var validator = sync.OnceValues(contract.NewValidator)
 
 // Validator knows every rule of the contract.
-func Validator(t testing.TB) protovalidate.Validator {
+func Validator(t testing.TB) *contract.Validator {
 	t.Helper()
 	return Must(validator())(t)
 }

@@ -15,8 +15,6 @@ import (
 	"maps"
 	"time"
 
-	"buf.build/go/protovalidate"
-
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -112,7 +110,7 @@ type Options struct {
 	Wait                         time.Duration // for marks and claims on their way; 5 s
 
 	Providers      []providers.Provider
-	Validator      protovalidate.Validator
+	Validator      normalize.Validator
 	Hydrates       func(endpoint string) bool // see normalize.InterpreterOptions; only for gaps
 	StaleAfter     time.Duration
 	MaxRecordBytes int

@@ -20,8 +20,6 @@ import (
 	"testing"
 	"time"
 
-	"buf.build/go/protovalidate"
-
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
@@ -35,7 +33,7 @@ var update = flag.Bool("update", false, "write what the fixtures become to their
 type suite struct {
 	providers.Provider
 	fixtures  []providers.Fixture
-	validator protovalidate.Validator
+	validator *contract.Validator
 	secret    SecretMaker
 	now       time.Time
 }
