@@ -86,6 +86,8 @@ var reaches = []struct {
 	{"schemas/...", "cel.dev/cel-go"},
 	{"schemas/...", "github.com/antlr4-go/antlr"},
 	{"schemas/...", "buf.build/go/protovalidate"},
+	{"internal/contract/generated", "buf.build/go/protovalidate"},
+	{"internal/contract/generated", "cel.dev/cel-go"},
 	{"schemas/...", "github.com/redis/go-redis"},
 	{"schemas/...", "github.com/prometheus/client_golang"},
 	{"providers/...", "github.com/twmb/franz-go"},
