@@ -43,7 +43,8 @@ func (f goFile) appendField(field *protogen.Field) {
 		f.P("for _, v := range ", v, " {")
 		v = "v"
 	default:
-		f.print(join("if ", isSet(field), " {"))
+		set, _ := presence(field)
+		f.print(join("if ", set, " {"))
 		v = valueOf(field)
 	}
 	f.appendValue(field, v)

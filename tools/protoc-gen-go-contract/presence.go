@@ -20,34 +20,18 @@ func valueOf(f *protogen.Field) string {
 	return "x." + f.GoName
 }
 
-// isSet is a condition for what reflection calls Has.
-func isSet(f *protogen.Field) code {
+// presence is a condition for what reflection calls Has, and its opposite.
+func presence(f *protogen.Field) (set, unset code) {
 	v := "x." + f.GoName
 	switch d := f.Desc; {
 	case d.HasPresence():
-		return code{v + " != nil"}
+		return code{v, " != nil"}, code{v, " == nil"}
 	case d.IsList(), d.IsMap(), d.Kind() == protoreflect.BytesKind:
-		return code{"len(" + v + ") > 0"}
+		return code{"len(", v, ") > 0"}, code{"len(", v, ") == 0"}
 	case d.Kind() == protoreflect.StringKind:
-		return code{v + ` != ""`}
+		return code{v, ` != ""`}, code{v, ` == ""`}
 	case d.Kind() == protoreflect.BoolKind:
-		return code{v}
+		return code{v}, code{"!", v}
 	}
-	return code{v + " != 0"}
-}
-
-// isUnset is the opposite.
-func isUnset(f *protogen.Field) code {
-	v := "x." + f.GoName
-	switch d := f.Desc; {
-	case d.HasPresence():
-		return code{v + " == nil"}
-	case d.IsList(), d.IsMap(), d.Kind() == protoreflect.BytesKind:
-		return code{"len(" + v + ") == 0"}
-	case d.Kind() == protoreflect.StringKind:
-		return code{v + ` == ""`}
-	case d.Kind() == protoreflect.BoolKind:
-		return code{"!" + v}
-	}
-	return code{v + " == 0"}
+	return code{v, " != 0"}, code{v, " == 0"}
 }

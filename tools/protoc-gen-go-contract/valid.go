@@ -93,7 +93,7 @@ func (g *generator) field(f *protogen.Field) (lines []code, gaps []string) {
 	case len(a.unknown) == 0:
 		lines = a.proof(f, required, optional)
 	case !required && optional && !isFloat(f.Desc): // a float may be set to a zero: -0
-		lines = fallBack(f, a.unknown, isSet(f))
+		lines = fallBack(f, a.unknown)
 	default:
 		gaps = []string{string(f.Desc.Name()) + ": " + strings.Join(a.unknown, ", ")}
 	}
@@ -113,7 +113,8 @@ func isFloat(d protoreflect.FieldDescriptor) bool {
 }
 
 // fallBack ends a proof where something is set whose rules are not known.
-func fallBack(f *protogen.Field, unknown []string, set code) []code {
+func fallBack(f *protogen.Field, unknown []string) []code {
+	set, _ := presence(f)
 	note := code{"// Not known: ", strings.Join(unknown, ", "), ". Where ", f.Desc.Name(), " is set, protovalidate judges."}
 	return append([]code{note}, unproven(set)...)
 }
@@ -121,19 +122,19 @@ func fallBack(f *protogen.Field, unknown []string, set code) []code {
 // proof is about a field whose own rules are known.
 func (a asks) proof(f *protogen.Field, required, optional bool) (lines []code) {
 	broken := a.broken
-	switch {
+	switch set, unset := presence(f); {
 	case required:
-		broken = append([]code{isUnset(f)}, broken...)
+		broken = append([]code{unset}, broken...)
 	case optional && len(broken) > 1:
-		broken = []code{join(isSet(f), " && (", anyOf(broken), ")")}
+		broken = []code{join(set, " && (", anyOf(broken), ")")}
 	case optional && len(broken) == 1:
-		broken = []code{join(isSet(f), " && ", broken[0])}
+		broken = []code{join(set, " && ", broken[0])}
 	}
 	if len(broken) > 0 {
 		lines = unproven(anyOf(broken))
 	}
 	if len(a.unknownParts) > 0 {
-		return append(lines, fallBack(f, a.unknownParts, isSet(f))...)
+		return append(lines, fallBack(f, a.unknownParts)...)
 	}
 	if len(a.brokenParts) > 0 {
 		lines = append(append(append(lines, a.loop), unproven(anyOf(a.brokenParts))...), code{"}"})
