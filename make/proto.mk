@@ -1,5 +1,5 @@
-# The contract: sources in proto/, generated Go in schemas/. Works without a network once
-# the tools are built: `buf.build/bufbuild/protovalidate` comes from its Go module.
+# The contract: sources in proto/, generated Go in schemas/ and in internal/contract. Works
+# without a network once the tools are built: `buf.build/bufbuild/protovalidate` comes from its Go module.
 
 BIN ?= $(CURDIR)/.bin
 BUF := $(BIN)/buf-v1.73.0
@@ -10,6 +10,11 @@ PROTO_DEPS := .buf-deps
 PROTO_RULES := buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go
 BUF_FLAGS := --config $(PROTO_DEPS)/workspace.yaml --path proto/kyc --path proto/kycbridge
 
+# The generator of checks and encoders is tried on files of its own.
+PROTO_PLUGIN := tools/protoc-gen-go-contract
+PROBE_FLAGS := --config $(PROTO_DEPS)/workspace.yaml --template $(PROTO_PLUGIN)/testdata/buf.gen.yaml \
+  $(patsubst %,--path %,$(wildcard $(PROTO_PLUGIN)/testdata/*.proto))
+
 # What has been released, as a file: a comparison with a tag or with main needs history that
 # a shallow or first clone lacks, and on main itself would compare the contract with itself.
 PROTO_RELEASED := proto/released.binpb
@@ -17,7 +22,7 @@ PROTO_RELEASED := proto/released.binpb
 # Generated first into a folder of its own, then put in place or compared.
 PROTO_TREE := $(PROTO_DEPS)/tree
 PROTO_IMAGE := $(PROTO_DEPS)/contract.binpb
-PROTO_GENERATED := schemas/kyc schemas/kycbridge docs/configuration.md
+PROTO_GENERATED := schemas/kyc schemas/kycbridge internal/contract/generated $(PROTO_PLUGIN)/probe docs/configuration.md
 
 .PHONY: proto proto-check proto-release proto-deps proto-lint proto-tree
 
@@ -42,6 +47,7 @@ proto-lint: proto-deps
 
 proto-tree: proto-lint $(PROTOC_GEN_GO)
 	PATH="$(dir $(PROTOC_GEN_GO)):$$PATH" $(BUF) generate $(BUF_FLAGS) -o $(PROTO_TREE)
+	PATH="$(dir $(PROTOC_GEN_GO)):$$PATH" $(BUF) generate $(PROBE_FLAGS) -o $(PROTO_TREE)
 	@mkdir -p $(PROTO_TREE)/docs
 	go run ./tools/configdoc < $(PROTO_IMAGE) > $(PROTO_TREE)/docs/configuration.md
 

@@ -7,11 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
@@ -149,7 +149,7 @@ func (w *world) audit() {
 	}
 }
 
-func (w *world) valid(v protovalidate.Validator, m proto.Message) {
+func (w *world) valid(v contract.Rules, m proto.Message) {
 	w.T.Helper()
 	if err := v.Validate(m); err != nil {
 		w.T.Errorf("%s breaks the contract: %v", m.ProtoReflect().Descriptor().Name(), err)

@@ -8,8 +8,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"buf.build/go/protovalidate"
-
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -49,13 +47,13 @@ type InterpreterOptions struct {
 // rules, after which processing must stop.
 type Interpreter struct {
 	providers map[string]*providers.Provider
-	rules     protovalidate.Validator
+	rules     contract.Rules
 	recorder  contract.Recorder
 	o         InterpreterOptions
 }
 
 // NewInterpreter returns an Interpreter for the given vendors.
-func NewInterpreter(all []providers.Provider, rules protovalidate.Validator, o InterpreterOptions) *Interpreter {
+func NewInterpreter(all []providers.Provider, rules contract.Rules, o InterpreterOptions) *Interpreter {
 	i := &Interpreter{
 		providers: make(map[string]*providers.Provider, len(all)), rules: rules, recorder: contract.NewRecorder(rules, o.Encoder), o: o,
 	}
@@ -201,7 +199,7 @@ func (i *Interpreter) decode(r *Reading) (bool, error) {
 		r.bury(stageDecode, malformed, "", "the raw record is no envelope")
 		return false, nil
 	}
-	err := contract.Check(i.rules, envelope)
+	err := i.rules.Validate(envelope)
 	var broken *contract.Violation
 	switch {
 	case errors.As(err, &broken):

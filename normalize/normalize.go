@@ -20,7 +20,6 @@ import (
 	"sync"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
@@ -147,7 +146,7 @@ type Options struct {
 	// Hydrates: see InterpreterOptions.
 	Hydrates           func(endpoint string) bool
 	Providers          []providers.Provider
-	Validator          protovalidate.Validator
+	Validator          contract.Rules
 	Encoder            contract.Encoder // of events; nil: plain protobuf
 	MaxRecordBytes     int              // size limit of one record; 0: none
 	TransactionTimeout time.Duration    // the broker's limit for ours; 15 s when 0

@@ -11,11 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -34,7 +34,7 @@ type world struct {
 	plan    *plan
 	begin   time.Time
 	trace   *trace
-	rules   protovalidate.Validator
+	rules   *contract.Validator
 	rule    func(dedupe.Claim, *dedupe.Claim) dedupe.Step
 	kafka   *kfake.Cluster
 	network kfake.VirtualNetwork
@@ -82,7 +82,7 @@ func (tr *trace) String() string {
 }
 
 // newWorld makes the brokers and Redis, and starts no process.
-func newWorld(t *testing.T, p *plan, rules protovalidate.Validator, steps *trace) *world {
+func newWorld(t *testing.T, p *plan, rules *contract.Validator, steps *trace) *world {
 	t.Helper()
 	w := &world{t: t, plan: p, begin: time.Now(), rules: rules, redis: newMemory()}
 	steps.begin, w.trace = w.begin, steps

@@ -10,10 +10,10 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// The rules of a SessionEvent in plain Go, only to know what they must cost at least. The contract
-// holds them; TestByHand compares the two.
+// The rules of a SessionEvent in plain Go, only to know what they may cost. The contract holds them; TestByHand
+// compares the two.
 
-func soundSession(e *kycv1.SessionEvent) bool {
+func validSessionByHand(e *kycv1.SessionEvent) bool {
 	for _, c := range e.GetReasonCodes() {
 		if !code(c) {
 			return false
@@ -32,10 +32,10 @@ func soundSession(e *kycv1.SessionEvent) bool {
 		(e.GetTransition() != 0 || e.GetVendorStatus() != "") &&
 		(!final || e.GetDecision() != 0) &&
 		!(completed && e.GetFinality() == kycv1.Finality_FINALITY_PRELIMINARY && clear) &&
-		soundMetadata(e.GetMetadata()) && named(e.GetMetadata().GetSubject())
+		validMetadataByHand(e.GetMetadata()) && named(e.GetMetadata().GetSubject())
 }
 
-func soundMetadata(m *kycv1.EventMetadata) bool {
+func validMetadataByHand(m *kycv1.EventMetadata) bool {
 	if m == nil || m.GetReceivedAt() == nil || m.GetRaw() == nil || m.GetEnvironment() == 0 {
 		return false
 	}
@@ -51,10 +51,10 @@ func soundMetadata(m *kycv1.EventMetadata) bool {
 		m.GetMapperVersion() != "" && short(m.GetMapperVersion(), 64) && short(m.GetFlowId(), 256) && short(m.GetFlowVersion(), 128) &&
 		len(m.GetVendorAttributes()) <= 32 && len(m.GetFlags()) == 0 && // no sample has flags
 		m.GetHydrated() == fetched && (!fetched || m.GetFetchedAt() != nil) &&
-		raw.GetTopic() != "" && short(raw.GetTopic(), 249) && raw.GetPartition() >= 0 && raw.GetOffset() >= 0 && soundSubject(m.GetSubject())
+		raw.GetTopic() != "" && short(raw.GetTopic(), 249) && raw.GetPartition() >= 0 && raw.GetOffset() >= 0 && validSubjectByHand(m.GetSubject())
 }
 
-func soundSubject(s *kycv1.Subject) bool {
+func validSubjectByHand(s *kycv1.Subject) bool {
 	return short(s.GetSessionId(), 256) && short(s.GetCheckId(), 256) && short(s.GetClientId(), 256) && short(s.GetCompanyId(), 256) &&
 		short(s.GetDocumentId(), 256) && short(s.GetAddressId(), 256) && short(s.GetStepId(), 256) && short(s.GetAttemptId(), 256) &&
 		short(s.GetCustomerReference(), 512) && short(s.GetPartyId(), 256) &&
@@ -128,8 +128,8 @@ func TestByHand(t *testing.T) {
 	} {
 		e := proto.CloneOf(full)
 		spoil(e)
-		if err := v.Validate(e); (err == nil) != soundSession(e) {
-			t.Errorf("%s: by hand %v, the validator says %v", what, soundSession(e), err)
+		if err := v.Validate(e); (err == nil) != validSessionByHand(e) {
+			t.Errorf("%s: by hand %v, the validator says %v", what, validSessionByHand(e), err)
 		}
 	}
 }

@@ -5,55 +5,47 @@
 package contract
 
 import (
+	"bytes"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/kycbridge/kycbridge/internal/contract/generated"
 )
 
 // Marshal gives a record value as plain protobuf. Equal messages give equal
 // bytes within one version of the protobuf library.
-func Marshal(m proto.Message) ([]byte, error) { return MarshalWithRoom(m, 0) }
-
-// MarshalWithRoom is Marshal for a value to which so many bytes will be
-// appended: it has the capacity for them.
-func MarshalWithRoom(m proto.Message, room int) ([]byte, error) {
-	if a, ok := m.(appender); ok {
-		if value, ok := appended(a, room); ok {
-			return value, nil
-		}
+func Marshal(m proto.Message) ([]byte, error) {
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	b, err := Append(s.buffer[:0], m)
+	if err != nil {
+		return nil, err
 	}
-	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if cap(b) > maxScratch {
+		return b, nil
+	}
+	s.buffer = b
+	return bytes.Clone(b), nil
 }
 
-// appender is a message with a generated encoder, which gives what the library
-// would in a fraction of the time. What it finds wrong is the library's to say.
-type appender interface {
-	AppendWire(b []byte, valid *bool) []byte
+// Append is Marshal behind b. A message that follows another one of its type
+// adds its fields to it.
+func Append(b []byte, m proto.Message) ([]byte, error) {
+	if out, ok := generated.Append(b, m); ok {
+		return out, nil
+	}
+	return proto.MarshalOptions{Deterministic: true}.MarshalAppend(b, m)
 }
 
 // scratch is what an encoder grows. The value is then as long as it is, and not
 // as long as its buffer.
-type scratch struct {
-	buffer []byte
-	valid  bool
-}
+type scratch struct{ buffer []byte }
 
 var scratches = sync.Pool{New: func() any { return &scratch{} }}
 
 // maxScratch is how large a buffer may be that is kept, in bytes.
 const maxScratch = 64 << 10
-
-func appended(a appender, room int) ([]byte, bool) {
-	s := scratches.Get().(*scratch)
-	defer scratches.Put(s)
-	s.valid = true
-	b := a.AppendWire(s.buffer[:0], &s.valid)
-	if cap(b) > maxScratch {
-		return b, s.valid
-	}
-	s.buffer = b
-	return append(make([]byte, 0, len(b)+room), b...), s.valid
-}
 
 // Unmarshal reads a plain protobuf record value into m. Fields newer than this
 // code are kept as unknown fields.

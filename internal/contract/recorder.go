@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -37,13 +36,13 @@ func (Protobuf) ContentType() string { return "application/protobuf" }
 // Recorder makes records of events: validated, encoded, and with their headers. It
 // is the one place where an event becomes a record.
 type Recorder struct {
-	rules       protovalidate.Validator
+	rules       Rules
 	encoder     Encoder
 	contentType []byte
 }
 
 // NewRecorder returns a Recorder; a nil Encoder is Protobuf.
-func NewRecorder(rules protovalidate.Validator, enc Encoder) Recorder {
+func NewRecorder(rules Rules, enc Encoder) Recorder {
 	if enc == nil {
 		enc = Protobuf{}
 	}
@@ -56,7 +55,7 @@ func NewRecorder(rules protovalidate.Validator, enc Encoder) Recorder {
 //
 // Its headers are those of CloudEvents, with room for more.
 func (r Recorder) Event(e schemas.DomainEvent, key []byte) (record.Outgoing, error) {
-	if err := Check(r.rules, e); err != nil {
+	if err := r.rules.Validate(e); err != nil {
 		return record.Outgoing{}, err
 	}
 	value, err := r.encoder.Encode(e)
@@ -84,34 +83,3 @@ func Decode(enc Encoder, t schemas.Topic, value []byte) (proto.Message, error) {
 
 // ErrUnencodable says that a message cannot be written: a text in it is not UTF-8.
 var ErrUnencodable = errors.New("cannot be encoded")
-
-// Violation is a message that breaks a rule of the contract.
-type Violation struct {
-	Field string // its path; "" for a rule of the message as a whole
-	Rule  string // its id
-}
-
-// Error quotes nothing of the message.
-func (v *Violation) Error() string {
-	if v.Field == "" {
-		return "breaks the rule " + v.Rule
-	}
-	return v.Field + " breaks the rule " + v.Rule
-}
-
-// Check validates a message. A *Violation is the first rule that it breaks; any other
-// error says that the rules cannot be applied.
-func Check(rules protovalidate.Validator, m proto.Message) error {
-	err := rules.Validate(m)
-	if err == nil {
-		return nil
-	}
-	var broken *protovalidate.ValidationError
-	if !errors.As(err, &broken) || len(broken.Violations) == 0 {
-		return fmt.Errorf("the validation rules of %s cannot be applied: %w", nameOf(m), err)
-	}
-	first := broken.Violations[0].Proto
-	return &Violation{Field: protovalidate.FieldPathString(first.GetField()), Rule: first.GetRuleId()}
-}
-
-func nameOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }

@@ -17,20 +17,20 @@ import (
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
-func validator(t testing.TB) protovalidate.Validator {
+func validator(t testing.TB) *contract.Validator {
 	t.Helper()
-	v, err := contract.NewValidator()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
+	return contract.NewValidator()
 }
 
 // broken gives the ids of the rules that a message breaks, each behind the
 // path of its field, sorted.
-func broken(t testing.TB, v protovalidate.Validator, m proto.Message) []string {
+func broken(t testing.TB, v *contract.Validator, m proto.Message) []string {
 	t.Helper()
-	err := v.Validate(m)
+	return violationsOf(t, v.Validate(m))
+}
+
+func violationsOf(t testing.TB, err error) []string {
+	t.Helper()
 	if err == nil {
 		return nil
 	}

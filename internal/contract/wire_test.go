@@ -20,7 +20,7 @@ func sameBytes(t *testing.T, m proto.Message) {
 	t.Helper()
 	want, wantErr := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	got, err := contract.Marshal(m)
-	if (err == nil) != (wantErr == nil) || !bytes.Equal(got, want) {
+	if (err == nil) != (wantErr == nil) || err == nil && !bytes.Equal(got, want) {
 		t.Fatalf("%T is encoded as %x, error %v; the library gives %x, error %v", m, got, err, want, wantErr)
 	}
 }

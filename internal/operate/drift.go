@@ -22,16 +22,12 @@ type DriftQuery struct {
 // Drift lists what vendors sent that the mappings do not know. With an error there is a
 // report of what was read before, unless nothing could be read at all.
 func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, error) {
-	reads, err := s.interpreter()
-	if err != nil {
-		return nil, err
-	}
 	reader, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer reader.Close()
-	d, from := driftReader{reads}, record.ScanFrom{Offset: -1, Time: q.Since}
+	d, from := driftReader{s.interpreter()}, record.ScanFrom{Offset: -1, Time: q.Since}
 	raw, err := reader.source(ctx, schemas.Raw, from, d.rawReading)
 	if err != nil {
 		return nil, err

@@ -38,10 +38,7 @@ func DeadLetters(ctx context.Context, s Servers, q audit.LetterQuery) iter.Seq2[
 
 // letters gives the chosen letters to fn.
 func (s Servers) letters(ctx context.Context, reader *topicReader, q audit.LetterQuery, fn func(audit.Letter) error) error {
-	reads, err := s.interpreter()
-	if err != nil {
-		return err
-	}
+	reads := s.interpreter()
 	q.Names = func(r record.Record, m *kycv1.DeadLetter) []string { return vendorIDs(reads, r, m) }
 	source, err := reader.source(ctx, schemas.DeadLetterTopic, record.ScanFrom{Offset: -1, Time: q.Since}, nil)
 	if err != nil {

@@ -9,7 +9,6 @@
 package operate
 
 import (
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -82,10 +81,6 @@ func LogTo(log *slog.Logger) { dedupe.LogTo(log) }
 func (s Servers) prefix() string { return s.Kafka.Topic("") }
 
 // interpreter understands deliveries as this version does, and asks no vendor's API.
-func (s Servers) interpreter() (*normalize.Interpreter, error) {
-	rules, err := contract.NewValidator()
-	if err != nil {
-		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
-	}
-	return normalize.NewInterpreter(s.Vendors, rules, normalize.InterpreterOptions{}), nil
+func (s Servers) interpreter() *normalize.Interpreter {
+	return normalize.NewInterpreter(s.Vendors, contract.NewValidator(), normalize.InterpreterOptions{})
 }

@@ -52,10 +52,6 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 	}
 	o := q.options()
 	o.Letters = letters
-	rules, err := contract.NewValidator()
-	if err != nil {
-		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
-	}
 	if q.Mode == replay.FillGaps {
 		store, err := s.openStore(ctx)
 		if err != nil {
@@ -70,7 +66,7 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 	}
 	defer reader.Close()
 	o.Pepper, o.NormalizeGroup, o.HydrateGroup = s.Limits.Pepper, normalize.DefaultGroup, hydrate.DefaultGroup
-	o.Providers, o.Validator, o.Hydrates = s.Vendors, rules, s.Limits.Hydrates
+	o.Providers, o.Validator, o.Hydrates = s.Vendors, contract.NewValidator(), s.Limits.Hydrates
 	o.Encoder, o.StaleAfter, o.MaxRecordBytes = s.Encoder, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
 	o.Open = s.openWriter
 	o.Taken = func(err error) bool { return errors.Is(err, sink.ErrFenced) }

@@ -161,10 +161,7 @@ func benchSecret(b *testing.B, scheme auth.Scheme, id string) auth.Secret {
 
 func benchInterpreter(b *testing.B) *normalize.Interpreter {
 	b.Helper()
-	validator, err := contract.NewValidator()
-	if err != nil {
-		b.Fatal(err)
-	}
+	validator := contract.NewValidator()
 	return normalize.NewInterpreter(catalog.All(), validator, normalize.InterpreterOptions{StaleAfter: 30 * 24 * time.Hour, MaxRecordBytes: 4 << 20})
 }
 

@@ -2,9 +2,6 @@ package serve
 
 import (
 	"context"
-	"fmt"
-
-	"buf.build/go/protovalidate"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
@@ -29,14 +26,10 @@ func (s *service) openWorkers(ctx context.Context) error {
 		return err
 	}
 	s.onClose(func() error { reader.Close(); return nil })
-	validator, err := contractRules()
-	if err != nil {
-		return err
-	}
 	o := normalizeOptions(s.Config)
 	o.Instance = s.Instance
 	o.Claims, o.Attempts, o.Health, o.Rule = failStore(store), store, store, rule()
-	o.Providers, o.Validator = failProviders(catalog.All()), validator
+	o.Providers, o.Validator = failProviders(catalog.All()), contract.NewValidator()
 	o.Logger, o.Registerer = s.Log, s.registry
 	if s.Role.Normalize {
 		if err := s.openNormalizer(reader, o); err != nil {
@@ -50,15 +43,6 @@ func (s *service) openWorkers(ctx context.Context) error {
 	}
 	repair.set(nil)
 	return nil
-}
-
-// contractRules are those every record must keep.
-func contractRules() (protovalidate.Validator, error) {
-	rules, err := contract.NewValidator()
-	if err != nil {
-		return nil, fmt.Errorf("the rules of the contract do not compile: %w", err)
-	}
-	return rules, nil
 }
 
 func (s *service) openNormalizer(reader *sink.Reader, o normalize.Options) (err error) {

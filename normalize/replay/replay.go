@@ -15,8 +15,6 @@ import (
 	"maps"
 	"time"
 
-	"buf.build/go/protovalidate"
-
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
@@ -106,7 +104,7 @@ type Options struct {
 	Wait                         time.Duration // for marks and claims on their way; 5 s
 
 	Providers      []providers.Provider
-	Validator      protovalidate.Validator
+	Validator      contract.Rules
 	Encoder        contract.Encoder           // of events; nil: plain protobuf
 	Hydrates       func(endpoint string) bool // see normalize.InterpreterOptions; only for gaps
 	StaleAfter     time.Duration

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kycbridge/kycbridge/internal/contract/generated"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -53,6 +54,8 @@ func (s *suite) checkReading(t testing.TB, d *providers.Delivery, r *reading, te
 	for _, e := range r.Events {
 		if err := s.validator.Validate(e); err != nil {
 			t.Errorf("%s breaks a rule of the contract: %v", e.ProtoReflect().Descriptor().FullName(), err)
+		} else if !generated.Valid(e) {
+			t.Errorf("%s keeps the rules of the contract, but not provably, so that it is slow: %v", e.ProtoReflect().Descriptor().FullName(), e)
 		}
 	}
 }
