@@ -5,7 +5,6 @@
 package contract
 
 import (
-	"bytes"
 	"sync"
 
 	"google.golang.org/protobuf/proto"
@@ -26,7 +25,7 @@ func Marshal(m proto.Message) ([]byte, error) {
 		return b, nil
 	}
 	s.buffer = b
-	return bytes.Clone(b), nil
+	return append(make([]byte, 0, len(b)), b...), nil // never nil, which would be a tombstone
 }
 
 // Append is Marshal behind b. A message that follows another one of its type
