@@ -30,7 +30,7 @@ var house = []room{
 	{"internal/dev", []string{"internal/config", "internal/operate", "internal/serve", "internal/simulate", "embedded", "providers", "providers/catalog", "schemas/..."}},
 	{"internal/serve", []string{"internal/config", "internal/contract", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/operate", []string{"internal/config", "internal/contract", "internal/record", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
-	{"internal/operate/operatetest", []string{"embedded/repair", "internal/contract", "internal/record", "normalize", "sink", "schemas/..."}},
+	{"internal/operate/operatetest", []string{"embedded/repair", "internal/contract", "normalize", "sink", "schemas/..."}},
 	{"internal/simulate", []string{"internal/config/clientauth", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/config", []string{"internal/config/clientauth", "internal/contract", "normalize/dedupe", "sink", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/config/clientauth", nil},

@@ -12,13 +12,13 @@ import (
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
-func openWriter(t *testing.T, o Options) *Writer {
+func openWriter(t *testing.T, o Options) *writer {
 	t.Helper()
-	w, err := OpenWriter(testContext(t), o)
+	w, err := newWriter(testContext(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.Close)
+	t.Cleanup(w.client.Close)
 	return w
 }
 

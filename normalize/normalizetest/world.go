@@ -100,6 +100,26 @@ func (w *World) Produce(records ...*kgo.Record) {
 	}
 }
 
+// Write writes records where they belong, and sets every Offset.
+func (w *World) Write(out []record.Outgoing) {
+	w.T.Helper()
+	for i, o := range out {
+		n, _, err := w.Reader.Partitions(w.Ctx, o.Topic)
+		if err != nil {
+			w.T.Fatal(err)
+		}
+		if o.Partition == record.ByKey {
+			o.Partition = sink.PartitionOf(string(o.Key), int32(n))
+		}
+		r := &kgo.Record{Topic: w.Sink.Topic(o.Topic), Partition: o.Partition, Key: o.Key, Value: o.Value}
+		for _, h := range o.Headers {
+			r.Headers = append(r.Headers, kgo.RecordHeader(h))
+		}
+		w.Produce(r)
+		out[i].Offset = r.Offset
+	}
+}
+
 // Store is a client of the world's Redis, patient since the machine may be slow.
 func (w *World) Store() *dedupe.Store {
 	w.T.Helper()

@@ -16,15 +16,12 @@ import (
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
-	"github.com/kycbridge/kycbridge/sink"
 )
 
 // hydrated plays the hydrate stage: it stores an answer for each waiting task but the last, and
 // publishes what the vendor knows with the mapper given.
 func (w *world) hydrated(mapper providers.Provider) {
 	w.T.Helper()
-	writer := normalizetest.Must(sink.OpenWriter(w.Ctx, w.Sink))(w.T)
-	defer writer.Close()
 	reads := normalize.NewInterpreter([]providers.Provider{mapper}, normalizetest.Validator(w.T), normalize.InterpreterOptions{})
 	ledger := dedupe.NewLedger(w.Store(), dedupe.LedgerOptions{
 		Group: "kycbridge-hydrate", Stage: kycv1.Stage_STAGE_HYDRATE, TopicID: w.IDs[schemas.Hydrate], DispositionID: w.IDs[schemas.DispositionTopic], TTL: time.Hour,
@@ -40,17 +37,13 @@ func (w *world) hydrated(mapper providers.Provider) {
 		task.FetchResult, task.FetchedKind, task.Fetched = kycv1.FetchResult_FETCH_RESULT_FETCHED, "object", fmt.Appendf(nil, "{%d}", n)
 		task.FetchedAt, task.Attempt = timestamppb.Now(), 1
 		stored := []record.Outgoing{{Topic: schemas.Hydrate, Value: normalizetest.Must(contract.Marshal(task))(w.T), Key: r.Key, Partition: 0}}
-		if err := writer.Write(w.Ctx, stored); err != nil {
-			w.T.Fatal(err)
-		}
+		w.Write(stored)
 		in := normalize.RawRecord{Topic: r.Topic, TopicID: w.IDs[schemas.Hydrate], Offset: stored[0].Offset, Time: r.Timestamp, Key: r.Key}
 		reading := normalizetest.Must(reads.InterpretTask(in, w.IDs[schemas.Raw], task))(w.T)
 		items := []dedupe.Item{reading.Item(dedupe.NewKeyer(nil))}
 		verdicts := normalizetest.Must(ledger.Claim(w.Ctx, items))(w.T)
 		out := normalizetest.Records(w.T, reading, verdicts[0], time.Now())
-		if err := writer.Write(w.Ctx, out); err != nil {
-			w.T.Fatal(err)
-		}
+		w.Write(out)
 		ledger.Settle(items, verdicts, []int64{out[len(out)-1].Offset})
 	}
 	if err := ledger.Flush(w.Ctx); err != nil {

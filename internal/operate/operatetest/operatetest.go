@@ -12,12 +12,12 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/internal/contract"
-	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -31,7 +31,7 @@ type Broker struct {
 	Reader  *sink.Reader
 
 	t      testing.TB
-	writer *sink.Writer
+	client *kgo.Client
 }
 
 // Start starts a broker with all topics, of two partitions each, until the test ends.
@@ -49,10 +49,10 @@ func Start(t testing.TB) *Broker {
 	t.Cleanup(b.Cluster.Close)
 	repair.Fetch(b.Cluster)
 	b.Kafka.Brokers = b.Cluster.ListenAddrs()
-	if b.writer, err = sink.OpenWriter(t.Context(), b.Kafka); err != nil {
+	if b.client, err = kgo.NewClient(kgo.SeedBrokers(b.Kafka.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner())); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(b.writer.Close)
+	t.Cleanup(b.client.Close)
 	if b.Reader, err = sink.OpenReader(t.Context(), b.Kafka); err != nil {
 		t.Fatal(err)
 	}
@@ -67,13 +67,13 @@ func (b *Broker) Addr() string { return b.Kafka.Brokers[0] }
 type Record struct {
 	Message proto.Message
 	Value   []byte // what stands in its place; nil: the message, encoded
-	Headers []record.Header
+	Headers []kgo.RecordHeader
 }
 
 // Write writes records, in order.
 func (b *Broker) Write(all ...Record) {
 	b.t.Helper()
-	out := make([]record.Outgoing, 0, len(all))
+	var out []*kgo.Record
 	for _, r := range all {
 		topic, ok := schemas.TopicFor(r.Message)
 		value, err := r.Value, error(nil)
@@ -83,9 +83,9 @@ func (b *Broker) Write(all ...Record) {
 		if !ok || err != nil {
 			b.t.Fatalf("%T cannot be written: %v", r.Message, err)
 		}
-		out = append(out, record.Outgoing{Topic: topic.Base, Key: []byte(Key), Partition: 1, Value: value, Headers: r.Headers})
+		out = append(out, &kgo.Record{Topic: b.Kafka.Topic(topic.Base), Key: []byte(Key), Partition: 1, Value: value, Headers: r.Headers})
 	}
-	if err := b.writer.Write(b.t.Context(), out); err != nil {
+	if err := b.client.ProduceSync(b.t.Context(), out...).FirstErr(); err != nil {
 		b.t.Fatal(err)
 	}
 }
@@ -111,8 +111,8 @@ func EventID(n int) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Append(nil, "event", n)).String()
 }
 
-func trace(n int) []record.Header {
-	return []record.Header{{Key: "traceparent", Value: []byte("00-" + strings.ReplaceAll(DeliveryID(n), "-", "") + "-0102030405060708-01")}}
+func trace(n int) []kgo.RecordHeader {
+	return []kgo.RecordHeader{{Key: "traceparent", Value: []byte("00-" + strings.ReplaceAll(DeliveryID(n), "-", "") + "-0102030405060708-01")}}
 }
 
 // Raw is the n-th delivery.

@@ -9,15 +9,13 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 )
 
-// Writer writes records outside of any transaction. Recovery of the embedded
-// broker uses it; the normaliser never does.
-type Writer struct {
+// writer writes records outside of any transaction.
+type writer struct {
 	client *kgo.Client
 	opts   Options
 }
 
-// OpenWriter connects a writer. ctx bounds the start only.
-func OpenWriter(ctx context.Context, o Options) (*Writer, error) {
+func newWriter(ctx context.Context, o Options) (*writer, error) {
 	codec, err := o.Compression.codec(kgo.NoCompression())
 	if err != nil {
 		return nil, err
@@ -28,13 +26,11 @@ func OpenWriter(ctx context.Context, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{client: client, opts: o}, nil
+	return &writer{client: client, opts: o}, nil
 }
 
-// Write writes out in order and returns once every record is acknowledged by
-// all in-sync replicas, with every Offset set. After an error some may be
-// written and some not.
-func (w *Writer) Write(ctx context.Context, out []record.Outgoing) error {
+// Write writes out in order, and sets every Offset.
+func (w *writer) Write(ctx context.Context, out []record.Outgoing) error {
 	records, err := w.opts.records(out)
 	if err != nil {
 		return err
@@ -45,6 +41,3 @@ func (w *Writer) Write(ctx context.Context, out []record.Outgoing) error {
 	setOffsets(out, records)
 	return nil
 }
-
-// Close closes the connections.
-func (w *Writer) Close() { w.client.Close() }
