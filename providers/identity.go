@@ -67,13 +67,6 @@ func RawKey(endpoint, id string, body []byte) []byte {
 // AccountKey is the key of an account-level notice: "<endpoint>/".
 func AccountKey(endpoint string) []byte { return append([]byte(endpoint), '/') }
 
-// EventID is the UUID (version 5) of the event at index in its delivery. It
-// depends on what was said and by whom, on nothing that came before and on no
-// Kafka coordinates.
-func EventID(tenant, endpoint string, rawKey []byte, id Identity, contentHash [32]byte, index int) string {
-	return eventID(deliverySeed(tenant, endpoint, rawKey, id, contentHash), index)
-}
-
 // deliverySeed is what the ids of all events of a delivery are made of.
 func deliverySeed(tenant, endpoint string, rawKey []byte, id Identity, contentHash [32]byte) []byte {
 	lengths := 6 * binary.MaxVarintLen32 // and the index
@@ -87,7 +80,9 @@ func deliverySeed(tenant, endpoint string, rawKey []byte, id Identity, contentHa
 	return append(b, contentHash[:]...)
 }
 
-// eventID is uuid.NewSHA1 without its copies.
+// eventID is the UUID (version 5) of the event at index in its delivery: uuid.NewSHA1
+// without its copies. It depends on what was said and by whom, on nothing that came
+// before and on no Kafka coordinates.
 func eventID(seed []byte, index int) string {
 	sum := sha1.Sum(binary.AppendUvarint(seed, uint64(index)))
 	id := uuid.UUID(sum[:16])

@@ -43,7 +43,7 @@ func TestRawKey(t *testing.T) {
 func TestEventID(t *testing.T) {
 	const want = "57e01436-b657-5851-828b-11f91c2dfc00"
 	id := func(tenant, endpoint, key, part string, hash byte, index int) string {
-		return EventID(tenant, endpoint, []byte(key), Identity{part}, [32]byte{hash}, index)
+		return eventID(deliverySeed(tenant, endpoint, []byte(key), Identity{part}, [32]byte{hash}), index)
 	}
 	got := id("default", "live", "live/a", "e1", 1, 0)
 	if got != want {
