@@ -189,7 +189,7 @@ func (l *lane) unresolved(partition int32, p *part, d drop) {
 	}
 }
 
-// near is how far apart two records without a disposition may be to be looked up in one reading.
+// near is how far apart two records without a disposition may be to be looked up in one scan.
 const near = 1000
 
 // missing looks up the raw records that have no disposition at all: what retention has removed

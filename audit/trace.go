@@ -29,14 +29,13 @@ type Archive struct {
 	PartitionOf func(key string, partitions int32) int32
 	// Describe puts what an event says into words; nothing of its metadata.
 	Describe func(event proto.Message) []string
-	// Progress, when set, is told after every record where one of the readings is. It is not called
-	// concurrently.
+	// Progress, when set, is called after every record, never concurrently.
 	Progress func(Progress)
 }
 
 // The bounds of a trace.
 const (
-	// MaxDeliveries is how many deliveries one trace tells of.
+	// MaxDeliveries is how many deliveries one trace shows.
 	MaxDeliveries = 1000
 	// readers is how many partitions are read at a time.
 	readers = 4
@@ -109,7 +108,7 @@ type DeadLetter struct {
 	Replay    string `json:"replay_id,omitempty"`
 }
 
-// Trace tells of every accepted delivery that an id concerns: a raw position "partition@offset", a
+// Trace finds every accepted delivery that an id concerns: a raw position "partition@offset", a
 // record key "endpoint/id", or an id alone: of a session, check, client or other subject, of the vendor's
 // event, of an event or of a delivery. Duplicates and what they repeat belong together.
 //

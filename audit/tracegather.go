@@ -14,7 +14,7 @@ import (
 )
 
 // connect reads the dispositions of the partitions where something was found, again and again until no
-// further delivery is a duplicate of one that was found or repeated by one. The last reading saw all.
+// further delivery is a duplicate of one that was found or repeated by one. The last scan saw all.
 func (t *tracer) connect(ctx context.Context) error {
 	for {
 		known := len(t.found) + len(t.tasks)

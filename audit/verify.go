@@ -50,7 +50,7 @@ type VerifyOptions struct {
 	// have different partition counts, or where an event stands in another partition
 	// than its raw record.
 	Together bool
-	// Progress, when set, is told after every record where the reading is.
+	// Progress, when set, is called after every record.
 	Progress func(Progress)
 }
 

@@ -255,7 +255,7 @@ func relabel(t *testing.T, records []record.Record, id [16]byte) {
 	}
 }
 
-// TestVerifyWhileEventsCome: what is written between the reading of dispositions and that of
+// TestVerifyWhileEventsCome: what is written between the scan of dispositions and that of
 // events is no stray, and a task that ends meanwhile is not lost.
 func TestVerifyWhileEventsCome(t *testing.T) {
 	eachWay(t, func(t *testing.T, o audit.VerifyOptions) {

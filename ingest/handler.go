@@ -18,7 +18,7 @@ const deliveryIDHeader = "Kycbridge-Delivery-Id"
 
 // serveHTTP takes one delivery, in this order:
 //
-//	route, endpoint    a name nobody configured goes on with a stand-in
+//	route, endpoint    a name nobody configured goes on with a decoy
 //	admission          503 at once when there are too many requests or bytes
 //	read               the whole body, once, up to the endpoint's limit
 //	verify             over those bytes, every check, with every live secret

@@ -59,18 +59,18 @@ func newMetrics(logPanic func(endpoint, where string, v any)) *metrics {
 		bodies: histogram("body_bytes", "Size of the bodies read.", prometheus.ExponentialBuckets(256, 4, 8)),
 	}
 	for o := range outcomes {
-		m.nowhere[o] = m.deliveries.WithLabelValues(strangers, "", o.String())
+		m.nowhere[o] = m.deliveries.WithLabelValues(unknownName, "", o.String())
 	}
 	return m
 }
 
-// forEndpoint returns the counters of an endpoint; all stand-ins share theirs.
+// forEndpoint returns the counters of an endpoint; all decoys share theirs.
 func (m *metrics) forEndpoint(e Endpoint) *endpointMetrics {
 	if known, ok := m.endpoints[e.Name]; ok {
 		return known
 	}
 	provider := e.Provider.Name
-	if e.Name == strangers {
+	if e.Name == unknownName {
 		provider = ""
 	}
 	em := &endpointMetrics{
@@ -84,7 +84,7 @@ func (m *metrics) forEndpoint(e Endpoint) *endpointMetrics {
 	for o := range outcomes {
 		em.outcomes[o] = m.deliveries.WithLabelValues(e.Name, provider, o.String())
 	}
-	if e.Name != strangers {
+	if e.Name != unknownName {
 		for _, id := range e.Proofs.SecretIDs() {
 			em.verified[id] = m.verified.WithLabelValues(e.Name, id)
 		}
@@ -156,7 +156,7 @@ func (m *metrics) register(r prometheus.Registerer, g *gate, p *pair) error {
 		gauge("waiting_bytes", "Bytes of bodies held, up to the raw log's word on them.", nil, func() float64 { return float64(g.bytes.Load()) }),
 	}
 	for name, em := range m.endpoints {
-		if name == strangers {
+		if name == unknownName {
 			continue
 		}
 		all = append(all, gauge("seconds_since_accepted", "Since the last accepted delivery; before the first, since start.",

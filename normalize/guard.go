@@ -19,7 +19,7 @@ type attempts interface {
 	Attempts(ctx context.Context, over, keys []string) ([]int64, error)
 }
 
-// guard finds the record that kills the process: a stack overflow or exhausted memory cannot be
+// guard finds the poison pill, the record that kills the process: a stack overflow or exhausted memory cannot be
 // recovered from in Go. An attempt is counted before a batch is interpreted and forgotten before the
 // next one is, so what is found counted too often is what processes died over. One batch may die
 // for other reasons; a record is given up only after dying alone.
@@ -30,16 +30,16 @@ type guard struct {
 	bury  *kgo.Record     // must not be interpreted
 }
 
-// buries says whether processes died each time this record was processed alone.
+// buries reports whether processes died each time this record was processed alone.
 func (g *guard) buries(r *kgo.Record) bool { return g.bury == r }
 
 // suspicion is what the guard thinks of a batch.
 type suspicion uint8
 
 const (
-	harmless suspicion = iota
-	oneByOne           // give it back and poll record by record
-	crasher            // its only record must not be interpreted
+	harmless   suspicion = iota
+	oneByOne             // give it back and poll record by record
+	poisonPill           // its only record must not be interpreted
 )
 
 // limit is how many records may be polled at once.
@@ -75,7 +75,7 @@ func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Reco
 		case n <= maxDeaths:
 		case alone:
 			g.bury = records[0]
-			return crasher
+			return poisonPill
 		default:
 			g.over = nil // not survived yet
 			g.alone = last
@@ -85,7 +85,7 @@ func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Reco
 	return harmless
 }
 
-// isAlone says whether this is a record of a suspicious batch, polled alone, and ends the suspicion
+// isAlone reports whether this is a record of a suspicious batch, polled alone, and ends the suspicion
 // after the last one.
 func (g *guard) isAlone(records []*kgo.Record) bool {
 	first := records[0]

@@ -38,7 +38,7 @@ type RawRecord struct {
 type InterpreterOptions struct {
 	StaleAfter     time.Duration // an event older than this on arrival is flagged; 0: none is
 	MaxRecordBytes int           // size limit of one record; 0: none
-	// Hydrates says whether an endpoint's API is configured. nil: none is. A vendor whose webhooks
+	// Hydrates reports whether an endpoint's API is configured. nil: none is. A vendor whose webhooks
 	// say nothing without its API is always asked.
 	Hydrates func(endpoint string) bool
 	Encoder  contract.Encoder // of events; nil: plain protobuf

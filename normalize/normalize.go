@@ -55,7 +55,7 @@ type claims interface {
 	Peek(ctx context.Context, keys []dedupe.Key) ([]*dedupe.Claim, error)
 }
 
-// health says whether the store of claims is there and fit; *dedupe.Store does.
+// health reports whether the store of claims is there and fit; *dedupe.Store does.
 type health interface {
 	Check(ctx context.Context) error
 }

@@ -97,7 +97,7 @@ func (o *ownership) interrupt(p int32) {
 	}
 }
 
-// joined says whether the group has told us which partitions are ours.
+// joined reports whether the group has told us which partitions are ours.
 func (o *ownership) joined() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

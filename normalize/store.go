@@ -72,11 +72,11 @@ func (w *worker) noteAway() {
 	w.missed = now
 }
 
-// mayBypass says whether the operator's patience is over.
+// mayBypass reports whether the operator's patience is over.
 func (w *worker) mayBypass() bool {
 	return w.o.FailOpenAfter > 0 && !w.away.IsZero() && time.Since(w.away) >= w.o.FailOpenAfter
 }
 
-// bypassed says whether the store is not to be asked now: it was away a moment ago, and batches must
+// bypassed reports whether the store is not to be asked now: it was away a moment ago, and batches must
 // not each wait for its time-outs.
 func (w *worker) bypassed() bool { return w.mayBypass() && time.Now().Before(w.retry) }

@@ -93,7 +93,7 @@ func (w *worker) run(ctx context.Context) error {
 	return nil
 }
 
-// live is one session from open to close. It says whether it got as far as committing.
+// live is one session from open to close. It reports whether it got as far as committing.
 func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	if w.o.Claims != nil {
 		if err := w.awaitStore(ctx); err != nil {

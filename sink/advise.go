@@ -34,7 +34,7 @@ type Finding struct {
 
 const missingTopic = "missing"
 
-// Missing says whether the finding is that one of our topics is not there.
+// Missing reports whether the finding is that one of our topics is not there.
 func (f Finding) Missing() bool { return f.Found == missingTopic }
 
 const (

@@ -123,7 +123,7 @@ func (h *health) failed() bool {
 	return h.last != nil
 }
 
-// pause waits d and tells whether ctx still lives.
+// pause waits d and reports whether ctx still lives.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

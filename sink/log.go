@@ -44,7 +44,7 @@ func (l *kafkaLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	l.log.Log(context.Background(), at, "kafka: "+msg, keyvals...)
 }
 
-// due tells whether a text was not shown lately.
+// due reports whether a text was not shown lately.
 func (l *kafkaLog) due(msg string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

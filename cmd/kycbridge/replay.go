@@ -34,7 +34,7 @@ type replayFlags struct {
 	endpoints    []string
 	vendors      []string
 	all          bool
-	crashers     bool
+	poisonPills  bool
 
 	selection replay.Selection
 	resume    string // the command that goes on, without the replay id
@@ -92,7 +92,7 @@ else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `; ` + "`dev`" + ` 
 	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "deliveries to this endpoint; repeatable")
 	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "deliveries of this vendor; repeatable")
 	c.Flags().BoolVar(&f.all, "all", false, "everything in the raw topic")
-	c.Flags().BoolVar(&f.crashers, "crashers", false, "with fill-gaps: also deliveries that processes died over, as this one may")
+	c.Flags().BoolVar(&f.poisonPills, "crashers", false, "with fill-gaps: also poison pills, deliveries that processes died over; this process may die, too")
 	return c
 }
 
@@ -138,7 +138,7 @@ func (f *replayFlags) readSelection(now time.Time) error {
 	if err := s.Validate(); err != nil {
 		return &usageError{err}
 	}
-	s.IDs, s.Endpoints, s.Vendors, s.Crashers = f.ids, f.endpoints, f.vendors, f.crashers
+	s.IDs, s.Endpoints, s.Vendors, s.PoisonPills = f.ids, f.endpoints, f.vendors, f.poisonPills
 	f.resume = f.replayCommand()
 	return nil
 }

@@ -22,7 +22,7 @@ var outcomeTexts = map[replay.Outcome]string{
 	replay.WithHydrate:  "left alone: the hydrate stage has it in hand",
 	replay.NeedsAPI:     "left alone: needs the vendor's API, and its answer was never stored",
 	replay.ObjectGone:   "left alone: the stored answer of the vendor's API is gone",
-	replay.Crasher:      "left alone: processes died over it; its id, --reason crasher or --crashers takes it, too",
+	replay.PoisonPill:   "left alone: a poison pill, processes died over it; its id, --reason crasher or --crashers takes it",
 	replay.Contended:    "left alone: another record of the same delivery is claimed and not committed; run again later",
 }
 

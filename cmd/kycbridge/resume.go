@@ -24,7 +24,7 @@ func (f *replayFlags) replayCommand() string {
 	add("--id", s.IDs...)
 	add("--endpoint", s.Endpoints...)
 	add("--vendor", s.Vendors...)
-	if s.Crashers {
+	if s.PoisonPills {
 		words = append(words, "--crashers")
 	}
 	return strings.Join(append(words, f.addressFlags()...), " ")

@@ -85,7 +85,7 @@ func TestVerifyFindsPlantedViolations(t *testing.T) {
 	}
 }
 
-// TestProgress: whoever asks is told where the reading is.
+// TestProgress: progress is reported to whoever asks for it.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	b := operatetest.Start(t)

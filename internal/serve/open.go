@@ -110,7 +110,7 @@ func (s *service) openTopics(ctx context.Context) error {
 }
 
 // checkIngest finds what is wrong with the endpoints before Kafka is asked for
-// anything; its log is a stand-in that is never used.
+// anything; its log is a dummy that is never used.
 func (s *service) checkIngest() error {
 	o := ingestOptions(s.Config)
 	o.Log = (*sink.RawLog)(nil)

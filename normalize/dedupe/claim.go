@@ -36,7 +36,7 @@ func (c Claim) Done() Claim {
 	return c
 }
 
-// owns says whether both claims are of one raw record.
+// owns reports whether both claims are of one raw record.
 func (c Claim) owns(other Claim) bool {
 	return c.Partition == other.Partition && c.Offset == other.Offset
 }

@@ -31,7 +31,7 @@ func (m Move) from(shard int) string {
 	return m.From[shard]
 }
 
-// accepts says whether the values before were what was expected, or the very ones that are written:
+// accepts reports whether the values before were what was expected, or the very ones that are written:
 // then the round was repeated after a lost answer.
 func (m Move) accepts(before []string) bool {
 	for i, was := range before {

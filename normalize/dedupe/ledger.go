@@ -84,14 +84,14 @@ func NewLedger(store backend, o LedgerOptions) *Ledger {
 	return &Ledger{store: store, o: o, parts: make(map[int32]*partition)}
 }
 
-// Repaired says whether the partition's marks are known to be complete.
+// Repaired reports whether the partition's marks are known to be complete.
 func (l *Ledger) Repaired(p int32) bool { return l.parts[p] != nil }
 
 // Forget drops what is known of a partition that was lost, or whose marks are in doubt. Pending
 // marks go with it: whoever repairs the partition next writes them.
 func (l *Ledger) Forget(p int32) { delete(l.parts, p) }
 
-// Pending says whether marks wait to be written.
+// Pending reports whether marks wait to be written.
 func (l *Ledger) Pending() bool {
 	for _, part := range l.parts {
 		if part.dirty() {
@@ -218,7 +218,7 @@ func (l *Ledger) check(round Round, reply Reply, moved, reads []int32) error {
 	return nil
 }
 
-// all says whether a watermark reads the same in every shard.
+// all reports whether a watermark reads the same in every shard.
 func all(seen []string, want string) bool {
 	return !slices.ContainsFunc(seen, func(s string) bool { return s != want })
 }

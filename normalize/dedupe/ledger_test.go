@@ -193,7 +193,7 @@ func TestAbortedBatchIsDecidedAgainTheSameWay(t *testing.T) {
 	}
 }
 
-// A claim of a later offset is left by an aborted reading that began further on.
+// A claim of a later offset is left by an aborted pass that began further on.
 func TestSmallerOffsetTakesTheClaimOver(t *testing.T) {
 	b := newBench(t)
 	b.repair(b.ledger, 0)
@@ -373,7 +373,7 @@ func TestErrorsLeaveTheLedgerAsItWas(t *testing.T) {
 	}
 }
 
-func TestSentinelKeysAreDistinctAndNoClaims(t *testing.T) {
+func TestWatermarkKeysAreDistinctAndNoClaims(t *testing.T) {
 	seen := map[string]bool{}
 	for _, group := range []string{"a", "b"} {
 		for p := range int32(3) {

@@ -106,7 +106,7 @@ func (r *repair) move(ctx context.Context) error {
 	return nil
 }
 
-// own reads a disposition and says whether it is about the topic we read, by a stage that claims in
+// own reads a disposition and reports whether it is about the topic we read, by a stage that claims in
 // our name. What cannot be read is no disposition of ours.
 func (l *Ledger) own(value []byte) (*kycv1.Disposition, bool) {
 	d := &kycv1.Disposition{}

@@ -109,7 +109,7 @@ type question struct {
 	after  time.Time // a fetch that began before it is no answer
 }
 
-// covers says whether a fetch answers a question: its webhook was in hand before the fetch began, and it
+// covers reports whether a fetch answers a question: its webhook was in hand before the fetch began, and it
 // has not used this answer before.
 func (f *fetch) covers(q question) bool {
 	return q.offset <= f.mark && !f.began.Before(q.after) && !f.taken[q.offset]

@@ -81,7 +81,7 @@ func (e *entry) become(r *normalize.Reading) {
 	r.Replay, r.Ordered = e.replay, e.replay != ""
 }
 
-// mayLag says whether the answer may be older than the webhook, and nobody has asked twice yet. An answer
+// mayLag reports whether the answer may be older than the webhook, and nobody has asked twice yet. An answer
 // that comes when patience is over is not: no API lags that far behind.
 func (s *source) mayLag(e *entry, now time.Time) bool {
 	return e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.AskAgain && !e.task.GetAskedAgain() && now.Before(s.due(e))
@@ -101,7 +101,7 @@ func (e *entry) again(answered time.Time, after time.Duration) *kycv1.HydrateTas
 	return t
 }
 
-// advance goes on with a task that asks. It says whether there is something to write for it.
+// advance goes on with a task that asks. It reports whether there is something to write for it.
 func (s *source) advance(e *entry, now time.Time) bool {
 	for e.state == asking {
 		if e.fetch == nil && !s.ask(e, now) {
@@ -165,7 +165,7 @@ func (s *source) question(e *entry) (ok bool) {
 	return ok
 }
 
-// outrun says whether a later answer about the same subject is written already: events come in the
+// outrun reports whether a later answer about the same subject is written already: events come in the
 // order of their fetches.
 func (s *source) outrun(e *entry, a answer) bool {
 	return a.failed == nil && a.at.Before(s.latest[string(e.in.Key)])

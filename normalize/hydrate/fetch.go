@@ -37,7 +37,7 @@ type failure struct {
 	after  time.Duration // the API's own wish; 0: it has none
 }
 
-// aboutObject says whether the API answered, and has something against this object alone: others may be
+// aboutObject reports whether the API answered, and has something against this object alone: others may be
 // asked for as before.
 func (f *failure) aboutObject() bool {
 	switch f.label {

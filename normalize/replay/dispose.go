@@ -46,7 +46,7 @@ func (p *partition) dispose(ctx context.Context) error {
 	return p.marks(ctx, verdicts)
 }
 
-// stillDead says whether the dead letter of a record is there already, for the same reason. It is not
+// stillDead reports whether the dead letter of a record is there already, for the same reason. It is not
 // written again: it holds personal data, and would stay the longer the more often somebody tries.
 func stillDead(c *chosen) bool {
 	letter := c.read.Letter()

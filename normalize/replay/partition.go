@@ -223,8 +223,8 @@ func (p *partition) leave(c *chosen) Outcome {
 		return NeverEmitted
 	case c.past.last != dead && c.past.last != kycv1.DispositionKind_DISPOSITION_KIND_UNSPECIFIED:
 		return NoGap
-	case c.past.reason == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER && c.past.last == dead && !p.o.Select.Crashers:
-		return Crasher
+	case c.past.reason == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER && c.past.last == dead && !p.o.Select.PoisonPills:
+		return PoisonPill
 	}
 	return ""
 }

@@ -23,8 +23,8 @@ type Selection struct {
 	Endpoints    []string
 	Vendors      []string
 	IDs          []string // a delivery's id, the vendor's event id, or an event's id; any of them
-	// Crashers: also records that processes died over. They may end this process as well.
-	Crashers bool
+	// PoisonPills: also records that processes died over. They may kill this process, too.
+	PoisonPills bool
 }
 
 // Range is raw offsets of one partition, both ends included. A negative To is the end.
@@ -178,7 +178,7 @@ func windows(spans []span, from, before, near int64) []span {
 	return out
 }
 
-// holds says whether an offset is in one of the sorted spans.
+// holds reports whether an offset is in one of the sorted spans.
 func holds(spans []span, offset int64) bool {
 	i, found := slices.BinarySearchFunc(spans, offset, func(s span, o int64) int { return cmp.Compare(s.from, o) })
 	return found || i > 0 && offset < spans[i-1].to
@@ -198,12 +198,12 @@ func newMatcher(s Selection) *matcher {
 	return m
 }
 
-// within says whether a time is meant.
+// within reports whether a time is meant.
 func (m *matcher) within(t time.Time) bool {
 	return (m.Since.IsZero() || !t.Before(m.Since)) && (m.Until.IsZero() || t.Before(m.Until))
 }
 
-// names says whether a disposition holds one of the ids.
+// names reports whether a disposition holds one of the ids.
 func (m *matcher) names(d *kycv1.Disposition) bool {
 	named := m.found(d.GetVendorEventId())
 	for _, id := range d.GetEventIds() {
@@ -221,7 +221,7 @@ func (m *matcher) found(id string) bool {
 	return true
 }
 
-// envelope says whether a delivery is meant. named: its dispositions hold one of the ids. What is no
+// envelope reports whether a delivery is meant. named: its dispositions hold one of the ids. What is no
 // envelope has neither endpoint nor vendor.
 func (m *matcher) envelope(e *kycv1.RawEnvelope, named bool) bool {
 	if len(m.Endpoints) > 0 && !slices.Contains(m.Endpoints, e.GetEndpoint()) ||
