@@ -25,7 +25,7 @@ func (l *lane) disposition(r record.Record) error {
 	}
 	if raw.Partition != r.Partition {
 		if s, ok := l.in.Spans[raw.Partition]; ok && raw.Offset >= s.First && raw.Offset < s.end() {
-			l.f.violate(o4, raw, fmt.Sprintf("its disposition stands in partition %d, at offset %d", r.Partition, r.Offset))
+			l.f.violate(o4, raw, fmt.Sprintf("its disposition is in partition %d, at offset %d", r.Partition, r.Offset))
 		}
 		return nil
 	}
@@ -167,7 +167,7 @@ func (l *lane) close(ctx context.Context) error {
 		case o.promised && o.seen == 0 && !o.flagged:
 			l.f.violate(o4, raw, id.String()+" is named by its disposition and is in no topic")
 		case !o.named:
-			l.f.violate(o4, raw, id.String()+" stands in a topic and no disposition names it")
+			l.f.violate(o4, raw, id.String()+" is in a topic, and no disposition names it")
 		}
 	}
 	return nil
@@ -185,7 +185,7 @@ func (l *lane) unresolved(partition int32, p *part, d drop) {
 		if d.task {
 			what = fmt.Sprintf("task %d of the hydrate stage", d.of)
 		}
-		l.f.violate(o4, record.Position{Partition: partition, Offset: d.raw}, "dropped as a duplicate of "+what+", which came to nothing")
+		l.f.violate(o4, record.Position{Partition: partition, Offset: d.raw}, "dropped as a duplicate of "+what+", which was never let through")
 	}
 }
 

@@ -149,7 +149,7 @@ func (l *lane) meet(id outputID, raw record.Position, r record.Record, flagged b
 	} else {
 		o.seen = min(o.seen+1, 2)
 		if l.f.v.Checks[o2].Looked++; o.seen == 2 {
-			l.f.violate(o2, raw, fmt.Sprintf("%s stands twice, again at %s %d@%d", id, r.Topic, r.Partition, r.Offset))
+			l.f.violate(o2, raw, fmt.Sprintf("%s is there twice, again at %s %d@%d", id, r.Topic, r.Partition, r.Offset))
 		}
 	}
 	l.outputs[id] = o

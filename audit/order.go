@@ -31,7 +31,7 @@ func (o order) check(r record.Record, md *kycv1.EventMetadata) string {
 	if l.partition != r.Partition {
 		was := l.partition
 		l.partition = r.Partition
-		return fmt.Sprintf("the subject of event %s stands in partitions %d and %d of %s", md.GetEventId(), was, r.Partition, r.Topic)
+		return fmt.Sprintf("the subject of event %s is in partitions %d and %d of %s", md.GetEventId(), was, r.Partition, r.Topic)
 	}
 	switch md.GetHydration() {
 	case kycv1.Hydration_HYDRATION_NOT_FOUND, kycv1.Hydration_HYDRATION_GAVE_UP:
@@ -39,13 +39,13 @@ func (o order) check(r record.Record, md *kycv1.EventMetadata) string {
 		before := l.fetched
 		l.fetched = md.GetFetchedAt().AsTime()
 		if l.fetched.Before(before) {
-			return fmt.Sprintf("event %s, of an object fetched at %s, stands after one of %s", md.GetEventId(), l.fetched.Format(time.RFC3339Nano), before.Format(time.RFC3339Nano))
+			return fmt.Sprintf("event %s, of an object fetched at %s, comes after one of %s", md.GetEventId(), l.fetched.Format(time.RFC3339Nano), before.Format(time.RFC3339Nano))
 		}
 	default:
 		before := l.told
 		l.told = positionOf(md.GetRaw())
 		if before.Offset > l.told.Offset && before.Partition == l.told.Partition {
-			return fmt.Sprintf("event %s stands after one of the same subject of %s, at %s %d@%d", md.GetEventId(), before, r.Topic, r.Partition, r.Offset)
+			return fmt.Sprintf("event %s comes after one of the same subject of %s, at %s %d@%d", md.GetEventId(), before, r.Topic, r.Partition, r.Offset)
 		}
 	}
 	return ""

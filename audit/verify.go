@@ -47,7 +47,7 @@ type VerifyOptions struct {
 	// counted. 0: DefaultMaxListed.
 	MaxListed int
 	// Together reads all partitions as one. Verify does so by itself where the topics
-	// have different partition counts, or where an event stands in another partition
+	// have different partition counts, or where an event is in another partition
 	// than its raw record.
 	Together bool
 	// Progress, when set, is called after every record.
@@ -58,7 +58,7 @@ type VerifyOptions struct {
 const DefaultMaxListed = 20
 
 // errWide: an event was made of a raw record of another partition.
-var errWide = errors.New("an event stands in another partition than its raw record")
+var errWide = errors.New("an event is in another partition than its raw record")
 
 // Verify checks O1 to O5: nothing lost, nothing doubled, nobody let in, one final
 // disposition for each raw record with its events, and order. It may run while

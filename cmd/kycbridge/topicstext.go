@@ -18,7 +18,7 @@ type row struct {
 	mends  []string
 }
 
-// printFindings prints the table, and below it what is not as it should be, with the commands.
+// printFindings prints the table, and below it each finding that is not ok, with the command to fix it.
 func printFindings(out io.Writer, findings []operate.Finding) {
 	rows := merge(findings)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
