@@ -261,18 +261,18 @@ func TestOptionsAreChecked(t *testing.T) {
 	}{
 		"no log":         {func(o *Options) { o.Log = nil }, "no raw log"},
 		"no endpoint":    {func(o *Options) { o.Endpoints = nil }, "no endpoint"},
-		"twice":          {func(o *Options) { o.Endpoints = append(o.Endpoints, o.Endpoints[0]) }, `"one" is there twice`},
+		"twice":          {func(o *Options) { o.Endpoints = append(o.Endpoints, o.Endpoints[0]) }, `two endpoints are named "one"`},
 		"name":           {func(o *Options) { o.Endpoints[0].Name = "One/" }, "a-z, 0-9 and -"},
 		"long name":      {func(o *Options) { o.Endpoints[0].Name = strings.Repeat("a", 64) }, "1 to 63"},
-		"no proof":       {func(o *Options) { o.Endpoints[0].Proofs = nil }, "nothing proves its sender"},
-		"address alone":  {func(o *Options) { o.Endpoints[0].Proofs = proofs(auth.Networks{}) }, "nothing proves its sender"},
-		"proof and open": {func(o *Options) { o.Endpoints[0].AllowUnauthenticated = true }, "cannot be open to anybody"},
+		"no proof":       {func(o *Options) { o.Endpoints[0].Proofs = nil }, "nothing authenticates its sender"},
+		"address alone":  {func(o *Options) { o.Endpoints[0].Proofs = proofs(auth.Networks{}) }, "nothing authenticates its sender"},
+		"proof and open": {func(o *Options) { o.Endpoints[0].AllowUnauthenticated = true }, "cannot allow anybody"},
 		"negative body":  {func(o *Options) { o.Endpoints[0].MaxBody = -1 }, "body limit -1"},
 		"negative limit": {func(o *Options) { o.MaxWaitingBytes = -1 }, "limit is negative"},
 		"body over all":  {func(o *Options) { o.MaxWaitingBytes = DefaultMaxBody }, "more than half of the 1048576 bytes"},
 		"gives up on 503": {func(o *Options) {
 			o.Endpoints[0].Provider.Ack.FinalStatuses = []providers.StatusRange{{From: 400, To: 599}}
-		}, "gives up after 503"},
+		}, "gives up after a 503"},
 		"no certificate":  {func(o *Options) { o.TLS = &TLS{CertificateFile: "nowhere", KeyFile: "nowhere"} }, "nowhere"},
 		"no key":          {func(o *Options) { o.Endpoints[0].Provider.Key = nil }, "no key rule"},
 		"redirect":        {func(o *Options) { o.Endpoints[0].Provider.Ack.Success = 302 }, "success code 302"},

@@ -13,9 +13,8 @@ import (
 // every client makes one a second, for as long as it lasts.
 const repeatAfter = 30 * time.Second
 
-// kafkaLog hands the library's log lines on: its errors and warnings as
-// warnings, each text once in a while, and the lines it makes for every
-// transaction at debug level.
+// kafkaLog passes on the library's log lines: errors and warnings as warnings, each
+// text at most every repeatAfter, and the lines of every transaction at debug level.
 type kafkaLog struct {
 	log *slog.Logger
 

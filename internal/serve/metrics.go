@@ -20,7 +20,7 @@ func newRegistry() *prometheus.Registry {
 	b := ReadBuild()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "kycbridge_build_info",
-		Help:        "Always 1; the labels say which build runs.",
+		Help:        "Always 1; the labels identify the build.",
 		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "go": b.Go},
 	})
 	info.Set(1)
@@ -34,7 +34,7 @@ func keySetAge(keys *jwks.KeySet) prometheus.Collector {
 	start := time.Now()
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "kycbridge_ingest_key_set_age_seconds",
-		Help:        "Since the vendor's public keys were last fetched. They are fetched every five minutes and used for a day.",
+		Help:        "Seconds since the vendor's public keys were last fetched. They are fetched every five minutes and used for a day.",
 		ConstLabels: prometheus.Labels{"url": keys.URL()},
 	}, func() float64 {
 		fetched := keys.Fetched()

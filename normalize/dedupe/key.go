@@ -18,7 +18,8 @@ const (
 // KeySize is the length of a key in bytes.
 const KeySize = 16
 
-// Key is what Redis knows of a delivery: 128 bits of an HMAC, from which nothing can be read back.
+// Key is the idempotency key of a delivery as Redis knows it: 128 bits of an HMAC, so that nothing
+// can be read back.
 type Key [KeySize]byte
 
 // String returns the key in hex, as operators see it in redis-cli --hex and in dispositions.

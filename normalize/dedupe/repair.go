@@ -13,8 +13,8 @@ import (
 
 const repairChunk = 1000 // marks per pipeline
 
-// ErrMoved says that a repair met another one of the same partition, or a Redis that lost data
-// meanwhile. The partition is not repaired; trying again is harmless.
+// ErrMoved: another worker repairs the same partition, or Redis lost data meanwhile. The partition is
+// not repaired; trying again is harmless.
 var ErrMoved = errors.New("redis: the watermark changed during its repair")
 
 // Repair writes every mark of a partition that Redis may lack, out of the disposition topic, and

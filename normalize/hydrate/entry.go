@@ -56,7 +56,7 @@ type entry struct {
 // open decides what is to be done for a task. What has its answer is mapped; the rest asks.
 func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) error {
 	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
-	if in.Buries(r) {
+	if in.PoisonPill(r) {
 		e.become(s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task))
 		return nil
 	}
@@ -130,7 +130,7 @@ func (s *source) ask(e *entry, now time.Time) bool {
 		s.finish(e, answer{result: kycv1.FetchResult_FETCH_RESULT_GAVE_UP, at: now})
 		return false
 	case account == nil:
-		s.log.Error("an endpoint has tasks, and its deliveries say nothing without the vendor's API: configure its api", "endpoint", q.endpoint)
+		s.log.Error("an endpoint has tasks, and its deliveries hold only an id: configure its api", "endpoint", q.endpoint)
 		s.postpone(e, earlier(now.Add(time.Minute), due), waitNoAPI)
 		return false
 	case e.task.GetNotBefore() != nil && now.Before(e.task.GetNotBefore().AsTime()):
@@ -149,7 +149,7 @@ func (s *source) ask(e *entry, now time.Time) bool {
 	return true
 }
 
-// question says what a task asks for; false where its webhook asks for nothing (any more).
+// question finds what a task asks for; false where its webhook asks for nothing (any more).
 func (s *source) question(e *entry) (ok bool) {
 	if e.question.endpoint != "" {
 		return true

@@ -88,7 +88,7 @@ func (g *gate) settle(now time.Time, f *failure) (opened bool) {
 	return false
 }
 
-// open reports whether the breaker is.
+// open reports whether the circuit breaker is open.
 func (g *gate) open(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

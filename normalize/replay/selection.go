@@ -16,7 +16,7 @@ import (
 // skew is how far the clocks of those who write records may differ.
 const skew = 10 * time.Minute
 
-// Selection says which raw records are meant: those that pass everything that is set.
+// Selection chooses raw records: those that pass everything that is set.
 type Selection struct {
 	Since, Until time.Time // of the raw record's own time; Until itself is out
 	Ranges       []Range   // any of them; none: all there is
@@ -35,7 +35,7 @@ type Range struct {
 
 // ParseRange reads "3@100-200", "3@100-" (to the end), "3@100" (one record) and "3" (the partition).
 func ParseRange(text string) (Range, error) {
-	bad := fmt.Errorf("%q is no range of raw offsets: want PARTITION@FROM-TO such as 3@100-200, 3@100- to the end, 3@100 for one record, or 3 for the partition", text)
+	bad := fmt.Errorf("%q is not a range of raw offsets: expected PARTITION@FROM-TO such as 3@100-200, 3@100- to the end, 3@100 for one record, or 3 for the partition", text)
 	number, offsets, some := strings.Cut(text, "@")
 	p, err := strconv.ParseInt(number, 10, 32)
 	if err != nil || p < 0 {
@@ -198,7 +198,7 @@ func newMatcher(s Selection) *matcher {
 	return m
 }
 
-// within reports whether a time is meant.
+// within reports whether a time is in the selection.
 func (m *matcher) within(t time.Time) bool {
 	return (m.Since.IsZero() || !t.Before(m.Since)) && (m.Until.IsZero() || t.Before(m.Until))
 }
@@ -212,7 +212,7 @@ func (m *matcher) names(d *kycv1.Disposition) bool {
 	return named
 }
 
-// found notes that an id is there, if it is meant.
+// found notes that an id exists, if the selection has it.
 func (m *matcher) found(id string) bool {
 	if _, ok := m.ids[id]; !ok {
 		return false
@@ -221,7 +221,7 @@ func (m *matcher) found(id string) bool {
 	return true
 }
 
-// envelope reports whether a delivery is meant. named: its dispositions hold one of the ids. What is no
+// envelope reports whether a delivery is in the selection. named: its dispositions hold one of the ids. What is no
 // envelope has neither endpoint nor vendor.
 func (m *matcher) envelope(e *kycv1.RawEnvelope, named bool) bool {
 	if len(m.Endpoints) > 0 && !slices.Contains(m.Endpoints, e.GetEndpoint()) ||
