@@ -1,11 +1,11 @@
-// Package audit tells what happened from the topics alone. Verify holds every raw
-// record against its disposition and its events: nothing lost, nothing doubled.
-// Trace tells the story of one delivery, session or event. Drift lists what vendors
-// sent that the mappings do not know.
+// Package audit reports what happened, from the topics alone. Verify compares every raw
+// record with its disposition and its events: nothing lost, nothing doubled. Trace finds
+// the story of one delivery, session or event. Drift lists what vendors sent that the
+// mappings do not know.
 //
-// It is not a consumer: it changes nothing, joins no group and leaves no mark in
-// Kafka. It opens no connection and knows no vendor either: whoever calls it
-// hands in how a topic is read and what a record of it means.
+// It changes nothing, joins no consumer group and commits no offsets. It opens no
+// connection and knows no vendor either: the caller passes in how to read a topic and
+// what its records mean.
 package audit
 
 import (

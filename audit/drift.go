@@ -35,7 +35,7 @@ type DriftReport struct {
 	Entries []DriftEntry // by vendor, the most frequent first
 	Records int64        // read, of the vendors asked for
 	Drifted int64        // of these, the ones with anything new
-	Unread  int64        // records that are no delivery; they are dead letters
+	Unread  int64        // records that are not deliveries; they are dead letters
 	// Unlisted counts what was seen when the list was full and is not in it.
 	Unlisted int64
 }

@@ -244,7 +244,7 @@ func (p *part) undisposed(from int64) int64 {
 	return -1
 }
 
-// received says which delivery a raw record is.
+// received names the delivery of a raw record.
 func received(r record.Record) string {
 	e := &kycv1.RawEnvelope{}
 	if contract.Unmarshal(r.Value, e) != nil || e.GetDeliveryId() == "" {

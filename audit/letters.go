@@ -27,7 +27,7 @@ type LetterQuery struct {
 	Names func(record.Record, *kycv1.DeadLetter) []string
 }
 
-// Letter is a dead letter and where it stands.
+// Letter is a dead letter and its record.
 type Letter struct {
 	Record  record.Record
 	Message *kycv1.DeadLetter
@@ -41,7 +41,7 @@ func Letters(ctx context.Context, s Source, q LetterQuery, fn func(Letter) error
 		err := s.Scan(ctx, p, func(r record.Record) error {
 			letter := Letter{Record: r, Message: &kycv1.DeadLetter{}}
 			if err := contract.Unmarshal(r.Value, letter.Message); err != nil {
-				return fmt.Errorf("offset %d is no dead letter: %w", r.Offset, err)
+				return fmt.Errorf("offset %d is not a dead letter: %w", r.Offset, err)
 			}
 			if !q.takes(letter, found) {
 				return ctx.Err()

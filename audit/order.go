@@ -18,10 +18,10 @@ type last struct {
 	fetched   time.Time
 }
 
-// check says what is wrong with an event that comes after those seen so far, "" if nothing is.
-// Events of webhooks alone stand in the order of their raw records, those of fetched objects in
-// the order of the fetches. What the API did not give is told in the order of its answers, of which
-// an event says nothing.
+// check finds what is wrong with an event that comes after those seen so far; "" if nothing is.
+// Events of webhooks alone are in the order of their raw records, those of fetched objects in the
+// order of the fetches. Where the API gave no object, the order is that of its answers, which an
+// event does not show.
 func (o order) check(r record.Record, md *kycv1.EventMetadata) string {
 	l, seen := o[string(r.Key)]
 	if !seen {

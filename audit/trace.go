@@ -25,7 +25,7 @@ type Archive struct {
 	// Pending is, per raw partition, what the normaliser has committed: records from there on have
 	// no disposition yet and are looked at themselves.
 	Pending map[int32]int64
-	// PartitionOf says which partition of so many a record key goes to.
+	// PartitionOf is the partition, of so many, that a record key goes to.
 	PartitionOf func(key string, partitions int32) int32
 	// Describe puts what an event says into words; nothing of its metadata.
 	Describe func(event proto.Message) []string

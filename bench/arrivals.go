@@ -75,7 +75,7 @@ func (a *arrivals) note(r *kgo.Record, now time.Time) error {
 	}
 	event, ok := m.(schemas.DomainEvent)
 	if !ok {
-		return fmt.Errorf("%s[%d]@%d: %T is no event", r.Topic, r.Partition, r.Offset, m)
+		return fmt.Errorf("%s[%d]@%d: %T is not an event", r.Topic, r.Partition, r.Offset, m)
 	}
 	i, ours := a.index[event.GetMetadata().GetVendorEventId()]
 	if ours && a.came[i].IsZero() {

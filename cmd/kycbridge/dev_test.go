@@ -182,7 +182,7 @@ func TestDevFaults(t *testing.T) {
 	}{
 		{"webhook port taken", nil, []string{"--listen", addr}, []string{addr, "in use", "--listen"}},
 		{"admin port taken", nil, []string{"--admin", addr}, []string{addr, "in use", "--admin"}},
-		{"Kafka port taken", nil, []string{"--kafka", addr}, []string{addr, "taken", "--kafka"}},
+		{"Kafka port taken", nil, []string{"--kafka", addr}, []string{addr, "in use", "--kafka"}},
 		{"data directory in use", nil, []string{"--data", busy}, []string{busy, "in use", "--data"}},
 		{"data directory of another program", nil, []string{"--data", foreign}, []string{foreign, "--data"}},
 		{"secret empty", map[string]string{"KYCBRIDGE_SECRET_COMPLYCUBE": ""}, nil, []string{"KYCBRIDGE_SECRET_COMPLYCUBE", "0 bytes", "unset it"}},

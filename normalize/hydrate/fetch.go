@@ -139,7 +139,7 @@ func (c *account) read(resp *http.Response, t providers.Target) answer {
 	return answer{result: kycv1.FetchResult_FETCH_RESULT_FETCHED, kind: t.Kind, body: body, at: time.Now()}
 }
 
-// believed asks the vendor's package; what makes it panic is no object.
+// believed asks the vendor's package; an answer that makes it panic is not the object.
 func believed(check func(providers.Target, []byte) error, t providers.Target, body []byte) (ok bool) {
 	defer func() {
 		if recover() != nil {

@@ -33,7 +33,7 @@ func TokenFile(path string) Tokens {
 		}
 		token := string(bytes.TrimSpace(content))
 		if token == "" {
-			return "", fmt.Errorf("%s is empty; put the token in it", path)
+			return "", fmt.Errorf("%s is empty; put the token into it", path)
 		}
 		return token, nil
 	}
@@ -67,7 +67,7 @@ type keeper struct {
 	client Client
 	http   *http.Client
 
-	mu    sync.Mutex // held while asking: many connections come at once, one question is enough
+	mu    sync.Mutex // held while asking: many connections come at once, one request is enough
 	value string
 	until time.Time
 }
