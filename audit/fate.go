@@ -11,7 +11,7 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// disposition takes up a record of the disposition topic.
+// disposition reads a record of the disposition topic.
 func (l *lane) disposition(r record.Record) error {
 	d, ok := message[*kycv1.Disposition](l.in.Dispositions, r)
 	if !ok {
@@ -44,7 +44,7 @@ func (l *lane) disposition(r record.Record) error {
 	return nil
 }
 
-// disposed takes up what the normal course wrote of a record.
+// disposed reads what the normal course wrote of a record.
 func (l *lane) disposed(d *kycv1.Disposition, raw record.Position, f *fate) {
 	l.f.delivered(d.GetVendorEventId(), raw, "a raw record")
 	if d.GetKind() == hydrating {
@@ -93,7 +93,7 @@ func (l *lane) names(d *kycv1.Disposition, raw record.Position, replay uint16, p
 	}
 }
 
-// replayed takes up what a replay wrote of a record: once, and counted for itself.
+// replayed reads what a replay wrote of a record: once, and counted for itself.
 func (l *lane) replayed(d *kycv1.Disposition, raw record.Position) {
 	n := l.f.replay(d.GetReplayId())
 	tally := &l.f.replays[n-1]

@@ -169,7 +169,7 @@ func (l *lane) each(ctx context.Context, t Topic, alone bool, fn func(record.Rec
 	return nil
 }
 
-// told tells the progress after every record.
+// told reports the progress after every record.
 func (l *lane) told(t Topic, fn func(record.Record) error) func(record.Record) error {
 	return func(r record.Record) error {
 		err := fn(r)

@@ -67,7 +67,7 @@ func (a *arrivals) run(ctx context.Context) error {
 	return nil
 }
 
-// note takes down the first event of a webhook.
+// note notes the first event of a webhook.
 func (a *arrivals) note(r *kgo.Record, now time.Time) error {
 	m := a.kinds[r.Topic].ProtoReflect().New().Interface()
 	if err := proto.Unmarshal(r.Value, m); err != nil {

@@ -271,7 +271,7 @@ func topicRecreated(s *scene) {
 		s.Fatal(err)
 	}
 	s.hooks = hookList{}
-	s.ingest() // makes the topic anew
+	s.ingest() // recreates the topic
 	s.strike()
 	last, code := m.ends()
 	if code == 0 || !strings.Contains(last, raw) {

@@ -47,7 +47,7 @@ func (b *batch) records(now time.Time) (out []record.Outgoing, last []int, err e
 	return builder.out, last, nil
 }
 
-// settle tells the ledger where the dispositions of a committed batch are.
+// settle gives the ledger the offsets of a committed batch's dispositions.
 func (w *worker) settle(b *batch, out []record.Outgoing, last []int) {
 	verdicts, dispositions := make([]dedupe.Verdict, len(b.items)), make([]int64, len(b.items))
 	for n, i := range b.at {

@@ -239,7 +239,7 @@ func (a *adviser) alter(topic, key, value string) string {
 	return fmt.Sprintf("%s --alter --entity-type topics --entity-name %s --add-config %s=%s", a.tool("kafka-configs"), topic, key, value)
 }
 
-// static is for settings that only a restart takes up.
+// static is for settings that only a restart applies.
 func (a *adviser) static(key, value string) string {
 	return fmt.Sprintf("%s=%s in server.properties of every broker, then restart them one after the other", key, value)
 }

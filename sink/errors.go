@@ -31,7 +31,7 @@ var (
 	ErrBufferFull = errors.New("the producer's buffer is full")
 	// ErrClosed: the client was closed; what was in flight may be written.
 	ErrClosed = errors.New("the Kafka client is closed")
-	// ErrTopicChanged: the input topic was deleted and created anew while it
+	// ErrTopicChanged: the input topic was deleted and created again while it
 	// was being read. Its offsets mean something else now.
 	ErrTopicChanged = errors.New("the topic was deleted and created again")
 	// ErrTopics: topics are missing or set up in a way that is refused.
@@ -42,7 +42,7 @@ var (
 	// ErrBatchOpen: Poll was called while a polled batch was neither committed
 	// nor rewound. The next commit would have skipped that batch.
 	ErrBatchOpen = errors.New("the polled batch was neither committed nor rewound")
-	// ErrBroken: the session failed before and must be closed and opened anew.
+	// ErrBroken: the session failed before and must be closed and reopened.
 	ErrBroken = errors.New("the session failed and must be opened anew")
 )
 

@@ -16,7 +16,7 @@ import (
 type DriftQuery struct {
 	Since    time.Time            // zero: from the oldest on
 	Vendors  []string             // only these; empty: all
-	Progress func(audit.Progress) // nil: nobody is told
+	Progress func(audit.Progress) // may be nil
 }
 
 // Drift lists what vendors sent that the mappings do not know. With an error there is a

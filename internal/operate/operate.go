@@ -4,7 +4,7 @@
 // created, deliveries taken through the mappings again. Each question is one function,
 // which takes the servers to ask and a query, and returns values or an iterator.
 //
-// It knows no flag, no terminal and no table, writes to nobody, and tells how far it is
+// It knows no flag, no terminal and no table. It writes nothing, and reports progress
 // through a callback: the commands print what it returns, and a console may show it.
 package operate
 
@@ -22,7 +22,7 @@ import (
 )
 
 // DefaultKafka is where a `kycbridge dev` with default addresses has its Kafka, and
-// where commands look for it unless told otherwise.
+// where commands look for it unless a flag names another.
 const DefaultKafka = "127.0.0.1:9092"
 
 // Servers are the servers to ask, and what it takes to ask them.

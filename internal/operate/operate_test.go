@@ -100,7 +100,7 @@ func TestProgress(t *testing.T) {
 	clear(told)
 	_, err3 := operate.Drift(t.Context(), servers(b), operate.DriftQuery{Progress: progress})
 	if err := errors.Join(err1, err2, err3); err != nil || verified == 0 || traced == 0 || !told["kyc.raw.v1"] {
-		t.Errorf("%d, %d and %d topics are told of, %v", verified, traced, len(told), err)
+		t.Errorf("%d, %d and %d topics are reported, %v", verified, traced, len(told), err)
 	}
 }
 

@@ -28,8 +28,8 @@ func newRegistry() *prometheus.Registry {
 	return reg
 }
 
-// keySetAge tells how old the keys are that tokens are checked with; since start
-// before they were first fetched.
+// keySetAge is the age of the keys that tokens are checked with; before the first fetch,
+// the time since start.
 func keySetAge(keys *jwks.KeySet) prometheus.Collector {
 	start := time.Now()
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -46,7 +46,7 @@ func keySetAge(keys *jwks.KeySet) prometheus.Collector {
 }
 
 // kafkaMetrics counts the traffic of all Kafka clients of the process
-// together. The plugin registers its collectors anew for every client, which
+// together. The plugin registers its collectors again for every client, which
 // can happen once only; so the first client registers, and the gauges about
 // buffers, which the plugin binds to one client, are ours and sum over all.
 type kafkaMetrics struct {

@@ -29,7 +29,7 @@ func (k Key) String() string { return hex.EncodeToString(k[:]) }
 // of it, so copies always lie in one raw partition.
 type Subject struct {
 	Stage    string
-	TopicID  [16]byte // of the topic the stage reads: a recreated topic starts afresh
+	TopicID  [16]byte // of the topic the stage reads: a recreated topic starts over
 	Tenant   string
 	RawKey   []byte
 	Identity []byte // the vendor's rule, from signed material only

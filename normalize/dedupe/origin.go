@@ -15,7 +15,7 @@ import (
 // looked up.
 const openMost = 1 << 16
 
-// Origin is the raw record behind what a later stage reads. A task is written anew each time it moves
+// Origin is the raw record behind what a later stage reads. A task is rewritten each time it moves
 // on, so several records of that stage's topic stand for one origin, and only the last of them is
 // disposed of. When offsets were reset, the earlier ones are read again: the origin tells that they are
 // done with.

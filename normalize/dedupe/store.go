@@ -210,7 +210,7 @@ func infoField(info, name string) string {
 	return ""
 }
 
-// LogTo sends what the Redis client itself has to say to a logger, at level debug: every failure
+// LogTo sends the log of the Redis client to a logger, at level debug: every failure
 // also comes back as an error. The client has one logger for the whole process; call it once, at
 // start. Without it the client writes to standard error.
 func LogTo(logger *slog.Logger) { redis.SetLogger(clientLog{logger}) }

@@ -113,7 +113,7 @@ func (s *source) advance(e *entry, now time.Time) bool {
 		if f := e.fetch; s.asker.take(f, e.question) && !s.outrun(e, f.answer) {
 			s.store(e, f.answer, now)
 		}
-		e.fetch = nil // too early for this webhook, or too late beside others: ask anew
+		e.fetch = nil // too early for this webhook, or too late beside others: ask again
 	}
 	return e.state != asking
 }

@@ -76,7 +76,7 @@ type Options struct {
 
 	RetryFirst    time.Duration // pause after the first failure, doubled with each further one; 1 s
 	AskAgainAfter time.Duration // what an API is given that may lag behind its own webhook; 5 s
-	Reappend      time.Duration // how often a waiting task is written anew; 10 s
+	Reappend      time.Duration // how often a waiting task is rewritten; 10 s
 
 	Resolver *net.Resolver // nil: the system's
 }

@@ -82,7 +82,7 @@ func outcome(c *chosen, v dedupe.Verdict, fills bool) Outcome {
 
 // verdicts decides the batch in hand: what is emitted again needs no claim, what fills a gap does.
 func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
-	verdicts := make([]dedupe.Verdict, len(p.held)) // what is written anew has claimed before
+	verdicts := make([]dedupe.Verdict, len(p.held)) // what is rewritten has claimed before
 	if p.o.Mode == ReEmit {
 		for i, c := range p.held {
 			if c.read != nil {

@@ -69,7 +69,7 @@ func TestALetterIsNoGapWhereItsCopyWasTold(t *testing.T) {
 	expect(t, "events", w.said("first")+w.said("second"), "b/")
 }
 
-// TestALetterOfAnotherTopicIsNotBelieved: the raw topic was made anew, and another record was at that offset.
+// TestALetterOfAnotherTopicIsNotBelieved: the raw topic was recreated, and another record was at that offset.
 func TestALetterOfAnotherTopicIsNotBelieved(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "a", Do: "new"}, said{Subject: "s", ID: "b", Do: "new"})

@@ -248,7 +248,7 @@ func pause(ctx context.Context, n int) error {
 }
 
 // partition works on one partition until it is done. A transaction whose outcome is not known is no
-// end: who begins anew finds in the dispositions what was committed.
+// end: a new attempt finds in the dispositions what was committed.
 func (r *run) partition(ctx context.Context, p int32, spans []span) error {
 	w := &partition{run: r, number: p, next: first(spans, r.o.Letters[p]), unsure: map[int64]tally{}}
 	end := r.done + width(spans) + int64(len(r.o.Letters[p]))

@@ -85,7 +85,7 @@ func newSchemeConfigured(t *testing.T, vendor providers.Provider) {
 		t.Errorf("another body under the signature: %v", err)
 	}
 	for want, wrong := range map[string][]proof{
-		"set secrets or headers, which ComplyCube supports":     nil,
+		"set secrets or headers, which ComplyCube supports":   nil,
 		"use printable ASCII":                                 {{reversed{}, "wrong", "a secret\nof two lines"}},
 		"secrets and headers both read the header X-Reversed": {right, {auth.Header{Name: "x-reversed"}, "other", "another secret of the test"}},
 	} {

@@ -24,7 +24,7 @@ const (
 // Tokens gives a bearer token that is valid now. It is safe for concurrent use.
 type Tokens func(ctx context.Context) (string, error)
 
-// TokenFile reads the token anew each time: another program keeps it valid.
+// TokenFile reads the token again each time: another program keeps it valid.
 func TokenFile(path string) Tokens {
 	return func(context.Context) (string, error) {
 		content, err := readFile(path)
