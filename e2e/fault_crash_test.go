@@ -40,7 +40,7 @@ func crashFaults() []fault {
 				short: point.name == "first-produced"})
 	}
 	return append(all,
-		fault{name: "stall", does: "a normaliser stands still for longer than its session and its transaction may last (SIGSTOP), then wakes", short: true, real: true, run: stall},
+		fault{name: "stall", does: "a normaliser is paused (SIGSTOP) for longer than its session and its transaction may last, then wakes", short: true, real: true, run: stall},
 		fault{name: "same-instance", does: "two normalisers with one `--instance`", run: sameInstance},
 		fault{name: "rolling-restart", does: "every process restarted in turn (SIGTERM), three rounds", real: true, run: rollingRestart},
 		fault{name: "drain-5000", does: "SIGTERM to ingest with 5 000 requests waiting for Kafka", run: drainWaiting},
