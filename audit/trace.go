@@ -65,14 +65,14 @@ type Delivery struct {
 	VendorID     string            `json:"vendor_event_id,omitempty"`
 	VendorType   string            `json:"vendor_event_type,omitempty"`
 	ReceivedAt   time.Time         `json:"received_at,omitzero"`
-	Dispositions []Fate            `json:"dispositions"` // in the order they were written
-	Events       []Seen            `json:"events"`
+	Dispositions []Disposition     `json:"dispositions"` // in the order they were written
+	Events       []Event           `json:"events"`
 	Letters      []DeadLetter      `json:"dead_letters"`
 	RepeatedBy   []record.Position `json:"repeated_by"` // deliveries that were dropped as duplicates of it
 }
 
-// Fate is one disposition.
-type Fate struct {
+// Disposition is one disposition of a delivery, as a trace shows it.
+type Disposition struct {
 	At          time.Time        `json:"decided_at"`
 	Kind        string           `json:"kind"`  // EMITTED, DUPLICATE, DEAD_LETTERED, HYDRATING
 	Stage       string           `json:"stage"` // NORMALIZE, HYDRATE, REPLAY
@@ -85,8 +85,8 @@ type Fate struct {
 	task bool
 }
 
-// Seen is one event in a domain topic.
-type Seen struct {
+// Event is one event in a domain topic.
+type Event struct {
 	ID         string    `json:"event_id"`
 	Topic      string    `json:"topic"`
 	Partition  int32     `json:"partition"`
@@ -220,7 +220,7 @@ func (t *tracer) note(raw record.Position) *Delivery {
 			t.more = true
 			return nil
 		}
-		d = &Delivery{Raw: raw, Topic: t.Raw.Name, Dispositions: []Fate{}, Events: []Seen{}, Letters: []DeadLetter{}, RepeatedBy: []record.Position{}}
+		d = &Delivery{Raw: raw, Topic: t.Raw.Name, Dispositions: []Disposition{}, Events: []Event{}, Letters: []DeadLetter{}, RepeatedBy: []record.Position{}}
 		t.found[raw] = d
 	}
 	return d

@@ -178,7 +178,7 @@ func (o *operator) traces(t *testing.T) {
 	} {
 		all := o.trace(t, id)
 		if at := slices.IndexFunc(all, func(d audit.Delivery) bool { return d.ID == delivered }); at < 0 ||
-			!slices.ContainsFunc(all[at].Events, func(s audit.Seen) bool { return s.ID == e.metadata.GetEventId() }) ||
+			!slices.ContainsFunc(all[at].Events, func(s audit.Event) bool { return s.ID == e.metadata.GetEventId() }) ||
 			len(all[at].RepeatedBy) != copies-1 {
 			t.Errorf("trace of the %s %q does not show the delivery %s with its event and %d copies: %+v", name, id, delivered, copies-1, all)
 		}

@@ -72,7 +72,7 @@ func writeDelivery(out *strings.Builder, d audit.Delivery) {
 func unseen(d audit.Delivery) (ids []string) {
 	for _, f := range d.Dispositions {
 		for _, id := range f.EventIDs {
-			there := func(e audit.Seen) bool { return e.ID == id }
+			there := func(e audit.Event) bool { return e.ID == id }
 			if !slices.ContainsFunc(d.Events, there) && !slices.Contains(ids, id) {
 				ids = append(ids, id)
 			}
@@ -84,7 +84,7 @@ func unseen(d audit.Delivery) (ids []string) {
 // stageNames are the stages that decide.
 var stageNames = map[string]string{"NORMALIZE": "the normaliser", "HYDRATE": "the hydrate stage", "REPLAY": "a replay"}
 
-func fateText(f audit.Fate) string {
+func fateText(f audit.Disposition) string {
 	text := f.Kind
 	switch {
 	case f.DuplicateOf != nil:
@@ -106,7 +106,7 @@ func fateText(f audit.Fate) string {
 }
 
 // remarks are the facts about an event that are unusual or not always known.
-func remarks(e audit.Seen) string {
+func remarks(e audit.Event) string {
 	var parts []string
 	if !e.OccurredAt.IsZero() {
 		parts = append(parts, "occurred "+moment(e.OccurredAt))
