@@ -1,11 +1,11 @@
-// Package audit tells what happened from the topics alone. Verify holds every raw
-// record against its disposition and its events: nothing lost, nothing doubled.
-// Trace tells the story of one delivery, session or event. Drift lists what vendors
-// sent that the mappings do not know.
+// Package audit reports what happened, from the topics alone. Verify compares every raw
+// record with its disposition and its events: nothing lost, nothing doubled. Trace finds
+// the story of one delivery, session or event. Drift lists what vendors sent that the
+// mappings do not know.
 //
-// It is not a consumer: it changes nothing, joins no group and leaves no mark in
-// Kafka. It opens no connection and knows no vendor either: whoever calls it
-// hands in how a topic is read and what a record of it means.
+// It changes nothing, joins no consumer group and commits no offsets. It opens no
+// connection and knows no vendor either: the caller passes in how to read a topic and
+// what its records mean.
 package audit
 
 import (
@@ -22,16 +22,16 @@ type Source struct {
 	// Scan gives every record of one partition to fn, in order, from where the
 	// report begins to the end that the partition has now. An error of fn ends it.
 	Scan func(ctx context.Context, partition int32, fn func(record.Record) error) error
-	// Read tells what a record means; it is pure. An error is no fault of the record, and ends the report.
-	Read func(record.Record) (Reading, error)
+	// Observe interprets a record. It is pure. An error is not the record's fault, and ends the report.
+	Observe func(record.Record) (Observation, error)
 }
 
-// Reading is as much of a delivery as a report needs. Nothing in it may hold
-// personal data but the words of News, which Drift looks at again.
-type Reading struct {
-	// Skip: the record says nothing about a delivery that another one does not say.
+// Observation is what a report needs of one record. Only the words of News, which Drift
+// checks again, may hold personal data.
+type Observation struct {
+	// Skip: everything the record says is in another record, too.
 	Skip bool
-	// Vendor in lower case; "" where the record is no delivery that can be read.
+	// Vendor in lower case; "" where the record cannot be read as a delivery.
 	Vendor string
 	// Sample is where the delivery can be looked at.
 	Sample     Sample

@@ -18,7 +18,7 @@ const DefaultMaxEntries = 1000
 type DriftOptions struct {
 	Vendors    []string // only these; empty: all
 	MaxEntries int      // 0: DefaultMaxEntries
-	// Progress, when set, is told after every record where the reading is.
+	// Progress, when set, is called after every record.
 	Progress func(Progress)
 }
 
@@ -35,7 +35,7 @@ type DriftReport struct {
 	Entries []DriftEntry // by vendor, the most frequent first
 	Records int64        // read, of the vendors asked for
 	Drifted int64        // of these, the ones with anything new
-	Unread  int64        // records that are no delivery; they are dead letters
+	Unread  int64        // records that are not deliveries; they are dead letters
 	// Unlisted counts what was seen when the list was full and is not in it.
 	Unlisted int64
 }
@@ -61,11 +61,11 @@ func Drift(ctx context.Context, sources []Source, o DriftOptions) (*DriftReport,
 	for _, s := range sources {
 		for p := range s.Partitions {
 			err := s.Scan(ctx, p, func(r record.Record) error {
-				reading, err := s.Read(r)
+				o, err := s.Observe(r)
 				if err != nil {
 					return err
 				}
-				c.add(reading)
+				c.add(o)
 				c.tell(Progress{Source: s.Name, Partition: p, Partitions: s.Partitions})
 				return ctx.Err()
 			})
@@ -95,7 +95,7 @@ func (c *collector) tell(p Progress) {
 	}
 }
 
-func (c *collector) add(r Reading) {
+func (c *collector) add(r Observation) {
 	switch {
 	case r.Skip:
 		return
@@ -120,14 +120,14 @@ func (c *collector) add(r Reading) {
 	}
 }
 
-func (c *collector) note(key entryKey, r Reading) {
+func (c *collector) note(key entryKey, r Observation) {
 	e, ok := c.entries[key]
 	if !ok {
 		if len(c.entries) >= c.o.MaxEntries {
 			c.report.Unlisted++
 			return
 		}
-		// The strings of a reading may be parts of a whole body: they are copied.
+		// Strings of an observation may be slices of a whole body: copy them, or the body stays.
 		key = entryKey{strings.Clone(key.vendor), strings.Clone(key.kind), strings.Clone(key.word)}
 		e = &DriftEntry{Vendor: key.vendor, Kind: key.kind, Word: key.word, First: r.ReceivedAt, Last: r.ReceivedAt}
 		c.entries[key] = e

@@ -19,8 +19,8 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// topic is a source made of readings, by partition.
-func topic(partitions ...[]audit.Reading) audit.Source {
+// topic is a source made of observations, by partition.
+func topic(partitions ...[]audit.Observation) audit.Source {
 	s := audit.Source{Name: "kyc.raw.v1", Partitions: int32(len(partitions))}
 	s.Scan = func(_ context.Context, partition int32, fn func(record.Record) error) error {
 		for n := range partitions[partition] {
@@ -30,16 +30,16 @@ func topic(partitions ...[]audit.Reading) audit.Source {
 		}
 		return nil
 	}
-	s.Read = func(r record.Record) (audit.Reading, error) {
-		reading := partitions[r.Partition][r.Offset]
-		reading.Sample = audit.Sample{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Delivery: fmt.Sprintf("delivery-%d-%d", r.Partition, r.Offset)}
-		return reading, nil
+	s.Observe = func(r record.Record) (audit.Observation, error) {
+		o := partitions[r.Partition][r.Offset]
+		o.Sample = audit.Sample{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Delivery: fmt.Sprintf("delivery-%d-%d", r.Partition, r.Offset)}
+		return o, nil
 	}
 	return s
 }
 
-func said(vendor string, minute int, news ...audit.News) audit.Reading {
-	return audit.Reading{Vendor: vendor, ReceivedAt: noon.Add(time.Duration(minute) * time.Minute), News: news}
+func said(vendor string, minute int, news ...audit.News) audit.Observation {
+	return audit.Observation{Vendor: vendor, ReceivedAt: noon.Add(time.Duration(minute) * time.Minute), News: news}
 }
 
 func word(kind, word string) audit.News { return audit.News{Kind: kind, Word: word} }
@@ -48,24 +48,24 @@ func word(kind, word string) audit.News { return audit.News{Kind: kind, Word: wo
 func sample() []audit.Source {
 	return []audit.Source{
 		topic(
-			[]audit.Reading{
+			[]audit.Observation{
 				said("complycube", 1, word("outcome", "probably_fine")),
 				said("complycube", 2),
 				said("complycube", 9, word("outcome", "probably_fine"), word("outcome", "probably_fine"), word("field", "payload.newField")),
 				said("idwise", 3, word("event_type", "Journey Paused")),
 			},
-			[]audit.Reading{
+			[]audit.Observation{
 				said("complycube", 5, word("outcome", "probably_fine")),
 				said("complycube", 6, word("reason_code", "")),
 				{}, // no delivery at all
 			},
 		),
-		topic([]audit.Reading{{Skip: true}, fetched}),
+		topic([]audit.Observation{{Skip: true}, fetched}),
 	}
 }
 
 // fetched is a delivery again, with the vendor's object: only that adds news.
-var fetched = audit.Reading{
+var fetched = audit.Observation{
 	Vendor: "idwise", ReceivedAt: noon.Add(4 * time.Minute),
 	News: []audit.News{word("event_type", "Journey Paused"), word("fetched_status", "PAUSED")},
 	Told: []audit.News{word("event_type", "Journey Paused")},
@@ -134,7 +134,7 @@ func TestDriftIsBounded(t *testing.T) {
 			}
 			return nil
 		},
-		Read: func(r record.Record) (audit.Reading, error) {
+		Observe: func(r record.Record) (audit.Observation, error) {
 			letters := strings.NewReplacer("0", "a", "1", "b", "2", "c", "3", "d", "4", "e", "5", "f", "6", "g", "7", "h", "8", "i", "9", "j")
 			return said("complycube", int(r.Offset), word("status", letters.Replace(fmt.Sprint(r.Offset))), word("status", "same")), nil
 		},
@@ -207,7 +207,7 @@ func TestWordsAreLookedAt(t *testing.T) {
 		"two\nlines":                "",
 		strings.Repeat("long ", 20): "",
 	} {
-		report, err := audit.Drift(t.Context(), []audit.Source{topic([]audit.Reading{said("complycube", 1, word("status", given))})}, audit.DriftOptions{})
+		report, err := audit.Drift(t.Context(), []audit.Source{topic([]audit.Observation{said("complycube", 1, word("status", given))})}, audit.DriftOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

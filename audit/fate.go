@@ -11,7 +11,7 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// disposition takes up a record of the disposition topic.
+// disposition reads a record of the disposition topic.
 func (l *lane) disposition(r record.Record) error {
 	d, ok := message[*kycv1.Disposition](l.in.Dispositions, r)
 	if !ok {
@@ -25,7 +25,7 @@ func (l *lane) disposition(r record.Record) error {
 	}
 	if raw.Partition != r.Partition {
 		if s, ok := l.in.Spans[raw.Partition]; ok && raw.Offset >= s.First && raw.Offset < s.end() {
-			l.f.violate(o4, raw, fmt.Sprintf("its disposition stands in partition %d, at offset %d", r.Partition, r.Offset))
+			l.f.violate(o4, raw, fmt.Sprintf("its disposition is in partition %d, at offset %d", r.Partition, r.Offset))
 		}
 		return nil
 	}
@@ -44,7 +44,7 @@ func (l *lane) disposition(r record.Record) error {
 	return nil
 }
 
-// disposed takes up what the normal course wrote of a record.
+// disposed reads what the normal course wrote of a record.
 func (l *lane) disposed(d *kycv1.Disposition, raw record.Position, f *fate) {
 	l.f.delivered(d.GetVendorEventId(), raw, "a raw record")
 	if d.GetKind() == hydrating {
@@ -93,7 +93,7 @@ func (l *lane) names(d *kycv1.Disposition, raw record.Position, replay uint16, p
 	}
 }
 
-// replayed takes up what a replay wrote of a record: once, and counted for itself.
+// replayed reads what a replay wrote of a record: once, and counted for itself.
 func (l *lane) replayed(d *kycv1.Disposition, raw record.Position) {
 	n := l.f.replay(d.GetReplayId())
 	tally := &l.f.replays[n-1]
@@ -167,7 +167,7 @@ func (l *lane) close(ctx context.Context) error {
 		case o.promised && o.seen == 0 && !o.flagged:
 			l.f.violate(o4, raw, id.String()+" is named by its disposition and is in no topic")
 		case !o.named:
-			l.f.violate(o4, raw, id.String()+" stands in a topic and no disposition names it")
+			l.f.violate(o4, raw, id.String()+" is in a topic, and no disposition names it")
 		}
 	}
 	return nil
@@ -185,11 +185,11 @@ func (l *lane) unresolved(partition int32, p *part, d drop) {
 		if d.task {
 			what = fmt.Sprintf("task %d of the hydrate stage", d.of)
 		}
-		l.f.violate(o4, record.Position{Partition: partition, Offset: d.raw}, "dropped as a duplicate of "+what+", which came to nothing")
+		l.f.violate(o4, record.Position{Partition: partition, Offset: d.raw}, "dropped as a duplicate of "+what+", which was never let through")
 	}
 }
 
-// near is how far apart two records without a disposition may be to be looked up in one reading.
+// near is how far apart two records without a disposition may be to be looked up in one scan.
 const near = 1000
 
 // missing looks up the raw records that have no disposition at all: what retention has removed
@@ -244,7 +244,7 @@ func (p *part) undisposed(from int64) int64 {
 	return -1
 }
 
-// received says which delivery a raw record is.
+// received names the delivery of a raw record.
 func received(r record.Record) string {
 	e := &kycv1.RawEnvelope{}
 	if contract.Unmarshal(r.Value, e) != nil || e.GetDeliveryId() == "" {

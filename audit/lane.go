@@ -149,13 +149,13 @@ func (l *lane) meet(id outputID, raw record.Position, r record.Record, flagged b
 	} else {
 		o.seen = min(o.seen+1, 2)
 		if l.f.v.Checks[o2].Looked++; o.seen == 2 {
-			l.f.violate(o2, raw, fmt.Sprintf("%s stands twice, again at %s %d@%d", id, r.Topic, r.Partition, r.Offset))
+			l.f.violate(o2, raw, fmt.Sprintf("%s is there twice, again at %s %d@%d", id, r.Topic, r.Partition, r.Offset))
 		}
 	}
 	l.outputs[id] = o
 }
 
-// event takes up a record of a domain topic.
+// event reads a record of a domain topic.
 func (l *lane) event(t Topic, r record.Record) error {
 	e, ok := message[schemas.DomainEvent](t, r)
 	if !ok {
@@ -192,7 +192,7 @@ func (l *lane) event(t Topic, r record.Record) error {
 	return nil
 }
 
-// letter takes up a dead letter.
+// letter reads a dead letter.
 func (l *lane) letter(r record.Record) error {
 	d, ok := message[*kycv1.DeadLetter](l.in.DeadLetters, r)
 	if !ok {
@@ -206,7 +206,7 @@ func (l *lane) letter(r record.Record) error {
 	return nil
 }
 
-// task takes up what waits in a topic of the hydrate stage.
+// task reads what waits in a topic of the hydrate stage.
 func (l *lane) task(t Topic, r record.Record) error {
 	task, ok := message[*kycv1.HydrateTask](t, r)
 	if !ok {

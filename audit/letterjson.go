@@ -20,7 +20,7 @@ type letterLine struct {
 	Vendor    string            `json:"vendor"`
 	Endpoint  string            `json:"endpoint"`
 	Tenant    string            `json:"tenant"`
-	Received  *time.Time        `json:"received_at"` // null where the record was no envelope
+	Received  *time.Time        `json:"received_at"` // null where the record was not an envelope
 	Type      string            `json:"content_type"`
 	Headers   map[string]string `json:"headers"`
 	BodyBytes int               `json:"body_bytes"`

@@ -16,7 +16,7 @@ import (
 
 // LetterQuery chooses dead letters: those that pass everything that is set.
 type LetterQuery struct {
-	// IDs are raw coordinates (see ParseCoordinate), delivery ids, or what Names gives; any of them.
+	// IDs are raw positions (see ParsePosition), delivery ids, or what Names gives; any of them.
 	IDs          []string
 	Reasons      []string  // as ReasonName gives them
 	Vendors      []string  // in lower case
@@ -27,7 +27,7 @@ type LetterQuery struct {
 	Names func(record.Record, *kycv1.DeadLetter) []string
 }
 
-// Letter is a dead letter and where it stands.
+// Letter is a dead letter and its record.
 type Letter struct {
 	Record  record.Record
 	Message *kycv1.DeadLetter
@@ -41,7 +41,7 @@ func Letters(ctx context.Context, s Source, q LetterQuery, fn func(Letter) error
 		err := s.Scan(ctx, p, func(r record.Record) error {
 			letter := Letter{Record: r, Message: &kycv1.DeadLetter{}}
 			if err := contract.Unmarshal(r.Value, letter.Message); err != nil {
-				return fmt.Errorf("offset %d is no dead letter: %w", r.Offset, err)
+				return fmt.Errorf("offset %d is not a dead letter: %w", r.Offset, err)
 			}
 			if !q.takes(letter, found) {
 				return ctx.Err()
@@ -83,7 +83,7 @@ func (q LetterQuery) named(l Letter, found map[string]bool) bool {
 	}
 	hit := false
 	for _, id := range q.IDs {
-		partition, offset, ok := ParseCoordinate(id)
+		partition, offset, ok := ParsePosition(id)
 		raw := l.Message.GetRaw()
 		if ok && partition == raw.GetPartition() && offset == raw.GetOffset() ||
 			id == l.Message.GetEnvelope().GetDeliveryId() || slices.Contains(names, id) {
@@ -93,9 +93,9 @@ func (q LetterQuery) named(l Letter, found map[string]bool) bool {
 	return hit
 }
 
-// ParseCoordinate reads the place of a raw record: "3@17", "3/17", or with the
+// ParsePosition reads the position of a raw record: "3@17", "3/17", or with the
 // topic in front, "kyc.raw.v1/3/17".
-func ParseCoordinate(text string) (partition int32, offset int64, ok bool) {
+func ParsePosition(text string) (partition int32, offset int64, ok bool) {
 	words := strings.FieldsFunc(text, func(r rune) bool { return r == '/' || r == '@' })
 	if n := len(words); n == 3 && strings.HasSuffix(words[0], schemas.Raw) {
 		words = words[1:]

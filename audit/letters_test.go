@@ -105,24 +105,24 @@ func TestLetterJSON(t *testing.T) {
 	}
 }
 
-func TestParseCoordinate(t *testing.T) {
+func TestParsePosition(t *testing.T) {
 	for _, text := range []string{"3@17", "3/17", "kyc.raw.v1/3/17", "test.raw.v1/3/17"} {
-		if p, o, ok := ParseCoordinate(text); !ok || p != 3 || o != 17 {
+		if p, o, ok := ParsePosition(text); !ok || p != 3 || o != 17 {
 			t.Errorf("%q is read as %d, %d, %v", text, p, o, ok)
 		}
 	}
 	for _, text := range []string{"", "3", "3@", "@17", "x@1", "-3@1", "3@-1", "kyc.check.v1/3/17", "3//17/", "019b8a5e-5c00-7000-8000-000000000003"} {
-		if _, _, ok := ParseCoordinate(text); ok {
+		if _, _, ok := ParsePosition(text); ok {
 			t.Errorf("%q is read as a place", text)
 		}
 	}
 }
 
-func FuzzParseCoordinate(f *testing.F) {
+func FuzzParsePosition(f *testing.F) {
 	f.Add("kyc.raw.v1/3/17")
 	f.Add("3@17")
 	f.Fuzz(func(t *testing.T, text string) {
-		if p, o, ok := ParseCoordinate(text); ok && (p < 0 || o < 0) {
+		if p, o, ok := ParsePosition(text); ok && (p < 0 || o < 0) {
 			t.Errorf("%q is read as %d@%d", text, p, o)
 		}
 	})

@@ -18,10 +18,10 @@ type last struct {
 	fetched   time.Time
 }
 
-// check says what is wrong with an event that comes after those seen so far, "" if nothing is.
-// Events of webhooks alone stand in the order of their raw records, those of fetched objects in
-// the order of the fetches. What the API did not give is told in the order of its answers, of which
-// an event says nothing.
+// check finds what is wrong with an event that comes after those seen so far; "" if nothing is.
+// Events of webhooks alone are in the order of their raw records, those of fetched objects in the
+// order of the fetches. Where the API gave no object, the order is that of its answers, which an
+// event does not show.
 func (o order) check(r record.Record, md *kycv1.EventMetadata) string {
 	l, seen := o[string(r.Key)]
 	if !seen {
@@ -31,7 +31,7 @@ func (o order) check(r record.Record, md *kycv1.EventMetadata) string {
 	if l.partition != r.Partition {
 		was := l.partition
 		l.partition = r.Partition
-		return fmt.Sprintf("the subject of event %s stands in partitions %d and %d of %s", md.GetEventId(), was, r.Partition, r.Topic)
+		return fmt.Sprintf("the subject of event %s is in partitions %d and %d of %s", md.GetEventId(), was, r.Partition, r.Topic)
 	}
 	switch md.GetHydration() {
 	case kycv1.Hydration_HYDRATION_NOT_FOUND, kycv1.Hydration_HYDRATION_GAVE_UP:
@@ -39,13 +39,13 @@ func (o order) check(r record.Record, md *kycv1.EventMetadata) string {
 		before := l.fetched
 		l.fetched = md.GetFetchedAt().AsTime()
 		if l.fetched.Before(before) {
-			return fmt.Sprintf("event %s, of an object fetched at %s, stands after one of %s", md.GetEventId(), l.fetched.Format(time.RFC3339Nano), before.Format(time.RFC3339Nano))
+			return fmt.Sprintf("event %s, of an object fetched at %s, comes after one of %s", md.GetEventId(), l.fetched.Format(time.RFC3339Nano), before.Format(time.RFC3339Nano))
 		}
 	default:
 		before := l.told
 		l.told = positionOf(md.GetRaw())
 		if before.Offset > l.told.Offset && before.Partition == l.told.Partition {
-			return fmt.Sprintf("event %s stands after one of the same subject of %s, at %s %d@%d", md.GetEventId(), before, r.Topic, r.Partition, r.Offset)
+			return fmt.Sprintf("event %s comes after one of the same subject of %s, at %s %d@%d", md.GetEventId(), before, r.Topic, r.Partition, r.Offset)
 		}
 	}
 	return ""

@@ -37,7 +37,7 @@ type Topics struct {
 	Domain                         []Topic
 }
 
-// Put takes a topic up as what its base name says it is, and reports whether it is one of these.
+// Put files a topic under its base name, and reports whether it is one of these.
 func (t *Topics) Put(topic Topic) bool {
 	known, _ := schemas.TopicNamed("", topic.Base)
 	switch {
@@ -63,7 +63,7 @@ func (t *Topics) foreign(d *kycv1.Disposition) bool {
 // errEnough ends a scan that has seen what it was for.
 var errEnough = errors.New("seen enough")
 
-// scan reads one partition, and says where when it cannot.
+// scan reads one partition; its errors name it.
 func (t Topic) scan(ctx context.Context, partition int32, from record.ScanFrom, fn func(record.Record) error) (int64, error) {
 	next, err := t.Scan(ctx, partition, from, func(r record.Record) error {
 		if err := ctx.Err(); err != nil {

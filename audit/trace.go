@@ -25,18 +25,17 @@ type Archive struct {
 	// Pending is, per raw partition, what the normaliser has committed: records from there on have
 	// no disposition yet and are looked at themselves.
 	Pending map[int32]int64
-	// PartitionOf says which partition of so many a record key goes to.
+	// PartitionOf is the partition, of so many, that a record key goes to.
 	PartitionOf func(key string, partitions int32) int32
 	// Describe puts what an event says into words; nothing of its metadata.
 	Describe func(event proto.Message) []string
-	// Progress, when set, is told after every record where one of the readings is. It is not called
-	// concurrently.
+	// Progress, when set, is called after every record, never concurrently.
 	Progress func(Progress)
 }
 
 // The bounds of a trace.
 const (
-	// MaxDeliveries is how many deliveries one trace tells of.
+	// MaxDeliveries is how many deliveries one trace shows.
 	MaxDeliveries = 1000
 	// readers is how many partitions are read at a time.
 	readers = 4
@@ -66,14 +65,14 @@ type Delivery struct {
 	VendorID     string            `json:"vendor_event_id,omitempty"`
 	VendorType   string            `json:"vendor_event_type,omitempty"`
 	ReceivedAt   time.Time         `json:"received_at,omitzero"`
-	Dispositions []Fate            `json:"dispositions"` // in the order they were written
-	Events       []Seen            `json:"events"`
+	Dispositions []Disposition     `json:"dispositions"` // in the order they were written
+	Events       []Event           `json:"events"`
 	Letters      []DeadLetter      `json:"dead_letters"`
 	RepeatedBy   []record.Position `json:"repeated_by"` // deliveries that were dropped as duplicates of it
 }
 
-// Fate is one disposition.
-type Fate struct {
+// Disposition is one disposition of a delivery, as a trace shows it.
+type Disposition struct {
 	At          time.Time        `json:"decided_at"`
 	Kind        string           `json:"kind"`  // EMITTED, DUPLICATE, DEAD_LETTERED, HYDRATING
 	Stage       string           `json:"stage"` // NORMALIZE, HYDRATE, REPLAY
@@ -86,8 +85,8 @@ type Fate struct {
 	task bool
 }
 
-// Seen is one event in a domain topic.
-type Seen struct {
+// Event is one event in a domain topic.
+type Event struct {
 	ID         string    `json:"event_id"`
 	Topic      string    `json:"topic"`
 	Partition  int32     `json:"partition"`
@@ -109,7 +108,7 @@ type DeadLetter struct {
 	Replay    string `json:"replay_id,omitempty"`
 }
 
-// Trace tells of every accepted delivery that an id concerns: a raw position "partition@offset", a
+// Trace finds every accepted delivery that an id concerns: a raw position "partition@offset", a
 // record key "endpoint/id", or an id alone: of a session, check, client or other subject, of the vendor's
 // event, of an event or of a delivery. Duplicates and what they repeat belong together.
 //
@@ -221,7 +220,7 @@ func (t *tracer) note(raw record.Position) *Delivery {
 			t.more = true
 			return nil
 		}
-		d = &Delivery{Raw: raw, Topic: t.Raw.Name, Dispositions: []Fate{}, Events: []Seen{}, Letters: []DeadLetter{}, RepeatedBy: []record.Position{}}
+		d = &Delivery{Raw: raw, Topic: t.Raw.Name, Dispositions: []Disposition{}, Events: []Event{}, Letters: []DeadLetter{}, RepeatedBy: []record.Position{}}
 		t.found[raw] = d
 	}
 	return d

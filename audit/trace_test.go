@@ -155,10 +155,10 @@ func TestTraceReadsLittle(t *testing.T) {
 			t.Errorf("%s told %s", id, got)
 		}
 		if n := w.scans[schemas.DispositionTopic]; n != want {
-			t.Errorf("%s: %d readings of disposition partitions, want %d", id, n, want)
+			t.Errorf("%s: %d scans of disposition partitions, want %d", id, n, want)
 		}
 		if n, whole := w.scans[schemas.Check], 1+map[bool]int{true: partitions}[id == "s5"]; n != whole {
-			t.Errorf("%s: %d readings of event partitions, want %d", id, n, whole)
+			t.Errorf("%s: %d scans of event partitions, want %d", id, n, whole)
 		}
 	}
 }

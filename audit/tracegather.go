@@ -14,12 +14,12 @@ import (
 )
 
 // connect reads the dispositions of the partitions where something was found, again and again until no
-// further delivery is a duplicate of one that was found or repeated by one. The last reading saw all.
+// further delivery is a duplicate of one that was found or repeated by one. The last scan saw all.
 func (t *tracer) connect(ctx context.Context) error {
 	for {
 		known := len(t.found) + len(t.tasks)
 		for _, d := range t.found {
-			d.Dispositions = []Fate{}
+			d.Dispositions = []Disposition{}
 		}
 		var jobs []job
 		for _, p := range t.partitionsFound() {
@@ -70,21 +70,21 @@ func (t *tracer) takeDisposition(r record.Record) {
 	if at := d.GetReceivedAt(); at != nil {
 		found.ReceivedAt = at.AsTime()
 	}
-	fate := Fate{
+	shown := Disposition{
 		At: d.GetDecidedAt().AsTime(), Kind: kindName(d.GetKind()), Stage: strings.TrimPrefix(d.GetStage().String(), "STAGE_"),
 		Mapper: d.GetMapperVersion(), Replay: d.GetReplayId(), EventIDs: d.GetEventIds(), task: d.GetClaimed() != nil,
 	}
 	if d.GetKind() == dead {
-		fate.Reason = reasonName(d.GetReason())
+		shown.Reason = reasonName(d.GetReason())
 	}
 	if d.GetKind() == duplicate {
 		of := positionOf(d.GetDuplicateOf())
-		fate.DuplicateOf = &of
+		shown.DuplicateOf = &of
 	}
 	if c := d.GetClaimed(); c != nil && d.GetKind() != duplicate {
 		t.taskOf[positionOf(c)] = found.Raw
 	}
-	found.Dispositions = append(found.Dispositions, fate)
+	found.Dispositions = append(found.Dispositions, shown)
 }
 
 // complete reads what was made of the deliveries, and the raw records where Kafka still has them.
@@ -169,7 +169,7 @@ func (t *tracer) takeEvent(topic Topic, r record.Record) {
 	if !ok {
 		return
 	}
-	seen := Seen{ID: md.GetEventId(), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Says: []string{}, Flags: md.GetFlags()}
+	seen := Event{ID: md.GetEventId(), Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Says: []string{}, Flags: md.GetFlags()}
 	if t.Describe != nil {
 		seen.Says = append(seen.Says, t.Describe(e)...)
 	}
@@ -222,7 +222,7 @@ func (t *tracer) link(d *Delivery) {
 	for _, f := range d.Dispositions {
 		promised = append(promised, f.EventIDs...)
 	}
-	slices.SortStableFunc(d.Events, func(a, b Seen) int {
+	slices.SortStableFunc(d.Events, func(a, b Event) int {
 		return cmp.Or(slices.Index(promised, a.ID)-slices.Index(promised, b.ID), cmp.Compare(a.Offset, b.Offset))
 	})
 }

@@ -72,7 +72,7 @@ const (
 	o5
 )
 
-const noLedger = "only a sender's ledger can tell"
+const noLedger = "needs the sender's ledger"
 
 // findings collects a verdict over all lanes.
 type findings struct {
@@ -89,10 +89,10 @@ func newFindings(in *Evidence, o VerifyOptions) *findings {
 	f.v.Flagged = map[string]int64{}
 	f.v.Checks = []Check{
 		o1: {ID: "O1", What: "nothing lost: every accepted delivery is an event or a dead letter", Unchecked: noLedger},
-		o2: {ID: "O2", What: "nothing doubled: no event and no dead letter stands twice"},
-		o3: {ID: "O3", What: "nobody let in: nothing stems from a forged delivery", Unchecked: noLedger},
-		o4: {ID: "O4", What: "accounted for: every raw record has one final disposition, and what it names is there"},
-		o5: {ID: "O5", What: "in order: the events of a subject stand as their deliveries came"},
+		o2: {ID: "O2", What: "nothing doubled: no event and no dead letter is there twice"},
+		o3: {ID: "O3", What: "nobody let in: nothing comes from a forged delivery", Unchecked: noLedger},
+		o4: {ID: "O4", What: "accounted for: every raw record has one final disposition, and everything it names exists"},
+		o5: {ID: "O5", What: "in order: the events of a subject follow the order of their deliveries"},
 	}
 	if f.ledger != nil {
 		f.v.Checks[o1].Unchecked, f.v.Checks[o3].Unchecked = "", ""

@@ -47,10 +47,10 @@ type VerifyOptions struct {
 	// counted. 0: DefaultMaxListed.
 	MaxListed int
 	// Together reads all partitions as one. Verify does so by itself where the topics
-	// have different partition counts, or where an event stands in another partition
+	// have different partition counts, or where an event is in another partition
 	// than its raw record.
 	Together bool
-	// Progress, when set, is told after every record where the reading is.
+	// Progress, when set, is called after every record.
 	Progress func(Progress)
 }
 
@@ -58,7 +58,7 @@ type VerifyOptions struct {
 const DefaultMaxListed = 20
 
 // errWide: an event was made of a raw record of another partition.
-var errWide = errors.New("an event stands in another partition than its raw record")
+var errWide = errors.New("an event is in another partition than its raw record")
 
 // Verify checks O1 to O5: nothing lost, nothing doubled, nobody let in, one final
 // disposition for each raw record with its events, and order. It may run while
@@ -169,7 +169,7 @@ func (l *lane) each(ctx context.Context, t Topic, alone bool, fn func(record.Rec
 	return nil
 }
 
-// told tells the progress after every record.
+// told reports the progress after every record.
 func (l *lane) told(t Topic, fn func(record.Record) error) func(record.Record) error {
 	return func(r record.Record) error {
 		err := fn(r)

@@ -70,22 +70,22 @@ var faults = []struct {
 		w.dispose(x, w.receive(x), dead)
 	}, []string{"O4 0@7 the dead letter is named by its disposition and is in no topic"}},
 	{"event twice", func(w *world) { w.emit(x, w.pass(x)) },
-		[]string{"O2 0@7 event " + eventOf(x) + " stands twice, again at kyc.check.v1 0@4"}},
+		[]string{"O2 0@7 event " + eventOf(x) + " is there twice, again at kyc.check.v1 0@4"}},
 	{"dead letter twice", func(w *world) {
 		raw := w.receive(x)
 		w.bury(x, raw)
 		w.bury(x, raw)
 		w.dispose(x, raw, dead)
-	}, []string{"O2 0@7 the dead letter stands twice"}},
+	}, []string{"O2 0@7 the dead letter is there twice"}},
 	{"event of nothing", func(w *world) { w.emit(x, record.Position{Offset: 0}) },
-		[]string{"O4 0@0 event " + eventOf(x) + " stands in a topic and no disposition names it"}},
+		[]string{"O4 0@0 event " + eventOf(x) + " is in a topic, and no disposition names it"}},
 	{"wrong order", func(w *world) {
 		first, second := w.receive(x), w.receive(y)
 		w.emit(y, second)
 		w.emit(x, first)
 		w.dispose(x, first, emitted, event(x))
 		w.dispose(y, second, emitted, event(y))
-	}, []string{"O5 0@7 event " + eventOf(x) + " stands after one of the same subject of 0@8"}},
+	}, []string{"O5 0@7 event " + eventOf(x) + " comes after one of the same subject of 0@8"}},
 	{"wrong order of fetches", func(w *world) {
 		first, second := w.receive(x), w.receive(y)
 		w.dispose(x, first, hydrating)
@@ -109,8 +109,8 @@ var faults = []struct {
 	{"duplicate of nothing", func(w *world) {
 		raw := w.receive(x)
 		w.dispose(x, raw, duplicate, of(raw))
-	}, []string{"O4 0@7 dropped as a duplicate of raw record 0@7, which came to nothing", "O1 -1@-1 the accepted delivery x"}},
-	{"duplicate of a task that came to nothing", func(w *world) {
+	}, []string{"O4 0@7 dropped as a duplicate of raw record 0@7, which was never let through", "O1 -1@-1 the accepted delivery x"}},
+	{"duplicate of a task that was never let through", func(w *world) {
 		raw := w.receive(x)
 		w.dispose(x, raw, hydrating)
 		w.dispose(x, raw, duplicate, hydrated(9), of(record.Position{Offset: 8}))
@@ -119,7 +119,7 @@ var faults = []struct {
 		raw := w.receive(x)
 		w.emit(x, raw)
 		w.dispose(webhook{"x", "s1", 1}, raw, emitted, event(x))
-	}, []string{"O4 0@7 its disposition stands in partition 1", "O4 0@7 no disposition", "O4 0@7 event " + eventOf(x) + " stands in a topic and no"}},
+	}, []string{"O4 0@7 its disposition is in partition 1", "O4 0@7 no disposition", "O4 0@7 event " + eventOf(x) + " is in a topic, and no"}},
 	{"no kind", func(w *world) { w.dispose(x, w.receive(x), 0) }, []string{"O4 0@7 a disposition of no known kind"}},
 	{"forged", func(w *world) { w.pass(webhook{"z", "s1", 0}) },
 		[]string{"O3 0@7 the forged delivery z became event", "O3 0@7 the forged delivery z became a raw record"}},
@@ -255,7 +255,7 @@ func relabel(t *testing.T, records []record.Record, id [16]byte) {
 	}
 }
 
-// TestVerifyWhileEventsCome: what is written between the reading of dispositions and that of
+// TestVerifyWhileEventsCome: what is written between the scan of dispositions and that of
 // events is no stray, and a task that ends meanwhile is not lost.
 func TestVerifyWhileEventsCome(t *testing.T) {
 	eachWay(t, func(t *testing.T, o audit.VerifyOptions) {
@@ -293,7 +293,7 @@ func TestVerifyReadsTogetherWhatIsNotAligned(t *testing.T) {
 		t.Errorf("%d events of partition 0, want 4; violations:\n%s", v.Events, found(v))
 	}
 	w.pass(second)
-	if got := found(w.verify(audit.VerifyOptions{})); !strings.Contains(got, "stands in partitions 0 and 1 of kyc.check.v1") {
+	if got := found(w.verify(audit.VerifyOptions{})); !strings.Contains(got, "is in partitions 0 and 1 of kyc.check.v1") {
 		t.Errorf("a subject in two partitions gives:\n%s", got)
 	}
 }

@@ -67,7 +67,7 @@ func (a *arrivals) run(ctx context.Context) error {
 	return nil
 }
 
-// note takes down the first event of a webhook.
+// note notes the first event of a webhook.
 func (a *arrivals) note(r *kgo.Record, now time.Time) error {
 	m := a.kinds[r.Topic].ProtoReflect().New().Interface()
 	if err := proto.Unmarshal(r.Value, m); err != nil {
@@ -75,7 +75,7 @@ func (a *arrivals) note(r *kgo.Record, now time.Time) error {
 	}
 	event, ok := m.(schemas.DomainEvent)
 	if !ok {
-		return fmt.Errorf("%s[%d]@%d: %T is no event", r.Topic, r.Partition, r.Offset, m)
+		return fmt.Errorf("%s[%d]@%d: %T is not an event", r.Topic, r.Partition, r.Offset, m)
 	}
 	i, ours := a.index[event.GetMetadata().GetVendorEventId()]
 	if ours && a.came[i].IsZero() {

@@ -60,7 +60,7 @@ func TestArguments(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"walk"}, `"walk" is no scenario`},
+		{[]string{"walk"}, `"walk" is not a scenario`},
 		{[]string{"--kafka", "127.0.0.1:9092"}, "belong together"},
 		{[]string{"--wings"}, "not defined"},
 	} {

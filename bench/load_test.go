@@ -104,7 +104,7 @@ func TestLoadChecksEveryAnswer(t *testing.T) {
 	defer server.Close()
 	_, err := load{address: server.Listener.Addr().String(), want: http.StatusOK}.post(t.Context(), someWebhooks(t, 5))
 	if err == nil || !strings.Contains(err.Error(), "404") {
-		t.Errorf("error is %v, want one that tells of 404", err)
+		t.Errorf("error is %v, want one that names 404", err)
 	}
 }
 

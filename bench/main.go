@@ -111,7 +111,7 @@ func parse(flags *flag.FlagSet, args []string) (wanted []scenario, err error) {
 		name := flags.Arg(0)
 		i := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == name })
 		if i < 0 {
-			return nil, fmt.Errorf("%q is no scenario: choose among %s", name, names())
+			return nil, fmt.Errorf("%q is not a scenario: choose among %s", name, names())
 		}
 		wanted, args = append(wanted, scenarios[i]), flags.Args()[1:]
 	}

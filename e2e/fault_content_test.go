@@ -16,7 +16,7 @@ import (
 func contentFaults() []fault {
 	return []fault{
 		{name: "large-bodies", does: "bodies around the limit, with and without a length, and 200 of 10 MB at once", run: largeBodies},
-		{name: "poison", does: "what cannot be used, in every partition, among thousands that can", short: true, run: poison},
+		{name: "poison", does: "unusable records in every partition, among thousands of good ones", short: true, run: poison},
 	}
 }
 
@@ -77,7 +77,7 @@ func padded(key string, size int) delivery {
 	return delivery{key: key, body: filled}
 }
 
-// poison: what cannot be used becomes one dead letter each, and holds nothing up.
+// poison: each unusable record becomes one dead letter, and blocks nothing.
 func poison(s *scene) {
 	s.ingest()
 	s.normalizer(0, "")

@@ -40,12 +40,12 @@ func crashFaults() []fault {
 				short: point.name == "first-produced"})
 	}
 	return append(all,
-		fault{name: "stall", does: "a normaliser stands still for longer than its session and its transaction may last (SIGSTOP), then wakes", short: true, real: true, run: stall},
+		fault{name: "stall", does: "a normaliser is paused (SIGSTOP) for longer than its session and its transaction may last, then wakes", short: true, real: true, run: stall},
 		fault{name: "same-instance", does: "two normalisers with one `--instance`", run: sameInstance},
 		fault{name: "rolling-restart", does: "every process restarted in turn (SIGTERM), three rounds", real: true, run: rollingRestart},
 		fault{name: "drain-5000", does: "SIGTERM to ingest with 5 000 requests waiting for Kafka", run: drainWaiting},
 		fault{name: "disk-full", does: "the disk of `kycbridge dev` is full: it ends with a clear line; with room it is started again", run: diskFull},
-		fault{name: "crasher", does: "a delivery whose mapping kills the process, every time", run: crasher},
+		fault{name: "crasher", does: "a delivery whose mapping kills the process, every time", run: poisonPill},
 	)
 }
 
@@ -287,16 +287,16 @@ func metric(admin, name string) float64 {
 	return sum
 }
 
-// crasher: the normaliser dies whenever it maps one delivery. An orchestrator starts
+// poisonPill: the normaliser dies whenever it maps one delivery. An orchestrator starts
 // it again; after three deaths alone the delivery is a dead letter, and all others
 // are events.
-func crasher(s *scene) {
+func poisonPill(s *scene) {
 	s.ingest()
 	s.send()
 	s.grow(30)
-	const key = "crasher-of-processes"
+	const key = "poison-pill"
 	body := event(key, "check.completed.clear", `{"id":"%s","status":"complete","outcome":"clear","note":"kycbridge-crasher","updatedAt":"%s"}`,
-		"crasher-subject", "2026-01-02T03:00:00.000Z")
+		"poison-pill-subject", "2026-01-02T03:00:00.000Z")
 	// Past the ledger, which knows what becomes of a delivery by the vendor's id: of this one nobody reads it.
 	if status, _ := post(newClient(), s.hooks.any(), body, sign(body, secret)); status != http.StatusOK {
 		s.Fatalf("status %d, want 200", status)

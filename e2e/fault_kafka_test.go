@@ -35,7 +35,7 @@ func kafkaFaults() []fault {
 		{name: "commit-uncertain", does: "commits are answered with errors, applied or not", short: true, run: commitUncertain},
 		{name: "rebalance-storm", does: "members join and leave the group every 300 ms", short: true, real: true, run: rebalanceStorm},
 		{name: "offsets-reset", does: "the group's offsets are set back to the start, then deleted", short: true, run: offsetsReset},
-		{name: "topic-recreated", does: "the raw topic is deleted and made anew", real: true, run: topicRecreated},
+		{name: "topic-recreated", does: "the raw topic is deleted and created again", real: true, run: topicRecreated},
 		{name: "broker-kill", does: "`kill -9` of each broker in turn, and its restart", only: true, run: brokerKill},
 		{name: "brokers-kill", does: "`kill -9` of all brokers at once, and their restart", only: true, run: brokersKill},
 	}
@@ -271,7 +271,7 @@ func topicRecreated(s *scene) {
 		s.Fatal(err)
 	}
 	s.hooks = hookList{}
-	s.ingest() // makes the topic anew
+	s.ingest() // recreates the topic
 	s.strike()
 	last, code := m.ends()
 	if code == 0 || !strings.Contains(last, raw) {

@@ -17,15 +17,15 @@ func redisFaults() []fault {
 		{name: "redis-kill-aof", does: "`kill -9` of a Redis that keeps its data", run: redisKill},
 		{name: "redis-kill-empty", does: "`kill -9` of a Redis that comes back empty", short: true, redis: []string{"--appendonly", "no"}, run: redisKill},
 		{name: "redis-failover", does: "a primary dies whose replica lagged behind; the replica takes its place", run: redisFailover},
-		{name: "redis-frozen", does: "Redis stands still (SIGSTOP) for longer than a transaction may last", short: true, run: redisFrozen},
+		{name: "redis-frozen", does: "Redis is frozen (SIGSTOP) for longer than a transaction may last", short: true, run: redisFrozen},
 		{name: "redis-full", does: "Redis is out of memory and evicts nothing", run: redisFull},
 		{name: "redis-evicts", does: "a normaliser starts against `allkeys-lru`", redis: []string{"--maxmemory-policy", "allkeys-lru", "--maxmemory", "64mb"}, run: redisRefused("allkeys-lru")},
 		{name: "redis-lost-reply", does: "Redis applies claims and the answers are lost", short: true, redisAddr: throughProxy, run: redisLostReply},
-		{name: "redis-away-at-boot", does: "a normaliser starts while Redis is not there", redisAddr: nobody, run: redisRefused("redis does not answer")},
+		{name: "redis-away-at-boot", does: "a normaliser starts while Redis is down", redisAddr: nobody, run: redisRefused("redis does not answer")},
 		{name: "redis-wrong-password", does: "a normaliser starts with a wrong password", redis: []string{"--requirepass", "right-password"}, run: redisRefused("NOAUTH", "WRONGPASS", "does not answer")},
 		{name: "redis-read-only", does: "Redis turns into a replica that takes no writes, and back", run: redisReadOnly},
-		{name: "redis-fail-open", does: "`fail_open_after` is set and Redis is away while copies arrive", config: "dedupe:\n  fail_open_after: 1s\n", run: redisFailOpen},
-		{name: "setnx", does: "a build that decides as boolean SETNX does, killed after its claims: the suite must see the loss", short: true, tags: "setnx", run: setnx},
+		{name: "redis-fail-open", does: "`fail_open_after` is set and Redis is down while copies arrive", config: "dedupe:\n  fail_open_after: 1s\n", run: redisFailOpen},
+		{name: "setnx", does: "a build that decides by boolean SETNX, killed after its claims: the suite must see the loss", short: true, tags: "setnx", run: setnx},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 func slowFaults() []fault {
 	return []fault{
 		{name: "slow-consumer", does: "a normaliser gets a tenth of its time", run: slowConsumer},
-		{name: "reader-stops", does: "a consumer of the events stops reading, and goes on later", real: true, run: readerStops},
+		{name: "reader-stops", does: "a consumer of the events stops reading, and resumes later", real: true, run: readerStops},
 	}
 }
 

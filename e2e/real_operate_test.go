@@ -46,7 +46,7 @@ func TestRealOperator(t *testing.T) {
 	current := d.run(t, "normalize", "--instance", "0")
 	cut := time.Now()
 	if v := o.verify(t); len(v.Replays) > 0 {
-		t.Errorf("before any replay verify tells of %v", v.Replays)
+		t.Errorf("before any replay, verify reports %v", v.Replays)
 	}
 	o.traces(t)
 	o.letters(t)
@@ -66,7 +66,7 @@ func TestRealOperator(t *testing.T) {
 	o.labelled(t, f, "mended", len(o.gaps))
 	o.labelled(t, f, "lost-by-a-consumer", again)
 	if v := o.verify(t); len(v.Replays) != 2 || v.Replays[0].Events != int64(again) || v.Replays[1].Events != int64(len(o.gaps)) {
-		t.Errorf("verify tells of the replays %+v, want one of %d events and one of %d", v.Replays, again, len(o.gaps))
+		t.Errorf("verify reports the replays %+v, want one of %d events and one of %d", v.Replays, again, len(o.gaps))
 	}
 	if text := o.say(t, 0, "verify"); !strings.Contains(text, "no violation") {
 		t.Errorf("verify says:\n%s", text)
@@ -141,7 +141,7 @@ func (o *operator) verify(t *testing.T) (v audit.Verdict) {
 	return v
 }
 
-// trace runs it and returns the deliveries it tells of.
+// trace runs it and returns the deliveries it shows.
 func (o *operator) trace(t *testing.T, id string) (all []audit.Delivery) {
 	t.Helper()
 	for line := range strings.Lines(o.say(t, 0, "trace", id, "--json")) {
@@ -178,9 +178,9 @@ func (o *operator) traces(t *testing.T) {
 	} {
 		all := o.trace(t, id)
 		if at := slices.IndexFunc(all, func(d audit.Delivery) bool { return d.ID == delivered }); at < 0 ||
-			!slices.ContainsFunc(all[at].Events, func(s audit.Seen) bool { return s.ID == e.metadata.GetEventId() }) ||
+			!slices.ContainsFunc(all[at].Events, func(s audit.Event) bool { return s.ID == e.metadata.GetEventId() }) ||
 			len(all[at].RepeatedBy) != copies-1 {
-			t.Errorf("trace of the %s %q does not tell of the delivery %s with its event and %d copies: %+v", name, id, delivered, copies-1, all)
+			t.Errorf("trace of the %s %q does not show the delivery %s with its event and %d copies: %+v", name, id, delivered, copies-1, all)
 		}
 	}
 	if text := o.say(t, 0, "trace", e.metadata.GetEventId()); !strings.Contains(text, delivered) || !strings.Contains(text, "EMITTED") {
@@ -193,7 +193,7 @@ func (o *operator) traces(t *testing.T) {
 func (o *operator) letters(t *testing.T) {
 	f := sorted(t, o.during.snapshot())
 	if got := strings.Count(o.say(t, 0, "deadletter", "list", "--reason", "unmapped", "--limit", "0", "--json"), "\n"); got != len(f.dead) {
-		t.Errorf("deadletter list tells of %d letters, want %d", got, len(f.dead))
+		t.Errorf("deadletter list shows %d letters, want %d", got, len(f.dead))
 	}
 	for _, letter := range f.dead {
 		body := string(letter.GetEnvelope().GetBody())

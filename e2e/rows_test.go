@@ -21,7 +21,7 @@ var inProcess = []struct{ fault, tests string }{
 	{"a replay during live traffic", "TestReplayDuringLiveTraffic TestRealOperator"},
 	{"a record of a transaction fails", "TestOneFailedRecordAbortsAll TestLibraryCommitsPastAFailedRecord"},
 	{"a silent broker", "TestSilentBrokerNeverBlocksAppend TestSilentBrokerEndsTheSession TestAckWithheld"},
-	{"written, and answered with an error", "TestAppliedButTimedOutIsOneRecord TestAppendClassifiesRefusals"},
+	{"a write that succeeds and is answered with an error", "TestAppliedButTimedOutIsOneRecord TestAppendClassifiesRefusals"},
 	{"a topic that takes nothing", "TestTopicThatTakesNothingHoldsTheBatchBack"},
 	{"a partition deleted under a reader", "TestRecreatedInputIsAnError"},
 	{"random kills, moved leaders, refused commits, and boolean SETNX", "TestChaosLosesAndDoublesNothing TestChaosWithFlushedRedis TestChaosSeesThatBooleanSetnxLoses"},
@@ -29,10 +29,10 @@ var inProcess = []struct{ fault, tests string }{
 	{"a frozen, full, old, evicting Redis; a wrong password", "TestFrozenRedisIsAwayAndComesBack TestFullRedisIsAway TestEvictingRedisIsRefused TestOldRedisIsRefused TestWrongPasswordIsAwayAndTellsNothing"},
 	{"a lost answer of Redis", "TestLostAnswerIsRecognisedAsOwn"},
 	{"a flush during a repair", "TestFlushDuringRepairIsNoticed"},
-	{"bodies at the limit, lying lengths, many at once", "TestBodyLimit TestLyingContentLength TestParallelBodiesAreBounded"},
+	{"bodies at the limit, false lengths, many at once", "TestBodyLimit TestLyingContentLength TestParallelBodiesAreBounded"},
 	{"panics, truncation, mismatches, broken rules", "TestPoisonIsBuriedAloneWithItsReason TestBrokenRuleStopsInsteadOfBuryingEverything TestDeadLetterNamesStageReasonAndFieldAndQuotesNothing"},
 	{"other content under one id", "TestOtherContentUnderOneIdentityIsFlagged"},
-	{"a record beside the one that kills", "TestRecordThatKillsProcessesIsGivenUpAlone TestRecordBesideTheKillerIsNotGivenUp"},
+	{"a record beside a poison pill", "TestRecordThatKillsProcessesIsGivenUpAlone TestRecordBesideTheKillerIsNotGivenUp"},
 }
 
 // TestFaultRows holds the list above, and the page that shows the results, against

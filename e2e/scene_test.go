@@ -245,7 +245,7 @@ func (s *scene) normalizer(instance int, failpoint string) *member {
 	return s.start(env, "normalize", "--instance", fmt.Sprint(instance))
 }
 
-// again starts the same process anew, at the same addresses.
+// again starts the same process again, at the same addresses.
 func (m *member) again() *member {
 	m.s.Helper()
 	n := m.s.launch(nil, m.listen, m.admin, m.args...)

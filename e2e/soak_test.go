@@ -93,7 +93,7 @@ func (w *weather) rain(span time.Duration) {
 
 func (w *weather) wait(d time.Duration) { pause(context.Background(), d) }
 
-// replace ends one of the processes and starts it anew.
+// replace ends one of the processes and starts it again.
 func (w *weather) replace(all []*member, end func(*member)) {
 	i := w.rng.IntN(len(all))
 	end(all[i])

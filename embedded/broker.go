@@ -67,8 +67,7 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 	return b, nil
 }
 
-// close writes kfake's state down. The commit log is emptied after it: from
-// then on nothing is unfinished. After a failure what kfake has in memory must
+// close saves kfake's state and then empties the commit log: nothing is unfinished. After a failure what kfake has in memory must
 // not reach the disk, so it is left alone until the process ends.
 func (b *broker) close() error {
 	if b.failure.failed() {
@@ -78,7 +77,7 @@ func (b *broker) close() error {
 	return errors.Join(b.commits.clear(), b.commits.close())
 }
 
-// makeTopics makes what is missing and refuses what is otherwise than asked for.
+// makeTopics creates missing topics and refuses existing ones that differ from those asked for.
 // The size limit is said of each topic too: kfake enforces the broker's, but
 // tells clients that the topic has Kafka's default.
 func (b *broker) makeTopics(topics []Topic, limit string) error {
@@ -108,11 +107,11 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, fmt.Errorf("--kafka %s: %w; expected HOST:PORT such as 127.0.0.1:9092", addr, err)
 	}
 	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
-		return nil, fmt.Errorf("--kafka %s: clients are told this address, so it has to be one they can dial; expected HOST:PORT such as 127.0.0.1:9092", addr)
+		return nil, fmt.Errorf("--kafka %s: the broker advertises this address, so clients must be able to dial it; expected HOST:PORT such as 127.0.0.1:9092", addr)
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("the port of --kafka %s is taken by another program: stop it or pass --kafka HOST:PORT with a free port", addr)
+		return nil, fmt.Errorf("the port of --kafka %s is in use by another program: stop it, or pass --kafka HOST:PORT with a free port", addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("--kafka %s: %w", addr, err)
@@ -120,7 +119,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 	return ln, nil
 }
 
-// brokerLog passes on what kfake complains about.
+// brokerLog passes on kfake's errors and warnings.
 type brokerLog struct {
 	logger  *slog.Logger
 	failure *failure

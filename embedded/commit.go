@@ -40,7 +40,7 @@ type groupOffset struct {
 
 // commitLog is a write-ahead log of one commit. kfake writes the markers of a
 // commit one partition after another and the offsets last, with nothing on disk
-// that says what it is about to do. It handles one request at a time, so when
+// that announces what it is about to do. It handles one request at a time, so when
 // the next commit comes, the one before is complete and may be overwritten.
 //
 // It is used from kfake's request loop only, except before and after it runs.
@@ -67,7 +67,7 @@ func openCommitLog(path, brokerDir string) (*commitLog, error) {
 func (l *commitLog) close() error { return l.file.Close() }
 
 // watch looks at the requests that make up a commit, before kfake sees them.
-// A commit that cannot be written down fails the broker.
+// A commit that cannot be logged fails the broker.
 func (l *commitLog) watch(cluster *kfake.Cluster, failure *failure) {
 	cluster.ControlKey(int16(kmsg.TxnOffsetCommit), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		l.stage(req.(*kmsg.TxnOffsetCommitRequest), cluster.TopicIDInfo)
@@ -165,7 +165,7 @@ func (l *commitLog) read() (c commit, ok bool, err error) {
 	return c, true, nil
 }
 
-// clear says that nothing is unfinished.
+// clear notes that nothing is unfinished.
 func (l *commitLog) clear() error {
 	return errors.Join(l.file.Truncate(0), l.file.Sync())
 }

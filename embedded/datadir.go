@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// The marker says whose directory it is, so that a wrong --data never writes
-// into somebody else's files.
+// The marker identifies our directory, so that a wrong --data never writes into
+// somebody else's files.
 const (
 	markerName = "kycbridge-dev.json"
 	lockName   = "lock"
@@ -67,7 +67,7 @@ func checkMarker(dir string) error {
 	var m marker
 	switch err := json.Unmarshal(text, &m); {
 	case err != nil || m.Program != program:
-		return fmt.Errorf("data directory %s: %s is not one of ours: pass --data DIR with a new or empty directory", dir, markerName)
+		return fmt.Errorf("data directory %s: %s is not ours: pass --data DIR with a new or empty directory", dir, markerName)
 	case m.Format != dataFormat:
 		return fmt.Errorf("data directory %s has format %d, this kycbridge reads format %d: pass --data DIR with a new directory, or use the kycbridge that made it", dir, m.Format, dataFormat)
 	}

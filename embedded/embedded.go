@@ -2,8 +2,8 @@
 // process: kfake with a data directory and an fsync on every write, on a real
 // port that any Kafka client can use, and miniredis on a loopback port.
 //
-// All that is known about the weaknesses of these two stands here and nowhere
-// else, together with the repair of each:
+// Everything we know about the weaknesses of these two is here, with the repair of
+// each:
 //
 //   - A kill in the middle of a commit leaves a kfake transaction committed in
 //     some partitions and not in others. So every commit is written down before
@@ -13,13 +13,13 @@
 //   - A transaction that a kill left open counts as aborted, but without a
 //     marker, which misleads readers once its producer id writes again. So
 //     every life takes fresh transactional ids, made with Services.LifeID.
-//   - A kill inside a write leaves files that kfake goes on appending to
-//     although their ends no longer match (tails.go).
-//   - Java's admin tools stumble over two of kfake's answers (admin.go), and
-//     bytes that are no Kafka request would end the process (guard.go).
-//   - An answer that reaches the limit of its request says nothing of aborted
+//   - A kill inside a write leaves files whose ends do not match, and kfake
+//     appends to them all the same (tails.go).
+//   - Java's admin tools fail on two of kfake's answers (admin.go), and bytes that
+//     are not a Kafka request would end the process (guard.go).
+//   - A fetch answer that reaches the limit of its request leaves out the aborted
 //     transactions, whose records a reader then takes for committed (repair/fetch.go).
-//   - miniredis stands still in time and says little about itself (redis.go).
+//   - In miniredis no time passes, and INFO says little (redis.go).
 //
 // It keeps no state of the bridge, reads no message, and is not for production:
 // there is one broker, no replication and no retention.

@@ -52,12 +52,12 @@ func TestStartRefuses(t *testing.T) {
 		{"no directory", "", "127.0.0.1:0", []string{"--data DIR"}},
 		{"a file", plain, "127.0.0.1:0", []string{plain, "--data DIR"}},
 		{"foreign directory", foreign, "127.0.0.1:0", []string{foreign, "diary.txt", "--data DIR"}},
-		{"foreign marker", marked, "127.0.0.1:0", []string{marked, "not one of ours", "--data DIR"}},
+		{"foreign marker", marked, "127.0.0.1:0", []string{marked, "not ours", "--data DIR"}},
 		{"newer format", newer, "127.0.0.1:0", []string{newer, "format 9", "format 1"}},
-		{"port taken", t.TempDir(), busy.Addr().String(), []string{busy.Addr().String(), "taken", "pass --kafka HOST:PORT"}},
+		{"port taken", t.TempDir(), busy.Addr().String(), []string{busy.Addr().String(), "in use", "pass --kafka HOST:PORT"}},
 		{"no port", t.TempDir(), "127.0.0.1", []string{"--kafka 127.0.0.1", "expected HOST:PORT"}},
-		{"address nobody can dial", t.TempDir(), "0.0.0.0:0", []string{"--kafka 0.0.0.0:0", "one they can dial"}},
-		{"no host", t.TempDir(), ":0", []string{"--kafka :0", "one they can dial"}},
+		{"address nobody can dial", t.TempDir(), "0.0.0.0:0", []string{"--kafka 0.0.0.0:0", "must be able to dial it"}},
+		{"no host", t.TempDir(), ":0", []string{"--kafka :0", "must be able to dial it"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := Start(context.Background(), testOptions(tc.dir, tc.addr))

@@ -13,7 +13,7 @@ import (
 // errUnwritable closes the connections of a broker that has failed.
 var errUnwritable = errors.New("the broker can no longer write")
 
-// failure ends a broker whose disk refuses to be written to. kfake goes on in memory where a write
+// failure stops a broker that can no longer write to its disk. kfake goes on in memory where a write
 // fails, and answers as if markers and offsets were there; a kill would then take back what readers have
 // seen. So the first failed write is the last request that is answered: what is on disk is as after a
 // kill, which the next start knows how to finish.
@@ -25,7 +25,7 @@ type failure struct {
 
 func newFailure() *failure { return &failure{done: make(chan struct{})} }
 
-// note takes down what kfake says; only failed writes matter.
+// note reads kfake's log lines; only failed writes matter.
 func (f *failure) note(format, text string) {
 	if strings.HasPrefix(format, "persist ") {
 		f.fail(text)
@@ -65,7 +65,7 @@ func (s *Services) Wait(ctx context.Context) error {
 	f := s.broker.failure
 	select {
 	case <-f.done:
-		return errors.New("the data directory " + s.dir + " cannot be written to (" + f.what + "): make room and start again; all that got a success code is kept")
+		return errors.New("cannot write to the data directory " + s.dir + " (" + f.what + "): make room and start again; everything that got a success code is kept")
 	case <-ctx.Done():
 		return nil
 	}

@@ -60,8 +60,8 @@ func age(ctx context.Context, advance func(time.Duration)) {
 	}
 }
 
-// infoText holds what a client asks before it trusts a Redis with claims, which
-// miniredis does not tell. All of it is true: it speaks SET with NX and GET
+// infoText holds what a client asks before it trusts a Redis with claims, and
+// miniredis does not answer. All of it is true: it speaks SET with NX and GET
 // (Redis 7.0), and it evicts nothing.
 var infoText = map[string]string{
 	"server":      "# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n",

@@ -9,7 +9,7 @@ import (
 )
 
 // No success code without the log's word: 503, exactly when the budget is used
-// up, and the body stays counted until the log lets go of it.
+// up, and the body stays counted until the log releases it.
 func TestAckWithheld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := withhold()

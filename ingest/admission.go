@@ -5,8 +5,8 @@ import "sync/atomic"
 // A gate bounds what all requests together may take: how many there are, and
 // how many bytes of bodies are held. Bytes are counted as buffers are made,
 // not as a sender announces them, so that announcing a lot and sending nothing
-// locks nobody out. They stay counted until the raw log has let go of the
-// body, which may be after the answer.
+// locks nobody out. They stay counted until the raw log releases the body, which
+// may be after the answer.
 type gate struct {
 	maxRequests, maxBytes int64
 	requests, bytes       atomic.Int64

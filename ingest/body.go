@@ -8,10 +8,10 @@ import (
 )
 
 // How big the first buffer of a body is: as announced, which fits nearly every
-// webhook, but not on a stranger's word alone for a big one. A buffer that is
-// full grows by a fixed factor, so what is held follows what was really sent;
-// and those who send nothing reach the request limit before the byte limit
-// (DefaultMaxRequests * firstBuffer < DefaultMaxWaitingBytes).
+// webhook, up to a limit, since the sender is not proved yet. A full buffer grows by
+// a fixed factor, so memory follows what was really sent. Those who send nothing
+// reach the request limit before the byte limit (DefaultMaxRequests * firstBuffer <
+// DefaultMaxWaitingBytes).
 const (
 	firstBuffer        = 8 << 10
 	firstUnknownBuffer = 4 << 10

@@ -148,7 +148,7 @@ func TestReady(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		log := ackAll()
 		o := testOptions(t, log)
-		o.UnreadyWhileLogAway = strict
+		o.UnreadyWhileLogDown = strict
 		s := newServer(t, o)
 		if s.Ready() == nil {
 			t.Error("ready before it serves")

@@ -14,9 +14,8 @@ import (
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
-// strangers is the label that all endpoints nobody configured share. It cannot
-// be an endpoint's name.
-const strangers = "_unknown"
+// unknownName labels every name that nobody configured. No endpoint can have it.
+const unknownName = "_unknown"
 
 const hooksPrefix = "/hooks/"
 
@@ -27,21 +26,21 @@ type endpoint struct {
 	budget    time.Duration
 	keep      []string // header names, canonical and sorted
 	pathToken bool     // the path goes on after the name
-	standIn   *endpoint
+	decoy     *endpoint
 	metrics   *endpointMetrics
 }
 
-// isStandIn reports whether nobody configured this one.
-func (e *endpoint) isStandIn() bool { return e.standIn == nil }
+// isDecoy reports whether this one stands in for a name that nobody configured.
+func (e *endpoint) isDecoy() bool { return e.decoy == nil }
 
 // A directory finds the endpoint of a path. For a name that nobody configured
-// it gives a stand-in for one of the real ones, which does the same work with
+// it gives a decoy for one of the real ones, which does the same work with
 // secrets that nobody has: neither the answer nor its time tells a stranger
-// which names exist. One name always gets the same stand-in.
+// which names exist. One name always gets the same decoy.
 type directory struct {
-	byName   map[string]*endpoint
-	standIns []*endpoint
-	seed     maphash.Seed
+	byName map[string]*endpoint
+	decoys []*endpoint
+	seed   maphash.Seed
 }
 
 func newDirectory(endpoints []Endpoint, m *metrics) (*directory, error) {
@@ -49,12 +48,12 @@ func newDirectory(endpoints []Endpoint, m *metrics) (*directory, error) {
 	for _, e := range endpoints {
 		ready := prepare(e, m)
 		d.byName[e.Name] = ready
-		standIn, err := standInFor(e)
+		decoy, err := decoyFor(e)
 		if err != nil {
 			return nil, err
 		}
-		ready.standIn = prepare(standIn, m)
-		d.standIns = append(d.standIns, ready.standIn)
+		ready.decoy = prepare(decoy, m)
+		d.decoys = append(d.decoys, ready.decoy)
 	}
 	return d, nil
 }
@@ -75,28 +74,28 @@ func prepare(e Endpoint, m *metrics) *endpoint {
 	}
 }
 
-func standInFor(e Endpoint) (Endpoint, error) {
+func decoyFor(e Endpoint) (Endpoint, error) {
 	proofs := make(auth.Proofs, len(e.Proofs))
 	for i, p := range e.Proofs {
 		proofs[i] = auth.Proof{Scheme: p.Scheme}
 		for range p.Secrets {
 			value := make([]byte, 32)
 			_, _ = rand.Read(value) // never fails: crypto/rand ends the process instead
-			secret, err := auth.NewSecret("stand-in", value, time.Time{}, time.Time{})
+			secret, err := auth.NewSecret("decoy", value, time.Time{}, time.Time{})
 			if err != nil {
-				return Endpoint{}, fmt.Errorf("ingest: stand-in for endpoint %q: %w", e.Name, err)
+				return Endpoint{}, fmt.Errorf("ingest: decoy for endpoint %q: %w", e.Name, err)
 			}
 			proofs[i].Secrets = append(proofs[i].Secrets, secret)
 		}
 	}
-	e.Name, e.Proofs = strangers, proofs
+	e.Name, e.Proofs = unknownName, proofs
 	return e, nil
 }
 
 // find returns the endpoint of a path and what follows its name, or false for a
 // path that can never be one. There is no cleaning and no redirect: a sender that
 // follows none would lose its delivery. More path than a real endpoint takes
-// leads to its own stand-in, which answers as the endpoint does to a stranger.
+// leads to its own decoy, which answers as the endpoint does to a stranger.
 func (d *directory) find(path string) (e *endpoint, pathToken string, ok bool) {
 	rest, ok := strings.CutPrefix(path, hooksPrefix)
 	if !ok {
@@ -106,9 +105,9 @@ func (d *directory) find(path string) (e *endpoint, pathToken string, ok bool) {
 	e, known := d.byName[name]
 	switch {
 	case known && more && !e.pathToken:
-		e = e.standIn
+		e = e.decoy
 	case !known:
-		e = d.standIns[maphash.String(d.seed, name)%uint64(len(d.standIns))]
+		e = d.decoys[maphash.String(d.seed, name)%uint64(len(d.decoys))]
 	}
 	return e, pathToken, true
 }
@@ -128,7 +127,7 @@ func (e *endpoint) verify(r auth.Request) (secretIDs []string, o outcome) {
 		o = verdict(err)
 	}
 	switch {
-	case e.isStandIn() && o != undecided && o != forbidden:
+	case e.isDecoy() && o != undecided && o != forbidden:
 		return nil, unknownEndpoint
 	case o == accepted && len(secretIDs) == 0 && !e.AllowUnauthenticated:
 		return nil, undecided // no check was a proof; the options rule this out

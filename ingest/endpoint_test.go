@@ -20,23 +20,23 @@ func TestNeverRedirects(t *testing.T) {
 	log := ackAll()
 	server := serveTCP(t, newServer(t, testOptions(t, log)))
 	for path, want := range map[string]string{
-		"/hooks/one/":         "401",
-		"/hooks/one/..":       "401",
-		"/hooks//one":         "401",
-		"/hooks/./one":        "401",
-		"/hooks/two/../one":   "401",
-		"/hooks/one%2f":       "401",
-		"/hooks/":             "401",
-		"/hooks/ONE":          "401",
-		"/hooks/" + strangers: "401",
-		"//hooks/one":         "404",
-		"/./hooks/one":        "404",
-		"/x/../hooks/one":     "404",
-		"/hooks":              "404",
-		"/":                   "404",
-		"*":                   "404",
-		"/hooks/one?x=/../":   "200",
-		"http://x/hooks/one":  "200",
+		"/hooks/one/":           "401",
+		"/hooks/one/..":         "401",
+		"/hooks//one":           "401",
+		"/hooks/./one":          "401",
+		"/hooks/two/../one":     "401",
+		"/hooks/one%2f":         "401",
+		"/hooks/":               "401",
+		"/hooks/ONE":            "401",
+		"/hooks/" + unknownName: "401",
+		"//hooks/one":           "404",
+		"/./hooks/one":          "404",
+		"/x/../hooks/one":       "404",
+		"/hooks":                "404",
+		"/":                     "404",
+		"*":                     "404",
+		"/hooks/one?x=/../":     "200",
+		"http://x/hooks/one":    "200",
 	} {
 		for _, method := range []string{"POST", "GET", "OPTIONS", "CONNECT"} {
 			got := rawExchange(t, server, method, path, signed(t, "one", "old", testBody).Header)
@@ -167,7 +167,7 @@ func TestSchemeThatCannotDecide(t *testing.T) {
 }
 
 // A scheme that lets everybody in opens no endpoint that is not there.
-func TestStandInLetsNobodyIn(t *testing.T) {
+func TestDecoyLetsNobodyIn(t *testing.T) {
 	log := ackAll()
 	o := testOptions(t, log)
 	o.Endpoints[0].Proofs[0].Scheme = scheme{testScheme, func() (string, error) { return "", nil }}
@@ -176,9 +176,9 @@ func TestStandInLetsNobodyIn(t *testing.T) {
 	}
 }
 
-// The stand-in does what the endpoint would: the same scheme over the same
+// The decoy does what the endpoint would: the same scheme over the same
 // bytes with as many secrets, so that time tells no more than the answer does.
-func TestStandInDoesTheSameWork(t *testing.T) {
+func TestDecoyDoesTheSameWork(t *testing.T) {
 	var calls []string
 	o := testOptions(t, ackAll())
 	o.Endpoints[0].Proofs[0].Scheme = watched{testScheme, func(secrets []auth.Secret, r auth.Request) {
@@ -227,9 +227,8 @@ func TestKeyRulePanics(t *testing.T) {
 	}
 }
 
-// Stand-ins are as many and as they are configured, and one name always meets
-// the same one.
-func TestStandIns(t *testing.T) {
+// Every endpoint has a decoy, and one name always meets the same one.
+func TestDecoys(t *testing.T) {
 	o := testOptions(t, ackAll())
 	second := o.Endpoints[0]
 	second.Name, second.MaxBody = "two", 10
@@ -239,18 +238,18 @@ func TestStandIns(t *testing.T) {
 	for _, c := range "abcdefghijklmnopqrstuvwxyz0123456789" {
 		first, _, _ := d.find(hooksPrefix + string(c))
 		again, _, _ := d.find(hooksPrefix + string(c) + "/token")
-		if first != again || !first.isStandIn() {
-			t.Fatalf("%c meets %p (stand-in %t), then %p", c, first, first.isStandIn(), again)
+		if first != again || !first.isDecoy() {
+			t.Fatalf("%c meets %p (decoy %t), then %p", c, first, first.isDecoy(), again)
 		}
 		seen[first.MaxBody]++
 	}
 	if len(seen) != 2 {
-		t.Errorf("stand-ins by limit are %v, want some of each endpoint", seen)
+		t.Errorf("decoys by limit are %v, want some of each endpoint", seen)
 	}
 	proved := signed(t, "one", "old", testBody).Header
-	for _, standIn := range d.standIns {
-		if _, err := standIn.Proofs.Verify(auth.Request{Header: proved, Body: []byte(testBody)}); err == nil {
-			t.Error("a stand-in has a real secret")
+	for _, decoy := range d.decoys {
+		if _, err := decoy.Proofs.Verify(auth.Request{Header: proved, Body: []byte(testBody)}); err == nil {
+			t.Error("a decoy has a real secret")
 		}
 	}
 }
@@ -262,18 +261,18 @@ func TestOptionsAreChecked(t *testing.T) {
 	}{
 		"no log":         {func(o *Options) { o.Log = nil }, "no raw log"},
 		"no endpoint":    {func(o *Options) { o.Endpoints = nil }, "no endpoint"},
-		"twice":          {func(o *Options) { o.Endpoints = append(o.Endpoints, o.Endpoints[0]) }, `"one" is there twice`},
+		"twice":          {func(o *Options) { o.Endpoints = append(o.Endpoints, o.Endpoints[0]) }, `two endpoints are named "one"`},
 		"name":           {func(o *Options) { o.Endpoints[0].Name = "One/" }, "a-z, 0-9 and -"},
 		"long name":      {func(o *Options) { o.Endpoints[0].Name = strings.Repeat("a", 64) }, "1 to 63"},
-		"no proof":       {func(o *Options) { o.Endpoints[0].Proofs = nil }, "nothing proves its sender"},
-		"address alone":  {func(o *Options) { o.Endpoints[0].Proofs = proofs(auth.Networks{}) }, "nothing proves its sender"},
-		"proof and open": {func(o *Options) { o.Endpoints[0].AllowUnauthenticated = true }, "cannot be open to anybody"},
+		"no proof":       {func(o *Options) { o.Endpoints[0].Proofs = nil }, "nothing authenticates its sender"},
+		"address alone":  {func(o *Options) { o.Endpoints[0].Proofs = proofs(auth.Networks{}) }, "nothing authenticates its sender"},
+		"proof and open": {func(o *Options) { o.Endpoints[0].AllowUnauthenticated = true }, "cannot allow anybody"},
 		"negative body":  {func(o *Options) { o.Endpoints[0].MaxBody = -1 }, "body limit -1"},
 		"negative limit": {func(o *Options) { o.MaxWaitingBytes = -1 }, "limit is negative"},
 		"body over all":  {func(o *Options) { o.MaxWaitingBytes = DefaultMaxBody }, "more than half of the 1048576 bytes"},
 		"gives up on 503": {func(o *Options) {
 			o.Endpoints[0].Provider.Ack.FinalStatuses = []providers.StatusRange{{From: 400, To: 599}}
-		}, "gives up after 503"},
+		}, "gives up after a 503"},
 		"no certificate":  {func(o *Options) { o.TLS = &TLS{CertificateFile: "nowhere", KeyFile: "nowhere"} }, "nowhere"},
 		"no key":          {func(o *Options) { o.Endpoints[0].Provider.Key = nil }, "no key rule"},
 		"redirect":        {func(o *Options) { o.Endpoints[0].Provider.Ack.Success = 302 }, "success code 302"},

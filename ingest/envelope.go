@@ -116,5 +116,5 @@ type delivery struct {
 	endpoint   *endpoint // nil for a path that can be none
 	secretIDs  []string  // of what proved the sender, one for each check
 	size       int
-	failure    error // what the raw log said, if it said no
+	failure    error // of the raw log, if it refused
 }

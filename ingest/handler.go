@@ -12,13 +12,13 @@ import (
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
-// deliveryIDHeader is in every answer, so that a vendor's log of a delivery
-// leads to ours, and so that its presence says nothing about the sender.
+// deliveryIDHeader is in every answer: it leads from a vendor's log to ours, and
+// its presence says nothing about the sender.
 const deliveryIDHeader = "Kycbridge-Delivery-Id"
 
 // serveHTTP takes one delivery, in this order:
 //
-//	route, endpoint    a name nobody configured goes on with a stand-in
+//	route, endpoint    a name nobody configured goes on with a decoy
 //	admission          503 at once when there are too many requests or bytes
 //	read               the whole body, once, up to the endpoint's limit
 //	verify             over those bytes, every check, with every live secret
@@ -93,8 +93,8 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery) outco
 	return d.wait(acked, due)
 }
 
-// store hands the delivery to the raw log. The body's bytes stay counted until
-// the log lets go of them, however long ago the request was answered.
+// store hands the delivery to the raw log. The body's bytes stay counted until the log
+// releases them, however long ago the request was answered.
 func (s *Server) store(r *http.Request, d *delivery, b body) <-chan error {
 	envelope, key := d.endpoint.seal(r, d, b.bytes)
 	acked := make(chan error, 1)
@@ -141,8 +141,8 @@ func (d *delivery) judge(err error) outcome {
 	return accepted
 }
 
-// limitRead ends the reading of a body when its answer is due: every handler
-// then ends within its budget, which is what an orderly end waits for.
+// limitRead stops reading a body when its answer is due: every handler then ends
+// within its budget, which a graceful shutdown waits for.
 func limitRead(w http.ResponseWriter, due time.Time, sooner bool) {
 	if sooner {
 		_ = http.NewResponseController(w).SetReadDeadline(due) // unsupported only in tests without a connection

@@ -83,7 +83,7 @@ func (l *heldLog) Append(key, envelope []byte, headers []record.Header, done fun
 	}
 }
 
-func (l *heldLog) Away() error {
+func (l *heldLog) Down() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.away

@@ -17,10 +17,10 @@ func (s *Server) note(d *delivery, o outcome, status int) {
 	if !s.options.Logger.Enabled(ctx, slog.LevelDebug) {
 		return
 	}
-	endpoint, provider := strangers, ""
+	endpoint, provider := unknownName, ""
 	if d.endpoint != nil {
 		endpoint = d.endpoint.Name
-		if !d.endpoint.isStandIn() {
+		if !d.endpoint.isDecoy() {
 			provider = d.endpoint.Provider.Name
 		}
 	}

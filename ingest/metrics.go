@@ -49,28 +49,28 @@ func newMetrics(logPanic func(endpoint, where string, v any)) *metrics {
 		started:    time.Now(),
 		endpoints:  map[string]*endpointMetrics{},
 		logPanic:   logPanic,
-		deliveries: counter("deliveries_total", "Requests answered, by what became of them.", "endpoint", "provider", "outcome"),
-		verified:   counter("verified_total", "Deliveries whose sender a secret proved, by its id. A secret that stays at zero can be retired.", "endpoint", "secret_id"),
-		open:       counter("unauthenticated_total", "Deliveries taken without any proof of who sent them. The series is there for endpoints that allow it.", "endpoint"),
-		oversize:   counter("oversize_total", "Bodies over the endpoint's limit. More than none means that deliveries are being refused.", "endpoint"),
-		panics:     counter("panics_total", "Panics of a provider's code, caught.", "endpoint", "where"),
+		deliveries: counter("deliveries_total", "Requests answered, by outcome.", "endpoint", "provider", "outcome"),
+		verified:   counter("verified_total", "Deliveries authenticated by a secret, by its id. A secret that stays at zero can be retired.", "endpoint", "secret_id"),
+		open:       counter("unauthenticated_total", "Deliveries accepted without authentication. Only endpoints that allow it have this series.", "endpoint"),
+		oversize:   counter("oversize_total", "Bodies over the endpoint's limit. Above 0, deliveries are being refused.", "endpoint"),
+		panics:     counter("panics_total", "Recovered panics of a provider's code.", "endpoint", "where"),
 		ack: histogram("ack_seconds", "From the end of the request's header to the success code.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}),
 		bodies: histogram("body_bytes", "Size of the bodies read.", prometheus.ExponentialBuckets(256, 4, 8)),
 	}
 	for o := range outcomes {
-		m.nowhere[o] = m.deliveries.WithLabelValues(strangers, "", o.String())
+		m.nowhere[o] = m.deliveries.WithLabelValues(unknownName, "", o.String())
 	}
 	return m
 }
 
-// forEndpoint returns the counters of an endpoint; all stand-ins share theirs.
+// forEndpoint returns the counters of an endpoint; all decoys share theirs.
 func (m *metrics) forEndpoint(e Endpoint) *endpointMetrics {
 	if known, ok := m.endpoints[e.Name]; ok {
 		return known
 	}
 	provider := e.Provider.Name
-	if e.Name == strangers {
+	if e.Name == unknownName {
 		provider = ""
 	}
 	em := &endpointMetrics{
@@ -84,7 +84,7 @@ func (m *metrics) forEndpoint(e Endpoint) *endpointMetrics {
 	for o := range outcomes {
 		em.outcomes[o] = m.deliveries.WithLabelValues(e.Name, provider, o.String())
 	}
-	if e.Name != strangers {
+	if e.Name != unknownName {
 		for _, id := range e.Proofs.SecretIDs() {
 			em.verified[id] = m.verified.WithLabelValues(e.Name, id)
 		}
@@ -103,8 +103,7 @@ func (m *metrics) forEndpoint(e Endpoint) *endpointMetrics {
 	return em
 }
 
-// oncePerMinute says yes to one caller a minute, so that a sender cannot fill
-// the log.
+// oncePerMinute lets one caller a minute through, so that a sender cannot fill the log.
 func (m *metrics) oncePerMinute(last *atomic.Int64) bool {
 	now, before := m.uptime(), last.Load()
 	return (before == 0 || now-before >= int64(time.Minute)) && last.CompareAndSwap(before, now)
@@ -113,7 +112,7 @@ func (m *metrics) oncePerMinute(last *atomic.Int64) bool {
 // uptime is the time since start in nanoseconds, never 0.
 func (m *metrics) uptime() int64 { return max(int64(time.Since(m.started)), 1) }
 
-// count takes down one answered request.
+// count counts one answered request.
 func (m *metrics) count(d *delivery, o outcome) {
 	if d.endpoint == nil {
 		m.nowhere[o].Inc()
@@ -142,7 +141,7 @@ func (m *metrics) count(d *delivery, o outcome) {
 	em.outage.saw(o, m.uptime())
 }
 
-// register gives everything to r; nil means that nobody wants it.
+// register registers everything with r, if r is not nil.
 func (m *metrics) register(r prometheus.Registerer, g *gate, p *pair) error {
 	if r == nil {
 		return nil
@@ -153,19 +152,19 @@ func (m *metrics) register(r prometheus.Registerer, g *gate, p *pair) error {
 	all := []prometheus.Collector{
 		m.deliveries, m.verified, m.open, m.oversize, m.panics, m.ack, m.bodies,
 		gauge("requests", "Requests being served.", nil, func() float64 { return float64(g.requests.Load()) }),
-		gauge("waiting_bytes", "Bytes of bodies held, up to the raw log's word on them.", nil, func() float64 { return float64(g.bytes.Load()) }),
+		gauge("waiting_bytes", "Bytes of bodies in memory, until the raw log has acknowledged or refused them.", nil, func() float64 { return float64(g.bytes.Load()) }),
 	}
 	for name, em := range m.endpoints {
-		if name == strangers {
+		if name == unknownName {
 			continue
 		}
-		all = append(all, gauge("seconds_since_accepted", "Since the last accepted delivery; before the first, since start.",
+		all = append(all, gauge("seconds_since_accepted", "Seconds since the last accepted delivery, or since start if there was none.",
 			prometheus.Labels{"endpoint": name}, func() float64 { return m.sinceAccepted(em).Seconds() }),
-			gauge("outage_over_horizon", "1 while deliveries have been turned away for longer than the vendor tries again: some are lost.",
+			gauge("outage_over_horizon", "1 while deliveries have been refused for longer than the vendor retries: some are lost.",
 				prometheus.Labels{"endpoint": name}, func() float64 { return number(em.outage.over(m.uptime())) }))
 	}
 	if p != nil {
-		all = append(all, gauge("certificate_expires_timestamp_seconds", "When the certificate in use ends.", nil, p.expires))
+		all = append(all, gauge("certificate_expires_timestamp_seconds", "When the certificate in use expires.", nil, p.expires))
 	}
 	var problems []error
 	for _, c := range all {

@@ -42,11 +42,11 @@ const answerTime = time.Second
 // A rawLog keeps deliveries. Append never blocks; it calls done exactly once,
 // with nil only after the record is durable, possibly before it returns and
 // possibly long after the request was answered; the envelope, encoded, is the
-// log's until then. Away says why the log cannot be written to at the moment. Close
+// log's until then. Down says why the log cannot be written to at the moment. Close
 // writes what is buffered, within ctx.
 type rawLog interface {
 	Append(key, envelope []byte, headers []record.Header, done func(error))
-	Away() error
+	Down() error
 	Close(ctx context.Context) error
 }
 
@@ -82,20 +82,20 @@ type Options struct {
 	IdleTimeout       time.Duration
 	DrainDelay        time.Duration // unready but still serving before the listener closes; negative means none
 	FlushTimeout      time.Duration // for the raw log's last writes
-	RetryAfter        time.Duration // told with every 503, in whole seconds
+	RetryAfter        time.Duration // sent with every 503, in whole seconds
 
-	// UnreadyWhileLogAway takes the process out of rotation during a Kafka
-	// outage. Off, it stays in and answers 503 with Retry-After: an empty
-	// rotation answers what nobody here controls.
-	UnreadyWhileLogAway bool
+	// UnreadyWhileLogDown takes the process out of rotation during a Kafka
+	// outage. Off, it stays in and answers 503 with Retry-After. With an empty
+	// rotation, the load balancer would decide what vendors are answered.
+	UnreadyWhileLogDown bool
 
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: nothing is registered
 	Now        func() time.Time      // wall clock for received_at and signatures; nil means time.Now
 }
 
-// Grace is how long an orderly end may take, from the end of Run's context to
-// its return: whoever kills the process must wait longer.
+// Grace is how long a graceful shutdown may take, from the end of Run's context to its
+// return. The orchestrator's grace period must be longer.
 func (o Options) Grace() time.Duration {
 	o = o.withDefaults()
 	return max(o.DrainDelay, 0) + o.largestBudget() + answerTime + o.FlushTimeout
@@ -141,8 +141,8 @@ func orDefault[T comparable](field *T, value T) {
 
 var endpointName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 
-// neverKept lists headers that carry secrets: no envelope may hold them,
-// whatever a provider asks for.
+// neverKept lists headers that carry secrets. No envelope may hold them, whatever a
+// provider asks for.
 var neverKept = []string{"Authorization", "Proxy-Authorization", "Cookie"}
 
 // validate reports everything that is wrong at once.
@@ -161,15 +161,15 @@ func (o Options) validate() error {
 	seen := map[string]bool{}
 	for _, e := range o.Endpoints {
 		if seen[e.Name] {
-			problems = append(problems, fmt.Errorf("ingest: endpoint %q is there twice; give each its own name", e.Name))
+			problems = append(problems, fmt.Errorf("ingest: two endpoints are named %q; give each its own name", e.Name))
 		}
 		seen[e.Name] = true
 		if err := e.validate(); err != nil {
 			problems = append(problems, fmt.Errorf("ingest: endpoint %q: %w", e.Name, err))
 		}
-		// A buffer that grows is there twice for a moment.
+		// A growing buffer exists twice for a moment.
 		if limit := o.withDefaults().MaxWaitingBytes; cmp.Or(e.MaxBody, DefaultMaxBody) > limit/2 {
-			problems = append(problems, fmt.Errorf("ingest: endpoint %q: body limit %d is more than half of the %d bytes that may wait; lower it or raise those", e.Name, e.MaxBody, limit))
+			problems = append(problems, fmt.Errorf("ingest: endpoint %q: body limit %d is more than half of the %d bytes that may wait; lower it, or raise ingest.max_waiting_body_bytes", e.Name, e.MaxBody, limit))
 		}
 	}
 	return errors.Join(problems...)
@@ -180,15 +180,15 @@ func (e Endpoint) validate() error {
 	case !endpointName.MatchString(e.Name):
 		return errors.New("the name must be 1 to 63 of a-z, 0-9 and -")
 	case !e.Proofs.Prove() && !e.AllowUnauthenticated:
-		return errors.New("nothing proves its sender, so anybody could post to it; configure a proof, or allow_unauthenticated: true")
+		return errors.New("nothing authenticates its sender, so anybody could post to it; configure a proof, or allow_unauthenticated: true")
 	case e.Proofs.Prove() && e.AllowUnauthenticated:
-		return errors.New("its sender is proved, so it cannot be open to anybody as well")
+		return errors.New("it authenticates its sender, so it cannot allow anybody as well")
 	case e.MaxBody < 0:
 		return fmt.Errorf("body limit %d is negative; leave it out for %d bytes", e.MaxBody, int64(DefaultMaxBody))
 	case p.Key == nil:
 		return fmt.Errorf("provider %q has no key rule", p.Name)
 	case p.Ack.Final(http.StatusServiceUnavailable):
-		return fmt.Errorf("provider %q gives up after 503, which is what it is answered when something is away", p.Name)
+		return fmt.Errorf("provider %q gives up after a 503, the answer when something is down", p.Name)
 	case p.Ack.Code() < 200 || p.Ack.Code() > 299:
 		return fmt.Errorf("provider %q has success code %d; it must be 200 to 299", p.Name, p.Ack.Code())
 	}

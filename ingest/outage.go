@@ -9,20 +9,19 @@ import (
 // outageCheck is how often outages are compared with horizons, for the log.
 const outageCheck = 10 * time.Second
 
-// An outage is the time since deliveries of an endpoint began to be turned away
-// for a reason of ours. A vendor tries again for so long and no longer; beyond
-// its horizon deliveries are lost for good.
+// An outage is the time since we began to refuse an endpoint's deliveries for reasons
+// of ours. A vendor retries for a limited time, its horizon; beyond it deliveries are
+// lost for good.
 type outage struct {
 	horizon time.Duration // 0: the vendor does not say
-	// Uptimes at the first delivery that was turned away, 0 while all is well: one
-	// that had proved its sender, and one whose sender could not be judged and may
-	// have been a stranger.
+	// Uptimes at the first refused delivery, 0 while all is well: one that had proved its
+	// sender, and one whose sender could not be judged and may have been a stranger.
 	proved, unjudged atomic.Int64
 	told             atomic.Bool
 }
 
-// saw takes down an outcome at an uptime. What a stranger can cause whatever our
-// state (too many requests, a slow body) does not count.
+// saw notes an outcome at an uptime. What a stranger can cause whatever our state (too
+// many requests, a slow body) does not count.
 func (o *outage) saw(what outcome, now int64) {
 	switch what {
 	case accepted:
@@ -36,9 +35,9 @@ func (o *outage) saw(what outcome, now int64) {
 	}
 }
 
-// judging takes down that senders can be judged again. A vendor that was turned
-// away and still tries is accepted from here on; whoever does not come again was a
-// stranger, and nothing is lost. After the horizon it is too late for that.
+// judging notes that senders can be judged again. A vendor that was refused and still
+// retries is accepted from here on; a sender that does not come again was a stranger,
+// and nothing is lost. After the horizon it is too late for that.
 func (o *outage) judging(now int64) {
 	since := o.unjudged.Load()
 	if since != 0 && !o.longer(since, now) {
@@ -46,7 +45,7 @@ func (o *outage) judging(now int64) {
 	}
 }
 
-// over reports whether the outage is longer than the vendor's patience.
+// over reports whether the outage is longer than the vendor's retries.
 func (o *outage) over(now int64) bool {
 	return o.longer(o.proved.Load(), now) || o.longer(o.unjudged.Load(), now)
 }
@@ -55,7 +54,7 @@ func (o *outage) longer(since, now int64) bool {
 	return o.horizon > 0 && since > 0 && time.Duration(now-since) > o.horizon
 }
 
-// watchOutages writes one line for each outage that outlasts a vendor's patience.
+// watchOutages logs each outage that outlasts a vendor's retries, once.
 func (s *Server) watchOutages(ctx context.Context) {
 	ticker := time.NewTicker(outageCheck)
 	defer ticker.Stop()
@@ -70,7 +69,7 @@ func (s *Server) watchOutages(ctx context.Context) {
 				e.metrics.outage.judging(s.metrics.uptime())
 			}
 			if o := &e.metrics.outage; o.over(s.metrics.uptime()) && !o.told.Swap(true) {
-				s.options.Logger.Error("deliveries have been turned away for longer than the vendor tries again: some are lost; have the vendor send them again, or ask its API",
+				s.options.Logger.Error("deliveries have been refused for longer than the vendor retries, and some are lost: have the vendor send them again, or query its API",
 					"endpoint", e.Name, "provider", e.Provider.Name, "horizon", o.horizon)
 			}
 		}

@@ -34,7 +34,7 @@ func (l *lockedBuffer) String() string {
 }
 
 // TestOutageOverHorizon: the gauge rises when deliveries have been turned away
-// for longer than the vendor tries again, the log says it once, and the next
+// for longer than the vendor retries, the log says it once, and the next
 // accepted delivery ends it.
 func TestOutageOverHorizon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -56,7 +56,7 @@ func TestOutageOverHorizon(t *testing.T) {
 			if got := gathered(t, registry)[`kycbridge_ingest_outage_over_horizon{endpoint="one"}`]; got != over {
 				t.Errorf("the gauge is %v, want %v", got, over)
 			}
-			if n := strings.Count(logged.String(), "longer than the vendor tries again"); n != lines {
+			if n := strings.Count(logged.String(), "longer than the vendor retries"); n != lines {
 				t.Errorf("%d lines, want %d:\n%s", n, lines, logged.String())
 			}
 		}
@@ -109,7 +109,7 @@ func (k keysAway) Traits() auth.Traits {
 
 // TestOutageOfJudgement: a sender that cannot be judged may be a stranger. If it is
 // not accepted once judging is possible again, it was one, and nothing is lost;
-// that cannot be said if it takes longer than the vendor tries again.
+// that cannot be said if it takes longer than the vendor retries.
 func TestOutageOfJudgement(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const horizon = 17 * time.Minute

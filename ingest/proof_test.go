@@ -168,7 +168,7 @@ func TestAllowUnauthenticated(t *testing.T) {
 		if got := gathered(t, registry)[`kycbridge_ingest_unauthenticated_total{endpoint="one"}`]; got != 1 {
 			t.Errorf("%v deliveries without proof are counted, want 1", got)
 		}
-		if !strings.Contains(logged.String(), "without any proof") {
+		if !strings.Contains(logged.String(), "without authentication") {
 			t.Errorf("the log does not say it: %s", logged.String())
 		}
 	})

@@ -28,7 +28,7 @@ const (
 	starting int32 = iota
 	serving
 	draining // unready, but still serving, until the rotation has noticed
-	closed   // answering 503 to whatever still comes
+	closed   // answers 503 to whatever still comes
 )
 
 // A Server takes deliveries for a fixed set of endpoints.
@@ -72,8 +72,8 @@ func New(o Options) (*Server, error) {
 // that wants one, and nothing else.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
 
-// Ready is nil when deliveries can be taken, or says what is away. Once the raw
-// log has been there, its absence counts only with UnreadyWhileLogAway.
+// Ready is nil when deliveries can be taken, or says what is down. Once the raw
+// log has been there, its absence counts only with UnreadyWhileLogDown.
 func (s *Server) Ready() error {
 	switch s.phase.Load() {
 	case starting:
@@ -81,20 +81,20 @@ func (s *Server) Ready() error {
 	case draining, closed:
 		return errors.New("ingest: shutting down")
 	}
-	err := s.options.Log.Away()
+	err := s.options.Log.Down()
 	if err == nil {
 		s.logSeen.Store(true)
 		return nil
 	}
-	if s.logSeen.Load() && !s.options.UnreadyWhileLogAway {
+	if s.logSeen.Load() && !s.options.UnreadyWhileLogDown {
 		return nil
 	}
-	return fmt.Errorf("ingest: raw log away: %w", err)
+	return fmt.Errorf("ingest: raw log unavailable: %w", err)
 }
 
-// LogAway says why the raw log cannot be written to, whether or not that makes
+// LogDown says why the raw log cannot be written to, whether or not that makes
 // the server unready.
-func (s *Server) LogAway() error { return s.options.Log.Away() }
+func (s *Server) LogDown() error { return s.options.Log.Down() }
 
 // Run serves l until ctx ends, then drains in this order: unready, but still
 // serving for DrainDelay, so that the rotation notices; listener closed;
@@ -126,7 +126,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 func (s *Server) serve(server *http.Server, l net.Listener) error {
 	for _, e := range s.options.Endpoints {
 		if e.AllowUnauthenticated {
-			s.options.Logger.Warn("an endpoint takes deliveries without any proof of who sent them: whoever knows its address can make up events", "endpoint", e.Name)
+			s.options.Logger.Warn("an endpoint accepts deliveries without authentication: anybody who knows its address can forge events", "endpoint", e.Name)
 		}
 	}
 	if s.pair == nil {
@@ -189,8 +189,8 @@ func (s *Server) httpServer() *http.Server {
 	}
 }
 
-// noise is what net/http has to say. Failed handshakes are every scanner's doing
-// and worth a line at debug only.
+// noise is the log of net/http. Any scanner causes failed handshakes, so they are worth
+// a line at debug only.
 type noise struct{ log *slog.Logger }
 
 func (n noise) Write(line []byte) (int, error) {

@@ -34,7 +34,7 @@ type pair struct {
 	checked time.Time
 }
 
-// stamp tells one state of a file from another.
+// stamp identifies one state of a file.
 type stamp struct {
 	modified time.Time
 	size     int64
@@ -43,10 +43,10 @@ type stamp struct {
 // openPair reads the files and refuses what no sender would accept.
 func openPair(files TLS, now func() time.Time, log *slog.Logger) (*pair, error) {
 	if files.MinVersion != 0 && files.MinVersion < tls.VersionTLS12 {
-		return nil, errors.New("ingest: TLS below 1.2 is not spoken")
+		return nil, errors.New("ingest: TLS below 1.2 is not supported")
 	}
 	p := &pair{files: files, now: now, log: log, checked: time.Now()}
-	p.seen, _ = p.stamps() // reading says better what is wrong
+	p.seen, _ = p.stamps() // read gives the better error
 	var err error
 	if p.current, err = p.read(); err != nil {
 		return nil, err
@@ -71,13 +71,13 @@ func (p *pair) read() (*tls.Certificate, error) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("ingest: TLS: %w", err)
 	case err != nil:
-		return nil, fmt.Errorf("ingest: TLS: %s and %s are no pair of certificate and key: %w", p.files.CertificateFile, p.files.KeyFile, err)
+		return nil, fmt.Errorf("ingest: TLS: %s and %s are not a certificate and its key: %w", p.files.CertificateFile, p.files.KeyFile, err)
 	}
 	switch now, leaf := p.now(), c.Leaf; {
 	case now.After(leaf.NotAfter):
 		return nil, fmt.Errorf("ingest: TLS: the certificate in %s expired at %s; renew it", p.files.CertificateFile, leaf.NotAfter.Format(time.RFC3339))
 	case now.Before(leaf.NotBefore):
-		return nil, fmt.Errorf("ingest: TLS: the certificate in %s is valid from %s on only; is the clock right?", p.files.CertificateFile, leaf.NotBefore.Format(time.RFC3339))
+		return nil, fmt.Errorf("ingest: TLS: the certificate in %s is not valid before %s; is the clock right?", p.files.CertificateFile, leaf.NotBefore.Format(time.RFC3339))
 	}
 	return &c, nil
 }
@@ -92,16 +92,16 @@ func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	p.checked = time.Now()
 	stamps, err := p.stamps()
 	if err != nil || stamps == p.seen {
-		return p.current, nil // a file that is away for a moment is being replaced
+		return p.current, nil // a file that is missing for a moment is being replaced
 	}
 	p.seen = stamps
 	renewed, err := p.read()
 	if err != nil {
-		p.log.Error("a new certificate cannot be used; the one before stays in use", "error", err)
+		p.log.Error("cannot use the new certificate; the previous one stays in use", "error", err)
 		return p.current, nil
 	}
 	p.current = renewed
-	p.log.Info("a new certificate is in use", "valid_until", renewed.Leaf.NotAfter)
+	p.log.Info("using a new certificate", "valid_until", renewed.Leaf.NotAfter)
 	return p.current, nil
 }
 

@@ -122,9 +122,9 @@ func TestPairIsRefused(t *testing.T) {
 		"expired":    {func(dir string) TLS { return writePair(t, dir, 1, now.Add(-2*time.Hour), now.Add(-time.Hour)) }, "expired at"},
 		"not yet":    {func(dir string) TLS { return writePair(t, dir, 1, now.Add(time.Hour), now.Add(2*time.Hour)) }, "is the clock right?"},
 		"no file":    {func(dir string) TLS { return TLS{CertificateFile: dir + "/none", KeyFile: dir + "/none"} }, "no such file"},
-		"a folder":   {func(dir string) TLS { return TLS{CertificateFile: dir, KeyFile: dir} }, "no pair"},
-		"no PEM":     {func(dir string) TLS { f := pairFor(t, dir); write(t, f.KeyFile, "x"); return f }, "no pair"},
-		"mixed":      {func(dir string) TLS { return mixed(t, dir) }, "no pair"},
+		"a folder":   {func(dir string) TLS { return TLS{CertificateFile: dir, KeyFile: dir} }, "not a certificate and its key"},
+		"no PEM":     {func(dir string) TLS { f := pairFor(t, dir); write(t, f.KeyFile, "x"); return f }, "not a certificate and its key"},
+		"mixed":      {func(dir string) TLS { return mixed(t, dir) }, "not a certificate and its key"},
 		"an old TLS": {func(dir string) TLS { f := pairFor(t, dir); f.MinVersion = tls.VersionTLS11; return f }, "below 1.2"},
 	} {
 		o := testOptions(t, ackAll())

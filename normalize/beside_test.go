@@ -173,7 +173,7 @@ func (b *bystander) Take(_ context.Context, in Input, polled []*kgo.Record) (Nex
 	}
 	as := "read"
 	switch r := polled[0]; {
-	case in.Buries(r):
+	case in.PoisonPill(r):
 		as = "buried"
 	case r.Partition == 0:
 		b.meet(func() bool { return len(b.beside) > 0 || b.reached(1) })

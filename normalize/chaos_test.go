@@ -45,7 +45,7 @@ func chaosFaults(t *testing.T) int {
 	return 25
 }
 
-// booleanSetnx is the usual rule, "somebody has it, so drop". It loses events, and the harness must
+// booleanSetnx is the common rule, "somebody has it, so drop". It loses events, and the harness must
 // see that: a test that cannot fail proves nothing.
 func booleanSetnx(_ dedupe.Claim, found *dedupe.Claim) dedupe.Step {
 	if found == nil {

@@ -22,16 +22,16 @@ func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdi
 		w.pause = backoff{}
 		return verdicts, nil
 	}
-	if errors.Is(err, dedupe.ErrAway) && w.mayBypass() {
+	if errors.Is(err, dedupe.ErrUnavailable) && w.mayBypass() {
 		w.noteAway()
 		w.retry = time.Now().Add(openRetry)
-		w.log.Error("events go out unverified: redis is away for longer than fail_open_after", "error", err)
+		w.log.Error("Redis has been unavailable for longer than fail_open_after: publishing events unverified", "error", err)
 		return w.ledger.Unverified(items), nil
 	}
 	return nil, err
 }
 
-// disposed asks which tasks' raw records are done with, without the store where that is allowed.
+// disposed reports which tasks' raw records have their final disposition, without the store where that is allowed.
 func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
 	origins := make([]dedupe.Origin, len(tasks))
 	for i, t := range tasks {
@@ -43,19 +43,19 @@ func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
 		switch {
 		case err == nil:
 			return done, nil
-		case !errors.Is(err, dedupe.ErrAway) || !w.mayBypass():
+		case !errors.Is(err, dedupe.ErrUnavailable) || !w.mayBypass():
 			return nil, err
 		}
 		w.noteAway()
 		w.retry = time.Now().Add(openRetry)
 	}
 	for _, o := range origins {
-		w.ledger.Forget(o.Partition) // should the store be back when the batch is claimed, it is polled again
+		w.ledger.Forget(o.Partition) // if the store is back when the batch is claimed, it is polled again
 	}
 	return make([]bool, len(tasks)), nil
 }
 
-// undecided says what it means that a batch could not be decided.
+// undecided handles a batch that could not be decided.
 func (w *worker) undecided(ctx context.Context, cause error) error {
 	var drift *dedupe.DriftError
 	switch {
@@ -64,7 +64,7 @@ func (w *worker) undecided(ctx context.Context, cause error) error {
 		return nil
 	case errors.Is(cause, dedupe.ErrUnrepaired):
 		return nil
-	case errors.Is(cause, dedupe.ErrAway):
+	case errors.Is(cause, dedupe.ErrUnavailable):
 		return w.storeAway(ctx, cause)
 	case ctx.Err() != nil:
 		return nil

@@ -47,7 +47,7 @@ func (b *batch) records(now time.Time) (out []record.Outgoing, last []int, err e
 	return builder.out, last, nil
 }
 
-// settle tells the ledger where the dispositions of a committed batch are.
+// settle gives the ledger the offsets of a committed batch's dispositions.
 func (w *worker) settle(b *batch, out []record.Outgoing, last []int) {
 	verdicts, dispositions := make([]dedupe.Verdict, len(b.items)), make([]int64, len(b.items))
 	for n, i := range b.at {
@@ -62,14 +62,14 @@ func (w *worker) settle(b *batch, out []record.Outgoing, last []int) {
 	w.ledger.Settle(b.items, verdicts, dispositions)
 }
 
-// aborted waits where trying again at once would only be refused again: a full disk, a missing
-// right, a topic that takes nothing. Partitions that move need no wait.
+// aborted waits where an immediate retry would only be refused again: a full disk, a missing
+// right, a topic that takes nothing. A rebalance needs no wait.
 func (w *worker) aborted(ctx context.Context) {
 	reason := w.slot.Refused()
 	if reason == nil {
 		return
 	}
 	w.state.set(fmt.Errorf("%w: %w", ErrRefused, reason))
-	w.log.Warn("nothing is skipped; the batch is tried again", "error", reason)
+	w.log.Warn("transaction aborted; nothing is skipped, retrying the batch", "error", reason)
 	_ = dedupe.Sleep(ctx, w.refused.next())
 }

@@ -210,7 +210,7 @@ func TestRedisAwayHoldsRecordsBackAndSaysSo(t *testing.T) {
 	w.Redis.SetError("LOADING the data set")
 	w.send(0, said{Subject: "s", ID: "2", Text: "x"})
 	w.Await("the normaliser is not ready", func() bool { return p.n.Ready() != nil })
-	if err := p.n.Ready(); !strings.Contains(err.Error(), "redis is away") {
+	if err := p.n.Ready(); !strings.Contains(err.Error(), "redis is unavailable") {
 		t.Errorf("not ready because of %q, expected that it names redis", err)
 	}
 	w.expectEvents("1/x")

@@ -12,34 +12,34 @@ import (
 // over a record alone before it is given up.
 const maxDeaths = 3
 
-// attempts counts outside this process, which may not live to count; *dedupe.Store does.
+// attempts counts outside this process, which may die first; *dedupe.Store does.
 type attempts interface {
 	// Attempts forgets the keys that are over, counts one more for each of the others, and returns
 	// their counts.
 	Attempts(ctx context.Context, over, keys []string) ([]int64, error)
 }
 
-// guard finds the record that kills the process: a stack overflow or exhausted memory cannot be
-// recovered from in Go. An attempt is counted before a batch is interpreted and forgotten before the
-// next one is, so what is found counted too often is what processes died over. One batch may die
-// for other reasons; a record is given up only after dying alone.
+// guard finds a poison pill, a record that kills the process: Go cannot recover from a stack
+// overflow or exhausted memory. An attempt is counted before a batch is interpreted and forgotten
+// before the next one is, so a high count means that processes died over it. A batch may die for
+// other reasons; a record is given up only after processes died over it alone.
 type guard struct {
 	store attempts        // nil: off
 	alone map[int32]int64 // partitions to be read one by one, up to this offset
 	over  []string        // counted, and survived
-	bury  *kgo.Record     // must not be interpreted
+	pill  *kgo.Record     // must not be interpreted
 }
 
-// buries says whether processes died each time this record was processed alone.
-func (g *guard) buries(r *kgo.Record) bool { return g.bury == r }
+// isPoisonPill reports whether processes died each time this record was processed alone.
+func (g *guard) isPoisonPill(r *kgo.Record) bool { return g.pill == r }
 
 // suspicion is what the guard thinks of a batch.
 type suspicion uint8
 
 const (
-	harmless suspicion = iota
-	oneByOne           // give it back and poll record by record
-	crasher            // its only record must not be interpreted
+	harmless   suspicion = iota
+	oneByOne             // give it back and poll record by record
+	poisonPill           // its only record must not be interpreted
 )
 
 // limit is how many records may be polled at once.
@@ -52,7 +52,7 @@ func (g *guard) limit(batch int) int {
 
 // enter counts an attempt at the batch.
 func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Record) suspicion {
-	g.bury = nil
+	g.pill = nil
 	if g.store == nil {
 		return harmless
 	}
@@ -67,15 +67,15 @@ func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Reco
 	}
 	counts, err := g.store.Attempts(ctx, g.over, keys)
 	if err != nil {
-		return harmless // the claims will say that the store is away
+		return harmless // claiming will fail and report that the store is down
 	}
 	g.over = keys
 	for _, n := range counts {
 		switch {
 		case n <= maxDeaths:
 		case alone:
-			g.bury = records[0]
-			return crasher
+			g.pill = records[0]
+			return poisonPill
 		default:
 			g.over = nil // not survived yet
 			g.alone = last
@@ -85,7 +85,7 @@ func (g *guard) enter(ctx context.Context, l *dedupe.Ledger, records []*kgo.Reco
 	return harmless
 }
 
-// isAlone says whether this is a record of a suspicious batch, polled alone, and ends the suspicion
+// isAlone reports whether this is a record of a suspicious batch, polled alone, and ends the suspicion
 // after the last one.
 func (g *guard) isAlone(records []*kgo.Record) bool {
 	first := records[0]
@@ -99,7 +99,7 @@ func (g *guard) isAlone(records []*kgo.Record) bool {
 	return len(records) == 1 && first.Offset <= until
 }
 
-// rest forgets survived attempts when nothing else is to be done.
+// rest forgets survived attempts while the worker is idle.
 func (g *guard) rest(ctx context.Context) {
 	if g.store == nil || len(g.over) == 0 {
 		return

@@ -36,13 +36,13 @@ type RawRecord struct {
 type InterpreterOptions struct {
 	StaleAfter     time.Duration // an event older than this on arrival is flagged; 0: none is
 	MaxRecordBytes int           // size limit of one record; 0: none
-	// Hydrates says whether an endpoint's API is configured. nil: none is. A vendor whose webhooks
-	// say nothing without its API is always asked.
+	// Hydrates reports whether an endpoint's API is configured. nil: none is. A vendor whose webhooks
+	// hold only an id is always asked.
 	Hydrates func(endpoint string) bool
 	Encoder  contract.Encoder // of events; nil: plain protobuf
 }
 
-// Interpreter says what a raw record means. It is pure: the same record gives the same Reading, and
+// Interpreter finds out what a raw record means. It is pure: the same record gives the same Reading, and
 // nothing is asked, read or remembered. It is safe for concurrent use. Its errors are faults of our own
 // rules, after which processing must stop.
 type Interpreter struct {
@@ -172,7 +172,7 @@ func (i *Interpreter) read(r *Reading, at *string) error {
 }
 
 // ask makes the task for the vendor's API where the webhook alone is not enough and the API may be
-// asked. It reports whether the reading ends here.
+// asked. It reports whether that is the outcome, or a dead letter is.
 func (i *Interpreter) ask(r *Reading, p *providers.Provider, d *providers.Delivery, n *providers.Notice, m providers.Mapping) bool {
 	if d.Fetched != nil || p.Hydration == nil || !p.Hydration.Required && (i.o.Hydrates == nil || !i.o.Hydrates(d.Endpoint)) {
 		return false
@@ -223,7 +223,7 @@ func deliveryOf(e *kycv1.RawEnvelope) *providers.Delivery {
 	}
 }
 
-// panicText says what panicked without quoting data: only the runtime's own errors are known to
+// panicText describes a panic without quoting data: only the runtime's own errors are known to
 // hold none.
 func panicText(p any) string {
 	if err, ok := p.(runtime.Error); ok {

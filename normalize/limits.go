@@ -23,7 +23,7 @@ func (r *Reading) fits(bytes int) bool {
 }
 
 // shrink leaves the body out of a dead letter that would not fit: the raw record still has it, and
-// a record that can never be written would hold its partition up for ever.
+// a record that can never be written would block its partition for ever.
 func (r *Reading) shrink(letter *kycv1.DeadLetter) {
 	if r.fits(proto.Size(letter)) {
 		return

@@ -20,7 +20,7 @@ func (w *worker) mark(ctx context.Context) error {
 	case errors.As(err, &drift):
 		w.log.Warn("repairing marks", "error", err)
 		return nil
-	case errors.Is(err, dedupe.ErrAway):
+	case errors.Is(err, dedupe.ErrUnavailable):
 		return w.storeAway(ctx, err)
 	case err == nil:
 		w.answering()

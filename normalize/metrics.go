@@ -38,31 +38,31 @@ func newMetrics(namespace string, r prometheus.Registerer, workers []*worker) (*
 	m := &metrics{
 		records:      counter(namespace, "records_total", "Raw records disposed of, by outcome.", "outcome"),
 		deadLetters:  counter(namespace, "dead_letters_total", "Dead letters written, by vendor and reason.", "provider", "reason"),
-		claims:       counter(namespace, "claims_total", "Decisions about records with an identity.", "decision"),
+		claims:       counter(namespace, "claims_total", "Deduplication decisions about records with an idempotency key, by decision.", "decision"),
 		flagged:      counter(namespace, "flagged_total", "Events written with a flag, by flag.", "flag"),
-		transactions: counter(namespace, "transactions_total", "Transactions, by outcome. Aborts while processes come and go are normal.", "outcome"),
-		duration:     histogram(namespace, "transaction_duration_seconds", "From begin to end of a transaction.", prometheus.ExponentialBuckets(0.002, 2, 13)),
+		transactions: counter(namespace, "transactions_total", "Kafka transactions, by outcome. Aborts during a rebalance are normal.", "outcome"),
+		duration:     histogram(namespace, "transaction_duration_seconds", "Seconds from the begin to the end of a transaction.", prometheus.ExponentialBuckets(0.002, 2, 13)),
 		batch:        histogram(namespace, "batch_records", "Raw records in one polled batch.", prometheus.ExponentialBuckets(1, 2, 11)),
 		redis: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "redis_duration_seconds", Help: "One pipeline to Redis and back, by outcome.",
+			Namespace: namespace, Name: "redis_duration_seconds", Help: "Seconds of one pipelined round trip to Redis, by outcome.",
 			Buckets: prometheus.ExponentialBuckets(0.0002, 2, 14),
 		}, []string{"outcome"}),
-		repairs: counter(namespace, "repairs_total", "Repairs of a partition's marks in Redis, by outcome.", "outcome"),
-		marks:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "repaired_marks_total", Help: "Marks written by repairs."}),
-		drift:   counter(namespace, "drift_total", "What vendors sent that the mapping does not know, left-out codes included.", "provider", "kind"),
+		repairs: counter(namespace, "repairs_total", "Repairs of a partition's deduplication marks in Redis, by outcome.", "outcome"),
+		marks:   prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "repaired_marks_total", Help: "Deduplication marks written by repairs."}),
+		drift:   counter(namespace, "drift_total", "Things that vendors sent and the mapping does not know, left-out codes included.", "provider", "kind"),
 		reopened: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: namespace, Name: "sessions_reopened_total", Help: "Transactional sessions closed and opened anew after an error.",
+			Namespace: namespace, Name: "sessions_reopened_total", Help: "Transactional sessions reopened after an error.",
 		}),
-		lag: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "lag_records", Help: "Raw records not yet disposed of, in partitions this process has worked on."}),
+		lag: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: "lag_records", Help: "Consumer lag: raw records without an outcome yet, in partitions this process has worked on."}),
 	}
 	m.expired = prometheus.NewCounter(prometheus.CounterOpts{
 		Namespace: namespace, Name: "expired_records_total", Help: "Raw records that retention removed before they were processed. They are lost.",
 	})
 	m.held = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "held_records", Help: "Records behind the last stable offset of the topics written to. For minutes above 0, a transaction hangs and readers stand still.",
+		Namespace: namespace, Name: "held_records", Help: "Records of the output topics beyond the last stable offset. Above 0 for minutes: a hanging transaction blocks read_committed consumers.",
 	})
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Namespace: namespace, Name: "oldest_unprocessed_age_seconds", Help: "Age of the oldest raw record in hand; 0 when there is none.",
+		Namespace: namespace, Name: "oldest_unprocessed_age_seconds", Help: "Age of the oldest raw record being processed; 0 when there is none.",
 	}, func() float64 { return oldestAge(workers, time.Now()).Seconds() })
 	var errs []error
 	for _, c := range []prometheus.Collector{
@@ -161,8 +161,8 @@ func (t timed) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, erro
 	return reply, err
 }
 
-// watchLag keeps the gauges of the log until ctx ends, and notices that Kafka is away while the slots have
-// nothing to write: a poll that brings nothing does not tell.
+// watchLag keeps the gauges of the log until ctx ends, and notices that Kafka is down while the slots have
+// nothing to write: an empty poll does not show it.
 func (n *Normalizer) watchLag(ctx context.Context) {
 	for dedupe.Sleep(ctx, lagEvery) == nil {
 		err := n.measure(ctx)
@@ -192,12 +192,12 @@ func (n *Normalizer) measure(ctx context.Context) error {
 	return nil
 }
 
-// countExpired says what retention took: a consumer goes on at what is left without a word.
+// countExpired counts and logs what retention removed: a consumer silently continues at what is left.
 func (n *Normalizer) countExpired(at Offsets) {
 	for _, w := range n.workers {
 		if gone := w.progress.expired(at.Starts, at.Committed); gone > 0 {
 			n.metrics.expired.Add(float64(gone))
-			w.log.Error("retention removed raw records before they were processed: ask the vendors to send that time again, and raise the retention", "records", gone)
+			w.log.Error("retention removed raw records before they were processed: have the vendors send that time again, and raise the retention", "records", gone)
 		}
 	}
 }

@@ -54,7 +54,7 @@ type claims interface {
 	Peek(ctx context.Context, keys []dedupe.Key) ([]*dedupe.Claim, error)
 }
 
-// health says whether the store of claims is there and fit; *dedupe.Store does.
+// health reports whether the store of claims is there and fit; *dedupe.Store does.
 type health interface {
 	Check(ctx context.Context) error
 }
@@ -66,7 +66,7 @@ type Slot struct {
 	RawTopicID    [16]byte
 	DispositionID [16]byte
 	Close         func() // leaves the group and closes the session
-	// Refused says why the last Commit was aborted, nil where only partitions moved.
+	// Refused is why the last Commit was aborted, nil where it was only a rebalance.
 	Refused func() error
 }
 
@@ -82,7 +82,7 @@ type Sessions interface {
 type Log interface {
 	// History reads committed dispositions of one partition; see dedupe.History.
 	History(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (int64, error)
-	// Offsets says how far the topic that is read goes, and how far the stage has come.
+	// Offsets are how far the topic goes that the stage reads, and how far the stage has come.
 	Offsets(ctx context.Context) (Offsets, error)
 }
 
@@ -91,21 +91,21 @@ type Offsets struct {
 	Starts    map[int32]int64 // the first that is still held, to notice what retention removed unread; nil: it is not noticed
 	Committed map[int32]int64 // the group's
 	Ends      map[int32]int64
-	Held      int64 // records of the topics written to that readers do not see yet, since a transaction before them is open
+	Held      int64 // records of the output topics beyond the last stable offset
 }
 
 // Watch is what an open slot calls when its partitions change, from any goroutine.
 type Watch struct{ Assigned, Revoked func(partitions []int32) }
 
-// Trouble says what an error of a session means.
+// Trouble is what an error of a session means.
 type Trouble uint8
 
 const (
 	// Passing: worth a log line; the session goes on.
 	Passing Trouble = iota
-	// Reopen: the session is of no more use; a new one with the same transactional id is.
+	// Reopen: close the session and open a new one with the same transactional id.
 	Reopen
-	// Fenced: the transactional id was taken over, or the broker ended our transaction for its age.
+	// Fenced: another producer took over the transactional id, or our transaction timed out.
 	Fenced
 	// Stop: a new session would fail the same way.
 	Stop
@@ -132,12 +132,12 @@ type Options struct {
 	// Claims may be nil, and with it Log, only for a Source that never decides: what it gives is forwarded
 	// or skipped.
 	Claims   claims
-	Attempts attempts      // finds records that kill the process; nil: none are looked for
+	Attempts attempts      // finds poison pills; nil: off
 	Health   health        // of the store of claims; nil: it is there and fit
 	TTL      time.Duration // of claims; also the age from which an event is stale
 	Wait     time.Duration // for owners in other partitions; dedupe's default when 0
 	Pepper   []byte
-	// FailOpenAfter: after the store was away this long, publish without it, flagged "unverified".
+	// FailOpenAfter: after the store was down this long, publish without it, flagged "unverified".
 	// 0: never.
 	FailOpenAfter time.Duration
 	// Rule replaces the decision table; nil in production. See dedupe.LedgerOptions.
@@ -193,8 +193,8 @@ func (o Options) validate() error {
 	return nil
 }
 
-// TransactionalID is the stable id of a worker slot: a successor with the same id ends at once what
-// a killed process left open.
+// TransactionalID is the stable id of a worker slot: a successor with the same id fences a killed
+// process and aborts what it left open.
 func TransactionalID(group string, instance, slot int) string {
 	return group + "-" + strconv.Itoa(instance) + "-" + strconv.Itoa(slot)
 }
@@ -241,7 +241,7 @@ func (n *Normalizer) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Ready says what is away or being repaired; nil when every slot can work.
+// Ready is what is down or being repaired; nil when every slot can work.
 func (n *Normalizer) Ready() error {
 	errs := []error{n.kafka.get()}
 	for _, w := range n.workers {

@@ -36,7 +36,7 @@ func (w *worker) poll(ctx context.Context, p Poll) (records []*kgo.Record, suspi
 		w.took(records)
 		return records, w.suspect(context.WithoutCancel(ctx), records), nil
 	case w.o.Sessions.Judge(err) == Passing:
-		w.log.Warn("reading", "error", err)
+		w.log.Warn("polling failed", "error", err)
 		_ = dedupe.Sleep(ctx, backoffFirst)
 		return records, false, nil
 	}
@@ -54,7 +54,7 @@ func (w *worker) limit(p Poll) time.Duration {
 	return pollLimit
 }
 
-// took notes how far was polled, and ends reading record by record where it has come to its end.
+// took notes how far was polled, and goes back to whole batches behind a suspicious one.
 func (w *worker) took(records []*kgo.Record) {
 	for _, r := range records {
 		w.polled[r.Partition] = r.Offset
@@ -76,7 +76,7 @@ func (w *worker) suspect(ctx context.Context, records []*kgo.Record) bool {
 	if w.bypassed() || w.guard.enter(ctx, w.ledger, records) != oneByOne {
 		return false
 	}
-	w.log.Warn("processes died over this batch; reading it record by record", "partition", records[0].Partition, "offset", records[0].Offset)
+	w.log.Warn("processes died over this batch; looking for the poison pill, record by record", "partition", records[0].Partition, "offset", records[0].Offset)
 	return true
 }
 

@@ -25,14 +25,14 @@ func (r *Reading) prebuild() (p prebuilt, err error) {
 	return p, err
 }
 
-// isUsual reports whether the verdict, and what came after the reading, leave everything as prebuilt.
-func (r *Reading) isUsual(v *dedupe.Verdict) bool {
+// staysPrebuilt reports whether the verdict, and what came after the reading, leave everything as prebuilt.
+func (r *Reading) staysPrebuilt(v *dedupe.Verdict) bool {
 	return v.Action == dedupe.Publish && v.Flag == "" && r.Replay == ""
 }
 
-// usual adds what is prebuilt, with the decision: a message whose encoding follows another's in the same
+// addPrebuilt adds what is prebuilt, with the decision: a message whose encoding follows another's in the same
 // value adds its fields to it.
-func (b *builder) usual(r *Reading, p *Publish, v *dedupe.Verdict) error {
+func (b *builder) addPrebuilt(r *Reading, p *Publish, v *dedupe.Verdict) error {
 	for i := range p.Events {
 		b.out = append(b.out, p.Events[i].record)
 	}

@@ -47,8 +47,8 @@ func (b *builder) add(r *Reading, v *dedupe.Verdict) error {
 		b.out = append(b.out, o.Records...)
 		return nil
 	case *Publish:
-		if r.isUsual(v) {
-			return b.usual(r, o, v)
+		if r.staysPrebuilt(v) {
+			return b.addPrebuilt(r, o, v)
 		}
 	}
 	switch {

@@ -65,7 +65,7 @@ func (w *worker) repairOne(ctx context.Context, p int32) error {
 	case errors.Is(err, dedupe.ErrMoved):
 		outcome, err = "contended", nil
 		w.aside[p] = true
-		w.log.Debug("somebody else repairs the marks", "partition", p)
+		w.log.Debug("another worker repairs the marks", "partition", p)
 	default:
 		outcome = "failed"
 	}
@@ -73,12 +73,12 @@ func (w *worker) repairOne(ctx context.Context, p int32) error {
 	return err
 }
 
-// unrepaired says what a failed repair means.
+// unrepaired handles a failed repair.
 func (w *worker) unrepaired(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil: // the end cut the repair off; the next owner does it
 		return nil
-	case errors.Is(err, dedupe.ErrAway):
+	case errors.Is(err, dedupe.ErrUnavailable):
 		return w.storeAway(ctx, err)
 	}
 	return err

@@ -10,7 +10,7 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// Source understands what a slot reads: the slot polls, and the source says what it wants next. It is
+// Source interprets what a slot reads: the slot polls, and the source returns what it wants next. It is
 // used by one goroutine, and keeps no record from one batch to the next.
 type Source interface {
 	// Begin forgets the last batch, and returns the first poll of the next one.
@@ -50,39 +50,39 @@ func (Idle) next()     {}
 // Input is what a Source may ask about what was polled.
 type Input struct {
 	Slot Slot
-	// Buries reports whether a record must not be interpreted, since processes died over it.
-	Buries func(r *kgo.Record) bool
+	// PoisonPill reports whether a record must not be interpreted, since processes died over it.
+	PoisonPill func(r *kgo.Record) bool
 	// Disposed reports of each task whether its raw record has its final disposition; the task lies in
 	// the partition of its raw record's number, and is to be passed over. The others are open until the
 	// batch is committed. An error is a reason to give the batch back.
 	Disposed func(tasks []Task) ([]bool, error)
 }
 
-// Task is a task with the label of the replay that wrote it; "" for none. What a replay ordered is done with
-// on its own.
+// Task is a task with the label of the replay that wrote it; "" for none. A replay's task has a disposition
+// of its own.
 type Task struct {
 	*kycv1.HydrateTask
 	Replay string
 }
 
-// Wakeup ends a poll for whoever the poll waits for. Its zero value is ready, and it is safe for
+// Wakeup ends a poll early. Its zero value is ready, and it is safe for
 // concurrent use.
 type Wakeup struct {
 	mu     sync.Mutex
-	rung   bool // since the last poll
+	woken  bool // since the last poll
 	cancel context.CancelFunc
 }
 
-// Ring ends the poll that is under way, or else the next one.
-func (w *Wakeup) Ring() {
+// Wake ends the poll that is under way, or else the next one.
+func (w *Wakeup) Wake() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.rung = true; w.cancel != nil {
+	if w.woken = true; w.cancel != nil {
 		w.cancel()
 	}
 }
 
-// during returns a context that a ring ends. A nil Wakeup never rings.
+// during returns a context that Wake ends. A nil Wakeup never does.
 func (w *Wakeup) during(ctx context.Context) (_ context.Context, done func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	if w == nil {
@@ -90,14 +90,14 @@ func (w *Wakeup) during(ctx context.Context) (_ context.Context, done func()) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.rung {
+	if w.woken {
 		cancel()
 	}
 	w.cancel = cancel
 	return ctx, func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.rung, w.cancel = false, nil
+		w.woken, w.cancel = false, nil
 		cancel()
 	}
 }
@@ -119,7 +119,7 @@ func (s rawSource) Take(_ context.Context, in Input, polled []*kgo.Record) (Next
 	readings := make([]*Reading, len(polled))
 	for i, r := range polled {
 		read := s.reads.Interpret
-		if in.Buries(r) {
+		if in.PoisonPill(r) {
 			read = s.reads.GiveUp
 		}
 		var err error

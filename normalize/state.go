@@ -10,9 +10,9 @@ import (
 
 // What Ready may say, beside dedupe.ErrAway.
 var (
-	ErrKafka     = errors.New("kafka is away")
-	ErrSession   = errors.New("the session with kafka ended and is opened anew")
-	ErrRefused   = errors.New("kafka refuses the transaction")
+	ErrKafka     = errors.New("Kafka is unavailable")
+	ErrSession   = errors.New("the Kafka session ended; opening a new one")
+	ErrRefused   = errors.New("Kafka refuses the transaction")
 	ErrRepairing = errors.New("repairing the marks")
 )
 
@@ -21,7 +21,7 @@ var (
 	errJoining  = errors.New("joining the consumer group")
 )
 
-// state is what readiness says of one slot. Set by the slot, read by anyone.
+// state is the readiness of one slot. Set by the slot, read by anyone.
 type state struct {
 	mu  sync.Mutex
 	err error
@@ -97,7 +97,7 @@ func (o *ownership) interrupt(p int32) {
 	}
 }
 
-// joined says whether the group has told us which partitions are ours.
+// joined reports whether the consumer group has assigned us our partitions.
 func (o *ownership) joined() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -29,7 +29,7 @@ func TestStateEndsOnlyItsReason(t *testing.T) {
 	if err := s.get(); err != nil {
 		t.Errorf("after joining: %v, want ready", err)
 	}
-	away := errors.New("redis is away")
+	away := errors.New("redis is unavailable")
 	s.set(away)
 	s.end(errJoining)
 	if err := s.get(); !errors.Is(err, away) {

@@ -41,7 +41,7 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 func (w *worker) gather(ctx, work context.Context) (Next, error) {
 	clear(w.polled)
 	in := Input{
-		Slot: w.slot, Buries: w.guard.buries,
+		Slot: w.slot, PoisonPill: w.guard.isPoisonPill,
 		Disposed: func(tasks []Task) ([]bool, error) { return w.disposed(work, tasks) },
 	}
 	var next Next = w.source.Begin()
@@ -97,7 +97,7 @@ func (w *worker) batch(readings []*Reading) *batch {
 	}
 	for i, r := range readings {
 		if d, ok := r.Outcome.(*DeadLetter); ok && d.Stack != nil {
-			w.log.Error("a record panicked and becomes a dead letter", "partition", r.In.Partition, "offset", r.In.Offset, "stack", string(d.Stack))
+			w.log.Error("mapping a record panicked; it becomes a dead letter", "partition", r.In.Partition, "offset", r.In.Offset, "stack", string(d.Stack))
 		}
 		if r.decided() {
 			b.items, b.at = append(b.items, r.Item(w.keys)), append(b.at, i)

@@ -8,30 +8,30 @@ import (
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
-// forgotten is after how long without a failure a new one counts as a new absence.
+// forgotten is how long after the last failure a new one counts as a new outage.
 const forgotten = time.Minute
 
 // openRetry is how often the store is asked while events go out without it.
 const openRetry = time.Second
 
-// storeAway waits until the store answers, or may be done without.
+// storeAway waits until the store answers, or may be bypassed.
 func (w *worker) storeAway(ctx context.Context, cause error) error {
 	w.noteAway()
 	w.state.set(cause)
 	if !w.mayBypass() {
-		w.log.Warn("waiting for redis; raw records stay in Kafka", "error", cause)
+		w.log.Warn("waiting for Redis; raw records stay in Kafka", "error", cause)
 		_ = dedupe.Sleep(ctx, w.pause.next())
 	}
 	return w.awaitStore(ctx)
 }
 
-// awaitStore returns when the store is there and fit, when it may be done without, or when ctx ends.
+// awaitStore returns when the store is up and suitable, when it may be bypassed, or when ctx ends.
 func (w *worker) awaitStore(ctx context.Context) error {
 	for ctx.Err() == nil {
 		err := w.checkStore(ctx)
 		switch {
 		case err == nil:
-			// Only a claim that went through ends the absence: a server short of memory may take the
+			// Only a successful claim ends the outage: a server short of memory may take the
 			// trial write and refuse the next batch.
 			w.state.set(nil)
 			return nil
@@ -58,7 +58,7 @@ func (w *worker) checkStore(ctx context.Context) error {
 	return w.o.Health.Check(ctx)
 }
 
-// answering ends an absence of the store.
+// answering ends an outage of the store.
 func (w *worker) answering() {
 	w.away, w.retry = time.Time{}, time.Time{}
 	w.state.set(nil)
@@ -72,11 +72,11 @@ func (w *worker) noteAway() {
 	w.missed = now
 }
 
-// mayBypass says whether the operator's patience is over.
+// mayBypass reports whether the operator's patience is over.
 func (w *worker) mayBypass() bool {
 	return w.o.FailOpenAfter > 0 && !w.away.IsZero() && time.Since(w.away) >= w.o.FailOpenAfter
 }
 
-// bypassed says whether the store is not to be asked now: it was away a moment ago, and batches must
-// not each wait for its time-outs.
+// bypassed reports whether the store is not to be asked now: it was down a moment ago, and batches must
+// not each wait for its timeouts.
 func (w *worker) bypassed() bool { return w.mayBypass() && time.Now().Before(w.retry) }

@@ -86,14 +86,14 @@ func (w *worker) run(ctx context.Context) error {
 			pause = backoff{}
 		}
 		w.state.set(fmt.Errorf("%w: %w", ErrSession, err))
-		w.log.Warn("session ended; opening a new one", "error", err)
+		w.log.Warn("Kafka session ended; opening a new one", "error", err)
 		w.metrics.reopened.Inc()
 		_ = dedupe.Sleep(ctx, pause.next())
 	}
 	return nil
 }
 
-// live is one session from open to close. It says whether it got as far as committing.
+// live is one session from open to close. It reports whether it got as far as committing.
 func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	if w.o.Claims != nil {
 		if err := w.awaitStore(ctx); err != nil {
@@ -119,7 +119,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	defer cancel()
 	defer func() {
 		if ctx.Err() != nil {
-			w.guard.rest(context.WithoutCancel(ctx)) // an orderly end is no death
+			w.guard.rest(context.WithoutCancel(ctx)) // a graceful shutdown is no death
 		}
 	}()
 	for ctx.Err() == nil {
@@ -136,7 +136,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 }
 
 // close leaves the group, but does not wait for ever for a group that does not answer: opening the
-// next session under the same transactional id fences whatever this one still wants to say.
+// next session under the same transactional id fences this one.
 func (w *worker) close(slot Slot) {
 	closed := make(chan struct{})
 	go func() {
@@ -148,7 +148,7 @@ func (w *worker) close(slot Slot) {
 	select {
 	case <-closed:
 	case <-timer.C:
-		w.log.Warn("the consumer group does not answer; leaving without it")
+		w.log.Warn("the consumer group does not answer; leaving without its answer")
 	}
 }
 
@@ -180,7 +180,7 @@ func (w *worker) judge(err error, since time.Time) error {
 		return stopError{err}
 	case Fenced:
 		if !since.IsZero() && age(since) < w.o.TransactionTimeout {
-			return stopError{fmt.Errorf("another process runs with --instance %d (transactional id %s): give each process its own number: %w", w.o.Instance, w.id, err)}
+			return stopError{fmt.Errorf("fenced: another process runs with --instance %d (transactional id %s); give each process its own number: %w", w.o.Instance, w.id, err)}
 		}
 	}
 	return err

@@ -8,8 +8,8 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// Hydration is a vendor whose webhooks say less than its API. It is data: who
-// asks, when, and what becomes of failures is the hydrate stage's business.
+// Hydration describes the API of a vendor whose webhooks say less than it. It is data:
+// when to ask, and what to do about failures, is up to the hydrate stage.
 type Hydration struct {
 	// Required: without the object there is no event at all, and an endpoint of
 	// this vendor must be configured for its API.

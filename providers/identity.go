@@ -43,7 +43,7 @@ func (id Identity) append(b []byte) []byte {
 }
 
 // ContentHash is the SHA-256 of Content. It is made once: whoever changes what is
-// said sets Content anew, and does not write into it.
+// said sets Content again, and does not write into it.
 func (n *Notice) ContentHash() [32]byte {
 	if of := n.hashed; len(of) == 0 || len(of) != len(n.Content) || &of[0] != &n.Content[0] {
 		n.hash, n.hashed = sha256.Sum256(n.Content), n.Content

@@ -165,7 +165,7 @@ func checkScanIDs(t *testing.T, body []byte) {
 	}
 	for name := range want.Members() {
 		if _, ok := told[name]; !ok && len(name)%2 == 0 {
-			t.Errorf("ScanIDs does not tell of %q", name)
+			t.Errorf("ScanIDs does not report %q", name)
 		}
 	}
 }

@@ -28,7 +28,7 @@ var (
 type Problem struct {
 	Field  string // path in the delivery; "" where no single field is at fault
 	Detail string // what was found and what was expected
-	Err    error  // one of the sentinels above
+	Err    error  // one of the errors above
 }
 
 func (p *Problem) Error() string {

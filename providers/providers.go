@@ -171,7 +171,7 @@ type Mapping struct {
 	// subject, occurred_at, vendor_sequence, flow_id, flow_version and
 	// vendor_attributes; Complete fills the rest.
 	Events []schemas.DomainEvent
-	// Incomplete says that the vendor's API knows more than this delivery tells.
+	// Incomplete: the vendor's API knows more than this delivery.
 	Incomplete bool
 	// Drift is what was new to us, at most maxDrift entries.
 	Drift []Drift

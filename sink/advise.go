@@ -29,12 +29,12 @@ type Finding struct {
 	Found    string
 	Expected string
 	Why      string // what it leads to; empty for OK
-	Mend     string // the command, or what to do; empty for OK
+	Fix      string // the command, or what to do; empty for OK
 }
 
 const missingTopic = "missing"
 
-// Missing says whether the finding is that one of our topics is not there.
+// Missing reports whether the finding is that one of our topics is not there.
 func (f Finding) Missing() bool { return f.Found == missingTopic }
 
 const (
@@ -64,7 +64,7 @@ func advise(o Options, s TopicSettings, f *facts) []Finding {
 	}
 	a.features()
 	for _, what := range f.unread {
-		a.found = append(a.found, Finding{Note, what, "", "may not be read", "readable", "its safety is unchecked", "grant this user DescribeConfigs on it"})
+		a.found = append(a.found, Finding{Note, what, "", "not readable", "readable", "its safety is not checked", "grant this user DescribeConfigs on it"})
 	}
 	return a.found
 }
@@ -80,7 +80,7 @@ type adviser struct {
 // compare adds a finding: fine, or one of the given level.
 func (a *adviser) compare(fine bool, otherwise Finding) {
 	if fine {
-		otherwise.Level, otherwise.Why, otherwise.Mend = OK, "", ""
+		otherwise.Level, otherwise.Why, otherwise.Fix = OK, "", ""
 	}
 	a.found = append(a.found, otherwise)
 }
@@ -88,7 +88,7 @@ func (a *adviser) compare(fine bool, otherwise Finding) {
 func (a *adviser) catalogue() {
 	for _, topic := range schemas.Topics() {
 		if _, ok := a.facts.topics[a.options.Topic(topic.Base)]; !ok {
-			a.compare(false, Finding{Unsafe, a.options.Topic(topic.Base), "topic", missingTopic, "there", "nothing starts without it", "kycbridge topics create --config FILE"})
+			a.compare(false, Finding{Unsafe, a.options.Topic(topic.Base), "topic", missingTopic, "present", "no process starts without it", "kycbridge topics create --config FILE"})
 		}
 	}
 }
@@ -102,37 +102,37 @@ func (a *adviser) partitions() {
 		if !ok || !there || !topic.CoPartitioned {
 			continue
 		}
-		mend := fmt.Sprintf("stop all processes, then: %s --alter --topic %s --partitions %d", a.tool("kafka-topics"), name, raw.partitions)
+		fix := fmt.Sprintf("stop all processes, then: %s --alter --topic %s --partitions %d", a.tool("kafka-topics"), name, raw.partitions)
 		if t.partitions > raw.partitions {
-			mend = "delete the topic if it is empty and run `kycbridge topics create`; otherwise it must be filled anew"
+			fix = "delete the topic if it is empty and run `kycbridge topics create`; otherwise its records must be written again"
 		}
 		a.compare(t.partitions == raw.partitions, Finding{Unsafe, name, "partitions", strconv.Itoa(int(t.partitions)), strconv.Itoa(int(raw.partitions)),
-			"processes refuse to start: the topics of a subject must lie side by side", mend})
+			"processes refuse to start: these topics must be co-partitioned", fix})
 	}
 }
 
 // copies judges what every topic must have, Kafka's own included.
 func (a *adviser) copies(name string, t topicFacts) {
-	mend := fmt.Sprintf("%s --execute --reassignment-json-file PLAN, with %d replicas for each of their partitions in PLAN", a.tool("kafka-reassign-partitions"), copies)
+	fix := fmt.Sprintf("%s --execute --reassignment-json-file PLAN, with %d replicas for each of their partitions in PLAN", a.tool("kafka-reassign-partitions"), copies)
 	if len(a.facts.brokers) < copies {
-		mend = fmt.Sprintf("add brokers until there are %d, then: %s", copies, mend)
+		fix = fmt.Sprintf("add brokers until there are %d, then: %s", copies, fix)
 	}
-	a.compare(t.replication >= copies, Finding{Unsafe, name, "replication factor", strconv.Itoa(t.replication), "3 or more", "the loss of one disk loses records", mend})
+	a.compare(t.replication >= copies, Finding{Unsafe, name, "replication factor", strconv.Itoa(t.replication), "3 or more", "the loss of one disk loses records", fix})
 	value, ok := t.settings["min.insync.replicas"]
 	if !ok {
 		return
 	}
-	n, _ := strconv.Atoi(value) // what is no number counts as 0
-	mend = a.alter(name, "min.insync.replicas", strconv.Itoa(inSync))
+	n, _ := strconv.Atoi(value) // not a number: 0
+	fix = a.alter(name, "min.insync.replicas", strconv.Itoa(inSync))
 	if t.replication < inSync { // the topic could not be written any more
-		mend = "once the replication factor is raised: " + mend
+		fix = "once the replication factor is raised: " + fix
 	}
-	a.compare(n >= inSync, Finding{Unsafe, name, "min.insync.replicas", value, "2", "a record is acknowledged that one broker alone has", mend})
+	a.compare(n >= inSync, Finding{Unsafe, name, "min.insync.replicas", value, "2", "records are acknowledged (acks=all) that only one broker has", fix})
 	if t.replication >= copies && n >= t.replication {
 		a.compare(false, Finding{Note, name, "min.insync.replicas", value, fmt.Sprintf("less than the replication factor %d", t.replication),
-			"while one broker is away nothing can be written", a.alter(name, "min.insync.replicas", strconv.Itoa(inSync))})
+			"with one broker down, nothing can be written", a.alter(name, "min.insync.replicas", strconv.Itoa(inSync))})
 	}
-	a.setting(name, t, "unclean.leader.election.enable", "false", Unsafe, "a replica that lags may become leader, and what it lacks is lost")
+	a.setting(name, t, "unclean.leader.election.enable", "false", Unsafe, "a lagging replica may become leader, and the records it lacks are lost")
 }
 
 // setting compares one setting of a topic with its only good value.
@@ -142,11 +142,11 @@ func (a *adviser) setting(name string, t topicFacts, key, want string, level Lev
 	}
 }
 
-// topic judges what is particular to ours.
+// topic judges the settings that only our topics need.
 func (a *adviser) topic(name string, topic schemas.Topic, t topicFacts) {
 	a.setting(name, t, "cleanup.policy", "delete", Unsafe, "compaction removes all but the last record of a subject")
 	a.setting(name, t, "retention.bytes", "-1", Unsafe, "a burst pushes records out before they are read")
-	a.setting(name, t, "message.timestamp.type", "CreateTime", Note, "times in records are then those of the broker")
+	a.setting(name, t, "message.timestamp.type", "CreateTime", Note, "record timestamps are then the broker's")
 	size := int(a.options.maxMessageBytes())
 	if value, ok := t.settings["max.message.bytes"]; ok {
 		n, _ := strconv.Atoi(value)
@@ -156,8 +156,8 @@ func (a *adviser) topic(name string, topic schemas.Topic, t topicFacts) {
 	a.retention(name, topic, t)
 }
 
-// retention: records may stay longer than configured, but then the marks that
-// recognise a raw record read again may be gone before it.
+// retention: records may stay longer than configured, but then the marks that recognise a
+// raw record when it is read again may expire first.
 func (a *adviser) retention(name string, topic schemas.Topic, t topicFacts) {
 	value, ok := t.settings["retention.ms"]
 	if !ok {
@@ -171,9 +171,9 @@ func (a *adviser) retention(name string, topic schemas.Topic, t topicFacts) {
 	switch topic.Retention {
 	case schemas.RetainRaw:
 		f.Expected, fine = want, n == goal
-		f.Level, f.Why = Unsafe, "deliveries may go before they are worked off"
+		f.Level, f.Why = Unsafe, "retention may remove deliveries before they are processed"
 		if forever || n > goal {
-			f.Level, f.Why = Note, "marks of repeated deliveries go before the records they are for: raise topics.raw_retention instead, or lower this"
+			f.Level, f.Why = Note, "deduplication marks expire before the records they are for: raise topics.raw_retention instead, or lower this"
 		}
 	case schemas.RetainDisposition:
 		f.Level, f.Why = Unsafe, "marks that Redis lost cannot be written again"
@@ -184,26 +184,26 @@ func (a *adviser) retention(name string, topic schemas.Topic, t topicFacts) {
 // broker judges settings that no topic has.
 func (a *adviser) broker(id int32) {
 	where, settings := fmt.Sprintf("broker %d", id), a.facts.settings[id]
-	number := func(key string, fine func(int64) bool, level Level, expected, why, mend string) {
+	number := func(key string, fine func(int64) bool, level Level, expected, why, fix string) {
 		value, ok := settings[key]
 		if !ok {
 			return
 		}
 		n, err := strconv.ParseInt(value, 10, 64)
-		a.compare(err == nil && fine(n), Finding{level, where, key, value, expected, why, mend})
+		a.compare(err == nil && fine(n), Finding{level, where, key, value, expected, why, fix})
 	}
 	number("transaction.max.timeout.ms", func(n int64) bool { return n >= openTime.Milliseconds() }, Unsafe,
 		millis(openTime)+" or more", "no worker can begin a transaction", a.static("transaction.max.timeout.ms", "900000"))
 	for _, key := range []string{"transaction.state.log.replication.factor", "offsets.topic.replication.factor"} {
-		number(key, func(n int64) bool { return n >= copies }, a.unless(key), "3", "it is the default of a topic that all work depends on", a.static(key, "3"))
+		number(key, func(n int64) bool { return n >= copies }, a.unless(key), "3", "it is the default for a topic that everything depends on", a.static(key, "3"))
 	}
 	number("transaction.state.log.min.isr", func(n int64) bool { return n >= inSync }, a.unless("transaction.state.log"), "2",
-		"it is the default of a topic that all work depends on", a.static("transaction.state.log.min.isr", "2"))
+		"it is the default for a topic that everything depends on", a.static("transaction.state.log.min.isr", "2"))
 	number("add.partitions.to.txn.retry.backoff.ms", func(n int64) bool { return n <= 1 }, Note,
-		"1", "each transaction waits up to so long for the one before it", a.static("add.partitions.to.txn.retry.backoff.ms", "1"))
+		"1", "each transaction waits up to this long for the one before it", a.static("add.partitions.to.txn.retry.backoff.ms", "1"))
 	minutes := int64(a.settings.RawRetention / time.Minute)
 	number("offsets.retention.minutes", func(n int64) bool { return n >= minutes }, Note,
-		fmt.Sprintf("%d or more", minutes), "a group that is away for longer starts again from the oldest raw record, which costs time", a.static("offsets.retention.minutes", strconv.FormatInt(minutes, 10)))
+		fmt.Sprintf("%d or more", minutes), "a consumer group that is stopped for longer starts again at the oldest raw record, which costs time", a.static("offsets.retention.minutes", strconv.FormatInt(minutes, 10)))
 }
 
 // unless gives the level of a default for one of Kafka's own topics: once the
@@ -221,10 +221,10 @@ func (a *adviser) unless(key string) Level {
 
 // features reports which transactions the cluster has settled on.
 func (a *adviser) features() {
-	f := Finding{Note, "cluster", "transaction.version", "unknown", "2", "transactions that hang for ever are not ruled out by the brokers",
+	f := Finding{Note, "cluster", "transaction.version", "unknown", "2", "the brokers do not rule out hanging transactions",
 		a.tool("kafka-features") + " upgrade --feature transaction.version=2, once all brokers are 4.0 or newer"}
 	if a.facts.features == nil {
-		f.Why = "the brokers do not say"
+		f.Why = "the brokers do not report it"
 		a.compare(false, f)
 		return
 	}
@@ -239,7 +239,7 @@ func (a *adviser) alter(topic, key, value string) string {
 	return fmt.Sprintf("%s --alter --entity-type topics --entity-name %s --add-config %s=%s", a.tool("kafka-configs"), topic, key, value)
 }
 
-// static is for settings that only a restart takes up.
+// static is for settings that only a restart applies.
 func (a *adviser) static(key, value string) string {
 	return fmt.Sprintf("%s=%s in server.properties of every broker, then restart them one after the other", key, value)
 }

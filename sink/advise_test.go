@@ -64,7 +64,7 @@ func TestAdvise(t *testing.T) {
 		want   string // level, where, setting, found, expected
 		mend   string // part of it
 	}{
-		{func(f *facts) { delete(f.topics, "kyc.aml.v1") }, "unsafe kyc.aml.v1 topic missing there", "topics create"},
+		{func(f *facts) { delete(f.topics, "kyc.aml.v1") }, "unsafe kyc.aml.v1 topic missing present", "topics create"},
 		{change("kyc.hydrate.v1", func(s *topicFacts) { s.partitions = 6 }), "unsafe kyc.hydrate.v1 partitions 6 12", "kafka-topics.sh --bootstrap-server k:1 --alter --topic kyc.hydrate.v1 --partitions 12"},
 		{change("kyc.hydrate.v1", func(s *topicFacts) { s.partitions = 24 }), "unsafe kyc.hydrate.v1 partitions 24 12", "delete the topic"},
 		{change("kyc.aml.v1", func(s *topicFacts) { s.partitions = 6 }), "", ""},
@@ -97,7 +97,7 @@ func TestAdvise(t *testing.T) {
 		}, "unsafe broker 2 transaction.state.log.min.isr 1 2", "server.properties"},
 		{func(f *facts) { f.features["transaction.version"] = 1 }, "advice cluster transaction.version 1 2", "kafka-features.sh --bootstrap-server k:1 upgrade"},
 		{func(f *facts) { f.features = nil }, "advice cluster transaction.version unknown 2", "4.0"},
-		{func(f *facts) { f.unread = []string{"broker 1"} }, "advice broker 1  may not be read readable", "DescribeConfigs"},
+		{func(f *facts) { f.unread = []string{"broker 1"} }, "advice broker 1  not readable readable", "DescribeConfigs"},
 	} {
 		f := sound()
 		test.change(f)
@@ -105,8 +105,8 @@ func TestAdvise(t *testing.T) {
 		var mend string
 		for _, x := range advise(Options{Brokers: []string{"k:1"}}, TopicSettings{}, f) {
 			if x.Level != OK {
-				got, mend = append(got, fmt.Sprintf("%s %s %s %s %s", x.Level, x.Where, x.Setting, x.Found, x.Expected)), x.Mend
-				if x.Why == "" || x.Mend == "" {
+				got, mend = append(got, fmt.Sprintf("%s %s %s %s %s", x.Level, x.Where, x.Setting, x.Found, x.Expected)), x.Fix
+				if x.Why == "" || x.Fix == "" {
 					t.Errorf("%v says not why, or not what to do", x)
 				}
 			}

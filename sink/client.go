@@ -15,14 +15,14 @@ const (
 	// maxBackoff bounds the wait between two attempts. The library's default of
 	// 5 s would add that much to the end of every outage.
 	maxBackoff = time.Second
-	// metadataAge is how often a client may ask for metadata. A batch that a broker turned away for a
-	// moment, as happens while the markers of a transaction are written, waits for the next answer;
-	// with the library's default of 5 s so did all events behind it.
+	// metadataAge is how often a client may ask for metadata. A batch that a broker refuses for a
+	// moment, as it does while it writes transaction markers, waits for the next metadata, and so does
+	// every event behind it: with the library's default, 5 s.
 	metadataAge = 100 * time.Millisecond
 	// maxDecompressBytes bounds what one fetched batch may unpack to.
 	maxDecompressBytes = 64 << 20
-	// fetchBytes bounds one fetch answer, and so what a reader with a backlog holds: some batches of a
-	// normaliser's. One that is larger comes alone.
+	// fetchBytes bounds one fetch answer, and with it what a reader with a backlog holds: a few of the
+	// normaliser's batches. A larger batch comes alone.
 	fetchBytes = 2 << 20
 )
 
@@ -60,7 +60,7 @@ func (o Options) probe(ctx context.Context) error {
 	return nil
 }
 
-// away words the error of a Kafka that does not answer at start.
+// away is the error about a Kafka that does not answer at start.
 func (o Options) away(err error) error {
 	kind, advice := ErrUnavailable, Advice(err)
 	switch Classify(err) {

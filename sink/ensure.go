@@ -15,7 +15,7 @@ import (
 
 // CheckTopics compares the cluster's topics with what the protocol needs:
 // missing topics, unequal partition counts and record sizes that are too small
-// are errors that name the remedy; unsafe settings are warnings or errors, as
+// are errors that name the fix; unsafe settings are warnings or errors, as
 // configured.
 func CheckTopics(ctx context.Context, o Options, s TopicSettings) (warnings []string, err error) {
 	reader, err := OpenReader(ctx, o)
@@ -39,7 +39,7 @@ func CheckTopics(ctx context.Context, o Options, s TopicSettings) (warnings []st
 const createdPatience = 10 * time.Second
 
 // CheckCreated is CheckTopics after CreateTopics: another broker than the one that created a topic may not
-// know of it yet, so one that is missing is looked for again for a while.
+// know of it yet, so it looks again for a while.
 func CheckCreated(ctx context.Context, o Options, s TopicSettings) (warnings []string, err error) {
 	deadline := time.Now().Add(createdPatience)
 	for {
@@ -100,8 +100,7 @@ func (r *Reader) create(ctx context.Context, plan TopicPlan) error {
 	return nil
 }
 
-// settle waits until every partition of the new topics has a leader, which a
-// cluster needs a moment for.
+// settle waits until every partition of the new topics has a leader.
 func (r *Reader) settle(ctx context.Context, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, scanPatience)
 	defer cancel()
@@ -160,7 +159,7 @@ func (r *Reader) settings(ctx context.Context, found map[string]topicState) (war
 	for _, resource := range described {
 		switch {
 		case Classify(resource.Err) == ClassAuthorization:
-			warnings = append(warnings, fmt.Sprintf("the settings of topic %s may not be read (%v): its safety is unchecked", resource.Name, resource.Err))
+			warnings = append(warnings, fmt.Sprintf("no right to read the settings of topic %s (%v): its safety is not checked", resource.Name, resource.Err))
 			continue
 		case resource.Err != nil:
 			return nil, fmt.Errorf("the settings of topic %s cannot be read: %w", resource.Name, resource.Err)
@@ -176,7 +175,7 @@ func (r *Reader) settings(ctx context.Context, found map[string]topicState) (war
 
 // apply notes one setting of a topic.
 func apply(state *topicState, key, value string) {
-	number, _ := strconv.Atoi(value) // a setting that is no number counts as unread
+	number, _ := strconv.Atoi(value) // not a number: as if unread
 	switch key {
 	case "min.insync.replicas":
 		state.minISR = number

@@ -17,32 +17,32 @@ import (
 var (
 	// ErrFenced: another producer took over the transactional id, or the broker
 	// ended a transaction that ran past its time limit.
-	ErrFenced = errors.New("the transactional id was taken over")
+	ErrFenced = errors.New("fenced: another producer took over the transactional id")
 	// ErrTooLarge: a record exceeds the size limit; it can never be written.
 	ErrTooLarge = errors.New("the record is larger than max_message_bytes allows")
 	// ErrUnavailable: no broker could be reached or asked.
 	ErrUnavailable = errors.New("no Kafka broker answers")
-	// ErrRefused: a broker answers but this client may not talk to it, or does
-	// not trust it: TLS, SASL or rights are to be mended.
+	// ErrRefused: a broker answers, but TLS, SASL or missing rights keep this
+	// client from talking to it.
 	ErrRefused = errors.New("no connection to Kafka")
-	// ErrToken: no token could be had to prove to Kafka who we are.
+	// ErrToken: there is no token to authenticate to Kafka with.
 	ErrToken = errors.New("no token for OAUTHBEARER")
-	// ErrBufferFull: as many records wait for an acknowledgement as may wait.
+	// ErrBufferFull: backpressure. No more records may wait for an acknowledgement.
 	ErrBufferFull = errors.New("the producer's buffer is full")
 	// ErrClosed: the client was closed; what was in flight may be written.
 	ErrClosed = errors.New("the Kafka client is closed")
-	// ErrTopicChanged: the input topic was deleted and created anew while it
+	// ErrTopicChanged: the input topic was deleted and created again while it
 	// was being read. Its offsets mean something else now.
 	ErrTopicChanged = errors.New("the topic was deleted and created again")
 	// ErrTopics: topics are missing or set up in a way that is refused.
-	ErrTopics = errors.New("the topics are not as they must be")
+	ErrTopics = errors.New("topic check failed")
 	// ErrRebalanced: the group moved partitions, so the transaction was aborted
 	// and its records will be read again. It is normal and never an alarm.
 	ErrRebalanced = errors.New("the consumer group rebalanced")
 	// ErrBatchOpen: Poll was called while a polled batch was neither committed
 	// nor rewound. The next commit would have skipped that batch.
 	ErrBatchOpen = errors.New("the polled batch was neither committed nor rewound")
-	// ErrBroken: the session failed before and must be closed and opened anew.
+	// ErrBroken: the session failed before and must be closed and reopened.
 	ErrBroken = errors.New("the session failed and must be opened anew")
 )
 
@@ -86,7 +86,7 @@ func classes() []class {
 		}},
 		{ClassTopicChanged, "the topic was recreated: stop, read the runbook, start again", []error{ErrTopicChanged, kerr.UnknownTopicID, kerr.InconsistentTopicID}},
 		{ClassTooLarge, "raise kafka.max_message_bytes and max.message.bytes of the topics, or lower the body limit", []error{ErrTooLarge, kerr.MessageTooLarge, kerr.RecordListTooLarge}},
-		{ClassBufferFull, "Kafka takes records more slowly than they arrive: look at the brokers", []error{ErrBufferFull, kgo.ErrMaxBuffered}},
+		{ClassBufferFull, "backpressure: Kafka takes records more slowly than they arrive; look at the brokers", []error{ErrBufferFull, kgo.ErrMaxBuffered}},
 		{ClassClosed, "the process is stopping", []error{ErrClosed, kgo.ErrClientClosed}},
 		{ClassToken, "check kafka.sasl.oauth and the server it names", []error{ErrToken}},
 		{ClassAuthentication, "check mechanism, user and password (or token) in kafka.sasl, and that the broker has the mechanism on this listener", []error{
@@ -99,10 +99,10 @@ func classes() []class {
 		{ClassReplicas, "a broker is down or its disk failed: bring the replicas back", []error{
 			kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.KafkaStorageError, kerr.LeaderNotAvailable, kerr.NotLeaderForPartition,
 		}},
-		{ClassRebalance, "normal while processes start, stop or move", []error{
+		{ClassRebalance, "a rebalance, normal while processes start, stop or move", []error{
 			ErrRebalanced, kerr.RebalanceInProgress, kerr.IllegalGeneration, kerr.UnknownMemberID,
 		}},
-		{ClassTransaction, "the transaction coordinator is busy or moving: it is tried again", []error{
+		{ClassTransaction, "the transaction coordinator is busy or moving; the client retries", []error{
 			kerr.ConcurrentTransactions, kerr.InvalidTxnState, kerr.TransactionAbortable, kerr.OperationNotAttempted,
 			kerr.UnknownProducerID, kerr.InvalidProducerIDMapping, kerr.OutOfOrderSequenceNumber, kerr.TransactionCoordinatorFenced,
 		}},
@@ -148,7 +148,7 @@ func classOf(err error) class {
 	return class{label: ClassOther}
 }
 
-// typedClass covers the errors that are told by their type, not by a value.
+// typedClass covers the errors that only their type identifies.
 func typedClass(err error) (class, bool) {
 	var loss *kgo.ErrDataLoss
 	if errors.As(err, &loss) {
@@ -160,8 +160,8 @@ func typedClass(err error) (class, bool) {
 	return class{}, false
 }
 
-// handshakeAdvice says what to do about a TLS handshake that failed, or about a
-// broker that hangs up on the first words; "" where err is neither.
+// handshakeAdvice says what to do about a TLS handshake that failed, or about a broker
+// that closes the connection at once; "" where err is neither.
 func handshakeAdvice(err error) string {
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
@@ -185,7 +185,7 @@ func handshakeAdvice(err error) string {
 	case strings.Contains(err.Error(), "tls alert record"): // the client library has no value for it
 		return "the broker speaks TLS on this port: set kafka.tls.enabled to true"
 	case errors.As(err, &eof):
-		return "the broker hangs up on the first words: it wants TLS (kafka.tls) or SASL (kafka.sasl) on this port, or none of it"
+		return "the broker closes the connection at once: this port may expect TLS (kafka.tls) or SASL (kafka.sasl), or neither"
 	}
 	return ""
 }

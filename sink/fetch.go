@@ -40,8 +40,8 @@ func (s *scan) fetch(ctx context.Context) ([]*kgo.Record, error) {
 	return nil, nil
 }
 
-// mayPass tells what a moved leader or a restarted broker may explain from what
-// waiting cannot mend.
+// mayPass reports whether a moved leader or a restarted broker may explain an error,
+// so that waiting helps.
 func mayPass(err error) bool {
 	switch Classify(err) {
 	case ClassTopicChanged, ClassClosed, ClassHandshake, ClassAuthentication, ClassAuthorization:
@@ -53,7 +53,7 @@ func mayPass(err error) bool {
 
 // errNoAnswer: the broker answered the request but not the partition, as it does
 // while it throttles.
-var errNoAnswer = errors.New("the broker's answer leaves the partition out")
+var errNoAnswer = errors.New("the broker's answer leaves out the partition")
 
 // request sends one fetch to the partition's leader.
 func (s *scan) request(ctx context.Context) (*kmsg.FetchResponseTopicPartition, error) {

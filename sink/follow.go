@@ -8,8 +8,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Follower reads several topics as they grow, committed records only, without a
-// group: nothing it does is remembered by the broker.
+// Follower reads several topics as they grow, committed records only. It joins no
+// consumer group and commits no offsets.
 type Follower struct{ client *kgo.Client }
 
 // OpenFollower begins at the start of the topics, or at the end they have when

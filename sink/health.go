@@ -17,7 +17,7 @@ const idleProbeEvery = 5 * time.Second
 // health keeps what the last outcomes say about Kafka. An outcome that says
 // something about the record and not about Kafka does not count.
 type health struct {
-	patience time.Duration // without any acknowledgement before Kafka counts as silent
+	patience time.Duration // without any acknowledgement before Kafka counts as down
 
 	mu      sync.Mutex
 	last    error
@@ -59,8 +59,8 @@ func (h *health) settled(err error) {
 	}
 }
 
-// away says why Kafka counts as away.
-func (h *health) away() error {
+// down is why Kafka counts as down.
+func (h *health) down() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.last != nil {
@@ -81,7 +81,7 @@ func (h *health) clear() {
 
 // run probes once a second from each failure until a probe succeeds or an
 // acknowledgement comes, and every few seconds otherwise: without deliveries
-// nothing else would notice that Kafka went away.
+// nothing else would notice that Kafka went down.
 func (h *health) run(ctx context.Context, probe func(context.Context) error) {
 	for {
 		select {
@@ -123,7 +123,7 @@ func (h *health) failed() bool {
 	return h.last != nil
 }
 
-// pause waits d and tells whether ctx still lives.
+// pause waits d and reports whether ctx still lives.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -13,20 +13,20 @@ func TestHealthNoticesSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHealth(10 * time.Second)
 		time.Sleep(time.Hour)
-		if err := h.away(); err != nil {
+		if err := h.down(); err != nil {
 			t.Errorf("idle: %v", err)
 		}
 		h.sent()
 		time.Sleep(9 * time.Second)
-		if err := h.away(); err != nil {
+		if err := h.down(); err != nil {
 			t.Errorf("within the patience: %v", err)
 		}
 		time.Sleep(2 * time.Second)
-		if err := h.away(); !errors.Is(err, ErrUnavailable) {
+		if err := h.down(); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("beyond the patience: %v, want ErrUnavailable", err)
 		}
 		h.settled(nil)
-		if err := h.away(); err != nil {
+		if err := h.down(); err != nil {
 			t.Errorf("after an acknowledgement: %v", err)
 		}
 	})
@@ -61,7 +61,7 @@ func TestHealthProbesWithoutTraffic(t *testing.T) {
 			probes.Store(0)
 			time.Sleep(step.wait)
 			synctest.Wait()
-			if err := h.away(); (err != nil) != step.gone {
+			if err := h.down(); (err != nil) != step.gone {
 				t.Errorf("Kafka gone %v, health says %v", step.gone, err)
 			}
 			if n := probes.Load(); n > step.most {
@@ -71,12 +71,12 @@ func TestHealthProbesWithoutTraffic(t *testing.T) {
 		h.sent()
 		h.settled(ErrBufferFull)
 		synctest.Wait()
-		if h.away() == nil {
+		if h.down() == nil {
 			t.Error("a failure is not remembered")
 		}
 		time.Sleep(2 * probeEvery)
 		synctest.Wait()
-		if err := h.away(); err != nil {
+		if err := h.down(); err != nil {
 			t.Errorf("after a good probe: %v", err)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
-// internalTopics are Kafka's own: without them no group and no transaction goes on.
+// internalTopics are Kafka's own. Consumer groups and transactions need them.
 var internalTopics = []string{"__transaction_state", "__consumer_offsets"}
 
 // Inspect compares the cluster with what is safe: topics, Kafka's own topics,
@@ -104,7 +104,7 @@ func (r *Reader) topicFacts(ctx context.Context, f *facts) error {
 	return nil
 }
 
-// note takes settings up. What may not be read is remembered, and no error.
+// note keeps settings. What this user may not read is listed, and no error.
 func (f *facts) note(described kadm.ResourceConfigs, err error, what string, take func(kadm.ResourceConfig, map[string]string)) error {
 	if Classify(err) == ClassAuthorization {
 		f.unread = append(f.unread, "settings of "+what)

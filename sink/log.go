@@ -13,9 +13,8 @@ import (
 // every client makes one a second, for as long as it lasts.
 const repeatAfter = 30 * time.Second
 
-// kafkaLog hands the library's log lines on: its errors and warnings as
-// warnings, each text once in a while, and the lines it makes for every
-// transaction at debug level.
+// kafkaLog passes on the library's log lines: errors and warnings as warnings, each
+// text at most every repeatAfter, and the lines of every transaction at debug level.
 type kafkaLog struct {
 	log *slog.Logger
 
@@ -44,7 +43,7 @@ func (l *kafkaLog) Log(level kgo.LogLevel, msg string, keyvals ...any) {
 	l.log.Log(context.Background(), at, "kafka: "+msg, keyvals...)
 }
 
-// due tells whether a text was not shown lately.
+// due reports whether a text was not shown lately.
 func (l *kafkaLog) due(msg string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

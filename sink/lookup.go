@@ -10,7 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// TopicID tells one incarnation of a topic from another of the same name.
+// TopicID distinguishes topics that had the same name, one after the other.
 type TopicID = [16]byte
 
 // located is a topic as the cluster knows it now.
@@ -52,7 +52,7 @@ func lookup(ctx context.Context, client *kgo.Client, topic string) (located, err
 	return located{name: topic, id: found.TopicID, leaders: leaders}, nil
 }
 
-// missing words the absence of a topic.
+// missing is the error about a topic that does not exist.
 func missing(topic string) error {
 	return fmt.Errorf("topic %s does not exist: create the topics with %s: %w", topic, CreateCommand, kerr.UnknownTopicOrPartition)
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// ownership turns what the library tells into "these came, these went". The
+// ownership turns the library's callbacks into "these came, these went". The
 // transactional session reports only the first revocation between two ends of a
 // transaction, so the callbacks alone leave a slot believing in partitions that
 // another one works on. What goes is therefore also seen where it cannot be
@@ -50,7 +50,7 @@ func (w *ownership) assigned(_ context.Context, _ *kgo.Client, added map[string]
 	w.came(came) // also when nothing came: the group has been joined
 }
 
-// holds is told everything this member has in a new generation of the group.
+// holds takes everything this member has in a new generation of the group.
 func (w *ownership) holds(parts []int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -49,8 +49,8 @@ func (p *producer) options() ([]kgo.Opt, error) {
 	}, err
 }
 
-// takeOver takes the transactional id: what a predecessor with the same one left
-// open is aborted, and it can write nothing any more.
+// takeOver takes over the transactional id: it fences a predecessor with the same id and
+// aborts the transaction that one left open.
 func (p *producer) takeOver(ctx context.Context) error {
 	if _, _, err := p.client.ProducerID(ctx); err != nil {
 		return fmt.Errorf("transactional id %s: %w", p.id, produceError(err))
@@ -83,7 +83,7 @@ func (p *producer) produce(ctx context.Context, records []*kgo.Record) (failed, 
 // AbortReason says why the last Commit returned (false, nil).
 func (p *producer) AbortReason() error { return p.reason }
 
-// fail marks the client as done for and words the error.
+// fail marks the client as broken and makes the error.
 func (p *producer) fail(step string, err error) error {
 	p.broken = fmt.Errorf("transaction of %s, %s: %w", p.id, step, produceError(err))
 	return p.broken

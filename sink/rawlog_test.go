@@ -36,8 +36,8 @@ func TestAppendIsReadableOnceAcknowledged(t *testing.T) {
 		if h := records[0].Headers; len(h) != 1 || h[0].Key != "traceparent" || string(h[0].Value) != "00-1-1-01" {
 			t.Errorf("headers %v", h)
 		}
-		if err := l.Away(); err != nil {
-			t.Errorf("Away after an acknowledgement: %v", err)
+		if err := l.Down(); err != nil {
+			t.Errorf("Down after an acknowledgement: %v", err)
 		}
 	})
 }
@@ -81,15 +81,15 @@ func TestAppendRefusesWhenTheBufferIsFull(t *testing.T) {
 	if err := <-second; !errors.Is(err, ErrBufferFull) {
 		t.Fatalf("got %v, want ErrBufferFull", err)
 	}
-	if !errors.Is(l.Away(), ErrBufferFull) {
-		t.Errorf("Away is %v, want ErrBufferFull", l.Away())
+	if !errors.Is(l.Down(), ErrBufferFull) {
+		t.Errorf("Down is %v, want ErrBufferFull", l.Down())
 	}
 	g.open()
 	if err := <-first; err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Away(); err != nil {
-		t.Errorf("Away after an acknowledgement: %v", err)
+	if err := l.Down(); err != nil {
+		t.Errorf("Down after an acknowledgement: %v", err)
 	}
 }
 
@@ -177,8 +177,8 @@ func TestAppendClassifiesRefusals(t *testing.T) {
 			if err := <-done; Classify(err) != test.class {
 				t.Errorf("%v is %s, want %s", err, Classify(err), test.class)
 			}
-			if away := l.Away() != nil; away != test.away {
-				t.Errorf("Away is %v, want an error: %t", l.Away(), test.away)
+			if away := l.Down() != nil; away != test.away {
+				t.Errorf("Down is %v, want an error: %t", l.Down(), test.away)
 			}
 		})
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 )
 
-// RecordOf gives a record to those who do not know the client that read it.
+// RecordOf converts a record of the client.
 func RecordOf(r *kgo.Record) record.Record {
 	out := record.Record{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Timestamp, Key: r.Key, Value: r.Value}
 	if len(r.Headers) > 0 {
@@ -20,7 +20,7 @@ func RecordOf(r *kgo.Record) record.Record {
 	return out
 }
 
-// ScanRecords is Scan for those who do not know the client.
+// ScanRecords is Scan without the client's types.
 func (r *Reader) ScanRecords(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(record.Record) error) (next int64, err error) {
 	return r.Scan(ctx, base, partition, from, func(one *kgo.Record) error { return fn(RecordOf(one)) })
 }

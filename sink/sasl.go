@@ -19,8 +19,8 @@ const (
 	OAuthBearer = "OAUTHBEARER"
 )
 
-// SASL is how every connection proves who it is; the zero value proves nothing.
-// It prints as a mark.
+// SASL is how every connection authenticates; the zero value: not at all. It prints
+// without its secrets.
 type SASL struct {
 	Mechanism string // one of the constants above
 	Username  string // of PLAIN and SCRAM, with Password

@@ -51,7 +51,7 @@ type scan struct {
 	reader    *Reader
 	topic     located
 	partition int32
-	position  int64 // the next offset fn has not been told about
+	position  int64 // the next offset that fn has not seen
 	fetched   int64 // the next offset the last answer did not cover
 	end       int64 // of the partition when the scan began
 	empty     int   // answers in a row that held nothing
@@ -92,7 +92,7 @@ func (r *Reader) begin(ctx context.Context, base string, partition int32, from r
 // resume moves a position that retention has removed to the start of the log.
 func (s *scan) resume(start int64) {
 	if s.position >= 0 && s.position < start {
-		s.reader.opts.logger().Warn("records were removed before they were read: the scan resumes at the start of the log",
+		s.reader.opts.logger().Warn("retention removed records before they were read; the scan resumes at the start of the log",
 			"topic", s.topic.name, "partition", s.partition, "asked", s.position, "start", start)
 	}
 	s.position = max(s.position, start)

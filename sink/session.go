@@ -21,7 +21,7 @@ type SessionOptions struct {
 	Heartbeat          time.Duration // default 2 s
 	TransactionTimeout time.Duration // default 15 s: how long an open transaction may hold readers
 
-	// OnAssigned and OnRevoked tell which input partitions came and went (lost
+	// OnAssigned and OnRevoked report which input partitions came and went (lost
 	// ones included). They run on another goroutine, concurrently with Poll and
 	// Commit, hold up the group while they run, and must not call the session.
 	OnAssigned, OnRevoked func(partitions []int32)
@@ -79,7 +79,7 @@ func OpenSession(ctx context.Context, o Options, so SessionOptions) (*Session, e
 	return s, nil
 }
 
-// consumer gives the reading half of the client.
+// consumer is the options of the consumer half of the client.
 func (s *Session) consumer() []kgo.Opt {
 	watch := newOwnership(s.opts.Topic(s.session.Input), s.session)
 	return []kgo.Opt{
@@ -117,7 +117,7 @@ func (s *Session) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
 	if err := s.client.LeaveGroupContext(ctx); err != nil && !errors.Is(err, kgo.ErrClientClosed) {
-		s.log.Debug("left the group without its answer", "class", Classify(err))
+		s.log.Debug("left the consumer group without its answer", "class", Classify(err))
 	}
 	s.txn.Close()
 }

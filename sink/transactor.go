@@ -16,8 +16,8 @@ type Transactor struct {
 	known map[string]bool // topics written to before
 }
 
-// OpenTransactor takes a transactional id over: what a predecessor with the same
-// id left open is aborted, and it can write nothing any more. limit is the
+// OpenTransactor takes over a transactional id: it fences a predecessor with the same id
+// and aborts the transaction that one left open. limit is the
 // transaction's, 15 s when 0; the id is scoped (Options.Scoped).
 func OpenTransactor(ctx context.Context, o Options, id string, limit time.Duration) (*Transactor, error) {
 	t := &Transactor{producer: newProducer(o, id, limit), known: map[string]bool{}}

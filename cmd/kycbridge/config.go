@@ -13,8 +13,8 @@ import (
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
-// usualGrace is what orchestrators give a process by default before they kill
-// it, Kubernetes for one.
+// usualGrace is the termination grace period that orchestrators, Kubernetes for one,
+// give by default.
 const usualGrace = 30 * time.Second
 
 // loadConfig reads a configuration with the process's environment.
@@ -37,14 +37,16 @@ func newConfig(env *environment) *cobra.Command {
 		Short:   "Check a configuration file",
 		Example: "  kycbridge config check kycbridge.yaml",
 		Args:    noArgs,
-		RunE:    func(c *cobra.Command, _ []string) error { return usagef("say check; see `%s --help`", c.CommandPath()) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			return usagef("expected check; see `%s --help`", c.CommandPath())
+		},
 	}
 	check := &cobra.Command{
 		Use:   "check FILE",
-		Short: "Check a file as `all` would read it, without connecting to anything",
-		Long: `Check a file as ` + "`all`" + ` would read it: names, values, variables, secrets, and
-what spans several settings. Every problem is one line with file, line and
-field. Nothing is connected to.`,
+		Short: "Check a file as `all` reads it, without connecting to anything",
+		Long: `Check a file as ` + "`all`" + ` reads it: names, values, variables, secrets, and settings
+that depend on each other. Each problem is one line with file, line and field.
+The check connects to nothing.`,
 		Example: "  kycbridge config check deploy/local.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -81,13 +83,13 @@ func checkConfig(env *environment, file string) error {
 	return nil
 }
 
-// printGrace says how long each command may take to stop: whoever kills it
-// earlier cuts answers off.
+// printGrace prints how long a graceful shutdown of each command may take. A kill before
+// that cuts answers off.
 func printGrace(out io.Writer, c *config.Config) {
 	grace := serve.GraceOf(c)
 	all := grace.Ingest + grace.Normalize // one after the other
 	fmt.Fprintf(out, "grace period: ingest %s, normalize %s, all %s\n", grace.Ingest, grace.Normalize, all)
 	if all > usualGrace {
-		fmt.Fprintf(out, "warning: %s is the usual limit before a process is killed; `all` needs %s here: raise terminationGracePeriodSeconds, or lower ingest.drain_delay or normalize.shutdown_grace\n", usualGrace, all)
+		fmt.Fprintf(out, "warning: orchestrators kill a process after %s by default, and `all` needs up to %s to shut down: raise terminationGracePeriodSeconds, or lower ingest.drain_delay or normalize.shutdown_grace\n", usualGrace, all)
 	}
 }

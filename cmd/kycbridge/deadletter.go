@@ -29,39 +29,38 @@ type letterFlags struct {
 func newDeadletter(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:   "deadletter",
-		Short: "List, show and replay deliveries that gave no event",
+		Short: "List, show and replay dead letters",
 		Example: `  kycbridge deadletter list --reason unmapped
   kycbridge deadletter show 3@17
   kycbridge deadletter replay --reason unmapped --dry-run -c kycbridge.yaml`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return usagef("say list, show or replay; see `%s --help`", c.CommandPath())
+			return usagef("expected list, show or replay; see `%s --help`", c.CommandPath())
 		},
 	}
 	parent.AddCommand(newLetterList(env), newLetterShow(env), newLetterReplay(env))
 	return parent
 }
 
-// idsHelp says how letters are named.
-const idsHelp = `An ID is the place of the raw delivery (3@17, or kyc.raw.v1/3/17), the id of the
-delivery that the vendor got in the header Kycbridge-Delivery-Id, or the vendor's own
-id of the event.`
+// idsHelp explains the ids of letters.
+const idsHelp = `ID is the position of the raw record (3@17 or kyc.raw.v1/3/17), the delivery id (the
+vendor got it in the header Kycbridge-Delivery-Id), or the vendor's id of the event.`
 
 func newLetterList(env *environment) *cobra.Command {
 	var f letterFlags
 	c := &cobra.Command{
 		Use:   "list [ID…]",
-		Short: "List dead letters: when, why, whose, and where",
+		Short: "List dead letters: time, reason, vendor, endpoint, position",
 		Long: `List dead letters, oldest first, without their bodies.
 
 ` + idsHelp,
-		Example: `  kycbridge deadletter list                        all there are
+		Example: `  kycbridge deadletter list                        all of them
   kycbridge deadletter list --since 24h --vendor idenfy
   kycbridge deadletter list --reason unmapped --json`,
 		RunE: func(c *cobra.Command, args []string) error { return listLetters(c.Context(), env, f, args) },
 	}
 	f.bind(c)
-	c.Flags().IntVar(&f.limit, "limit", 1000, "show only this many, the newest; 0 shows all")
+	c.Flags().IntVar(&f.limit, "limit", 1000, "show at most this many, the newest ones; 0 shows all")
 	return c
 }
 
@@ -69,37 +68,37 @@ func newLetterShow(env *environment) *cobra.Command {
 	var f letterFlags
 	c := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show all of a dead letter but its body",
-		Long: `Show all of a dead letter but its body, which is personal data: --body writes it to a
-file, or with - to standard output, byte for byte as it arrived.
+		Short: "Show a dead letter without its body",
+		Long: `Show a dead letter without its body, which is personal data. --body FILE writes the
+body, byte for byte as it arrived; --body - writes it to standard output.
 
 ` + idsHelp,
 		Example: `  kycbridge deadletter show 3@17
   kycbridge deadletter show 3@17 --body /tmp/body.json`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return usagef("say which one: a place such as 3@17, or an id; see `%s --help`", c.CommandPath())
+				return usagef("name one dead letter: a position such as 3@17, or an id; see `%s --help`", c.CommandPath())
 			}
 			return showLetter(c.Context(), env, f, args)
 		},
 	}
 	f.bind(c)
-	c.Flags().StringVar(&f.body, "body", "", "write the body to this file (- is standard output) instead of showing the letter")
+	c.Flags().StringVar(&f.body, "body", "", "write the body to this file (- for standard output) instead of showing the letter")
 	return c
 }
 
 func (f *letterFlags) bind(c *cobra.Command) {
 	f.kafkaFlags.bind(c)
-	c.Flags().BoolVar(&f.json, "json", false, "one JSON object a line")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object per line")
 	f.bindFilters(c)
 }
 
 func (f *letterFlags) bindFilters(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.reasons, "reason", nil, "letters of this reason: "+strings.Join(audit.ReasonNames(), ", "))
-	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "letters of this vendor")
-	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "letters of this endpoint")
-	c.Flags().StringVar(&f.since, "since", "", "letters written at this `TIME` or later: a time such as 2026-05-04T10:00:00Z, or a duration before now such as 24h or 7d")
-	c.Flags().StringVar(&f.until, "until", "", "letters written before this `TIME`")
+	c.Flags().StringSliceVar(&f.reasons, "reason", nil, "only letters with this reason: "+strings.Join(audit.ReasonNames(), ", "))
+	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "only letters from this vendor")
+	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "only letters from this endpoint")
+	c.Flags().StringVar(&f.since, "since", "", "only letters written at or after this `TIME`, such as 2026-05-04T10:00:00Z, or a duration before now, such as 24h or 7d")
+	c.Flags().StringVar(&f.until, "until", "", "only letters written before this `TIME`")
 }
 
 // query reads the flags.
@@ -109,7 +108,7 @@ func (f *letterFlags) query(ids []string) (q audit.LetterQuery, err error) {
 	for _, reason := range f.reasons {
 		name := strings.ToLower(strings.ReplaceAll(reason, "-", "_"))
 		if !slices.Contains(audit.ReasonNames(), name) {
-			return q, usagef("--reason is %q; it is one of %s", reason, strings.Join(audit.ReasonNames(), ", "))
+			return q, usagef("--reason is %q; expected one of %s", reason, strings.Join(audit.ReasonNames(), ", "))
 		}
 		q.Reasons = append(q.Reasons, name)
 	}
@@ -123,7 +122,7 @@ func (f *letterFlags) query(ids []string) (q audit.LetterQuery, err error) {
 	return q, err
 }
 
-// newestLetters reads the chosen letters and keeps the newest so many.
+// newestLetters reads the chosen letters and keeps the newest ones, at most limit.
 func newestLetters(ctx context.Context, env *environment, f letterFlags, ids []string, limit int) (*newest, error) {
 	q, err := f.query(ids)
 	if err != nil {
@@ -145,7 +144,7 @@ func newestLetters(ctx context.Context, env *environment, f letterFlags, ids []s
 
 func listLetters(ctx context.Context, env *environment, f letterFlags, ids []string) error {
 	if f.limit < 0 {
-		return usagef("--limit is %d; it is 0 or more", f.limit)
+		return usagef("--limit is %d; expected 0 or more", f.limit)
 	}
 	kept, err := newestLetters(ctx, env, f, ids, f.limit)
 	if err != nil {
@@ -164,7 +163,7 @@ func listLetters(ctx context.Context, env *environment, f letterFlags, ids []str
 	}
 	fmt.Fprintf(summary, "%d dead letters", kept.seen)
 	if kept.seen > len(letters) {
-		fmt.Fprintf(summary, ", the newest %d are shown; --limit 0 shows all", len(letters))
+		fmt.Fprintf(summary, ", showing the newest %d; --limit 0 shows all", len(letters))
 	}
 	fmt.Fprintln(summary)
 	return nil
@@ -201,7 +200,7 @@ func showLetter(ctx context.Context, env *environment, f letterFlags, ids []stri
 	}
 	letters := kept.sorted()
 	if len(letters) == 0 {
-		return fmt.Errorf("no dead letter of %s passes the other filters", ids[0])
+		return fmt.Errorf("no dead letter with id %s passes the other filters", ids[0])
 	}
 	l := letters[0]
 	switch {

@@ -15,14 +15,14 @@ func newLetterReplay(env *environment) *cobra.Command {
 	var r replayFlags
 	c := &cobra.Command{
 		Use:   "replay [ID…]",
-		Short: "Take the deliveries of dead letters through the current mappings",
-		Long: `Take exactly the raw deliveries that the chosen dead letters came from through the
-current mappings, as ` + "`kycbridge replay --mode fill-gaps`" + ` does: what gives events now is
-published, labelled, once; what was published since is left alone, and so is what is
-still a dead letter for the same reason. --all takes every letter.
+		Short: "Replay the deliveries of dead letters",
+		Long: `Map the raw deliveries of the chosen dead letters again with the current mappings, as
+` + "`kycbridge replay --mode fill-gaps`" + ` does. Events that come out are published once,
+labelled. A delivery that was published meanwhile, or that is still a dead letter for
+the same reason, is left alone. --all chooses every letter.
 
-Letters are kept longer than raw deliveries. Where the raw delivery is gone, the letter's own
-copy is taken, unless it needs a vendor's API.
+Letters are kept longer than raw records. Where the raw record is gone, its copy in the
+letter is replayed, unless the delivery needs a vendor's API.
 
 ` + idsHelp,
 		Example: `  kycbridge deadletter replay --reason unmapped --vendor idenfy --dry-run -c kycbridge.yaml
@@ -31,14 +31,14 @@ copy is taken, unless it needs a vendor's API.
 	}
 	r.bind(c)
 	f.bindFilters(c)
-	c.Flags().BoolVar(&r.all, "all", false, "every dead letter there is")
+	c.Flags().BoolVar(&r.all, "all", false, "every dead letter")
 	return c
 }
 
 func replayLetters(ctx context.Context, env *environment, f letterFlags, r replayFlags, ids []string) error {
 	narrowed := len(ids)+len(f.reasons)+len(f.vendors)+len(f.endpoints) > 0 || f.since != "" || f.until != ""
 	if narrowed == r.all {
-		return usagef("say which dead letters: ids, --reason, --vendor, --endpoint, --since, --until, or --all")
+		return usagef("choose dead letters: ids, --reason, --vendor, --endpoint, --since, --until, or --all")
 	}
 	q, err := f.query(ids)
 	if err != nil {

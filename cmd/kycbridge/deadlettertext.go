@@ -28,7 +28,7 @@ func writeLetters(w io.Writer, all []audit.Letter) error {
 	return cannotPrint(t.Flush())
 }
 
-// writeLetter writes all of a letter but its body, for a person.
+// writeLetter writes a letter without its body, for a person.
 func writeLetter(w io.Writer, l audit.Letter) error {
 	m, e := l.Message, l.Message.GetEnvelope()
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -62,7 +62,7 @@ func short(text string, most int) string {
 	return dash(text)
 }
 
-// writeBody writes a body where only the one who asked can read it.
+// writeBody writes a body so that only the current user can read it.
 func writeBody(env *environment, path string, body []byte) error {
 	if path == "-" {
 		_, err := env.stdout.Write(body)
@@ -71,6 +71,6 @@ func writeBody(env *environment, path string, body []byte) error {
 	if err := os.WriteFile(path, body, 0o600); err != nil {
 		return fmt.Errorf("cannot write the body: %w", err)
 	}
-	fmt.Fprintf(env.stderr, "%d bytes written to %s; it holds personal data\n", len(body), path)
+	fmt.Fprintf(env.stderr, "wrote %d bytes to %s; the file holds personal data\n", len(body), path)
 	return nil
 }

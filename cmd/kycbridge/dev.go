@@ -34,29 +34,24 @@ func newDev(env *environment) *cobra.Command {
 	var f devFlags
 	c := &cobra.Command{
 		Use:   "dev",
-		Short: "Everything in one process: Kafka, Redis, ingest, normalize, hydrate",
-		Long: `Run the whole path in one process, for trying out and for tests: an embedded
-Kafka on a real port, which any Kafka client can read, an embedded Redis, ingest,
-normalize and hydrate, with fake APIs of the vendors. What was accepted survives a
-restart and a kill -9. Not for production: there is one broker and no replication.
+		Short: "Run everything in one process: Kafka, Redis, ingest, normalize, hydrate",
+		Long: `Run the whole path in one process, for demos and tests: an embedded Kafka on a real
+port, which any Kafka client can read, an embedded Redis, ingest, normalize and
+hydrate, and fake vendor APIs. Accepted deliveries survive a restart and a kill -9.
+Not for production: there is one broker and no replication.
 
-There is one endpoint for each vendor, /hooks/<vendor>, with the secret
-dev-secret-<vendor>; KYCBRIDGE_SECRET_<VENDOR> replaces it, for those who point
-a vendor's sandbox at it. A vendor that can prove itself in other ways has an
-endpoint for each, such as /hooks/idwise-bearer; a header of the customer's choice
-is X-Auth-Token there.
+Every vendor has an endpoint, /hooks/<vendor>, with the secret dev-secret-<vendor>.
+To connect a vendor's sandbox, set its secret in KYCBRIDGE_SECRET_<VENDOR>. Each
+other way in which a vendor can authenticate has an endpoint of its own, such as
+/hooks/idwise-bearer. Where the customer chooses the header, it is X-Auth-Token.
 
-The APIs of the vendors are played in this process. They answer about sample
-traffic, and about what they are given on the admin address:
+The fake vendor APIs know the objects of the sample traffic. Add others on the admin
+address, as JSON (?status=410 answers with that status instead, ?kind= names a kind):
 
-  curl -X PUT http://127.0.0.1:9090/dev/vendors/proofme/ID --data @object.json
-
-The fake APIs know the objects of the sample traffic. PUT /dev/vendors/<vendor>/<id>
-on the admin address, with the object as JSON, makes another one known (?status=410
-answers that instead, ?kind= names a kind).`,
-		Example: `  kycbridge dev --simulate          with sample traffic; events scroll by
-  kycbridge dev --simulate=50       fifty deliveries a second
-  kycbridge dev --data /tmp/kyc     keep the data elsewhere`,
+  curl -X PUT http://127.0.0.1:9090/dev/vendors/proofme/ID --data @object.json`,
+		Example: `  kycbridge dev --simulate          sample traffic; events scroll by
+  kycbridge dev --simulate=50       fifty deliveries per second
+  kycbridge dev --data /tmp/kyc     another data directory`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := f.rateArgument(c, args); err != nil {
 				return err
@@ -67,10 +62,10 @@ answers that instead, ?kind= names a kind).`,
 	c.Flags().StringVar(&f.listen, "listen", "127.0.0.1:8080", "address for webhooks")
 	c.Flags().StringVar(&f.kafka, "kafka", operate.DefaultKafka, "address of the embedded Kafka")
 	c.Flags().StringVar(&f.admin, "admin", "127.0.0.1:9090", "address for health and metrics")
-	c.Flags().StringVar(&f.dir, "data", defaultData, "data directory; delete it to start afresh")
-	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send this many signed sample deliveries a second, and print the events")
+	c.Flags().StringVar(&f.dir, "data", defaultData, "data directory; delete it to start over")
+	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send this many signed sample deliveries per second, and print the events")
 	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
-	c.Flags().BoolVar(&f.tls, "tls", false, "webhooks over HTTPS, with a self-signed certificate kept in the data directory")
+	c.Flags().BoolVar(&f.tls, "tls", false, "serve webhooks over HTTPS, with a self-signed certificate in the data directory")
 	f.log.bind(c.Flags())
 	return c
 }
@@ -85,7 +80,7 @@ func (f *devFlags) rateArgument(c *cobra.Command, args []string) error {
 		args = nil
 	}
 	if f.simulate < 0 || f.simulate > 10_000 || math.IsNaN(f.simulate) {
-		return usagef("--simulate is %g; it is a number of deliveries a second, up to 10000, such as --simulate=20", f.simulate)
+		return usagef("--simulate is %g; expected deliveries per second, up to 10000, such as --simulate=20", f.simulate)
 	}
 	return noArgs(c, args)
 }
@@ -105,7 +100,7 @@ func runDev(ctx context.Context, env *environment, f devFlags) error {
 	if f.simulate > 0 {
 		o.Beside = append(o.Beside, func(ctx context.Context, at serve.Addresses) error {
 			if err := watch(ctx, env, at.Kafka); err != nil && ctx.Err() == nil {
-				log.Warn("events are no longer printed", "error", err)
+				log.Warn("cannot print events any more", "error", err)
 			}
 			return nil
 		})
@@ -113,11 +108,11 @@ func runDev(ctx context.Context, env *environment, f devFlags) error {
 	return dev.Run(ctx, o)
 }
 
-// addresses refuses flags that are none.
+// addresses refuses flags that are not addresses.
 func (f devFlags) addresses() error {
 	for flag, addr := range map[string]string{"--listen": f.listen, "--kafka": f.kafka, "--admin": f.admin} {
 		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return usagef("%s is %q; it is an address such as 127.0.0.1:8080", flag, addr)
+			return usagef("%s is %q; expected an address such as 127.0.0.1:8080", flag, addr)
 		}
 	}
 	return nil

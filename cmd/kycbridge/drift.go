@@ -24,39 +24,38 @@ func newDrift(env *environment) *cobra.Command {
 	var f driftFlags
 	c := &cobra.Command{
 		Use:   "drift [VENDOR…]",
-		Short: "What vendors sent that the mappings do not know",
-		Long: `Read the raw deliveries again, as this version understands them, and list what is
-new: event types without a mapping, unknown words of statuses and outcomes,
-unknown fields, reason codes that were left out. Nothing of it is lost: the
-deliveries are in the raw topic, and an unknown word is never approved, passed or
-clear. Nothing is changed, and nothing is remembered in Kafka.
+		Short: "List what vendors sent that the mappings do not know",
+		Long: `Map the raw deliveries with this version and list what it does not know: event types
+without a mapping, unknown status and outcome words, unknown fields, reason codes that
+were left out. None of it is lost: the deliveries are in the raw topic, and an unknown
+word never becomes approved, passed or clear. The command changes nothing and commits
+no offsets.
 
-Each line is one thing, with the number of deliveries it stood in and one of them
-as a sample: topic/partition/offset of its raw record, and its delivery id. A word
-that does not look like one, or may be about a person, is shown as "-" (an empty
-word with --json); look at the sample, which holds personal data.
+Each line is one unknown thing, the number of deliveries that contain it, and a sample:
+topic/partition/offset of a raw record, and its delivery id. A word that may be about
+a person, or is not a word at all, is shown as "-" (empty with --json). Look it up in
+the sample, which holds personal data.
 
-The exit code is 0 whether or not there is drift.
+The exit code is 0 with drift and without.
 
-Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
+` + kafkaHelp,
 		Example: `  kycbridge drift                         the last 24 hours, all vendors
   kycbridge drift complycube --since 168h one vendor, a week
-  kycbridge drift --from-start --json     all there is, one JSON object a line`,
+  kycbridge drift --from-start --json     the whole topic, one JSON object per line`,
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return vendorNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.fromStart && c.Flags().Changed("since") {
-				return usagef("--since and --from-start say two different things; give one")
+				return usagef("--since and --from-start exclude each other; give one")
 			}
 			return drift(c.Context(), env, f, args)
 		},
 	}
 	f.kafkaFlags.bind(c)
 	c.Flags().DurationVar(&f.since, "since", 24*time.Hour, "how far back to read")
-	c.Flags().BoolVar(&f.fromStart, "from-start", false, "read all there is")
-	c.Flags().BoolVar(&f.json, "json", false, "one JSON object a line; the summary goes to standard error")
+	c.Flags().BoolVar(&f.fromStart, "from-start", false, "read the whole topic")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON object per line, and the summary to standard error")
 	return c
 }
 
@@ -65,7 +64,7 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 		return err
 	}
 	if f.since <= 0 {
-		return usagef("--since is %s; it must be more than 0", f.since)
+		return usagef("--since is %s; expected more than 0", f.since)
 	}
 	s, err := f.servers(env, "drift")
 	if err != nil {
@@ -83,7 +82,7 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 	case report == nil || err != nil && ctx.Err() == nil:
 		return explainKafka(s, err)
 	case err != nil:
-		err = errors.New("interrupted: the report holds what was read before")
+		err = errors.New("interrupted: the report covers what was read so far")
 	}
 	return errors.Join(err, printDrift(env, report, f.json))
 }

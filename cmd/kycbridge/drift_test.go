@@ -25,7 +25,7 @@ func TestDriftEndToEnd(t *testing.T) {
 	}
 
 	out, errs, code := call(t, nil, "drift", "--brokers", dev.Kafka, "--json")
-	if code != 0 || !strings.Contains(errs, "something new in 4 of 5 records") {
+	if code != 0 || !strings.Contains(errs, "something unknown in 4 of 5 records") {
 		t.Fatalf("drift --json: code %d\n%s%s", code, out, errs)
 	}
 	found := map[string]int64{}
@@ -46,10 +46,10 @@ func TestDriftEndToEnd(t *testing.T) {
 	}
 
 	out, errs, code = call(t, nil, "drift", "complycube", "--brokers", dev.Kafka, "--from-start")
-	if code != 0 || errs != "" || !strings.HasPrefix(out, "VENDOR ") || !strings.Contains(out, "check.reconsidered") || !strings.HasSuffix(out, "something new in 4 of 5 records\n") {
+	if code != 0 || errs != "" || !strings.HasPrefix(out, "VENDOR ") || !strings.Contains(out, "check.reconsidered") || !strings.HasSuffix(out, "something unknown in 4 of 5 records\n") {
 		t.Errorf("drift: code %d\n%s%s", code, out, errs)
 	}
-	if out, _, code = call(t, nil, "drift", "--brokers", dev.Kafka, "--since", "1ns"); code != 0 || out != "something new in 0 of 0 records\n" {
+	if out, _, code = call(t, nil, "drift", "--brokers", dev.Kafka, "--since", "1ns"); code != 0 || out != "something unknown in 0 of 0 records\n" {
 		t.Errorf("drift of no time at all: code %d, %q", code, out)
 	}
 }

@@ -25,14 +25,14 @@ func writeDrift(w io.Writer, r *audit.DriftReport) error {
 	return cannotPrint(t.Flush())
 }
 
-// driftSummary says in a few lines what the report covers.
+// driftSummary is what the report covers, in a few lines.
 func driftSummary(r *audit.DriftReport) string {
-	text := fmt.Sprintf("something new in %d of %d records\n", r.Drifted, r.Records)
+	text := fmt.Sprintf("something unknown in %d of %d records\n", r.Drifted, r.Records)
 	if r.Unlisted > 0 {
-		text += fmt.Sprintf("not in the list, which ends at %d entries: %d more sightings; name a vendor or a shorter time\n", len(r.Entries), r.Unlisted)
+		text += fmt.Sprintf("the list ends at %d entries and leaves out %d more sightings: choose a vendor or a shorter time\n", len(r.Entries), r.Unlisted)
 	}
 	if r.Unread > 0 {
-		text += fmt.Sprintf("no delivery that can be read: %d; see the dead letters\n", r.Unread)
+		text += fmt.Sprintf("unreadable records: %d; see the dead letters\n", r.Unread)
 	}
 	return text
 }

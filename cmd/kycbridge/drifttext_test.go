@@ -36,10 +36,10 @@ func TestDriftSummary(t *testing.T) {
 	if err := writeDrift(&out, &audit.DriftReport{Records: 1}); err != nil || out.Len() > 0 {
 		t.Errorf("printed %q, error %v; want neither", out.String(), err)
 	}
-	if got, want := driftSummary(&audit.DriftReport{Records: 1}), "something new in 0 of 1 records\n"; got != want {
+	if got, want := driftSummary(&audit.DriftReport{Records: 1}), "something unknown in 0 of 1 records\n"; got != want {
 		t.Errorf("summary is %q, want %q", got, want)
 	}
-	if got := driftSummary(&audit.DriftReport{Unlisted: 3}); !strings.Contains(got, "not in the list") {
+	if got := driftSummary(&audit.DriftReport{Unlisted: 3}); !strings.Contains(got, "leaves out 3 more") {
 		t.Errorf("the summary hides that the list is not whole: %s", got)
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/kycbridge/kycbridge/internal/serve"
 )
 
-// environment is the command's: what it may touch of its surroundings. Tests hand
-// in their own, so that a whole command runs inside one test.
+// environment is everything outside the process that a command may touch. Tests pass
+// their own, so that a whole command runs inside one test.
 type environment struct {
 	stdout, stderr io.Writer
 	lookup         func(name string) (string, bool) // variables
 	hostname       func() (string, error)
 	terminal       bool // a person watches stderr: text logs, progress bars
-	// started, when set, is told the addresses of a process that serves.
+	// started, when set, is called with the addresses of a process that serves.
 	started func(serve.Addresses)
 }
 

@@ -13,7 +13,11 @@ import (
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
-// kafkaFlags say where Kafka is, for the commands that look at its topics.
+// kafkaHelp is part of the help of every command with these flags.
+const kafkaHelp = `Kafka is at --brokers, else as in --config, else at $KYCBRIDGE_KAFKA, else at
+` + operate.DefaultKafka + `.`
+
+// kafkaFlags locate Kafka, for the commands that read its topics.
 type kafkaFlags struct {
 	brokers []string
 	prefix  string
@@ -26,8 +30,8 @@ func (f *kafkaFlags) bind(c *cobra.Command) {
 	bindConfig(c, &f.config)
 }
 
-// servers are what a command asks: flags, then the configuration, then the
-// environment, then where `dev` listens.
+// servers are what a command talks to: flags win over the configuration, that over the
+// environment, and that over the address of `dev`.
 func (f *kafkaFlags) servers(env *environment, command string) (operate.Servers, error) {
 	s := operate.Servers{Vendors: catalog.All()}
 	s.Kafka.Brokers, s.Kafka.TopicPrefix = []string{env.variable("KYCBRIDGE_KAFKA", operate.DefaultKafka)}, schemas.DefaultPrefix
@@ -41,7 +45,7 @@ func (f *kafkaFlags) servers(env *environment, command string) (operate.Servers,
 	return f.override(s, command)
 }
 
-// override puts what flags say in the place of what is configured.
+// override lets flags win over the configuration.
 func (f *kafkaFlags) override(s operate.Servers, command string) (operate.Servers, error) {
 	s.Kafka.ClientID = "kycbridge-" + command
 	if len(f.brokers) > 0 {
@@ -53,8 +57,7 @@ func (f *kafkaFlags) override(s operate.Servers, command string) (operate.Server
 	return s, s.Kafka.Validate()
 }
 
-// explainKafka adds to an error what to do about a Kafka that a command reads from and that
-// does not answer as it should.
+// explainKafka adds to an error of Kafka what to do about it.
 func explainKafka(s operate.Servers, err error) error {
 	switch {
 	case errors.Is(err, operate.ErrUnavailable):

@@ -15,7 +15,7 @@ import (
 type logFlags struct{ level, format string }
 
 func (f *logFlags) bind(flags *pflag.FlagSet) {
-	flags.StringVar(&f.level, "log-level", "info", "debug, info, warn or error; debug adds one line per request")
+	flags.StringVar(&f.level, "log-level", "info", "debug, info, warn or error; debug adds a line per request")
 	flags.StringVar(&f.format, "log-format", "auto", "json, text, or auto: text on a terminal, json elsewhere")
 }
 
@@ -24,7 +24,7 @@ func (f *logFlags) bind(flags *pflag.FlagSet) {
 func (f *logFlags) logger(env *environment) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(f.level)); err != nil {
-		return nil, usagef("--log-level is %q; use debug, info, warn or error", f.level)
+		return nil, usagef("--log-level is %q; expected debug, info, warn or error", f.level)
 	}
 	format := f.format
 	if format == "auto" {
@@ -39,7 +39,7 @@ func (f *logFlags) logger(env *environment) (*slog.Logger, error) {
 	case "text":
 		return slog.New(newReadable(env.stderr, level)), nil
 	}
-	return nil, usagef("--log-format is %q; use json, text or auto", f.format)
+	return nil, usagef("--log-format is %q; expected json, text or auto", f.format)
 }
 
 // readable prints records for people: time of day, level, message, then the

@@ -1,6 +1,6 @@
-// Command kycbridge moves identity-verification webhooks into Kafka: it takes
-// them in over HTTP, writes them to a raw topic, and turns each into typed
-// events, exactly once.
+// Command kycbridge moves identity-verification webhooks into Kafka: it receives
+// them over HTTP, writes them to a raw topic, and turns each into typed events,
+// exactly once.
 //
 // This package is flags in and printing out: one file for each subcommand, which
 // reads its flags, calls a function of internal/serve, dev, operate or simulate, and

@@ -8,7 +8,7 @@ import (
 	"github.com/kycbridge/kycbridge/audit"
 )
 
-// progress is for long readings: on a terminal it shows where they are, until end.
+// progress shows on a terminal how far a long scan is, until end.
 func (env *environment) progress() (show func(audit.Progress), end func()) {
 	if !env.terminal {
 		return nil, func() {}
@@ -17,7 +17,7 @@ func (env *environment) progress() (show func(audit.Progress), end func()) {
 	return p.show, p.clear
 }
 
-// progressLine shows where a long reading is, in one line of a terminal.
+// progressLine shows how far a long scan is, in one line of a terminal.
 type progressLine struct {
 	out  io.Writer
 	now  func() time.Time

@@ -34,46 +34,44 @@ type replayFlags struct {
 	endpoints    []string
 	vendors      []string
 	all          bool
-	crashers     bool
+	poisonPills  bool
 
 	selection replay.Selection
-	resume    string // the command that goes on, without the replay id
+	resume    string // the command that continues it, without the replay id
 }
 
 func newReplay(env *environment) *cobra.Command {
 	var f replayFlags
 	c := &cobra.Command{
 		Use:   "replay --mode re-emit|fill-gaps SELECTION",
-		Short: "Take raw deliveries through the current mappings once more",
-		Long: `Read raw deliveries again, as this version understands them, and publish what
-comes of them. There are two kinds, and no default:
+		Short: "Map raw deliveries again and publish the events",
+		Long: `Map raw deliveries with this version and publish the result. Choose a mode; there is
+no default:
 
-  --mode re-emit    what was published is published once more, with the same event ids:
-                    for consumers that lost data. Consumers that do not look at the
-                    replay label or the event id see these events twice.
-  --mode fill-gaps  only what was never published: dead letters that a mapping now
-                    understands, and deliveries without an outcome. Claims are made
-                    in Redis as live traffic makes them, so nothing is doubled.
+  --mode re-emit    publish again what was published, with the same event ids, for
+                    consumers that lost data. A consumer that ignores both the replay
+                    label and the event id sees these events twice.
+  --mode fill-gaps  publish only what never was: dead letters that a mapping now
+                    understands, and deliveries without an outcome. It makes claims in
+                    Redis as live traffic does, so nothing is doubled.
 
-Say which deliveries: --since, --until, --range, --id, --endpoint and --vendor narrow
-each other down, --all takes everything in the raw topic. What the normaliser has not
-reached yet is left to it, and what waits for a vendor's API to the hydrate stage. A
-replay asks no API: an answer that was stored is read again. Where there is none, since
-nobody asked, the API never answered or the task was lost, fill-gaps hands the delivery to
-the hydrate stage, which asks.
+Choose the deliveries: --since, --until, --range, --id, --endpoint and --vendor combine;
+--all takes everything in the raw topic. A replay skips what the normaliser has not
+reached yet, and what waits for a vendor's API. It calls no API itself. It reads a stored
+answer again; where there is none, fill-gaps hands the delivery to the hydrate stage.
 
 Every event, dead letter and disposition carries the replay's id in the header
 "replay", events also in metadata.flags, dispositions in replay_id. Nothing is written
-to the raw topic. The normaliser may run meanwhile. A replay that is cut off leaves
-whole transactions; the same command with the same --replay-id goes on.
+to the raw topic, and the normaliser may keep running. An interrupted replay leaves only
+whole transactions; repeat the command with the same --replay-id to continue.
 
 ` + windowHelp + `
 
-Kafka, Redis and the limits are those of --config. Without it Kafka is at --brokers,
-else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `; ` + "`dev`" + ` says where its Redis is.`,
+Kafka, Redis and the limits come from --config. Without it, Kafka is at --brokers, else
+at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `, and ` + "`dev`" + ` prints where its Redis is.`,
 		Example: `  kycbridge replay --mode re-emit --since 24h --dry-run -c kycbridge.yaml
   kycbridge replay --mode re-emit --range 3@1000-2000 -c kycbridge.yaml   raw partition 3
-  kycbridge replay --mode re-emit --id 0194f6a0-…        a delivery, the vendor's event, or ours
+  kycbridge replay --mode re-emit --id 0194f6a0-…        a delivery id or an event id
   kycbridge replay --mode fill-gaps --vendor idenfy --since 2026-05-04T00:00:00Z -c kycbridge.yaml`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -85,35 +83,35 @@ else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `; ` + "`dev`" + ` 
 	}
 	f.bind(c)
 	c.Flags().StringVar(&f.mode, "mode", "", "re-emit or fill-gaps")
-	c.Flags().StringVar(&f.since, "since", "", "from this `TIME` on")
-	c.Flags().StringVar(&f.until, "until", "", "before this `TIME` (default now)")
+	c.Flags().StringVar(&f.since, "since", "", "only deliveries at or after this `TIME`")
+	c.Flags().StringVar(&f.until, "until", "", "only deliveries before this `TIME` (default now)")
 	c.Flags().StringArrayVar(&f.ranges, "range", nil, "raw offsets: PARTITION@FROM-TO, PARTITION@FROM- or PARTITION; repeatable")
-	c.Flags().StringSliceVar(&f.ids, "id", nil, "id of a delivery, the vendor's id of an event, or an event's id; repeatable")
-	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "deliveries to this endpoint; repeatable")
-	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "deliveries of this vendor; repeatable")
+	c.Flags().StringSliceVar(&f.ids, "id", nil, "delivery id, the vendor's event id, or our event id; repeatable")
+	c.Flags().StringSliceVar(&f.endpoints, "endpoint", nil, "only deliveries to this endpoint; repeatable")
+	c.Flags().StringSliceVar(&f.vendors, "vendor", nil, "only deliveries from this vendor; repeatable")
 	c.Flags().BoolVar(&f.all, "all", false, "everything in the raw topic")
-	c.Flags().BoolVar(&f.crashers, "crashers", false, "with fill-gaps: also deliveries that processes died over, as this one may")
+	c.Flags().BoolVar(&f.poisonPills, "crashers", false, "with fill-gaps: include poison pills, deliveries that killed processes; they may kill this one")
 	return c
 }
 
 func (f *replayFlags) bind(c *cobra.Command) {
 	f.kafkaFlags.bind(c)
-	c.Flags().StringVar(&f.redis, "redis", "", "Redis of dev, host:port; elsewhere it is in the configuration")
-	c.Flags().StringVar(&f.id, "replay-id", "", "the label of what is written; the same one goes on with a replay that was cut off (default: a new one)")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and write nothing")
-	c.Flags().BoolVar(&f.json, "json", false, "the report as one JSON object")
+	c.Flags().StringVar(&f.redis, "redis", "", "Redis of dev, host:port; otherwise Redis comes from the configuration")
+	c.Flags().StringVar(&f.id, "replay-id", "", "label of everything written; repeat it to continue an interrupted replay (default: a new one)")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
+	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
 }
 
-// readSelection reads the selection, and keeps the command that goes on: with absolute
-// times, so that it means the same deliveries.
+// readSelection reads the selection, and keeps the command that continues the replay, with
+// absolute times, so that it chooses the same deliveries.
 func (f *replayFlags) readSelection(now time.Time) error {
 	if f.mode != string(replay.ReEmit) && f.mode != string(replay.FillGaps) {
-		return usagef("--mode is %q: say --mode re-emit to publish again what was published (consumers see those events twice, labelled), or --mode fill-gaps to publish only what never was", f.mode)
+		return usagef("--mode is %q; expected --mode re-emit, to publish again what was published (consumers see those events twice, labelled), or --mode fill-gaps, to publish only what never was", f.mode)
 	}
 	s := &f.selection
 	narrowed := f.since != "" || f.until != "" || len(f.ranges)+len(f.ids)+len(f.endpoints)+len(f.vendors) > 0
 	if narrowed == f.all {
-		return usagef("say which deliveries: --since, --until, --range, --id, --endpoint, --vendor, or --all for everything in the raw topic")
+		return usagef("choose deliveries: --since, --until, --range, --id, --endpoint, --vendor, or --all for everything in the raw topic")
 	}
 	var err error
 	if s.Since, err = parseWhen("--since", f.since, now); err != nil {
@@ -123,7 +121,7 @@ func (f *replayFlags) readSelection(now time.Time) error {
 		return err
 	}
 	if s.Until.IsZero() && len(f.ranges) == 0 && len(f.ids) == 0 {
-		s.Until = now // what comes later is not meant, also when this is run again
+		s.Until = now // fixed, so that running this again does not choose later deliveries
 	}
 	for _, text := range f.ranges {
 		r, err := replay.ParseRange(text)
@@ -138,7 +136,7 @@ func (f *replayFlags) readSelection(now time.Time) error {
 	if err := s.Validate(); err != nil {
 		return &usageError{err}
 	}
-	s.IDs, s.Endpoints, s.Vendors, s.Crashers = f.ids, f.endpoints, f.vendors, f.crashers
+	s.IDs, s.Endpoints, s.Vendors, s.PoisonPills = f.ids, f.endpoints, f.vendors, f.poisonPills
 	f.resume = f.replayCommand()
 	return nil
 }
@@ -160,7 +158,7 @@ func runReplay(ctx context.Context, env *environment, f replayFlags, work replay
 		return &usageError{err}
 	}
 	q.Begins = func() {
-		fmt.Fprintf(env.stderr, "replay %s begins; cut off, it goes on with --replay-id %s\n", f.id, f.id)
+		fmt.Fprintf(env.stderr, "replay %s begins; if it is interrupted, continue with --replay-id %s\n", f.id, f.id)
 	}
 	if env.terminal {
 		bar := &replayBar{out: env.stderr, now: time.Now}
@@ -171,7 +169,7 @@ func runReplay(ctx context.Context, env *environment, f replayFlags, work replay
 	report, err := work(ctx, s, q)
 	switch {
 	case errors.Is(err, operate.ErrNoLetters):
-		_, err := fmt.Fprintln(env.stdout, "no dead letters are chosen; nothing is to be done")
+		_, err := fmt.Fprintln(env.stdout, "no dead letters match; nothing to do")
 		return err
 	case report == nil:
 		return explainKafka(s, err)
@@ -191,7 +189,7 @@ func (f *replayFlags) servers(env *environment) (operate.Servers, error) {
 		return f.override(operate.FromConfig(c, catalog.All()), "replay")
 	}
 	if f.mode == string(replay.FillGaps) && f.redis == "" {
-		return operate.Servers{}, usagef("filling gaps makes claims in Redis: say --config FILE, or --redis HOST:PORT for `dev`, which prints where its Redis is")
+		return operate.Servers{}, usagef("--mode fill-gaps makes claims in Redis: pass --config FILE, or, for `dev`, --redis HOST:PORT as it prints it")
 	}
 	s, err := f.kafkaFlags.servers(env, "replay")
 	if err != nil {
@@ -208,17 +206,17 @@ func (f *replayFlags) servers(env *environment) (operate.Servers, error) {
 	return s, nil
 }
 
-// explain says what stands and how to go on.
+// explain reports what is committed and how to continue.
 func (f *replayFlags) explain(r *replay.Report, err error) error {
 	switch {
 	case err == nil && len(r.Unknown) > 0:
-		return fmt.Errorf("no raw delivery has the id %s: it is not there, not among those chosen, or older than the raw topic", strings.Join(r.Unknown, ", "))
+		return fmt.Errorf("no chosen raw delivery has the id %s: it does not exist, other flags exclude it, or it is older than the raw topic", strings.Join(r.Unknown, ", "))
 	case err == nil:
 		return nil
 	case f.dryRun:
 		return fmt.Errorf("the dry run ended early: %w", err)
 	}
-	return fmt.Errorf("the replay ended early, and what is committed stands: %w; go on with: kycbridge %s --replay-id %s", err, f.resume, f.id)
+	return fmt.Errorf("the replay ended early and keeps what it committed: %w; continue with: kycbridge %s --replay-id %s", err, f.resume, f.id)
 }
 
 // newReplayID is readable, sorts by time, and is new.

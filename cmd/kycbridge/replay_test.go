@@ -190,7 +190,7 @@ func TestReplayRefuses(t *testing.T) {
 // TestReplayGoesOn: the command that is printed means the same deliveries later.
 func TestReplayGoesOn(t *testing.T) {
 	now := time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)
-	f := replayFlags{mode: "fill-gaps", since: "24h", ranges: []string{"3@1-2"}, endpoints: []string{"a b"}, crashers: true, redis: "r:1"}
+	f := replayFlags{mode: "fill-gaps", since: "24h", ranges: []string{"3@1-2"}, endpoints: []string{"a b"}, poisonPills: true, redis: "r:1"}
 	f.config = "c.yaml"
 	if err := f.readSelection(now); err != nil {
 		t.Fatal(err)

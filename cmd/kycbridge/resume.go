@@ -24,14 +24,14 @@ func (f *replayFlags) replayCommand() string {
 	add("--id", s.IDs...)
 	add("--endpoint", s.Endpoints...)
 	add("--vendor", s.Vendors...)
-	if s.Crashers {
+	if s.PoisonPills {
 		words = append(words, "--crashers")
 	}
 	return strings.Join(append(words, f.addressFlags()...), " ")
 }
 
-// letterReplayCommand is `deadletter replay` once more, with absolute times. Letters that were written since are
-// chosen as well then; what is done is not done again.
+// letterReplayCommand repeats `deadletter replay` with absolute times. It also chooses letters
+// that were written since; what is done is not done again.
 func (f *replayFlags) letterReplayCommand(l letterFlags, ids []string, now time.Time) string {
 	words := []string{"deadletter", "replay"}
 	for _, id := range ids {

@@ -12,14 +12,14 @@ import (
 	"github.com/kycbridge/kycbridge/internal/serve"
 )
 
-// Exit codes: 1 says that something failed, 2 that the command line is wrong.
+// Exit codes: 1, something failed; 2, the command line is wrong.
 const (
 	exitFailed = 1
 	exitUsage  = 2
 )
 
-// run is the whole program but for the process around it: it returns the exit
-// code, and prints one line on failure.
+// run is the whole program without its process: it returns the exit code, and prints
+// one line on failure.
 func run(ctx context.Context, args []string, env environment) int {
 	root := newRoot(&env)
 	root.SetArgs(args)
@@ -52,10 +52,10 @@ func newRoot(env *environment) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "kycbridge",
 		Short: "Identity-verification webhooks into Kafka, exactly once",
-		Long: `kycbridge takes identity-verification webhooks in over HTTP, keeps each as it
-came in a raw Kafka topic, and turns it into typed protobuf events, exactly once.`,
+		Long: `kycbridge receives identity-verification webhooks over HTTP, stores each unchanged
+in a raw Kafka topic, and turns it into typed protobuf events, exactly once.`,
 		Example: `  kycbridge dev --simulate                  everything in one process, with sample traffic
-  kycbridge tail session check              decoded events, as they come
+  kycbridge tail session check              decoded events, as they arrive
   kycbridge send complycube --duplicate 10  one delivery, ten times: one event
   kycbridge all --config deploy/local.yaml  against your own Kafka and Redis`,
 		SilenceErrors: true,
@@ -72,8 +72,8 @@ came in a raw Kafka topic, and turns it into typed protobuf events, exactly once
 	return root
 }
 
-// explainFlag says of a flag what was found, what is expected and an example, in
-// place of the words of the parser of numbers.
+// explainFlag replaces the parser's message about a flag: what was found, what is
+// expected, and an example.
 func explainFlag(err error) error {
 	var invalid *pflag.InvalidValueError
 	if !errors.As(err, &invalid) {
@@ -89,10 +89,10 @@ func explainFlag(err error) error {
 	if !known {
 		return err
 	}
-	return fmt.Errorf("--%s is %q; it is "+want, f.Name, invalid.GetValue(), f.Name)
+	return fmt.Errorf("--%s is %q; expected "+want, f.Name, invalid.GetValue(), f.Name)
 }
 
-// usageError marks a command line that cannot be understood.
+// usageError marks a command line that is wrong.
 type usageError struct{ err error }
 
 func (e *usageError) Error() string { return e.err.Error() }

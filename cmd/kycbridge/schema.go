@@ -13,11 +13,11 @@ import (
 func newSchema(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:     "schema",
-		Short:   "The contract, for tools such as Kafka consoles",
+		Short:   "Export the protobuf schemas, for tools such as Kafka consoles",
 		Example: "  kycbridge schema export -o kyc.binpb",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return usagef("say export; see `%s --help`", c.CommandPath())
+			return usagef("expected export; see `%s --help`", c.CommandPath())
 		},
 	}
 	parent.AddCommand(newSchemaExport(env))
@@ -28,7 +28,7 @@ func newSchemaExport(env *environment) *cobra.Command {
 	var out string
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Write the contract as one FileDescriptorSet, imports included",
+		Short: "Write the schemas as one FileDescriptorSet, imports included",
 		Example: `  kycbridge schema export -o kyc.binpb
   kycbridge schema export | protoc --decode=google.protobuf.FileDescriptorSet google/protobuf/descriptor.proto`,
 		Args: noArgs,
@@ -42,12 +42,12 @@ func newSchemaExport(env *environment) *cobra.Command {
 				return err
 			}
 			if err := os.WriteFile(out, data, 0o644); err != nil {
-				return fmt.Errorf("cannot write the contract: %w", err)
+				return fmt.Errorf("cannot write the schemas: %w", err)
 			}
 			_, err = fmt.Fprintf(env.stderr, "wrote %d bytes to %s\n", len(data), out)
 			return err
 		},
 	}
-	c.Flags().StringVarP(&out, "output", "o", "", "file to write; standard output without it")
+	c.Flags().StringVarP(&out, "output", "o", "", "file to write (default: standard output)")
 	return c
 }

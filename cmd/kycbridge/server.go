@@ -19,9 +19,9 @@ type serverFlags struct {
 }
 
 var serverHelp = map[string]string{
-	"all":       "Take webhooks in and turn them into events, in one process",
-	"ingest":    "Take webhooks in and put them into the raw topic",
-	"hydrate":   "Ask vendors' APIs for what their webhooks do not say",
+	"all":       "Receive webhooks and turn them into events, in one process",
+	"ingest":    "Receive webhooks and write them to the raw topic",
+	"hydrate":   "Fetch from vendors' APIs what their webhooks leave out",
 	"normalize": "Turn raw deliveries into events, each exactly once",
 }
 
@@ -41,7 +41,7 @@ func newServer(env *environment, r serve.Role) *cobra.Command {
 	bindConfig(c, &f.config)
 	f.log.bind(c.Flags())
 	if r.Works() {
-		c.Flags().IntVar(&f.instance, "instance", instanceUnset, "number of this process among those of its kind, the same at every start\n(default: the digits after the last - of the host name)")
+		c.Flags().IntVar(&f.instance, "instance", instanceUnset, "number of this process, unique among its kind and the same at every start\n(default: the digits after the last - of the host name)")
 		c.Flags().Lookup("instance").DefValue = "0" // a zero is not printed, and -1 would be misleading
 	}
 	return c
@@ -68,13 +68,13 @@ func runServer(ctx context.Context, env *environment, r serve.Role, f serverFlag
 	return serve.Run(ctx, o)
 }
 
-// number is the process's instance: what the flag says, else what can be found out.
+// number is the process's instance: the flag, else what PickInstance finds.
 func (f serverFlags) number(env *environment, r serve.Role, log *slog.Logger) (int, error) {
 	if f.instance >= 0 {
 		return f.instance, nil
 	}
 	if f.instance != instanceUnset {
-		return 0, usagef("--instance is %d; it is 0 or more", f.instance)
+		return 0, usagef("--instance is %d; expected 0 or more", f.instance)
 	}
 	found, err := serve.PickInstance(r, env.hostname)
 	if found.Note != "" {

@@ -78,7 +78,7 @@ func TestTopicsThenServe(t *testing.T) {
 	if out, errs, code := call(t, nil, "topics", "create", "--config", p.config); code != 0 || strings.Count(out, "created test.") != 10 {
 		t.Fatalf("topics create: code %d\n%s%s", code, out, errs)
 	}
-	if out, errs, code := call(t, nil, "topics", "create", "--config", p.config); code != 0 || !strings.Contains(out, "there already") {
+	if out, errs, code := call(t, nil, "topics", "create", "--config", p.config); code != 0 || !strings.Contains(out, "exist already") {
 		t.Errorf("topics create again: code %d\n%s%s", code, out, errs)
 	}
 	if out, errs, code := call(t, nil, "topics", "check", "--config", p.config); code != exitFailed || !strings.Contains(out, "unsafe: replication factor is 1, expected 3 or more") {

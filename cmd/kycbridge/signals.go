@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM, so
-// that servers drain. A second one ends the process at once, for a person who
-// does not want to wait; nothing acknowledged is lost by it.
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM, for a
+// graceful shutdown. A second one ends the process at once, for a person who does not
+// want to wait; nothing acknowledged is lost.
 func untilSignal(parent context.Context, stderr io.Writer) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
@@ -25,7 +25,7 @@ func untilSignal(parent context.Context, stderr io.Writer) (context.Context, fun
 		case <-ctx.Done():
 			return
 		}
-		fmt.Fprintln(stderr, "kycbridge: stopping; a second signal stops at once")
+		fmt.Fprintln(stderr, "kycbridge: shutting down; a second signal stops at once")
 		cancel()
 		if s, ok := <-signals; ok {
 			fmt.Fprintf(stderr, "kycbridge: stopped at once (%s)\n", s)

@@ -22,24 +22,22 @@ func newTail(env *environment) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "tail [TOPIC…]",
 		Short: "Print decoded records as JSON lines",
-		Long: `Print records as JSON, one a line: topic, partition, offset, timestamp, key,
-headers, value. Only committed records are shown, and nothing is remembered in
-Kafka. Without a topic all domain topics are followed; a short name stands for
-a topic: raw, session, check, aml, renewal, resource, hydrate, hydrate.wait,
-disposition, deadletter.
+		Long: `Print records as JSON, one per line: topic, partition, offset, timestamp, key, headers,
+value. It reads at isolation level read_committed and commits no offsets. Without a
+topic it follows all domain topics. Short names of topics: raw, session, check, aml,
+renewal, resource, hydrate, hydrate.wait, disposition, deadletter.
 
-Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
+` + kafkaHelp,
 		Example: `  kycbridge tail                                 new events of all domain topics
-  kycbridge tail check --from-start --until-end  every check event there is
+  kycbridge tail check --from-start --until-end  every check event
   kycbridge tail disposition --count 10          what became of the next ten deliveries
   kycbridge tail session | jq .value.decision`,
 		ValidArgsFunction: completeTopics,
 		RunE:              func(c *cobra.Command, args []string) error { return tail(c.Context(), env, f, args) },
 	}
 	f.kafkaFlags.bind(c)
-	c.Flags().BoolVar(&f.fromStart, "from-start", false, "begin with the oldest record; without it, only what comes")
-	c.Flags().BoolVar(&f.untilEnd, "until-end", false, "stop at the end the topics have now; implies --from-start")
+	c.Flags().BoolVar(&f.fromStart, "from-start", false, "begin with the oldest record (default: only new records)")
+	c.Flags().BoolVar(&f.untilEnd, "until-end", false, "stop at the current end of the topics; implies --from-start")
 	c.Flags().IntVar(&f.count, "count", 0, "stop after this many records; 0 never stops")
 	return c
 }
@@ -50,7 +48,7 @@ func completeTopics(*cobra.Command, []string, string) ([]string, cobra.ShellComp
 
 func tail(ctx context.Context, env *environment, f tailFlags, names []string) error {
 	if f.count < 0 {
-		return usagef("--count is %d; it is 0 or more", f.count)
+		return usagef("--count is %d; expected 0 or more", f.count)
 	}
 	s, err := f.servers(env, "tail")
 	if err != nil {
@@ -93,7 +91,7 @@ func topicBases(names []string, prefix string) ([]string, error) {
 			}
 		}
 		if base == "" {
-			return nil, usagef("there is no topic %q; use %s, or a full name such as %s%s", name, strings.Join(shortNames(), ", "), prefix, schemas.Session)
+			return nil, usagef("unknown topic %q; expected %s, or a full name such as %s%s", name, strings.Join(shortNames(), ", "), prefix, schemas.Session)
 		}
 		bases = append(bases, base)
 	}

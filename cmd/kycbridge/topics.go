@@ -18,22 +18,22 @@ func newTopics(env *environment) *cobra.Command {
 		Example: "  kycbridge topics create --config kycbridge.yaml\n  kycbridge topics check --config kycbridge.yaml",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return usagef("say create or check; see `%s --help`", c.CommandPath())
+			return usagef("expected create or check; see `%s --help`", c.CommandPath())
 		},
 	}
 	parent.AddCommand(
 		newTopicsCommand(env, "create", "Create the topics that are missing", createTopics),
-		newTopicsCommand(env, "check", "Compare topics and brokers with what is safe", inspectTopics),
+		newTopicsCommand(env, "check", "Check that topics and brokers are set up safely", inspectTopics),
 	)
 	return parent
 }
 
 // topicsCheckHelp is the long help of `topics check`.
-const topicsCheckHelp = `Compare the topics, Kafka's own topics, the brokers and their features with what
-is safe. Each line of the table is "ok", "advice" (nothing is lost, but it could
-be better) or "unsafe" (records can be lost or refused); what is not ok is
-followed by the command that mends it. The exit code is 1 if anything is unsafe,
-whatever topics.safety says.`
+const topicsCheckHelp = `Check that our topics, Kafka's own topics, the brokers and their features are set up
+safely. Each line of the table is "ok", "advice" (nothing is lost, but it could be
+better) or "unsafe" (records can be lost or refused). Below the table is the command
+that fixes each line that is not ok. The exit code is 1 if anything is unsafe, whatever
+topics.safety says.`
 
 type topicsWork func(ctx context.Context, env *environment, s operate.Servers) error
 
@@ -68,7 +68,7 @@ func createTopics(ctx context.Context, env *environment, s operate.Servers) erro
 		return err
 	}
 	if len(created) == 0 {
-		fmt.Fprintln(env.stdout, "all topics are there already")
+		fmt.Fprintln(env.stdout, "all topics exist already")
 	}
 	warnings, err := operate.CheckTopics(ctx, s)
 	for _, text := range warnings {
@@ -77,11 +77,11 @@ func createTopics(ctx context.Context, env *environment, s operate.Servers) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(env.stdout, "%d topics are as they must be\n", len(schemas.Topics()))
+	fmt.Fprintf(env.stdout, "all %d topics are set up as required\n", len(schemas.Topics()))
 	return nil
 }
 
-// inspectTopics prints what was compared. Only what is unsafe is an error.
+// inspectTopics prints every comparison. Only unsafe ones are an error.
 func inspectTopics(ctx context.Context, env *environment, s operate.Servers) error {
 	findings, err := operate.InspectTopics(ctx, s)
 	if err != nil {
@@ -101,7 +101,7 @@ func inspectTopics(ctx context.Context, env *environment, s operate.Servers) err
 		return fmt.Errorf("%d topics are missing: create them with `kycbridge topics create --config FILE`", missing)
 	}
 	if unsafe > 0 {
-		return fmt.Errorf("%d of %d settings are unsafe: the commands above mend them", unsafe, len(findings))
+		return fmt.Errorf("%d of %d settings are unsafe: the commands above fix them", unsafe, len(findings))
 	}
 	return nil
 }

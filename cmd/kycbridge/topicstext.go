@@ -15,10 +15,10 @@ import (
 type row struct {
 	operate.Finding
 	places []string
-	mends  []string
+	fixes  []string
 }
 
-// printFindings prints the table, and below it what is not as it should be, with the commands.
+// printFindings prints the table, and below it each finding that is not ok, with the command to fix it.
 func printFindings(out io.Writer, findings []operate.Finding) {
 	rows := merge(findings)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -32,8 +32,8 @@ func printFindings(out io.Writer, findings []operate.Finding) {
 			continue
 		}
 		fmt.Fprintf(out, "\n%s: %s is %s, expected %s: %s\n", r.Level, cmp.Or(r.Setting, r.places[0]), r.Found, r.Expected, r.Why)
-		for _, mend := range r.mends {
-			fmt.Fprintln(out, "  "+mend)
+		for _, fix := range r.fixes {
+			fmt.Fprintln(out, "  "+fix)
 		}
 	}
 }
@@ -58,8 +58,8 @@ func merge(findings []operate.Finding) []row {
 			rows = append(rows, row{Finding: f})
 		}
 		rows[at].places = append(rows[at].places, f.Where)
-		if !slices.Contains(rows[at].mends, f.Mend) {
-			rows[at].mends = append(rows[at].mends, f.Mend)
+		if !slices.Contains(rows[at].fixes, f.Fix) {
+			rows[at].fixes = append(rows[at].fixes, f.Fix)
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(severity(a.Level), severity(b.Level)) })

@@ -11,10 +11,10 @@ func TestPrintFindings(t *testing.T) {
 	var out strings.Builder
 	printFindings(&out, []operate.Finding{
 		{Level: operate.FindingOK, Where: "kyc.raw.v1", Setting: "cleanup.policy", Found: "delete", Expected: "delete"},
-		{Level: operate.FindingAdvice, Where: "cluster", Setting: "transaction.version", Found: "1", Expected: "2", Why: "hang", Mend: "upgrade"},
-		{Level: operate.FindingUnsafe, Where: "kyc.raw.v1", Setting: "min.insync.replicas", Found: "1", Expected: "2", Why: "loss", Mend: "raise raw"},
+		{Level: operate.FindingAdvice, Where: "cluster", Setting: "transaction.version", Found: "1", Expected: "2", Why: "hang", Fix: "upgrade"},
+		{Level: operate.FindingUnsafe, Where: "kyc.raw.v1", Setting: "min.insync.replicas", Found: "1", Expected: "2", Why: "loss", Fix: "raise raw"},
 		{Level: operate.FindingOK, Where: "kyc.aml.v1", Setting: "cleanup.policy", Found: "delete", Expected: "delete"},
-		{Level: operate.FindingUnsafe, Where: "kyc.aml.v1", Setting: "min.insync.replicas", Found: "1", Expected: "2", Why: "loss", Mend: "raise aml"},
+		{Level: operate.FindingUnsafe, Where: "kyc.aml.v1", Setting: "min.insync.replicas", Found: "1", Expected: "2", Why: "loss", Fix: "raise aml"},
 	})
 	want := `LEVEL   SETTING              FOUND   EXPECTED  WHERE
 unsafe  min.insync.replicas  1       2         kyc.raw.v1, kyc.aml.v1

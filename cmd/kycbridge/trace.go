@@ -18,30 +18,28 @@ func newTrace(env *environment) *cobra.Command {
 	var f verifyFlags
 	c := &cobra.Command{
 		Use:   "trace ID",
-		Short: "Tell what became of a delivery, a session or an event",
-		Long: `Tell of every accepted delivery that an id concerns: when it was received, what was
-decided, which events were made of it, what is a duplicate of what. Nothing is changed,
-and nothing is remembered in Kafka. Only ids and the words of statuses are shown; bodies
-are in the raw topic.
+		Short: "Show what became of a delivery, a session or an event",
+		Long: `Show every accepted delivery with this id: when it was received, what was decided, its
+events, and its duplicates. The command changes nothing and commits no offsets. It shows
+ids and status words only; bodies are in the raw topic.
 
 ID is one of
-  the id of a session, check, client or other subject, as the vendor names it
+  the vendor's id of a session, check, client or other subject
   the vendor's id of the event
-  the id of an event here (event_id, the header ce_id)
-  the id of a delivery (the header Kycbridge-Delivery-Id of the answer)
-  ENDPOINT/ID, the key of the records: only its partition is read
-  PARTITION@OFFSET, a record of the raw topic, or TOPIC/PARTITION/OFFSET as drift prints it
+  our id of the event (event_id, the header ce_id)
+  the id of the delivery (the header Kycbridge-Delivery-Id of the answer)
+  ENDPOINT/ID, the key of the records: reads only that key's partition
+  PARTITION@OFFSET of the raw record, or TOPIC/PARTITION/OFFSET as drift prints it
 
-Once the raw topic has expired, all this is told from the dispositions, which are kept
-longest. Refused deliveries are in no topic: they exist only as metrics and log lines.
+After the raw record has expired, the story comes from the dispositions, which are kept
+longest. Refused deliveries are in no topic, only in metrics and logs.
 
 --since and --until narrow the search to dispositions and events written in a time range.
 ` + windowHelp + `
 
-With --json each delivery is one JSON document on a line of its own.
+--json prints one JSON document per delivery, each on its own line.
 
-Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
+` + kafkaHelp,
 		Example: `  kycbridge trace 65f0fc7fe9c12d74a4246c13       a session or check, by the vendor's id
   kycbridge trace complycube/65f0fc7fe9c12d74a4246c13 --since 7d
   kycbridge trace 3@1742                         one raw record
@@ -55,9 +53,9 @@ $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
 		RunE: func(c *cobra.Command, args []string) error { return trace(c.Context(), env, f, args[0]) },
 	}
 	f.kafkaFlags.bind(c)
-	c.Flags().StringVar(&f.from, "since", "", "search what was written from this TIME on")
+	c.Flags().StringVar(&f.from, "since", "", "search what was written at or after this TIME")
 	c.Flags().StringVar(&f.to, "until", "", "search what was written before this TIME")
-	c.Flags().BoolVar(&f.json, "json", false, "one JSON document a line, a delivery each")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON document per delivery and line")
 	return c
 }
 
@@ -75,7 +73,7 @@ func trace(ctx context.Context, env *environment, f verifyFlags, id string) erro
 	end()
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("interrupted: nothing is known")
+		return errors.New("interrupted: no result")
 	case err != nil:
 		return explainKafka(s, err)
 	case len(story.Deliveries) == 0:
@@ -85,27 +83,27 @@ func trace(ctx context.Context, env *environment, f verifyFlags, id string) erro
 		return err
 	}
 	if story.More {
-		return fmt.Errorf("there are more than %d deliveries: these are not all of them; narrow the search with --since and --until", audit.MaxDeliveries)
+		return fmt.Errorf("more than %d deliveries match, and only these are shown: narrow the search with --since and --until", audit.MaxDeliveries)
 	}
 	return nil
 }
 
-// nothingFound says what was searched.
+// nothingFound is the error for an id without deliveries. It names what was searched.
 func nothingFound(s *audit.Story, id string, win operate.Window) error {
-	when := "as far back as they go"
+	when := "all that they hold"
 	switch {
 	case !win.From.IsZero() && !win.To.IsZero():
 		when = fmt.Sprintf("from %s to %s", win.From.UTC().Format(time.RFC3339), win.To.UTC().Format(time.RFC3339))
 	case !win.From.IsZero():
-		when = "from " + win.From.UTC().Format(time.RFC3339) + " on"
+		when = "since " + win.From.UTC().Format(time.RFC3339)
 	case !win.To.IsZero():
 		when = "before " + win.To.UTC().Format(time.RFC3339)
 	}
-	text := fmt.Sprintf("no accepted delivery is known by %s: searched %s, %s", shown(id), strings.Join(s.Searched, ", "), when)
+	text := fmt.Sprintf("no accepted delivery has the id %s: searched %s, %s", shown(id), strings.Join(s.Searched, ", "), when)
 	if s.Earlier > 0 {
-		text += fmt.Sprintf(" (%d dispositions of an earlier raw topic of the same name do name it; see `kycbridge tail disposition`)", s.Earlier)
+		text += fmt.Sprintf(" (%d dispositions of an earlier raw topic of the same name have it; see `kycbridge tail disposition`)", s.Earlier)
 	}
-	return errors.New(text + "; a refused delivery is in no topic and exists only in the metrics and the log of ingest")
+	return errors.New(text + "; a refused delivery is in no topic, only in the metrics and the log of ingest")
 }
 
 func printStory(out io.Writer, s *audit.Story, asJSON bool) error {

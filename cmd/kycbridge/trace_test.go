@@ -94,7 +94,7 @@ func TestTraceWindow(t *testing.T) {
 	}
 	for _, args := range [][]string{{"--until", first.Add(-time.Minute).Format(time.RFC3339Nano)}, {"--since", "0s"}} {
 		out, errs, code := call(t, nil, append([]string{"trace", "vendor-0", "--brokers", p.Addr()}, args...)...)
-		if code != exitFailed || out != "" || !strings.Contains(errs, "no accepted delivery is known by vendor-0") {
+		if code != exitFailed || out != "" || !strings.Contains(errs, "no accepted delivery has the id vendor-0") {
 			t.Errorf("outside of the window, %v: code %d\n%s%s", args, code, out, errs)
 		}
 	}
@@ -108,9 +108,9 @@ func TestTraceFindsNothing(t *testing.T) {
 		want []string
 		code int
 	}{
-		{[]string{"nobody"}, []string{"no accepted delivery is known by nobody", "kyc.disposition.v1", "kyc.session.v1", "as far back", "refused delivery", "metrics and the log"}, exitFailed},
-		{[]string{"shop/nobody", "--since", "2026-01-02"}, []string{"from 2026-01-02T00:00:00Z on", "kyc.disposition.v1, kyc.raw.v1"}, exitFailed},
-		{[]string{"1@99"}, []string{"known by 1@99"}, exitFailed},
+		{[]string{"nobody"}, []string{"no accepted delivery has the id nobody", "kyc.disposition.v1", "kyc.session.v1", "all that they hold", "refused delivery", "metrics and the log"}, exitFailed},
+		{[]string{"shop/nobody", "--since", "2026-01-02"}, []string{"since 2026-01-02T00:00:00Z", "kyc.disposition.v1, kyc.raw.v1"}, exitFailed},
+		{[]string{"1@99"}, []string{"has the id 1@99"}, exitFailed},
 		{[]string{"9@0"}, []string{"kyc.raw.v1 has no partition 9: it has 2"}, exitFailed},
 		{[]string{"a\x1b[31m"}, []string{`"a\x1b[31m"`}, exitFailed},
 		{[]string{}, []string{"one id"}, exitUsage},

@@ -48,13 +48,13 @@ func writeDelivery(out *strings.Builder, d audit.Delivery) {
 	case d.Pending:
 		fmt.Fprintln(out, "  not yet processed")
 	case len(d.Dispositions) == 0:
-		fmt.Fprintln(out, "  no disposition in what was searched; widen --since and --until, or run `kycbridge verify`")
+		fmt.Fprintln(out, "  no disposition in the searched range; widen --since and --until, or run `kycbridge verify`")
 	}
 	for _, e := range d.Events {
 		fmt.Fprintf(out, "    event %s  %s %d@%d  %s%s\n", e.ID, e.Topic, e.Partition, e.Offset, shown(strings.Join(e.Says, " ")), remarks(e))
 	}
 	for _, id := range unseen(d) {
-		fmt.Fprintf(out, "    event %s  not in what was searched: expired, or see `kycbridge verify`\n", shown(id))
+		fmt.Fprintf(out, "    event %s  not in the searched range: expired, or see `kycbridge verify`\n", shown(id))
 	}
 	for _, l := range d.Letters {
 		fmt.Fprintf(out, "    dead letter %d@%d  %s at %s%s%s\n", l.Partition, l.Offset, l.Reason, shown(l.Stage), prefixed(" ", l.Field), prefixed(": ", l.Detail))
@@ -72,7 +72,7 @@ func writeDelivery(out *strings.Builder, d audit.Delivery) {
 func unseen(d audit.Delivery) (ids []string) {
 	for _, f := range d.Dispositions {
 		for _, id := range f.EventIDs {
-			there := func(e audit.Seen) bool { return e.ID == id }
+			there := func(e audit.Event) bool { return e.ID == id }
 			if !slices.ContainsFunc(d.Events, there) && !slices.Contains(ids, id) {
 				ids = append(ids, id)
 			}
@@ -81,22 +81,22 @@ func unseen(d audit.Delivery) (ids []string) {
 	return ids
 }
 
-// stageNames says who decided.
+// stageNames are the stages that decide.
 var stageNames = map[string]string{"NORMALIZE": "the normaliser", "HYDRATE": "the hydrate stage", "REPLAY": "a replay"}
 
-func fateText(f audit.Fate) string {
+func fateText(f audit.Disposition) string {
 	text := f.Kind
 	switch {
 	case f.DuplicateOf != nil:
 		text += " of " + f.DuplicateOf.String()
 	case f.Kind == "DUPLICATE":
-		text += " of a delivery that was not found in what was searched"
+		text += " of a delivery that is not in the searched range"
 	case f.Kind == "DEAD_LETTERED":
 		text += " " + f.Reason
 	case f.Kind == "EMITTED":
 		text += " " + plural(len(f.EventIDs), "event", "events")
 	case f.Kind == "HYDRATING":
-		text += ", to ask the vendor's API"
+		text += ", waits for the vendor's API"
 	}
 	who := stageNames[f.Stage]
 	if who == "" {
@@ -105,8 +105,8 @@ func fateText(f audit.Fate) string {
 	return text + "  by " + who + prefixed(" ", f.Replay) + prefixed(", mapping ", f.Mapper)
 }
 
-// remarks are what is unusual or only sometimes known about an event.
-func remarks(e audit.Seen) string {
+// remarks are the facts about an event that are unusual or not always known.
+func remarks(e audit.Event) string {
 	var parts []string
 	if !e.OccurredAt.IsZero() {
 		parts = append(parts, "occurred "+moment(e.OccurredAt))

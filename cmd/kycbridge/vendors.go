@@ -14,7 +14,7 @@ func vendorNames() []string {
 	return names
 }
 
-// checkVendors refuses names of vendors that there are not.
+// checkVendors refuses unknown vendors.
 func checkVendors(names []string) error {
 	for _, name := range names {
 		if _, ok := catalog.Find(name); !ok {
@@ -25,5 +25,5 @@ func checkVendors(names []string) error {
 }
 
 func noVendor(name string) error {
-	return usagef("there is no vendor %q; there are: %s", name, strings.Join(vendorNames(), ", "))
+	return usagef("unknown vendor %q; expected one of %s", name, strings.Join(vendorNames(), ", "))
 }

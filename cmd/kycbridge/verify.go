@@ -11,7 +11,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
-// exitUnchecked is the code of a `verify` that could not check.
+// exitUnchecked is the exit code of a `verify` that could not check.
 const exitUnchecked = 2
 
 type verifyFlags struct {
@@ -25,35 +25,32 @@ func newVerify(env *environment) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that nothing was lost and nothing doubled",
-		Long: `Hold the raw records of a time range against the other topics: each has exactly one
-final disposition, what the disposition names is there, nothing stands twice, and the
-events of a subject are in order. Nothing is changed, and nothing is remembered in
-Kafka. It may run beside everything else: what was not processed when it began is
-counted as pending.
+		Long: `Compare the raw records of a time range with the other topics: each record has exactly
+one final disposition, everything the disposition names exists, nothing is there twice,
+and the events of a subject are in order. The command changes nothing, commits no
+offsets, and may run on the live system: records that were not processed when it began
+count as pending.
 
-Without --since and --until all raw records that Kafka still holds are checked.
+Without --since and --until it checks all raw records that Kafka still holds.
 ` + windowHelp + `
 
-The table is for people; --json prints one JSON document. Both list the first
-violations by the position of the raw record, which ` + "`kycbridge trace PARTITION@OFFSET`" + `
-explains. Who sends deliveries knows more than the topics do: O1 and O3 need a sender's
-ledger and are checked in the tests of this program.
+It prints a table, or with --json one JSON document. Both list the first violations by
+the position of the raw record; look one up with ` + "`kycbridge trace PARTITION@OFFSET`" + `.
+O1 and O3 need the sender's ledger, which only the tests of this program have.
 
-The exit code is 0 where nothing is wrong, 1 with violations, 2 where it could not be
-checked.
+Exit codes: 0 nothing wrong, 1 violations, 2 could not check.
 
-Kafka is at --brokers, else in the configuration of --config, else at
-$KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `.`,
-		Example: `  kycbridge verify                                  all there is
+` + kafkaHelp,
+		Example: `  kycbridge verify                                  the whole raw topic
   kycbridge verify --since 24h --config kycbridge.yaml
   kycbridge verify --since 2026-01-01 --until 2026-01-02 --json | jq '.checks[] | {check, violations}'`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return verify(c.Context(), env, f) },
 	}
 	f.kafkaFlags.bind(c)
-	c.Flags().StringVar(&f.from, "since", "", "check raw records from this TIME on")
+	c.Flags().StringVar(&f.from, "since", "", "check raw records at or after this TIME")
 	c.Flags().StringVar(&f.to, "until", "", "check raw records before this TIME")
-	c.Flags().BoolVar(&f.json, "json", false, "one JSON document")
+	c.Flags().BoolVar(&f.json, "json", false, "print one JSON document")
 	return c
 }
 
@@ -71,7 +68,7 @@ func verify(ctx context.Context, env *environment, f verifyFlags) error {
 	end()
 	switch {
 	case ctx.Err() != nil:
-		return &codedError{exitUnchecked, errors.New("interrupted: nothing is known")}
+		return &codedError{exitUnchecked, errors.New("interrupted: no result")}
 	case err != nil:
 		return &codedError{exitUnchecked, fmt.Errorf("cannot check: %w", explainKafka(s, err))}
 	}

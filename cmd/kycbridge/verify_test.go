@@ -67,7 +67,7 @@ func TestVerifyOfARange(t *testing.T) {
 	}
 	p.Write(p.Disposed(3, operatetest.Emitted), operatetest.Checked(3))
 	out, _, code = call(t, nil, "verify", "--brokers", p.Addr())
-	if code != 0 || !strings.Contains(out, "note: retention has removed the 1 raw records before these") || !strings.Contains(out, "1 duplicates repeat a record outside of the range") {
+	if code != 0 || !strings.Contains(out, "note: retention has removed the 1 raw records before these") || !strings.Contains(out, "1 duplicates repeat a record outside the range") {
 		t.Errorf("after retention: code %d\n%s", code, out)
 	}
 	short := "1"

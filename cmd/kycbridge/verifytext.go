@@ -37,25 +37,25 @@ func writeVerdict(w io.Writer, v *audit.Verdict) error {
 	return nil
 }
 
-// writeRemarks says what a reader of the table must know beside it; nothing where all is plain.
+// writeRemarks adds what the table leaves out, if anything.
 func writeRemarks(out io.Writer, v *audit.Verdict) {
 	say := func(n int64, text string) {
 		if n > 0 {
 			fmt.Fprintf(out, "%d %s\n", n, text)
 		}
 	}
-	say(v.Pending, "more were not yet processed when the check began: pending, not judged")
-	say(v.Filled, "records were brought to an end by a replay alone")
+	say(v.Pending, "more are pending: not processed yet when the check began, and not judged")
+	say(v.Filled, "records have their final disposition from a replay only")
 	for _, word := range slices.Sorted(maps.Keys(v.Flagged)) {
-		say(v.Flagged[word], "events carry the flag dedupe="+word+" and are left out of O2")
+		say(v.Flagged[word], "events carry the flag dedupe="+word+" and do not count for O2")
 	}
 	for _, r := range v.Replays {
 		fmt.Fprintf(out, "replay %q: %d emitted, %d duplicates, %d dead-lettered; %d events\n", r.ID, r.Emitted, r.Duplicates, r.DeadLettered, r.Events)
 		say(r.Asked, "of its deliveries were handed to the hydrate stage")
 	}
-	say(v.Older, "duplicates repeat a record outside of the range, which was not looked at")
-	say(v.Vanished, "raw records without a disposition were removed by retention while the check ran: too late to tell what they were")
-	say(v.Unread, "records are not what their topic promises and were passed over")
+	say(v.Older, "duplicates repeat a record outside the range, which was not checked")
+	say(v.Vanished, "raw records without a disposition were removed by retention during the check: what they were is unknown")
+	say(v.Unread, "records could not be decoded and were skipped")
 	for _, n := range v.Notes {
 		fmt.Fprintln(out, "note: "+n)
 	}
@@ -81,7 +81,7 @@ func listViolations(out io.Writer, v *audit.Verdict) {
 	}
 }
 
-// verdictSummary says in one line how it ended.
+// verdictSummary is the outcome in one line.
 func verdictSummary(v *audit.Verdict) string {
 	if n := v.Violations(); n > 0 {
 		return fmt.Sprintf("%d violations in %d raw records", n, v.Raw)

@@ -8,7 +8,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
-// windowHelp is said by every command that takes one.
+// windowHelp is part of the help of every command with a time range.
 const windowHelp = `TIME is RFC 3339 (2026-01-02T15:04:05Z, or just 2026-01-02, midnight UTC), or a
 duration before now (90m, 36h, 7d).`
 
@@ -42,7 +42,7 @@ func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 		ago = time.Duration(min(n, 100_000)) * 24 * time.Hour
 	}
 	if err != nil || ago < 0 {
-		return time.Time{}, usagef("%s is %q; want a time such as 2026-01-02T15:04:05Z or 2026-01-02, or a duration before now such as 90m, 36h or 7d", flag, text)
+		return time.Time{}, usagef("%s is %q; expected a time such as 2026-01-02T15:04:05Z or 2026-01-02, or a duration before now such as 90m, 36h or 7d", flag, text)
 	}
 	return now.Add(-ago), nil
 }

@@ -7,7 +7,7 @@ import (
 
 // Epochs answers a question that kfake gets wrong where its leaders move: after a change without a new
 // batch it says "undefined" where Kafka names the end of the log, and the client then starts from the
-// beginning. The embedded broker is alone and needs it not.
+// beginning. The embedded broker is alone and does not need it.
 func Epochs(cluster *kfake.Cluster) {
 	cluster.ControlKey(int16(kmsg.OffsetForLeaderEpoch), func(r kmsg.Request) (kmsg.Response, error, bool) {
 		cluster.KeepControl()

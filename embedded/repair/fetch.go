@@ -1,5 +1,5 @@
-// Package repair mends what kfake does otherwise than Apache Kafka and what exactly-once depends on.
-// Whoever starts a kfake for transactions, a test too, calls it.
+// Package repair fixes the differences between kfake and Apache Kafka that exactly-once depends on.
+// Everything that starts a kfake for transactions calls it, tests too.
 package repair
 
 import (

@@ -21,10 +21,10 @@ func (f *file) api(i int, e *configv1.Endpoint, out *Endpoint, c *Config) {
 	case e.Api == nil && (h == nil || !h.Required):
 		return
 	case e.Api == nil:
-		f.add(fieldPath("endpoints", i, "api"), fmt.Sprintf("is not set; the webhooks of %s hold only an id: set api with the credentials for its API", out.Vendor.Title))
+		f.add(fieldPath("endpoints", i, "api"), fmt.Sprintf("is not set; the webhooks of %s hold only an id: set api, with the credentials for its API", out.Vendor.Title))
 		return
 	case h == nil:
-		f.add(fieldPath("endpoints", i, "api"), fmt.Sprintf("is set, and the webhooks of %s hold all there is; remove it", out.Vendor.Title))
+		f.add(fieldPath("endpoints", i, "api"), fmt.Sprintf("is set, but the webhooks of %s hold everything; remove it", out.Vendor.Title))
 		return
 	}
 	a := e.Api

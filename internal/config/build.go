@@ -8,9 +8,8 @@ import (
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
-// Build makes a ready configuration of a message that no file holds, by the
-// same rules and defaults; name stands where a path would in errors. Variables
-// are not replaced. It takes m over.
+// Build makes a configuration of a message that comes from no file, by the same rules
+// and defaults; errors name it by name. It replaces no variables, and takes m over.
 func Build(name string, m *configv1.Config, needs Needs) (*Config, error) {
 	f := &file{root: &yaml.Node{}}
 	if err := f.validate(m); err != nil {

@@ -30,10 +30,9 @@ import (
 // maxFile bounds a configuration file, in bytes.
 const maxFile = 4 << 20
 
-// Needs says what a process does, and with it which parts of the file it
-// reads. What it does not need is not expanded, not checked and not kept: a
-// normalizer runs without the endpoints' secrets, an ingest without Redis'
-// password, though all share one file.
+// Needs is what a process does, and so which parts of the file it reads. What it does
+// not need is not expanded, not checked and not kept: a normalizer runs without the
+// endpoints' secrets, an ingest without Redis' password, though all share one file.
 type Needs struct {
 	Ingest    bool
 	Normalize bool
@@ -95,7 +94,7 @@ func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error
 	return c, nil
 }
 
-// leaveOut removes what a process with these needs has no business with.
+// leaveOut removes what a process with these needs does not use.
 func leaveOut(m *configv1.Config, needs Needs) {
 	if !needs.Ingest {
 		m.Ingest = nil
@@ -179,8 +178,8 @@ func (k *keys) decodeProblems(err error) []Problem {
 	return problems
 }
 
-// decodeAdvice says what to do about a decoder's message, and hides what it
-// quotes of a field that may hold a secret.
+// decodeAdvice adds to a decoder's message what to do, and hides what it quotes of a
+// field that may hold a secret.
 func decodeAdvice(field, text string) string {
 	switch what, _, _ := strings.Cut(text, ":"); {
 	case holdsSecret(field) && quoted.MatchString(text):
@@ -247,8 +246,7 @@ func (f *file) violation(v *validate.Violation) {
 	f.add(v.GetField().GetElements(), v.GetMessage())
 }
 
-// sameNames says which endpoints share a name; the rule only knows that some
-// do.
+// sameNames finds the endpoints that share a name; the rule only knows that some do.
 func (f *file) sameNames(m *configv1.Config) {
 	first := map[string]int{}
 	for i, e := range m.Endpoints {

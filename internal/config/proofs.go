@@ -51,28 +51,28 @@ func (f *file) proofs(i int, e *configv1.Endpoint, vendor providers.Provider, c 
 	return p.proofs
 }
 
-// enough wants a proof, or the word that there is none.
+// enough demands a proof, or the setting that allows none.
 func (p *prover) enough(e *configv1.Endpoint) {
 	switch {
 	case p.proofs.Prove() && e.AllowUnauthenticated:
-		p.problem("this endpoint has its sender proved, so it cannot also take deliveries without proof: take one of the two out", "allow_unauthenticated")
+		p.problem("this endpoint authenticates its sender, so it cannot also accept deliveries without proof: remove one of the two", "allow_unauthenticated")
 	case p.proofs.Prove():
 	case e.AllowUnauthenticated:
 		p.config.Warnings = append(p.config.Warnings, fmt.Sprintf(
-			"endpoint %q takes deliveries without any proof of who sent them: whoever knows its address can make up events", e.Name))
+			"endpoint %q accepts deliveries without authentication: anybody who knows its address can forge events", e.Name))
 	default:
-		p.problem(fmt.Sprintf("nothing proves the sender: set %s, which %s can do (or allow_unauthenticated: true, to take deliveries from anybody)",
+		p.problem(fmt.Sprintf("nothing authenticates the sender: set %s, which %s supports (or allow_unauthenticated: true, to accept deliveries from anybody)",
 			p.ways(), p.vendor.Title))
 	}
 }
 
-// passable wants every header to be read by one check at most. A request has each
-// header once, and one value cannot be two proofs: such an endpoint would refuse all.
+// passable demands that at most one check reads a header. A request has each header
+// once, and one value cannot be two proofs: such an endpoint would refuse everything.
 func (p *prover) passable() {
 	taken := map[string]string{} // which setting reads the header
 	for _, r := range p.readers {
 		if other := taken[r.header]; other != "" {
-			p.problem(fmt.Sprintf("%s and %s both read the header %s, which a request has once, so no delivery could pass both: take one of the two out",
+			p.problem(fmt.Sprintf("%s and %s both read the header %s, which a request has once, so no delivery could pass both: remove one of the two",
 				other, r.setting, r.header), r.field...)
 		}
 		taken[r.header] = r.setting
@@ -141,7 +141,7 @@ func (p *prover) choices(e entry) auth.Settings {
 
 func (p *prover) secret(scheme auth.Scheme, s *configv1.Secret, field []any) (auth.Secret, bool) {
 	if p.ids[s.Id] {
-		p.problem(fmt.Sprintf("%q is the id of another secret of the endpoint; every secret needs its own", s.Id), append(field, "id")...)
+		p.problem(fmt.Sprintf("another secret of the endpoint has the id %q; give each its own", s.Id), append(field, "id")...)
 	}
 	p.ids[s.Id] = true
 	source := "value"
@@ -188,7 +188,7 @@ func (p *prover) keys(j *configv1.Jwt) auth.Keys {
 }
 
 func (p *prover) cannot() string {
-	return fmt.Sprintf("%s has no such proof; it can do: %s", p.vendor.Title, p.ways())
+	return fmt.Sprintf("%s does not support this; it supports: %s", p.vendor.Title, p.ways())
 }
 
 // ways lists the settings that prove a sender of this vendor.

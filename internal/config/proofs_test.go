@@ -109,7 +109,7 @@ func TestAllowUnauthenticated(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(c.Warnings, "\n"); !strings.Contains(got, `endpoint "one" takes deliveries without any proof`) || c.Endpoints[0].Proofs.Prove() {
+		if got := strings.Join(c.Warnings, "\n"); !strings.Contains(got, `endpoint "one" accepts deliveries without authentication`) || c.Endpoints[0].Proofs.Prove() {
 			t.Errorf("warnings are %q", got)
 		}
 	}

@@ -46,8 +46,8 @@ type Endpoint struct {
 	Proofs auth.Proofs // every configured check; none only with allow_unauthenticated
 }
 
-// Hidden is a secret that is not an endpoint's. It prints as a mark; Reveal
-// gives its value to the one place that needs it.
+// Hidden is a secret that is not an endpoint's. It prints as [secret]; Reveal gives its
+// value to the one place that needs it.
 type Hidden struct {
 	value []byte
 	file  string // "" where it came from elsewhere
@@ -78,8 +78,8 @@ func (h Hidden) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]"))
 // MarshalText serves encoders and slog.
 func (h Hidden) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// resolve finds what the file only names: vendors, secrets; and checks what
-// spans several fields. Problems are noted in f.
+// resolve finds what the file only names, vendors and secrets, and checks what spans
+// several fields. Problems are noted in f.
 func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 	c := &Config{File: m, Encoder: encoder(m.Topics.Encoding)}
 	for i, e := range m.Endpoints {
@@ -100,13 +100,13 @@ func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 // required checks what only some commands need.
 func (f *file) required(m *configv1.Config, needs Needs) {
 	if (needs.Normalize || needs.Hydrate) && m.Redis.Address == "" && m.Redis.Sentinel == nil && m.Redis.Cluster == nil {
-		f.add(fieldPath("redis", "address"), "is not set; `normalize`, `hydrate` and `all` need a Redis, such as 127.0.0.1:6379, or redis.sentinel, or redis.cluster")
+		f.add(fieldPath("redis", "address"), "is not set; `normalize`, `hydrate` and `all` need a Redis: an address such as 127.0.0.1:6379, or redis.sentinel, or redis.cluster")
 	}
 	if needs.Ingest && m.Ingest.Listen == "" {
 		f.add(fieldPath("ingest", "listen"), "is not set; `ingest` and `all` need an address to listen on, such as 127.0.0.1:8080")
 	}
 	if needs.Ingest && len(m.Endpoints) == 0 {
-		f.add(fieldPath("endpoints"), "there is none; `ingest` and `all` need at least one, with name, provider, environment and what proves its sender")
+		f.add(fieldPath("endpoints"), "is empty; `ingest` and `all` need at least one, with name, provider, environment and a proof of its sender")
 	}
 }
 
@@ -122,7 +122,7 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, needs Needs, c *Config) End
 		f.add(fieldPath("endpoints", i, "max_body_bytes"), err.Error())
 	}
 	f.api(i, e, &out, c)
-	if needs.Ingest { // nobody else judges senders
+	if needs.Ingest { // nothing else judges senders
 		out.Proofs = f.proofs(i, e, out.Vendor, c)
 	}
 	return out

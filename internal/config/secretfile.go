@@ -20,7 +20,7 @@ func readSecretFile(path string) (content []byte, warning string, err error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, "", fmt.Errorf("no file %s; create it with the secret in it, readable by this user only", path)
+		return nil, "", fmt.Errorf("no file %s; create it with the secret, readable by this user only", path)
 	case err != nil:
 		return nil, "", fmt.Errorf("cannot read the secret: %w", err)
 	case !info.Mode().IsRegular():
@@ -45,7 +45,7 @@ func readSecretFile(path string) (content []byte, warning string, err error) {
 	content = bytes.TrimSuffix(content, []byte("\n"))
 	content = bytes.TrimSuffix(content, []byte("\r"))
 	if len(content) == 0 {
-		return nil, "", fmt.Errorf("%s is empty; put the secret in it", path)
+		return nil, "", fmt.Errorf("%s is empty; put the secret into it", path)
 	}
 	return content, warning, nil
 }

@@ -13,9 +13,8 @@ import (
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
-// What the program shows to Kafka and Redis, and what it trusts: files are read
-// here once, so that a wrong name is said at start and not as a failed
-// connection.
+// How the program authenticates to Kafka and Redis, and what it trusts: the files are
+// read here once, so that a wrong name is an error at start and not a failed connection.
 
 // literals refuses secrets that stand in the file itself. It runs before
 // variables are replaced.

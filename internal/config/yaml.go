@@ -68,7 +68,7 @@ func normalLines(data []byte) ([]byte, []Problem) {
 }
 
 // keys checks the names in a document against a message: unknown ones, ones
-// said twice (the later would silently win), and aliases.
+// set twice (the later would silently win), and aliases.
 type keys struct {
 	problems []Problem
 	paths    map[position]string // where each value stands, for the decoder's errors
@@ -80,7 +80,7 @@ func (k *keys) add(n *yaml.Node, field, text string) {
 
 func (k *keys) message(n *yaml.Node, md protoreflect.MessageDescriptor, at string) {
 	if n.Kind == yaml.AliasNode {
-		k.add(n, at, "YAML aliases are not read here; write the value out")
+		k.add(n, at, "YAML aliases are not supported; write the value out")
 		return
 	}
 	if n.Kind != yaml.MappingNode || strings.HasPrefix(string(md.FullName()), "google.protobuf.") {
@@ -96,7 +96,7 @@ func (k *keys) message(n *yaml.Node, md protoreflect.MessageDescriptor, at strin
 		}
 		here := join(at, string(fd.Name()))
 		if first, twice := seen[fd.Name()]; twice {
-			k.add(key, here, fmt.Sprintf("said twice, first in line %d; keep one", first))
+			k.add(key, here, fmt.Sprintf("set twice, first in line %d; keep one", first))
 		}
 		seen[fd.Name()] = key.Line
 		k.field(value, fd, here)
@@ -106,7 +106,7 @@ func (k *keys) message(n *yaml.Node, md protoreflect.MessageDescriptor, at strin
 func (k *keys) field(n *yaml.Node, fd protoreflect.FieldDescriptor, at string) {
 	k.paths[position{n.Line, n.Column}] = at
 	if n.Kind == yaml.AliasNode {
-		k.add(n, at, "YAML aliases are not read here; write the value out")
+		k.add(n, at, "YAML aliases are not supported; write the value out")
 		return
 	}
 	switch {

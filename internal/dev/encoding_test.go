@@ -195,7 +195,7 @@ func (b *bridge) traced(ctx context.Context, id string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if len(story.Deliveries) != 1 || !slices.ContainsFunc(story.Deliveries[0].Events, func(e audit.Seen) bool { return e.ID == id }) {
+	if len(story.Deliveries) != 1 || !slices.ContainsFunc(story.Deliveries[0].Events, func(e audit.Event) bool { return e.ID == id }) {
 		b.t.Errorf("the event %s has the story %+v", id, story)
 	}
 }

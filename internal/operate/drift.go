@@ -16,7 +16,7 @@ import (
 type DriftQuery struct {
 	Since    time.Time            // zero: from the oldest on
 	Vendors  []string             // only these; empty: all
-	Progress func(audit.Progress) // nil: nobody is told
+	Progress func(audit.Progress) // may be nil
 }
 
 // Drift lists what vendors sent that the mappings do not know. With an error there is a
@@ -28,11 +28,11 @@ func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, er
 	}
 	defer reader.Close()
 	d, from := driftReader{s.interpreter()}, record.ScanFrom{Offset: -1, Time: q.Since}
-	raw, err := reader.source(ctx, schemas.Raw, from, d.rawReading)
+	raw, err := reader.source(ctx, schemas.Raw, from, d.observeRaw)
 	if err != nil {
 		return nil, err
 	}
-	tasks, err := reader.source(ctx, schemas.Hydrate, from, d.taskReading)
+	tasks, err := reader.source(ctx, schemas.Hydrate, from, d.observeTask)
 	if err != nil {
 		return nil, err
 	}
@@ -42,22 +42,22 @@ func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, er
 // driftReader joins what sink reads with what normalize understands.
 type driftReader struct{ reads *normalize.Interpreter }
 
-// rawReading is what the webhook alone says.
-func (d driftReader) rawReading(r record.Record) (audit.Reading, error) {
-	return reading(d.reads.Interpret(rawRecord(r)))
+// observeRaw is what the webhook alone says.
+func (d driftReader) observeRaw(r record.Record) (audit.Observation, error) {
+	return observation(d.reads.Interpret(rawRecord(r)))
 }
 
-// taskReading is what the object of the vendor's API adds: what the webhook says
+// observeTask is what the object of the vendor's API adds: what the webhook says
 // stands in its raw record. A task without an object adds nothing.
-func (d driftReader) taskReading(r record.Record) (audit.Reading, error) {
+func (d driftReader) observeTask(r record.Record) (audit.Observation, error) {
 	task := &kycv1.HydrateTask{}
 	if err := contract.Unmarshal(r.Value, task); err != nil {
-		return audit.Reading{}, nil
+		return audit.Observation{}, nil
 	}
 	if task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_FETCHED {
-		return audit.Reading{Skip: true}, nil
+		return audit.Observation{Skip: true}, nil
 	}
-	out, err := reading(d.reads.InterpretTask(rawRecord(r), [16]byte{}, task))
+	out, err := observation(d.reads.InterpretTask(rawRecord(r), [16]byte{}, task))
 	if err != nil {
 		return out, err
 	}
@@ -65,7 +65,7 @@ func (d driftReader) taskReading(r record.Record) (audit.Reading, error) {
 	if err != nil {
 		return out, nil // what it says alone cannot be told apart
 	}
-	told, err := d.rawReading(record.Record{Key: r.Key, Value: webhook})
+	told, err := d.observeRaw(record.Record{Key: r.Key, Value: webhook})
 	out.Told = told.News
 	return out, err
 }
@@ -74,12 +74,12 @@ func rawRecord(r record.Record) normalize.RawRecord {
 	return normalize.RawRecord{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: r.Time, Key: r.Key, Value: r.Value}
 }
 
-// reading takes out of a normaliser's reading what a report of drift needs.
-func reading(r *normalize.Reading, err error) (audit.Reading, error) {
+// observation is what a report of drift needs of a reading.
+func observation(r *normalize.Reading, err error) (audit.Observation, error) {
 	if err != nil {
-		return audit.Reading{}, err
+		return audit.Observation{}, err
 	}
-	out := audit.Reading{
+	out := audit.Observation{
 		Vendor:     r.Envelope.GetProvider(),
 		ReceivedAt: r.Envelope.GetReceivedAt().AsTime(),
 		Sample: audit.Sample{

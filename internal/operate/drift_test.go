@@ -38,7 +38,7 @@ func TestDriftShowsNobody(t *testing.T) {
 			}
 		}
 	}
-	sources := []audit.Source{topicOf("kyc.raw.v1", raw, d.rawReading), topicOf("kyc.hydrate.v1", tasks, d.taskReading)}
+	sources := []audit.Source{topicOf("kyc.raw.v1", raw, d.observeRaw), topicOf("kyc.hydrate.v1", tasks, d.observeTask)}
 	report, err := audit.Drift(t.Context(), sources, audit.DriftOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +52,8 @@ func TestDriftShowsNobody(t *testing.T) {
 }
 
 // topicOf is a topic of one partition that holds these values.
-func topicOf(name string, values [][]byte, read func(record.Record) (audit.Reading, error)) audit.Source {
-	return audit.Source{Name: name, Partitions: 1, Read: read,
+func topicOf(name string, values [][]byte, read func(record.Record) (audit.Observation, error)) audit.Source {
+	return audit.Source{Name: name, Partitions: 1, Observe: read,
 		Scan: func(_ context.Context, _ int32, fn func(record.Record) error) error {
 			for n, value := range values {
 				if err := fn(record.Record{Topic: name, Offset: int64(n), Value: value}); err != nil {
@@ -109,8 +109,8 @@ func TestDriftOfFetchedObjects(t *testing.T) {
 	waiting := taskOf(p, f)
 	waiting.FetchResult, waiting.Fetched, waiting.FetchedAt = kycv1.FetchResult_FETCH_RESULT_PENDING, nil, nil
 	sources := []audit.Source{
-		topicOf("kyc.raw.v1", [][]byte{marshal(t, envelopeOf(p, f))}, d.rawReading),
-		topicOf("kyc.hydrate.v1", [][]byte{marshal(t, waiting), marshal(t, taskOf(p, f)), []byte("no task")}, d.taskReading),
+		topicOf("kyc.raw.v1", [][]byte{marshal(t, envelopeOf(p, f))}, d.observeRaw),
+		topicOf("kyc.hydrate.v1", [][]byte{marshal(t, waiting), marshal(t, taskOf(p, f)), []byte("no task")}, d.observeTask),
 	}
 	report, err := audit.Drift(t.Context(), sources, audit.DriftOptions{})
 	if err != nil {

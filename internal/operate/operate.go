@@ -1,10 +1,10 @@
-// Package operate answers what operators ask of a running bridge: is everything
+// Package operate answers what operators ask about a running bridge: is everything
 // accounted for, what became of a delivery, what is new to the mappings, what is in the
 // topics, which deliveries gave no event; and it does what they decide: topics are
 // created, deliveries taken through the mappings again. Each question is one function,
 // which takes the servers to ask and a query, and returns values or an iterator.
 //
-// It knows no flag, no terminal and no table, writes to nobody, and tells how far it is
+// It knows no flag, no terminal and no table. It writes nothing, and reports progress
 // through a callback: the commands print what it returns, and a console may show it.
 package operate
 
@@ -21,10 +21,10 @@ import (
 )
 
 // DefaultKafka is where a `kycbridge dev` with default addresses has its Kafka, and
-// where commands look for it unless told otherwise.
+// where commands look for it unless a flag names another.
 const DefaultKafka = "127.0.0.1:9092"
 
-// Servers are asked, and what must be known to ask them.
+// Servers are the servers to ask, and what it takes to ask them.
 type Servers struct {
 	Kafka   sink.Options
 	Redis   dedupe.StoreOptions  // only to fill gaps
@@ -73,7 +73,7 @@ func TopicMissing(err error) bool { return sink.Classify(err) == sink.ClassUnkno
 // Advice says what to do about an error of Kafka.
 func Advice(err error) string { return sink.Advice(err) }
 
-// LogTo sends what the client of Redis has to say to a logger. The client has one for the
+// LogTo sends the log of the Redis client to a logger. The client has one for the
 // whole process, so main calls it, once.
 func LogTo(log *slog.Logger) { dedupe.LogTo(log) }
 

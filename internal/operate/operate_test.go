@@ -42,11 +42,11 @@ func TestVerifyFindsPlantedViolations(t *testing.T) {
 		{"missing dead letter", func(p *operatetest.Broker) { p.Write(p.Disposed(3, operatetest.Dead)) }, "O4 1@3 the dead letter is named by its disposition and is in no topic"},
 		{"doubled event", func(p *operatetest.Broker) {
 			p.Write(operatetest.Checked(3), operatetest.Checked(3), p.Disposed(3, operatetest.Emitted))
-		}, "O2 1@3 event " + operatetest.EventID(3) + " stands twice"},
+		}, "O2 1@3 event " + operatetest.EventID(3) + " is there twice"},
 		{"wrong order", func(p *operatetest.Broker) {
 			p.Write(operatetest.Raw(4), operatetest.Checked(4), operatetest.Checked(3), p.Disposed(3, operatetest.Emitted), p.Disposed(4, operatetest.Emitted))
 			p.Processed(1, 5)
-		}, "O5 1@3 event " + operatetest.EventID(3) + " stands after one of the same subject of 1@4"},
+		}, "O5 1@3 event " + operatetest.EventID(3) + " comes after one of the same subject of 1@4"},
 		{"lost by the hydrate stage", func(p *operatetest.Broker) { p.Write(p.Disposed(3, operatetest.Hydrating)) }, "O4 1@3 handed to the hydrate stage, and neither waiting"},
 		{"waiting for the API", func(p *operatetest.Broker) {
 			task := &kycv1.HydrateTask{Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 1, Offset: 3}}
@@ -85,7 +85,7 @@ func TestVerifyFindsPlantedViolations(t *testing.T) {
 	}
 }
 
-// TestProgress: whoever asks is told where the reading is.
+// TestProgress: progress is reported to whoever asks for it.
 func TestProgress(t *testing.T) {
 	t.Parallel()
 	b := operatetest.Start(t)
@@ -100,7 +100,7 @@ func TestProgress(t *testing.T) {
 	clear(told)
 	_, err3 := operate.Drift(t.Context(), servers(b), operate.DriftQuery{Progress: progress})
 	if err := errors.Join(err1, err2, err3); err != nil || verified == 0 || traced == 0 || !told["kyc.raw.v1"] {
-		t.Errorf("%d, %d and %d topics are told of, %v", verified, traced, len(told), err)
+		t.Errorf("%d, %d and %d topics are reported, %v", verified, traced, len(told), err)
 	}
 }
 

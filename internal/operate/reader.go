@@ -37,13 +37,13 @@ func (r *topicReader) topic(ctx context.Context, base string) (audit.Topic, erro
 }
 
 // source is a topic from a place on.
-func (r *topicReader) source(ctx context.Context, base string, from record.ScanFrom, read func(record.Record) (audit.Reading, error)) (audit.Source, error) {
+func (r *topicReader) source(ctx context.Context, base string, from record.ScanFrom, read func(record.Record) (audit.Observation, error)) (audit.Source, error) {
 	t, err := r.topic(ctx, base)
 	scan := func(ctx context.Context, partition int32, fn func(record.Record) error) error {
 		_, err := t.Scan(ctx, partition, from, fn)
 		return err
 	}
-	return audit.Source{Name: t.Name, Partitions: t.Partitions, Scan: scan, Read: read}, err
+	return audit.Source{Name: t.Name, Partitions: t.Partitions, Scan: scan, Observe: read}, err
 }
 
 // within gives a window's first offset in each partition of a topic, and the one after its last; where

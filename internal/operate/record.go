@@ -30,7 +30,7 @@ func (s Servers) decode(r record.Record) Record {
 	case r.Value == nil:
 		return out
 	case !ok:
-		out.Err = fmt.Errorf("%s is no topic of the catalogue", r.Topic)
+		out.Err = fmt.Errorf("%s is not a topic of kycbridge", r.Topic)
 		return out
 	}
 	m, err := contract.Decode(s.Encoder, t, r.Value)

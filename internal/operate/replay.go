@@ -17,15 +17,15 @@ import (
 	"github.com/kycbridge/kycbridge/sink"
 )
 
-// ReplayQuery says what to replay, and how.
+// ReplayQuery chooses what to replay, and how.
 type ReplayQuery struct {
 	ID     string // the label of what is written; the same one goes on with a replay that was cut off
 	Mode   replay.Mode
 	Select replay.Selection
 	DryRun bool // nothing is written, to Kafka or to Redis
 
-	Begins   func()                // called once all is open, before anything is written; nil: nobody is told
-	Progress func(replay.Progress) // nil: nobody is told
+	Begins   func()                // called once all is open, before anything is written; may be nil
+	Progress func(replay.Progress) // may be nil
 }
 
 // Validate finds what cannot be replayed, without touching the network.

@@ -36,8 +36,8 @@ func ReplayLetters(ctx context.Context, s Servers, letters audit.LetterQuery, q 
 	}
 	q.Mode = replay.FillGaps
 	q.Select = replay.Selection{
-		Ranges:   rangesOf(chosen.at),
-		Crashers: len(letters.IDs) > 0 || len(letters.Reasons) == 1 && strings.EqualFold(letters.Reasons[0], "crasher"),
+		Ranges:      rangesOf(chosen.at),
+		PoisonPills: len(letters.IDs) > 0 || len(letters.Reasons) == 1 && strings.EqualFold(letters.Reasons[0], "crasher"),
 	}
 	return s.replay(ctx, q, chosen.outlived)
 }

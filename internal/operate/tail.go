@@ -19,10 +19,9 @@ type TailQuery struct {
 	UntilEnd  bool     // end where the topics end now; implies FromStart
 }
 
-// Tail gives committed records as they come, those of a partition in order, or with
+// Tail yields committed records as they come, those of a partition in order, or with
 // UntilEnd those there are, partition by partition. It ends with ctx, and with the first
-// error of Kafka; a record that cannot be decoded is no such error. Nothing is remembered
-// in Kafka.
+// error of Kafka; a record that cannot be decoded is no such error. It commits no offsets.
 func Tail(ctx context.Context, s Servers, q TailQuery) iter.Seq2[Record, error] {
 	if q.UntilEnd {
 		return func(yield func(Record, error) bool) { s.scanAll(ctx, q.Topics, yield) }

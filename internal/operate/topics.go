@@ -18,8 +18,8 @@ func CreateTopics(ctx context.Context, s Servers) (created []string, err error) 
 	return sink.CreateTopics(ctx, s.Kafka, s.Topics)
 }
 
-// CheckTopics refuses topics that the stages would refuse. What only should be otherwise
-// is a warning.
+// CheckTopics refuses topics that the stages would refuse, and warns of what should be
+// better.
 func CheckTopics(ctx context.Context, s Servers) (warnings []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
 	defer cancel()
@@ -29,7 +29,7 @@ func CheckTopics(ctx context.Context, s Servers) (warnings []string, err error) 
 // Finding is one comparison of what is with what is safe.
 type Finding = sink.Finding
 
-// Level says how bad a finding is.
+// Level is how bad a finding is.
 type Level = sink.Level
 
 // The levels of findings.

@@ -10,17 +10,17 @@ import (
 	"github.com/kycbridge/kycbridge/sink"
 )
 
-// TraceQuery names what to tell of.
+// TraceQuery chooses what to trace.
 type TraceQuery struct {
 	// ID is the vendor's id of a subject or an event, ours of an event or a delivery, a
 	// record's key, or the place of a raw record: 3@17 or kyc.raw.v1/3/17.
 	ID       string
 	Window   Window               // of dispositions and events
-	Progress func(audit.Progress) // nil: nobody is told
+	Progress func(audit.Progress) // may be nil
 }
 
-// Trace tells what became of the deliveries that an id concerns. A story without
-// deliveries says where it searched.
+// Trace finds what became of the deliveries that an id concerns. A story without
+// deliveries names where it searched.
 func Trace(ctx context.Context, s Servers, q TraceQuery) (*audit.Story, error) {
 	reader, err := s.open(ctx)
 	if err != nil {

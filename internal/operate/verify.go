@@ -10,7 +10,7 @@ import (
 // VerifyQuery chooses the raw records to check.
 type VerifyQuery struct {
 	Window   Window               // of the raw records
-	Progress func(audit.Progress) // nil: nobody is told
+	Progress func(audit.Progress) // may be nil
 }
 
 // Verify holds raw records against the other topics: nothing lost, nothing doubled. What
@@ -31,7 +31,7 @@ func Verify(ctx context.Context, s Servers, q VerifyQuery) (*audit.Verdict, erro
 	}
 	v.Notes = append(v.Notes, e.notes...)
 	if v.Raw == 0 {
-		v.Notes = append(v.Notes, "there is no processed raw record in the range: nothing was checked")
+		v.Notes = append(v.Notes, "the range holds no processed raw record: nothing was checked")
 	}
 	return v, nil
 }

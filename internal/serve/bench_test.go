@@ -119,7 +119,7 @@ func benchmarkIngest(b *testing.B, h http.Handler, p providers.Provider, scheme 
 type acknowledges struct{}
 
 func (acknowledges) Append(_, _ []byte, _ []record.Header, done func(error)) { done(nil) }
-func (acknowledges) Away() error                                             { return nil }
+func (acknowledges) Down() error                                             { return nil }
 func (acknowledges) Close(context.Context) error                             { return nil }
 
 type bodyOf struct{ left []byte }

@@ -26,7 +26,7 @@ import (
 // name:count for the count-th time it gets there.
 const failVariable = "KYCBRIDGE_FAILPOINT"
 
-// exitMisspelt is what a process ends with that is told a point which is none.
+// exitMisspelt is the exit code for an unknown failpoint.
 const exitMisspelt = 2
 
 // failpoint is a place in the program. The process dies there as from kill -9.
@@ -46,7 +46,7 @@ const (
 	failInterpret   failpoint = "interpret"         // in a mapper, for a body that holds crashMark
 	crashMark                 = "kycbridge-crasher" // what a body must hold for it
 
-	// failUnmapped kills nobody: the process is an older version, whose mappings do not know a body that
+	// failUnmapped kills no process: it makes it an older version, whose mappings do not know a body that
 	// holds unmappedMark.
 	failUnmapped failpoint = "unmapped"
 	unmappedMark           = "kycbridge-unmapped"

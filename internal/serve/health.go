@@ -22,7 +22,7 @@ type part struct {
 	advisory bool         // named in the answer, and no reason to be unready
 }
 
-// pending is a part that is down until it is told otherwise.
+// pending is a part that is down until set(nil).
 type pending struct {
 	mu  sync.Mutex
 	err error
@@ -46,8 +46,8 @@ func (h *health) watch(name string, down func() error) {
 	h.parts = append(h.parts, part{name: name, down: down})
 }
 
-// report gives a part that was up once another function. From then on the part is
-// only named: whether its absence matters, the part that needs it says.
+// report replaces the function of a part that was up once. From then on the part is only
+// named: the part that needs it decides whether its absence matters.
 func (h *health) report(name string, down func() error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

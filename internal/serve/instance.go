@@ -12,12 +12,12 @@ import (
 // or a StatefulSet gives.
 const firstRandomInstance = 1_000_000
 
-// Instance is the number that tells the workers of one deployment apart. It is
+// Instance is the number that distinguishes the workers of one deployment. It is
 // part of their transactional ids, so it must stay the same over a restart and
 // differ between processes that run at the same time.
 type Instance struct {
 	Number int
-	Note   string // what a person should know about it; empty for nothing
+	Note   string // for the log; empty: nothing to say
 }
 
 // PickInstance picks the number where nobody gave one: the digits after the last
@@ -35,8 +35,8 @@ func PickInstance(r Role, hostname func() (string, error)) (Instance, error) {
 	if err != nil {
 		return Instance{}, err
 	}
-	return Instance{Number: n, Note: fmt.Sprintf("instance %d is random, since the host name %q does not end in a number: "+
-		"exactly-once holds, but after a crash readers may wait for the transaction timeout; --instance N, the same at every start, avoids that", n, host)}, nil
+	return Instance{Number: n, Note: fmt.Sprintf("instance %d is random, because the host name %q does not end in a number: "+
+		"exactly-once still holds, but after a crash consumers may wait for the transaction timeout; avoid that with --instance N, the same at every start", n, host)}, nil
 }
 
 // ordinal reads the digits after the last "-" of a host name's first label.

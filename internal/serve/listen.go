@@ -22,7 +22,7 @@ func bindError(addr, setting string, err error) error {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("address %s is in use: stop the other process or pass another one with %s", addr, setting)
 	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("address %s needs more rights than this user has: use a port above 1023 with %s", addr, setting)
+		return fmt.Errorf("this user may not listen on %s: use a port above 1023 with %s", addr, setting)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		return fmt.Errorf("address %s does not belong to this machine: change it with %s", addr, setting)
 	}

@@ -20,7 +20,7 @@ func newRegistry() *prometheus.Registry {
 	b := ReadBuild()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "kycbridge_build_info",
-		Help:        "Always 1; the labels say which build runs.",
+		Help:        "Always 1; the labels identify the build.",
 		ConstLabels: prometheus.Labels{"version": b.Version, "revision": b.Revision, "go": b.Go},
 	})
 	info.Set(1)
@@ -28,13 +28,13 @@ func newRegistry() *prometheus.Registry {
 	return reg
 }
 
-// keySetAge tells how old the keys are that tokens are checked with; since start
-// before they were first fetched.
+// keySetAge is the age of the keys that tokens are checked with; before the first fetch,
+// the time since start.
 func keySetAge(keys *jwks.KeySet) prometheus.Collector {
 	start := time.Now()
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "kycbridge_ingest_key_set_age_seconds",
-		Help:        "Since the vendor's public keys were last fetched. They are fetched every five minutes and used for a day.",
+		Help:        "Seconds since the vendor's public keys were last fetched. They are fetched every five minutes and used for a day.",
 		ConstLabels: prometheus.Labels{"url": keys.URL()},
 	}, func() float64 {
 		fetched := keys.Fetched()
@@ -46,7 +46,7 @@ func keySetAge(keys *jwks.KeySet) prometheus.Collector {
 }
 
 // kafkaMetrics counts the traffic of all Kafka clients of the process
-// together. The plugin registers its collectors anew for every client, which
+// together. The plugin registers its collectors again for every client, which
 // can happen once only; so the first client registers, and the gauges about
 // buffers, which the plugin binds to one client, are ours and sum over all.
 type kafkaMetrics struct {

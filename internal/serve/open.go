@@ -24,7 +24,7 @@ var errNotYet = errors.New("not asked yet")
 
 // open brings up what the role needs, the shared part first.
 func (s *service) open(ctx context.Context) error {
-	s.health.watch("config", func() error { return nil }) // or the process would not be here
+	s.health.watch("config", func() error { return nil }) // it was read, or the process would have ended
 	topics := s.health.expect("topics", errNotYet)
 	kafka := s.health.expect("kafka", errNotYet)
 	s.kafka = s.Config.KafkaOptions(s.Log)
@@ -60,23 +60,23 @@ func (s *service) open(ctx context.Context) error {
 	return nil
 }
 
-// reportParts lets the answer of /readyz name what goes down later on. Kafka's
-// absence takes ingest out of the rotation only where that is configured; the
-// normalizer's troubles never do in a process that also takes deliveries in: an
-// empty rotation answers what nobody here controls.
+// reportParts lets /readyz name what goes down later. Kafka's absence takes ingest out
+// of the rotation only where that is configured. The normalizer's troubles never do so
+// in a process that also receives deliveries: with an empty rotation, the load balancer
+// decides what vendors are answered.
 func (s *service) reportParts() {
 	s.health.report("kafka", func() error {
 		var errs []error
 		if s.ingest != nil {
-			errs = append(errs, s.ingest.LogAway())
+			errs = append(errs, s.ingest.LogDown())
 		}
 		return errors.Join(append(errs, s.normalizerDown(normalize.ErrKafka), s.normalizerDown(normalize.ErrSession))...)
 	})
-	s.health.report("redis", func() error { return s.normalizerDown(dedupe.ErrAway) })
+	s.health.report("redis", func() error { return s.normalizerDown(dedupe.ErrUnavailable) })
 	s.health.report("repair", func() error { return s.normalizerDown(normalize.ErrRepairing) })
 }
 
-// normalizerDown gives the normalizer's reason not to be ready, if it is that one.
+// normalizerDown is the normalizer's reason not to be ready, if it is that one.
 func (s *service) normalizerDown(reason error) error {
 	if s.normalizer == nil {
 		return nil
@@ -110,7 +110,7 @@ func (s *service) openTopics(ctx context.Context) error {
 }
 
 // checkIngest finds what is wrong with the endpoints before Kafka is asked for
-// anything; its log is a stand-in that is never used.
+// anything; its log is a dummy that is never used.
 func (s *service) checkIngest() error {
 	o := ingestOptions(s.Config)
 	o.Log = (*sink.RawLog)(nil)
@@ -139,8 +139,8 @@ func (s *service) openIngest(ctx context.Context) error {
 	return nil
 }
 
-// openStore connects to Redis and refuses one that is not fit. One that is
-// away at start is an error after a while; later outages are waited out.
+// openStore connects to Redis and refuses one that is unsuitable. If Redis is down at
+// start, that is an error after a while; later outages are waited out.
 func (s *service) openStore(ctx context.Context) (*dedupe.Store, error) {
 	dedupe.LogTo(s.Log)
 	o := s.Config.RedisOptions()

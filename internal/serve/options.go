@@ -30,7 +30,7 @@ func ingestOptions(c *config.Config) ingest.Options {
 		IdleTimeout:         i.IdleTimeout.AsDuration(),
 		DrainDelay:          delay,
 		RetryAfter:          i.RetryAfter.AsDuration(),
-		UnreadyWhileLogAway: i.UnreadyWhileKafkaAway,
+		UnreadyWhileLogDown: i.UnreadyWhileKafkaAway,
 		TrustedProxies:      c.Trusted,
 	}
 	if t := i.Tls; t != nil {
@@ -58,8 +58,8 @@ func ingestOptions(c *config.Config) ingest.Options {
 // connecting to anything.
 func CheckAPIs(c *config.Config) error { return hydrate.CheckEndpoints(apis(c)) }
 
-// Grace is how long the stages may take to stop: whoever kills them earlier cuts
-// answers off. A process with both takes both, one after the other.
+// Grace is how long a graceful shutdown of the stages may take; a kill before that cuts
+// answers off. A process with both stages takes both, one after the other.
 type Grace struct{ Ingest, Normalize time.Duration }
 
 // GraceOf reads it out of a configuration.

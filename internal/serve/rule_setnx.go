@@ -4,8 +4,8 @@ package serve
 
 import "github.com/kycbridge/kycbridge/normalize/dedupe"
 
-// rule is the usual one, "somebody has it, so drop". It loses events. It is built in
-// only to prove that the fault suite sees the loss.
+// rule is the common one, "the key exists, so drop". It loses events. It is built in only
+// to prove that the fault suite sees the loss.
 func rule() func(own dedupe.Claim, found *dedupe.Claim) dedupe.Step {
 	return func(_ dedupe.Claim, found *dedupe.Claim) dedupe.Step {
 		if found == nil {

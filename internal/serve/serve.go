@@ -29,11 +29,11 @@ type Options struct {
 	Hooks, Admin net.Listener
 	// AdminRoutes adds routes to the admin address.
 	AdminRoutes func(*http.ServeMux)
-	// TopicsReady: whoever started the broker made the topics as they must be, so
-	// they are neither created nor checked.
+	// TopicsReady: the broker has the topics as required, so they are neither created
+	// nor checked.
 	TopicsReady bool
-	// TransactionalIDSuffix goes behind every transactional id, for a broker whose
-	// open transactions of an earlier life must not be taken over.
+	// TransactionalIDSuffix ends every transactional id, for a broker whose open
+	// transactions of an earlier life must not be taken over.
 	TransactionalIDSuffix string
 	// Started is called once all is open, before anything runs beside the stages.
 	Started func(Addresses)
@@ -45,7 +45,7 @@ type Options struct {
 // Part runs beside the stages of a process that serves at these addresses.
 type Part = func(context.Context, Addresses) error
 
-// Addresses are where a running process listens and whom it talks to; empty where
+// Addresses are where a running process listens and what it connects to; empty where
 // its role has none.
 type Addresses struct {
 	Hooks, Admin string // the process's own

@@ -28,8 +28,8 @@ type service struct {
 	closers    []func() error // run last to first
 }
 
-// listen opens the addresses, before anything slower, so that one that is
-// taken is the first thing said.
+// listen opens the addresses, before anything slower, so that an address in use is the
+// first error.
 func (s *service) listen() (err error) {
 	if addr := s.Config.File.Admin.Listen; addr != "" && s.Admin == nil {
 		if s.Admin, err = Listen(addr, "admin.listen"); err != nil {
@@ -51,7 +51,7 @@ func (s *service) run(ctx context.Context) error {
 	var admin errgroup.Group
 	if s.Admin != nil {
 		admin.Go(func() error {
-			defer cancel() // without health and metrics nobody would know how we are
+			defer cancel() // without health and metrics nobody could see the process's state
 			return serveAdmin(adminCtx, s.Admin, s.adminHandler(), s.Log)
 		})
 	}
@@ -73,7 +73,7 @@ func (s *service) serve(ctx context.Context) error {
 	taking, stopTaking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTaking()
 	stop := context.AfterFunc(ctx, func() {
-		s.health.drain() // first, so that nobody is told of another reason
+		s.health.drain() // first, so that /readyz gives this reason and no other
 		stopTaking()
 	})
 	defer stop()

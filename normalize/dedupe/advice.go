@@ -11,7 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// Advice says in half a sentence what an operator can do about a Redis that is away.
+// Advice says in half a sentence what an operator can do about a Redis that is down.
 func Advice(err error) string {
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
@@ -33,20 +33,20 @@ func Advice(err error) string {
 	case errors.As(err, &answer):
 		return refusal(answer.Error())
 	case errors.Is(err, io.EOF):
-		return "it hangs up on the first words: does it want TLS (redis.tls) on this port?"
+		return "it closes the connection at once: does it expect TLS (redis.tls) on this port?"
 	}
 	return "start it (make services) or correct redis.address (redis.sentinel, redis.cluster)"
 }
 
-// refusal is about what a server that answers says.
+// refusal is the advice for an error that a server answered.
 func refusal(text string) string {
 	for _, known := range []struct{ prefix, advice string }{
 		{"WRONGPASS", "check redis.username and redis.password"},
-		{"NOAUTH", "it wants a user: set redis.username and redis.password"},
+		{"NOAUTH", "it requires a login: set redis.username and redis.password"},
 		{"NOPERM", "grant the user the keys ~kyc:d:* and the commands GET, SET, EVAL, DEL, INCR, EXPIRE and INFO, and in a Cluster CLUSTER|SLOTS and COMMAND"},
 		{"MOVED", "it is a node of a Redis Cluster: set redis.cluster instead of redis.address"},
 		{"CLUSTERDOWN", "some slots of the Cluster have no master: bring it back"},
-		{"ERR This instance has cluster support disabled", "it is no Redis Cluster: set redis.address instead of redis.cluster"},
+		{"ERR This instance has cluster support disabled", "it is not a Redis Cluster: set redis.address instead of redis.cluster"},
 	} {
 		if strings.HasPrefix(text, known.prefix) {
 			return known.advice

@@ -38,7 +38,7 @@ func TestAdvice(t *testing.T) {
 		{answer("ERR This instance has cluster support disabled"), "redis.address"},
 		{answer("LOADING"), "its log"},
 	} {
-		if got := Advice(fmt.Errorf("%w: %w", ErrAway, test.err)); !strings.Contains(got, test.want) {
+		if got := Advice(fmt.Errorf("%w: %w", ErrUnavailable, test.err)); !strings.Contains(got, test.want) {
 			t.Errorf("%v: %q, expected %q in it", test.err, got, test.want)
 		}
 	}

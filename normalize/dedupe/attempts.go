@@ -11,7 +11,7 @@ import (
 // attemptTTL forgets attempts that nobody released.
 const attemptTTL = 24 * time.Hour
 
-// Attempt names work that may kill the process: a batch, by the first record of one partition, or
+// Attempt names work that may hold a poison pill: a batch, by the first record of one partition, or
 // one record alone.
 type Attempt struct {
 	Partition int32
@@ -29,8 +29,7 @@ func (l *Ledger) AttemptKey(a Attempt) string {
 }
 
 // Attempts forgets the attempts that are over, then counts one more for each key and returns the
-// counts. It is a help, not part of the protocol: losing counts only means that a crashing record is
-// found later.
+// counts. It is not part of the protocol: losing counts only means that a poison pill is found later.
 func (s *Store) Attempts(ctx context.Context, over, keys []string) ([]int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()

@@ -8,11 +8,11 @@ import (
 	"math"
 )
 
-// HashSize is how many bytes of the content hash a claim keeps. They tell two contents apart that a
-// vendor sent under one id, which is rare; that 48 bits agree as well is not to be expected.
+// HashSize is how many bytes of the content hash a claim keeps. They distinguish two contents that a
+// vendor sent under one id. That is rare; equal 48 bits on top are not to be expected.
 const HashSize = 6
 
-// State says how far the owner of a claim has come.
+// State is how far the owner of a claim has come.
 type State byte
 
 const (
@@ -36,7 +36,7 @@ func (c Claim) Done() Claim {
 	return c
 }
 
-// owns says whether both claims are of one raw record.
+// owns reports whether both claims are of one raw record.
 func (c Claim) owns(other Claim) bool {
 	return c.Partition == other.Partition && c.Offset == other.Offset
 }

@@ -148,7 +148,7 @@ func TestClusterRedirectionFailsTheRound(t *testing.T) {
 		Moves: []Move{{"s:x", []string{""}, "1"}},
 		Reads: []string{"s:x"},
 	}
-	if _, err := s.Exchange(ctx, round); !errors.Is(err, ErrAway) || !strings.Contains(err.Error(), "MOVED") {
+	if _, err := s.Exchange(ctx, round); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "MOVED") {
 		t.Fatalf("a slot that moved: %v, expected ErrAway with MOVED", err)
 	}
 	for _, k := range []string{shard, s.claimKey(key(0))} {
@@ -175,7 +175,7 @@ func TestClusterRefusesEvictionOnAnyNode(t *testing.T) {
 	_ = c.nodes[1].ShutdownNoSave(ctx) // it hangs up instead of answering
 	until(t, "a dead master counts as away", func() bool {
 		err := s.Check(ctx)
-		return errors.Is(err, ErrAway) && !errors.Is(err, ErrUnsuitable)
+		return errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUnsuitable)
 	})
 }
 

@@ -1,6 +1,6 @@
 package dedupe
 
-// Step is what the decision table says about one record. Its name is also a metric label.
+// Step is the decision about one record. Its name is also a metric label.
 type Step uint8
 
 const (

@@ -31,7 +31,7 @@ func (m Move) from(shard int) string {
 	return m.From[shard]
 }
 
-// accepts says whether the values before were what was expected, or the very ones that are written:
+// accepts reports whether the values before were what was expected, or the very ones that are written:
 // then the round was repeated after a lost answer.
 func (m Move) accepts(before []string) bool {
 	for i, was := range before {
@@ -130,8 +130,8 @@ func readReply(moves [][]*redis.Cmd, claims []*redis.Cmd, reads [][]*redis.Strin
 	return reply, nil
 }
 
-// TakeOver takes a claim over where it still is what we found. Each result is what was there: the
-// expected claim where the take-over happened, another one or nil where it did not.
+// TakeOver takes claims over by compare-and-set. Each result is what was there: the expected claim
+// where the takeover happened, another one or nil where it did not.
 func (s *Store) TakeOver(ctx context.Context, expected, next []Mark) ([]*Claim, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
@@ -161,7 +161,7 @@ func (s *Store) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
 	return foundClaims(cmds, (*redis.StringCmd).Result)
 }
 
-// seconds rounds up: Redis refuses an expiry of nothing.
+// seconds rounds up: Redis refuses an expiry of 0.
 func seconds(d time.Duration) int64 { return int64(max(d+time.Second-1, time.Second) / time.Second) }
 
 // run sends the pipeline and returns the first error that is not "no such key". One failed command
@@ -169,11 +169,11 @@ func seconds(d time.Duration) int64 { return int64(max(d+time.Second-1, time.Sec
 func (s *Store) run(ctx context.Context, pipe redis.Pipeliner) error {
 	cmds, err := pipe.Exec(ctx)
 	if err != nil && !errors.Is(err, redis.Nil) {
-		return s.lost(fmt.Errorf("%w: %w", ErrAway, err))
+		return s.lost(fmt.Errorf("%w: %w", ErrUnavailable, err))
 	}
 	for _, cmd := range cmds {
 		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
-			return s.lost(fmt.Errorf("%w: %w", ErrAway, err))
+			return s.lost(fmt.Errorf("%w: %w", ErrUnavailable, err))
 		}
 	}
 	return nil
@@ -196,7 +196,7 @@ func foundClaim(text string, err error) (*Claim, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrAway, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	c, err := ParseClaim([]byte(text))
 	if err != nil {

@@ -18,7 +18,8 @@ const (
 // KeySize is the length of a key in bytes.
 const KeySize = 16
 
-// Key is what Redis knows of a delivery: 128 bits of an HMAC, from which nothing can be read back.
+// Key is the idempotency key of a delivery as Redis knows it: 128 bits of an HMAC, so that nothing
+// can be read back.
 type Key [KeySize]byte
 
 // String returns the key in hex, as operators see it in redis-cli --hex and in dispositions.
@@ -28,7 +29,7 @@ func (k Key) String() string { return hex.EncodeToString(k[:]) }
 // of it, so copies always lie in one raw partition.
 type Subject struct {
 	Stage    string
-	TopicID  [16]byte // of the topic the stage reads: a recreated topic starts afresh
+	TopicID  [16]byte // of the topic the stage reads: a recreated topic starts over
 	Tenant   string
 	RawKey   []byte
 	Identity []byte // the vendor's rule, from signed material only

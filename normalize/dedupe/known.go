@@ -12,7 +12,7 @@ import (
 )
 
 // cursor is a place in a disposition partition: every disposition of raw offsets up to covered was
-// read before next. It lets a long re-reading (offsets were reset, or expired) join raw records with
+// read before next. It lets a long second pass (offsets were reset, or expired) join raw records with
 // their dispositions batch by batch, in one pass and without holding them all.
 type cursor struct {
 	open    bool
@@ -86,7 +86,7 @@ func span(batch map[int64]int) (first, last int64) {
 	return first, last
 }
 
-// sameRecord says whether a disposition at the record's offset is really this record's: a log that
+// sameRecord reports whether a disposition at the record's offset is really this record's: a log that
 // lost its tail may hold another record at the same offset.
 func sameRecord(item Item, d *kycv1.Disposition) bool {
 	hash := item.Hash[:]

@@ -30,7 +30,7 @@ type LedgerOptions struct {
 	TopicID       [16]byte    // of the topic the stage reads
 	DispositionID [16]byte    // of the disposition topic
 	TTL           time.Duration
-	Wait          time.Duration // how long an owner in another partition is waited for; 1 s
+	Wait          time.Duration // for an owner in another partition; 1 s
 	Skew          time.Duration // how far clocks of producers may differ; 10 min
 	History       History
 	// Rule decides; nil means Decide. A test puts a faulty rule here to prove that it can see a loss.
@@ -55,8 +55,8 @@ type partition struct {
 	open    map[Key]bool // origins of tasks that are known to have no final disposition yet
 }
 
-// DriftError says that Redis is not what we left it: marks may be missing. The batch must be given
-// back and the partitions repaired before anything is claimed in them.
+// DriftError: Redis is not as we left it, and marks may be missing. The batch must be given back and
+// the partitions repaired before anything is claimed in them.
 type DriftError struct{ Partitions []int32 }
 
 // Error names the partitions.
@@ -64,8 +64,8 @@ func (e *DriftError) Error() string {
 	return fmt.Sprintf("redis: the watermark of raw partition(s) %v is not what this worker wrote: data was lost, or another worker took over; marks must be written again", e.Partitions)
 }
 
-// ErrUnrepaired says that a batch holds a partition whose marks were not repaired since it came to
-// this worker. The batch must be given back, and Repair called.
+// ErrUnrepaired: a partition of the batch was not repaired since it was assigned to this worker. Give
+// the batch back, and call Repair.
 var ErrUnrepaired = errors.New("the marks of a partition are not repaired yet")
 
 // NewLedger returns a Ledger without partitions.
@@ -84,14 +84,14 @@ func NewLedger(store backend, o LedgerOptions) *Ledger {
 	return &Ledger{store: store, o: o, parts: make(map[int32]*partition)}
 }
 
-// Repaired says whether the partition's marks are known to be complete.
+// Repaired reports whether the partition's marks are known to be complete.
 func (l *Ledger) Repaired(p int32) bool { return l.parts[p] != nil }
 
 // Forget drops what is known of a partition that was lost, or whose marks are in doubt. Pending
 // marks go with it: whoever repairs the partition next writes them.
 func (l *Ledger) Forget(p int32) { delete(l.parts, p) }
 
-// Pending says whether marks wait to be written.
+// Pending reports whether marks wait to be written.
 func (l *Ledger) Pending() bool {
 	for _, part := range l.parts {
 		if part.dirty() {
@@ -218,7 +218,7 @@ func (l *Ledger) check(round Round, reply Reply, moved, reads []int32) error {
 	return nil
 }
 
-// all says whether a watermark reads the same in every shard.
+// all reports whether a watermark reads the same in every shard.
 func all(seen []string, want string) bool {
 	return !slices.ContainsFunc(seen, func(s string) bool { return s != want })
 }

@@ -193,7 +193,7 @@ func TestAbortedBatchIsDecidedAgainTheSameWay(t *testing.T) {
 	}
 }
 
-// A claim of a later offset is left by an aborted reading that began further on.
+// A claim of a later offset is left by an aborted pass that began further on.
 func TestSmallerOffsetTakesTheClaimOver(t *testing.T) {
 	b := newBench(t)
 	b.repair(b.ledger, 0)
@@ -361,7 +361,7 @@ func TestErrorsLeaveTheLedgerAsItWas(t *testing.T) {
 	b.repair(b.ledger, 0)
 	b.take(b.ledger, item(0, 1, 1, 1))
 	b.redis.SetError("OOM command not allowed")
-	if _, err := b.ledger.Claim(b.ctx, []Item{item(0, 2, 1, 1)}); !errors.Is(err, ErrAway) {
+	if _, err := b.ledger.Claim(b.ctx, []Item{item(0, 2, 1, 1)}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("%v, expected ErrAway", err)
 	}
 	b.redis.SetError("")
@@ -373,7 +373,7 @@ func TestErrorsLeaveTheLedgerAsItWas(t *testing.T) {
 	}
 }
 
-func TestSentinelKeysAreDistinctAndNoClaims(t *testing.T) {
+func TestWatermarkKeysAreDistinctAndNoClaims(t *testing.T) {
 	seen := map[string]bool{}
 	for _, group := range []string{"a", "b"} {
 		for p := range int32(3) {

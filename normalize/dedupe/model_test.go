@@ -210,7 +210,7 @@ func (m *model) decided(copy int8, found value) worker {
 	}
 }
 
-// booleanSetnx is the usual rule: somebody has it, so drop.
+// booleanSetnx is the common rule: somebody has it, so drop.
 func booleanSetnx(_ Claim, found *Claim) Step {
 	if found == nil {
 		return Emit

@@ -15,7 +15,7 @@ import (
 // looked up.
 const openMost = 1 << 16
 
-// Origin is the raw record behind what a later stage reads. A task is written anew each time it moves
+// Origin is the raw record behind what a later stage reads. A task is rewritten each time it moves
 // on, so several records of that stage's topic stand for one origin, and only the last of them is
 // disposed of. When offsets were reset, the earlier ones are read again: the origin tells that they are
 // done with.
@@ -60,8 +60,8 @@ func originOf(d *kycv1.Disposition) (Origin, bool) {
 	}, true
 }
 
-// Disposed says which origins have their final disposition by this stage. The answer holds until the
-// batch is committed: whoever else wrote one meanwhile owns the partition, and the commit fails.
+// Disposed reports which origins have their final disposition by this stage. The answer holds until
+// the batch is committed: if another worker writes one meanwhile, it owns the partition, and the commit fails.
 //
 // An origin behind the highest raw offset disposed of cannot have one. The others are looked up in
 // Redis, together with the watermarks that vouch for it, and remembered while they are open. So a task
@@ -124,7 +124,7 @@ func (p *partition) noteOpen(k Key) {
 	p.open[k] = true
 }
 
-// originMark says that an origin has its final disposition, which was made for the record of claim.
+// originMark marks an origin as finally disposed of, for the record of claim.
 // It outlives the earlier copies of the task: they were written before it, and their topics keep them
 // for less than its life.
 func (l *Ledger) originMark(o Origin, claim Claim) Mark {

@@ -131,7 +131,7 @@ func TestOriginsAreNotJudgedByARedisThatLostData(t *testing.T) {
 	b.repair(b.ledger, 0)
 	b.expect(b.ledger, 1, []bool{true}, origin(5))
 	b.redis.SetError("LOADING")
-	if done, err := b.ledger.Disposed(b.ctx, []Origin{origin(5)}); !errors.Is(err, ErrAway) {
+	if done, err := b.ledger.Disposed(b.ctx, []Origin{origin(5)}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("%v, %v, expected ErrAway", done, err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 const repairChunk = 1000 // marks per pipeline
 
-// ErrMoved says that a repair met another one of the same partition, or a Redis that lost data
-// meanwhile. The partition is not repaired; trying again is harmless.
+// ErrMoved: another worker repairs the same partition, or Redis lost data meanwhile. The partition is
+// not repaired; trying again is harmless.
 var ErrMoved = errors.New("redis: the watermark changed during its repair")
 
 // Repair writes every mark of a partition that Redis may lack, out of the disposition topic, and
@@ -106,7 +106,7 @@ func (r *repair) move(ctx context.Context) error {
 	return nil
 }
 
-// own reads a disposition and says whether it is about the topic we read, by a stage that claims in
+// own reads a disposition and reports whether it is about the topic we read, by a stage that claims in
 // our name. What cannot be read is no disposition of ours.
 func (l *Ledger) own(value []byte) (*kycv1.Disposition, bool) {
 	d := &kycv1.Disposition{}

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// ErrIncomplete says that Redis does not hold the marks of all that is committed in a partition, so
-// that nothing may be claimed there out of turn.
+// ErrIncomplete: Redis lacks marks of what is committed in a partition, so nothing may be claimed
+// there out of turn.
 var ErrIncomplete = errors.New("redis: the marks of a partition are not complete")
 
 // replayStore is the part of Store that a ReplayLedger uses.
@@ -114,7 +114,7 @@ func having(all []*candidate, step Step) []*candidate {
 	return slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return c.step != step })
 }
 
-// ask claims in one pipeline: a later one of two copies meets the claim of the earlier one.
+// ask claims in one pipeline: the later of two copies meets the claim of the earlier one.
 func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*candidate) error {
 	round := Round{Reads: []string{l.watermarkKey(p)}}
 	for _, c := range all {

@@ -94,7 +94,7 @@ func TestReplayLedgerTrustsCompleteMarksOnly(t *testing.T) {
 	b := newBench(t)
 	late := b.late()
 	if err := late.Await(b.ctx, 0, 0); !errors.Is(err, ErrIncomplete) {
-		t.Errorf("no sentinel: %v, expected ErrIncomplete", err)
+		t.Errorf("no watermark: %v, expected ErrIncomplete", err)
 	}
 	b.repair(b.ledger, 0)
 	b.take(b.ledger, item(0, 1, 1, 1)) // its mark is pending

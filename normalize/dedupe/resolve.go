@@ -162,7 +162,7 @@ func (r *resolution) again(c *contender) {
 	r.asking = append(r.asking, &group{classes: []*contender{c}})
 }
 
-// takeOver takes over claims of later offsets. Where the claim changed meanwhile, the rule decides anew.
+// takeOver takes over claims of later offsets. Where the claim changed meanwhile, the rule decides again.
 func (r *resolution) takeOver(ctx context.Context) error {
 	all := r.takingOver
 	r.takingOver = nil

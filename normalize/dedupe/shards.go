@@ -52,7 +52,7 @@ func (s *Store) perShard(name string) []string {
 	return keys
 }
 
-// lost makes the client ask anew who is master of what, after something failed.
+// lost makes the client ask again who is master of what, after something failed.
 func (s *Store) lost(err error) error {
 	if c, ok := s.client.(*redis.ClusterClient); ok && err != nil {
 		c.ReloadState(s.background)

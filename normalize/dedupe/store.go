@@ -23,14 +23,14 @@ const probeTTL = 10 * time.Second
 const callLimit = 900 * time.Millisecond
 
 var (
-	// ErrAway marks a Redis that cannot be asked now: unreachable, too slow, out of memory, loading,
+	// ErrUnavailable marks a Redis that cannot answer now: unreachable, too slow, out of memory, loading,
 	// a replica, or refusing the password. Nothing is decided without it; it is asked again later.
-	ErrAway = errors.New("redis is away")
+	ErrUnavailable = errors.New("redis is unavailable")
 	// ErrUnsuitable marks a Redis that answers but must not be used as it is configured.
 	ErrUnsuitable = errors.New("redis is unsuitable")
 )
 
-// StoreOptions says where Redis is and how long to wait for it. Zero times mean the defaults.
+// StoreOptions are where Redis is and how long to wait for it. Zero times mean the defaults.
 type StoreOptions struct {
 	Addresses        []string // host:port; several only of Sentinels or of a Cluster
 	MasterName       string   // the addresses are those of Sentinels that watch it
@@ -41,7 +41,7 @@ type StoreOptions struct {
 	SentinelUsername string        // at the Sentinels, which have users of their own
 	SentinelPassword string
 	TTL              time.Duration // how long a claim is kept: at least the retention of the raw topic
-	EvictionChecked  bool          // the operator vouches for noeviction where INFO does not tell
+	EvictionChecked  bool          // the operator vouches for noeviction where INFO does not report it
 
 	DialTimeout  time.Duration                                                     // 500 ms
 	ReadTimeout  time.Duration                                                     // 250 ms
@@ -56,10 +56,10 @@ func (o StoreOptions) Validate() error {
 		return errors.New("redis: no address given; expected host:port")
 	}
 	if len(o.Addresses) > 1 && o.MasterName == "" && !o.Cluster {
-		return errors.New("redis: several addresses, and neither a master's name (Sentinels) nor the word that they are a Cluster")
+		return errors.New("redis: several addresses need redis.sentinel or redis.cluster")
 	}
 	if o.Cluster && (o.MasterName != "" || o.DB != 0) {
-		return errors.New("redis: a Cluster has no Sentinels, and database 0 alone")
+		return errors.New("redis: a Cluster has no Sentinels, and only database 0")
 	}
 	if o.TTL < time.Second {
 		return fmt.Errorf("redis: claims would be kept %s; expected at least 1s, and in production the raw topic's retention and 2 days more", o.TTL)
@@ -127,8 +127,8 @@ func (s *Store) Close() error {
 	return s.client.Close()
 }
 
-// Check asks whether Redis is there and fit for use: version 7.0 or newer, and no eviction, on every
-// node of a Cluster. An error that wraps ErrUnsuitable will not go away by waiting.
+// Check reports whether Redis is up and suitable: version 7.0 or newer, and no eviction, on every node
+// of a Cluster. An error that wraps ErrUnsuitable will not go away by waiting.
 func (s *Store) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
@@ -169,7 +169,7 @@ func (s *Store) checkNode(ctx context.Context, node redis.Cmdable) error {
 	info, err := node.Info(ctx, "memory").Result()
 	var refused redis.Error // an answer: it may not be asked, or knows no such section
 	if err != nil && (ctx.Err() != nil || !errors.As(err, &refused)) {
-		return fmt.Errorf("%w: no answer to INFO memory: %w", ErrAway, err)
+		return fmt.Errorf("%w: no answer to INFO memory: %w", ErrUnavailable, err)
 	}
 	return checkEviction(infoField(info, "maxmemory_policy"), s.checked)
 }
@@ -194,7 +194,7 @@ func checkEviction(policy string, vouched bool) error {
 	case policy == "noeviction", policy == "" && vouched:
 		return nil
 	case policy == "":
-		return fmt.Errorf("%w: INFO memory does not tell maxmemory_policy; make sure that it is noeviction, then set eviction_checked: true", ErrUnsuitable)
+		return fmt.Errorf("%w: INFO memory does not report maxmemory_policy; make sure that it is noeviction, then set eviction_checked: true", ErrUnsuitable)
 	default:
 		return fmt.Errorf("%w: maxmemory-policy is %s, which drops claims when memory is short; set it to noeviction", ErrUnsuitable, policy)
 	}
@@ -210,7 +210,7 @@ func infoField(info, name string) string {
 	return ""
 }
 
-// LogTo sends what the Redis client itself has to say to a logger, at level debug: every failure
+// LogTo sends the log of the Redis client to a logger, at level debug: every failure
 // also comes back as an error. The client has one logger for the whole process; call it once, at
 // start. Without it the client writes to standard error.
 func LogTo(logger *slog.Logger) { redis.SetLogger(clientLog{logger}) }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// watermark is the one value per partition (in a Cluster, per partition and shard) that tells whether Redis still is what we left it: it is
-// moved after every batch's marks, in their pipeline, so a flush, a rollback or a successor changes
-// it. "" is its absence.
+// watermark is the one value per partition (in a Cluster, per partition and shard) that shows
+// whether Redis is still as we left it. It moves after every batch's marks, in their pipeline, so a
+// flush, a rollback or a successor changes it. "" is its absence.
 //
 // Its text is "<next>:<highest>:<owner>": the first disposition offset whose mark is not written
 // yet (-1: nothing is known to be written), the highest raw offset disposed of before it, and a
@@ -26,8 +26,8 @@ type watermark struct {
 func blank() watermark { return watermark{next: -1, highest: -1} }
 
 // String returns the stored form.
-func (s watermark) String() string {
-	return strconv.FormatInt(s.next, 10) + ":" + strconv.FormatInt(s.highest, 10) + ":" + s.owner
+func (w watermark) String() string {
+	return strconv.FormatInt(w.next, 10) + ":" + strconv.FormatInt(w.highest, 10) + ":" + w.owner
 }
 
 // parseWatermark reads the stored form; anything unreadable is as good as none.
@@ -49,8 +49,8 @@ func parseWatermark(text string) watermark {
 func leastWatermark(shards []string) watermark {
 	least := parseWatermark(shards[0])
 	for _, text := range shards[1:] {
-		s := parseWatermark(text)
-		least.next, least.highest = min(least.next, s.next), max(least.highest, s.highest)
+		w := parseWatermark(text)
+		least.next, least.highest = min(least.next, w.next), max(least.highest, w.highest)
 	}
 	return least
 }

@@ -33,7 +33,7 @@ type fetch struct {
 	began time.Time
 	mark  int64 // the highest raw offset of the partition that was in hand when it began
 	done  chan struct{}
-	wake  map[*normalize.Wakeup]bool // whom to tell
+	wake  map[*normalize.Wakeup]bool // polls to end when it is done
 
 	answer                 // valid once done is closed
 	taken   map[int64]bool // raw offsets of tasks that used the answer up
@@ -109,7 +109,7 @@ type question struct {
 	after  time.Time // a fetch that began before it is no answer
 }
 
-// covers says whether a fetch answers a question: its webhook was in hand before the fetch began, and it
+// covers reports whether a fetch answers a question: its webhook was in hand before the fetch began, and it
 // has not used this answer before.
 func (f *fetch) covers(q question) bool {
 	return q.offset <= f.mark && !f.began.Before(q.after) && !f.taken[q.offset]
@@ -168,7 +168,7 @@ func (a *asker) run(c *account, f *fetch) {
 	f.wake = nil
 	a.mu.Unlock()
 	for b := range woken {
-		b.Ring()
+		b.Wake()
 	}
 }
 
@@ -181,9 +181,9 @@ func (a *asker) tell(c *account, f *failure, opened bool) {
 	case f.label == labelRefused || f.label == labelAddress || f.label == labelConfiguration || f.label == labelRedirect:
 		log.Error("the vendor's API cannot be used as it is configured: tasks of this endpoint wait; correct its api", "reason", f.label, "status", f.status)
 	case f.label == labelForbidden:
-		log.Warn("the vendor's API keeps an object from us, and its task is tried again: give the credentials of the api the right to read it, if it is yours", "reason", f.label, "status", f.status)
+		log.Warn("the vendor's API refuses access to an object; retrying: grant the credentials of the api the right to read it, if it is yours", "reason", f.label, "status", f.status)
 	case opened:
-		log.Warn("the vendor's API fails: tasks of this endpoint wait", "reason", f.label, "status", f.status)
+		log.Warn("the vendor's API fails; tasks of this endpoint wait", "reason", f.label, "status", f.status)
 	default:
 		log.Debug("a fetch failed", "reason", f.label, "status", f.status)
 	}

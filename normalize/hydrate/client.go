@@ -12,7 +12,7 @@ import (
 )
 
 // errAddress marks an address that must not be asked.
-var errAddress = errors.New("the API's name leads to an address inside; set internal: true for an API that is meant to be there")
+var errAddress = errors.New("the API's host name resolves to a private address; set internal: true if that is intended")
 
 // newClient makes the client of one account: no proxy, no redirect, no address inside unless allowed.
 func newClient(internal bool, connections int, timeout time.Duration, resolver *net.Resolver) *http.Client {

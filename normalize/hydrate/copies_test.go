@@ -83,7 +83,7 @@ func outcomes(t *testing.T, metrics prometheus.Gatherer, name string) map[string
 	return found
 }
 
-// put appends tasks as an earlier reading left them.
+// put appends tasks as an earlier pass left them.
 func (w *world) put(topic string, tasks ...*kycv1.HydrateTask) {
 	w.T.Helper()
 	for _, task := range tasks {

@@ -104,7 +104,7 @@ func (c *account) forget() {
 	c.tokens.until = time.Time{}
 }
 
-// printable says whether a token can state in a header.
+// printable reports whether a token may be sent in a header.
 func printable(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -56,7 +56,7 @@ type entry struct {
 // open decides what is to be done for a task. What has its answer is mapped; the rest asks.
 func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) error {
 	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
-	if in.Buries(r) {
+	if in.PoisonPill(r) {
 		e.become(s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task))
 		return nil
 	}
@@ -81,7 +81,7 @@ func (e *entry) become(r *normalize.Reading) {
 	r.Replay, r.Ordered = e.replay, e.replay != ""
 }
 
-// mayLag says whether the answer may be older than the webhook, and nobody has asked twice yet. An answer
+// mayLag reports whether the answer may be older than the webhook, and nobody has asked twice yet. An answer
 // that comes when patience is over is not: no API lags that far behind.
 func (s *source) mayLag(e *entry, now time.Time) bool {
 	return e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.AskAgain && !e.task.GetAskedAgain() && now.Before(s.due(e))
@@ -101,7 +101,7 @@ func (e *entry) again(answered time.Time, after time.Duration) *kycv1.HydrateTas
 	return t
 }
 
-// advance goes on with a task that asks. It says whether there is something to write for it.
+// advance goes on with a task that asks. It reports whether there is something to write for it.
 func (s *source) advance(e *entry, now time.Time) bool {
 	for e.state == asking {
 		if e.fetch == nil && !s.ask(e, now) {
@@ -113,7 +113,7 @@ func (s *source) advance(e *entry, now time.Time) bool {
 		if f := e.fetch; s.asker.take(f, e.question) && !s.outrun(e, f.answer) {
 			s.store(e, f.answer, now)
 		}
-		e.fetch = nil // too early for this webhook, or too late beside others: ask anew
+		e.fetch = nil // too early for this webhook, or too late beside others: ask again
 	}
 	return e.state != asking
 }
@@ -130,7 +130,7 @@ func (s *source) ask(e *entry, now time.Time) bool {
 		s.finish(e, answer{result: kycv1.FetchResult_FETCH_RESULT_GAVE_UP, at: now})
 		return false
 	case account == nil:
-		s.log.Error("an endpoint has tasks, and its deliveries say nothing without the vendor's API: configure its api", "endpoint", q.endpoint)
+		s.log.Error("an endpoint has tasks, and its deliveries hold only an id: configure its api", "endpoint", q.endpoint)
 		s.postpone(e, earlier(now.Add(time.Minute), due), waitNoAPI)
 		return false
 	case e.task.GetNotBefore() != nil && now.Before(e.task.GetNotBefore().AsTime()):
@@ -149,7 +149,7 @@ func (s *source) ask(e *entry, now time.Time) bool {
 	return true
 }
 
-// question says what a task asks for; false where its webhook asks for nothing (any more).
+// question finds what a task asks for; false where its webhook asks for nothing (any more).
 func (s *source) question(e *entry) (ok bool) {
 	if e.question.endpoint != "" {
 		return true
@@ -165,7 +165,7 @@ func (s *source) question(e *entry) (ok bool) {
 	return ok
 }
 
-// outrun says whether a later answer about the same subject is written already: events come in the
+// outrun reports whether a later answer about the same subject is written already: events come in the
 // order of their fetches.
 func (s *source) outrun(e *entry, a answer) bool {
 	return a.failed == nil && a.at.Before(s.latest[string(e.in.Key)])

@@ -37,7 +37,7 @@ type failure struct {
 	after  time.Duration // the API's own wish; 0: it has none
 }
 
-// aboutObject says whether the API answered, and has something against this object alone: others may be
+// aboutObject reports whether the API answered, and has something against this object alone: others may be
 // asked for as before.
 func (f *failure) aboutObject() bool {
 	switch f.label {
@@ -139,7 +139,7 @@ func (c *account) read(resp *http.Response, t providers.Target) answer {
 	return answer{result: kycv1.FetchResult_FETCH_RESULT_FETCHED, kind: t.Kind, body: body, at: time.Now()}
 }
 
-// believed asks the vendor's package; what makes it panic is no object.
+// believed asks the vendor's package; an answer that makes it panic is not the object.
 func believed(check func(providers.Target, []byte) error, t providers.Target, body []byte) (ok bool) {
 	defer func() {
 		if recover() != nil {

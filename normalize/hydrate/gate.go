@@ -43,7 +43,7 @@ func newGate(perSecond float64, concurrency int) *gate {
 	}
 }
 
-// admit says whether a fetch may begin now, or when to come back and why.
+// admit reports whether a fetch may begin now, or when to come back and why.
 func (g *gate) admit(now time.Time) (ok bool, back time.Time, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,7 +62,7 @@ func (g *gate) admit(now time.Time) (ok bool, back time.Time, why string) {
 	return true, time.Time{}, ""
 }
 
-// settle notes how a fetch ended. It says whether the breaker opened because of it.
+// settle notes how a fetch ended. It reports whether the breaker opened because of it.
 func (g *gate) settle(now time.Time, f *failure) (opened bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -88,7 +88,7 @@ func (g *gate) settle(now time.Time, f *failure) (opened bool) {
 	return false
 }
 
-// open says whether the breaker is.
+// open reports whether the circuit breaker is open.
 func (g *gate) open(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -45,7 +45,7 @@ type Endpoint struct {
 	Credentials       Credentials
 }
 
-// Credentials are what an API wants to see, as far as the scheme needs them. They print as a mark.
+// Credentials authenticate us at an API; which ones depends on the scheme. They print as [secret].
 type Credentials struct {
 	Scheme                 providers.APIScheme
 	Key                    string
@@ -76,7 +76,7 @@ type Options struct {
 
 	RetryFirst    time.Duration // pause after the first failure, doubled with each further one; 1 s
 	AskAgainAfter time.Duration // what an API is given that may lag behind its own webhook; 5 s
-	Reappend      time.Duration // how often a waiting task is written anew; 10 s
+	Reappend      time.Duration // how often a waiting task is rewritten; 10 s
 
 	Resolver *net.Resolver // nil: the system's
 }
@@ -167,6 +167,6 @@ func (h *Hydrator) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Ready says what is away; nil when every worker can work. A vendor's API that is away is no reason to
+// Ready is what is down; nil when every worker can work. A vendor's API that is down is no reason to
 // be unready: its tasks wait.
 func (h *Hydrator) Ready() error { return errors.Join(h.tasks.Ready(), h.waits.Ready()) }

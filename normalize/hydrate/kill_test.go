@@ -175,7 +175,7 @@ func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
 		for _, out := range normalizetest.Records(t, reading, dedupe.Verdict{Action: dedupe.Publish}, time.Now()) {
 			if e, ok := normalizetest.Message(t, out).(*kycv1.SessionEvent); ok {
 				if !bytes.Equal(out.Value, written[e.GetMetadata().GetEventId()]) {
-					t.Errorf("a second reading gives %v", e)
+					t.Errorf("a second pass gives %v", e)
 				}
 				again++
 			}

@@ -33,20 +33,20 @@ type metrics struct {
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "fetches_total", Help: "Objects asked for, by endpoint and outcome: fetched, not_found, gone, or why there is none.",
+			Namespace: namespace, Name: "fetches_total", Help: "Fetches of objects, by endpoint and outcome: fetched, not_found, gone, or why there is none.",
 		}, []string{"endpoint", "outcome"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "fetch_duration_seconds", Help: "One fetch, all of its requests included, by vendor.",
+			Namespace: namespace, Name: "fetch_duration_seconds", Help: "Seconds of one fetch with all its requests, by vendor.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12),
 		}, []string{"provider"}),
 		waits: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "waits_total", Help: "Tasks sent to the wait topic, by vendor and reason.",
 		}, []string{"provider", "reason"}),
 		broken: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: namespace, Name: "breaker_open", Help: "1 while an endpoint's API is not asked because it fails.",
+			Namespace: namespace, Name: "breaker_open", Help: "1 while the circuit breaker keeps requests from an endpoint's failing API.",
 		}, []string{"endpoint"}),
-		coalesced: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "coalesced_total", Help: "Tasks answered by a fetch that another one began."}),
-		unread:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "unreadable_total", Help: "Records of the task topics that are no task: another program writes there."}),
+		coalesced: prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "coalesced_total", Help: "Tasks answered by a fetch that another task began."}),
+		unread:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "unreadable_total", Help: "Records of the task topics that are not tasks: another program writes there."}),
 	}
 	var errs []error
 	for _, c := range []prometheus.Collector{m.fetches, m.duration, m.waits, m.broken, m.coalesced, m.unread} {

@@ -68,7 +68,7 @@ func (s *source) decode(in normalize.Input, r *kgo.Record) *entry {
 	e := newEntry(in, r)
 	if e.state == unread || s.o.Stage.Validator.Validate(e.task) != nil || e.task.GetRaw().GetPartition() != r.Partition {
 		s.metrics.unread.Inc()
-		s.log.Error("a record of the task topic is no task and is passed over", "partition", r.Partition, "offset", r.Offset)
+		s.log.Error("skipping a record of the task topic that is not a task", "partition", r.Partition, "offset", r.Offset)
 		e.state = unread
 	}
 	return e

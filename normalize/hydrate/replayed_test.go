@@ -224,7 +224,7 @@ func TestALostTaskOfAReplayIsWrittenAgain(t *testing.T) {
 	w.unmoved()
 }
 
-// Retention, or somebody, took tasks that were not done. A replay writes them anew, unlabelled, since their
+// Retention, or somebody, took tasks that were not done. A replay writes them again, unlabelled, since their
 // events were never told; should they turn up again, they are copies.
 func TestALostTaskIsWrittenAgain(t *testing.T) {
 	w := inFlight(t, 1)

@@ -327,7 +327,7 @@ type awayLooking struct {
 func (a awayLooking) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error) {
 	if len(r.Looks) > 0 {
 		a.gone()
-		return dedupe.Reply{}, fmt.Errorf("%w: a test says so", dedupe.ErrAway)
+		return dedupe.Reply{}, fmt.Errorf("%w: a test says so", dedupe.ErrUnavailable)
 	}
 	return a.Store.Exchange(ctx, r)
 }

@@ -31,7 +31,7 @@ type source struct {
 	asker   *asker
 	metrics *metrics
 	log     *slog.Logger
-	wakeup  normalize.Wakeup     // rung by the fetches of tasks in hand
+	wakeup  normalize.Wakeup     // woken by the fetches of tasks in hand
 	latest  map[string]time.Time // per record key, when the last answer came that was written
 
 	hand  []*entry // the batch
@@ -106,8 +106,8 @@ func (s *source) remember(hand []*entry) {
 	}
 }
 
-// inOrderOfFetches exchanges what is written for the tasks whose answers are stored, so that answers
-// state in the log as they came. One transaction writes them all, so nothing else changes.
+// inOrderOfFetches reorders what is written for the tasks whose answers are stored, so that answers
+// are in the log in the order in which they came. One transaction writes them all, so nothing else changes.
 func inOrderOfFetches(hand []*entry, readings []*normalize.Reading) {
 	var at []int
 	for i, e := range hand {

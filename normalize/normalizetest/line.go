@@ -59,7 +59,7 @@ func (l *Line) Dial(ctx context.Context, network, addr string) (net.Conn, error)
 	return &lineConn{Conn: conn, line: l}, nil
 }
 
-// open waits while the line is frozen, and says whether it still lives.
+// open waits while the line is frozen, and reports whether it still lives.
 func (l *Line) open() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

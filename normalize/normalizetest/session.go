@@ -16,7 +16,7 @@ import (
 // Over is how a process reaches the broker over its line.
 func (w *World) Over(l *Line) sink.Options {
 	kafka := w.Sink
-	// The fake broker waits this long for a killed member, and anew with each join of another one, before
+	// The fake broker waits this long for a killed member, and again with each join of another one, before
 	// it lets the others on; a member that waits longer than its client does would join again for ever.
 	kafka.Extra = []kgo.Opt{kgo.Dialer(l.Dial), kgo.RebalanceTimeout(2 * time.Second)}
 	return kafka

@@ -190,7 +190,7 @@ func (w *World) Await(what string, ok func() bool) {
 	}
 }
 
-// Passed says whether the normaliser has committed all of raw.
+// Passed reports whether the normaliser has committed all of raw.
 func Passed(ctx context.Context, r *sink.Reader) (bool, error) {
 	ends, err := r.Ends(ctx, schemas.Raw)
 	if err != nil {

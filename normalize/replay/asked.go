@@ -60,7 +60,7 @@ func (h *history) anyHydrating() bool {
 	return false
 }
 
-// unanswered says whether a record became a dead letter of the hydrate stage though nothing is known of what
+// unanswered reports whether a record became a dead letter of the hydrate stage though nothing is known of what
 // the vendor's API says. With a claim of its own it stays one: the stage would take that claim for another
 // record's.
 func (p *partition) unanswered(c *chosen, in answered, kept bool) bool {

@@ -46,8 +46,8 @@ func (p *partition) dispose(ctx context.Context) error {
 	return p.marks(ctx, verdicts)
 }
 
-// stillDead says whether the dead letter of a record is there already, for the same reason. It is not
-// written again: it holds personal data, and would stay the longer the more often somebody tries.
+// stillDead reports whether a record has a dead letter for the same reason already. It is not written
+// again: it holds personal data, and each replay would extend how long that is kept.
 func stillDead(c *chosen) bool {
 	letter := c.read.Letter()
 	return letter != nil && c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED && c.past.reason == letter.GetReason()
@@ -82,7 +82,7 @@ func outcome(c *chosen, v dedupe.Verdict, fills bool) Outcome {
 
 // verdicts decides the batch in hand: what is emitted again needs no claim, what fills a gap does.
 func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
-	verdicts := make([]dedupe.Verdict, len(p.held)) // what is written anew has claimed before
+	verdicts := make([]dedupe.Verdict, len(p.held)) // what is rewritten has claimed before
 	if p.o.Mode == ReEmit {
 		for i, c := range p.held {
 			if c.read != nil {
@@ -96,7 +96,7 @@ func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
 			verdicts[i] = dedupe.Verdict{Action: dedupe.Publish}
 		}
 	}
-	for stage, late := range p.late {
+	for stage, late := range p.ledgers {
 		items, at := p.items(stage)
 		if len(items) == 0 {
 			continue
@@ -159,7 +159,7 @@ func (p *partition) commit(ctx context.Context, out []record.Outgoing) error {
 			p.report.Transactions++
 			return nil
 		case n == tries:
-			return fmt.Errorf("kafka refuses the transaction: %w", p.writer.AbortReason())
+			return fmt.Errorf("Kafka refuses the transaction: %w", p.writer.AbortReason())
 		}
 		if pause(ctx, n) != nil {
 			return ErrInterrupted
@@ -167,9 +167,9 @@ func (p *partition) commit(ctx context.Context, out []record.Outgoing) error {
 	}
 }
 
-// marks says in Redis what is committed. The claims made before keep copies away until then.
+// marks writes the marks of what is committed. Until then the claims hold copies off.
 func (p *partition) marks(ctx context.Context, verdicts []dedupe.Verdict) error {
-	for stage, late := range p.late {
+	for stage, late := range p.ledgers {
 		items, at := p.items(stage)
 		decided := make([]dedupe.Verdict, len(at))
 		for n, i := range at {

@@ -287,8 +287,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{replay.Options{ID: "r"}, `a replay needs a mode: "re-emit" publishes again what was published, with the same event ids; "fill-gaps" publishes only what never was`},
 		{replay.Options{ID: "r", Mode: "both"}, "a replay needs a mode"},
-		{replay.Options{Mode: replay.ReEmit}, `the replay id "" is none`},
-		{replay.Options{Mode: replay.ReEmit, ID: "a b"}, `the replay id "a b" is none: want 1 to 64 of`},
+		{replay.Options{Mode: replay.ReEmit}, `"" is not a replay id`},
+		{replay.Options{Mode: replay.ReEmit, ID: "a b"}, `"a b" is not a replay id: expected 1 to 64 of`},
 		{replay.Options{Mode: replay.FillGaps, ID: "r"}, "filling gaps needs Redis"},
 		{replay.Options{Mode: replay.ReEmit, ID: "r", Select: replay.Selection{Since: time.Unix(9, 0), Until: time.Unix(9, 0)}}, "the time range is empty"},
 	} {

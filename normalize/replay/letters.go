@@ -121,7 +121,7 @@ func (p *partition) keysOf(r normalize.RawRecord) ([]dedupe.Key, error) {
 }
 
 // spent says why a letter is left alone; "" where it is not. What its raw record was is only believed where the
-// disposition agrees, since a raw topic that was made anew has the same offsets. The vendor's API is not asked:
+// disposition agrees, since a raw topic that was recreated has the same offsets. The vendor's API is not asked:
 // what it would say may have been told by others, longer ago than marks live.
 func (p *partition) spent(c *chosen) (Outcome, error) {
 	const dead = kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED

@@ -28,7 +28,7 @@ func (w *world) outlived() (all []replay.Letter, ranges []replay.Range) {
 // fromLetters is a replay of what only dead letters hold.
 func (w *world) fromLetters(id string, all []replay.Letter, ranges []replay.Range) *replay.Report {
 	o := w.options(id, replay.FillGaps)
-	o.Letters, o.Select = map[int32][]replay.Letter{0: all}, replay.Selection{Ranges: ranges, Crashers: true}
+	o.Letters, o.Select = map[int32][]replay.Letter{0: all}, replay.Selection{Ranges: ranges, PoisonPills: true}
 	return w.replay(o)
 }
 
@@ -69,7 +69,7 @@ func TestALetterIsNoGapWhereItsCopyWasTold(t *testing.T) {
 	expect(t, "events", w.said("first")+w.said("second"), "b/")
 }
 
-// TestALetterOfAnotherTopicIsNotBelieved: the raw topic was made anew, and another record was at that offset.
+// TestALetterOfAnotherTopicIsNotBelieved: the raw topic was recreated, and another record was at that offset.
 func TestALetterOfAnotherTopicIsNotBelieved(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "a", Do: "new"}, said{Subject: "s", ID: "b", Do: "new"})

@@ -17,17 +17,17 @@ import (
 // batchBytes bounds the raw records held at once.
 const batchBytes = 8 << 20
 
-var errEnough = errors.New("as far as asked for")
+var errEnough = errors.New("end of the selection")
 
 // partition is the replay of one partition.
 type partition struct {
 	*run
-	number int32
-	writer *Writer // nil in a dry run
-	again  *normalize.Interpreter
-	gaps   *normalize.Interpreter
-	late   map[kycv1.Stage]*dedupe.ReplayLedger
-	keys   dedupe.Keyer
+	number  int32
+	writer  *Writer // nil in a dry run
+	again   *normalize.Interpreter
+	gaps    *normalize.Interpreter
+	ledgers map[kycv1.Stage]*dedupe.ReplayLedger
+	keys    dedupe.Keyer
 
 	history *history
 	witness *witness       // while letters are worked off
@@ -89,7 +89,7 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 	o.Hydrates = p.o.Hydrates
 	p.gaps = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
 	p.keys = dedupe.NewKeyer(p.o.Pepper)
-	p.late = p.newLate()
+	p.ledgers = p.newLedgers()
 	if err := p.letters(ctx); err != nil || len(spans) == 0 {
 		return err
 	}
@@ -104,8 +104,8 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 	return nil
 }
 
-// newLate makes what claims, for both stages. In a dry run nothing is written.
-func (p *partition) newLate() map[kycv1.Stage]*dedupe.ReplayLedger {
+// newLedgers makes the ledgers that claim, one for each stage. In a dry run nothing is written.
+func (p *partition) newLedgers() map[kycv1.Stage]*dedupe.ReplayLedger {
 	if p.o.Mode != FillGaps {
 		return nil
 	}
@@ -113,14 +113,14 @@ func (p *partition) newLate() map[kycv1.Stage]*dedupe.ReplayLedger {
 	if p.o.DryRun {
 		store = dedupe.NewDryRunStore(store)
 	}
-	late := func(group string, topic [16]byte) *dedupe.ReplayLedger {
+	ledger := func(group string, topic [16]byte) *dedupe.ReplayLedger {
 		return dedupe.NewReplayLedger(store, dedupe.ReplayLedgerOptions{
 			Group: group, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
 		})
 	}
 	return map[kycv1.Stage]*dedupe.ReplayLedger{
-		kycv1.Stage_STAGE_NORMALIZE: late(p.o.NormalizeGroup, p.o.Topics.RawID),
-		kycv1.Stage_STAGE_HYDRATE:   late(p.o.HydrateGroup, p.o.Topics.HydrateID),
+		kycv1.Stage_STAGE_NORMALIZE: ledger(p.o.NormalizeGroup, p.o.Topics.RawID),
+		kycv1.Stage_STAGE_HYDRATE:   ledger(p.o.HydrateGroup, p.o.Topics.HydrateID),
 	}
 }
 
@@ -207,7 +207,7 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 	return p.flush(ctx)
 }
 
-// leave says why nothing is to be done for a record; "" where something is.
+// leave is why nothing is to be done for a record; "" where something is.
 func (p *partition) leave(c *chosen) Outcome {
 	const emitted, dead = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED, kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
 	switch {
@@ -223,8 +223,8 @@ func (p *partition) leave(c *chosen) Outcome {
 		return NeverEmitted
 	case c.past.last != dead && c.past.last != kycv1.DispositionKind_DISPOSITION_KIND_UNSPECIFIED:
 		return NoGap
-	case c.past.reason == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER && c.past.last == dead && !p.o.Select.Crashers:
-		return Crasher
+	case c.past.reason == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER && c.past.last == dead && !p.o.Select.PoisonPills:
+		return PoisonPill
 	}
 	return ""
 }

@@ -1,11 +1,11 @@
-// Package replay takes raw records of the past through the mappers of today, on an operator's order: it
+// Package replay maps raw records of the past with the mappers of today, when an operator orders it: it
 // emits again what was emitted, or fills gaps. It writes events, dead letters and dispositions itself,
 // each labelled with the replay's id, in transactions of its own, one transactional id for each raw
 // partition, and never writes to the raw topic.
 //
-// It is no stage: it joins no group, commits no offsets, asks no vendor's API but hands what needs it to the
-// hydrate stage, and leaves alone what a stage has not passed yet. What it would write for a record it wrote already under the same id is not
-// written again, so a replay that was cut off is continued by running it again.
+// It is not a stage: it joins no consumer group, commits no offsets, calls no vendor's API (the hydrate
+// stage does), and leaves alone what a stage has not passed yet. What it wrote for a record under the same
+// id it does not write again, so running an interrupted replay again continues it.
 package replay
 
 import (
@@ -33,11 +33,11 @@ const (
 	FillGaps Mode = "fill-gaps"
 )
 
-// ErrInterrupted says that a replay was asked to stop. What is committed stands.
+// ErrInterrupted: ctx ended the replay. What is committed stays.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrTakenOver says that another replay works on the same partition.
-var ErrTakenOver = errors.New("another replay took the partition over; one at a time")
+// ErrTakenOver: another replay works on the same partition.
+var ErrTakenOver = errors.New("fenced: another replay took over the partition; run one at a time")
 
 // Topics is what a replay reads. Every map is by partition.
 type Topics struct {
@@ -112,7 +112,7 @@ type Options struct {
 
 	Batch    int            // most raw records in one transaction; 200
 	Stretch  int64          // raw offsets whose dispositions are held at once, 40 bytes each; 524288
-	Progress func(Progress) // told after every batch; nil: nobody
+	Progress func(Progress) // called after every batch; may be nil
 	// Grace is how long the batch in hand may take when ctx ends; 20 s.
 	Grace time.Duration
 }
@@ -142,11 +142,11 @@ func (o Options) Validate() error {
 	case o.Mode != ReEmit && o.Mode != FillGaps:
 		return fmt.Errorf("a replay needs a mode: %q publishes again what was published, with the same event ids; %q publishes only what never was", ReEmit, FillGaps)
 	case !validID(o.ID):
-		return fmt.Errorf("the replay id %q is none: want 1 to 64 of A-Z a-z 0-9 . _ : -, a letter or digit first", o.ID)
+		return fmt.Errorf("%q is not a replay id: expected 1 to 64 of A-Z a-z 0-9 . _ : -, a letter or digit first", o.ID)
 	case o.Mode != FillGaps && len(o.Letters) > 0:
-		return errors.New("dead letters are no source of what was published: only gaps can be filled from them")
+		return errors.New("dead letters do not hold what was published: they can only fill gaps")
 	case o.Mode == FillGaps && o.Claims == nil:
-		return errors.New("filling gaps needs Redis: what is filled must be claimed as live traffic claims it")
+		return errors.New("filling gaps needs Redis, to make claims as live traffic does")
 	}
 	return o.Select.Validate()
 }
@@ -237,7 +237,7 @@ func (r *run) all(ctx context.Context) error {
 	return nil
 }
 
-// tries is how often a partition is begun before its trouble is believed.
+// tries is how often a partition is begun before its error counts.
 const tries = 5
 
 // pause is what comes before the next try.
@@ -246,7 +246,7 @@ func pause(ctx context.Context, n int) error {
 }
 
 // partition works on one partition until it is done. A transaction whose outcome is not known is no
-// end: who begins anew finds in the dispositions what was committed.
+// end: a new attempt finds in the dispositions what was committed.
 func (r *run) partition(ctx context.Context, p int32, spans []span) error {
 	w := &partition{run: r, number: p, next: first(spans, r.o.Letters[p]), unsure: map[int64]tally{}}
 	end := r.done + width(spans) + int64(len(r.o.Letters[p]))
@@ -279,7 +279,7 @@ func first(spans []span, letters []Letter) int64 {
 	return spans[0].from
 }
 
-// unknownError is a transaction whose outcome is not known.
+// unknownError is a transaction whose outcome is unknown.
 type unknownError struct{ error }
 
 func (e *unknownError) Unwrap() error { return e.error }

@@ -22,7 +22,7 @@ const (
 	WithHydrate  Outcome = "with_hydrate"
 	NeedsAPI     Outcome = "needs_api"
 	ObjectGone   Outcome = "object_gone"
-	Crasher      Outcome = "crasher"
+	PoisonPill   Outcome = "crasher"
 	Contended    Outcome = "contended"
 )
 
@@ -30,7 +30,7 @@ const (
 func Outcomes() []Outcome {
 	return []Outcome{
 		Emitted, DeadLettered, Duplicate, Asked, StillDead, Before, NoGap, NeverEmitted, WithHydrate, NeedsAPI,
-		ObjectGone, Crasher, Contended,
+		ObjectGone, PoisonPill, Contended,
 	}
 }
 

@@ -16,15 +16,15 @@ import (
 // skew is how far the clocks of those who write records may differ.
 const skew = 10 * time.Minute
 
-// Selection says which raw records are meant: those that pass everything that is set.
+// Selection chooses raw records: those that pass everything that is set.
 type Selection struct {
 	Since, Until time.Time // of the raw record's own time; Until itself is out
 	Ranges       []Range   // any of them; none: all there is
 	Endpoints    []string
 	Vendors      []string
 	IDs          []string // a delivery's id, the vendor's event id, or an event's id; any of them
-	// Crashers: also records that processes died over. They may end this process as well.
-	Crashers bool
+	// PoisonPills: also records that processes died over. They may kill this process, too.
+	PoisonPills bool
 }
 
 // Range is raw offsets of one partition, both ends included. A negative To is the end.
@@ -35,7 +35,7 @@ type Range struct {
 
 // ParseRange reads "3@100-200", "3@100-" (to the end), "3@100" (one record) and "3" (the partition).
 func ParseRange(text string) (Range, error) {
-	bad := fmt.Errorf("%q is no range of raw offsets: want PARTITION@FROM-TO such as 3@100-200, 3@100- to the end, 3@100 for one record, or 3 for the partition", text)
+	bad := fmt.Errorf("%q is not a range of raw offsets: expected PARTITION@FROM-TO such as 3@100-200, 3@100- to the end, 3@100 for one record, or 3 for the partition", text)
 	number, offsets, some := strings.Cut(text, "@")
 	p, err := strconv.ParseInt(number, 10, 32)
 	if err != nil || p < 0 {
@@ -178,7 +178,7 @@ func windows(spans []span, from, before, near int64) []span {
 	return out
 }
 
-// holds says whether an offset is in one of the sorted spans.
+// holds reports whether an offset is in one of the sorted spans.
 func holds(spans []span, offset int64) bool {
 	i, found := slices.BinarySearchFunc(spans, offset, func(s span, o int64) int { return cmp.Compare(s.from, o) })
 	return found || i > 0 && offset < spans[i-1].to
@@ -198,12 +198,12 @@ func newMatcher(s Selection) *matcher {
 	return m
 }
 
-// within says whether a time is meant.
+// within reports whether a time is in the selection.
 func (m *matcher) within(t time.Time) bool {
 	return (m.Since.IsZero() || !t.Before(m.Since)) && (m.Until.IsZero() || t.Before(m.Until))
 }
 
-// names says whether a disposition holds one of the ids.
+// names reports whether a disposition holds one of the ids.
 func (m *matcher) names(d *kycv1.Disposition) bool {
 	named := m.found(d.GetVendorEventId())
 	for _, id := range d.GetEventIds() {
@@ -212,7 +212,7 @@ func (m *matcher) names(d *kycv1.Disposition) bool {
 	return named
 }
 
-// found notes that an id is there, if it is meant.
+// found notes that an id exists, if the selection has it.
 func (m *matcher) found(id string) bool {
 	if _, ok := m.ids[id]; !ok {
 		return false
@@ -221,7 +221,7 @@ func (m *matcher) found(id string) bool {
 	return true
 }
 
-// envelope says whether a delivery is meant. named: its dispositions hold one of the ids. What is no
+// envelope reports whether a delivery is in the selection. named: its dispositions hold one of the ids. What is no
 // envelope has neither endpoint nor vendor.
 func (m *matcher) envelope(e *kycv1.RawEnvelope, named bool) bool {
 	if len(m.Endpoints) > 0 && !slices.Contains(m.Endpoints, e.GetEndpoint()) ||

@@ -52,7 +52,7 @@ func isObject(t providers.Target, body []byte) error {
 // the object; nil where there is none. What the webhook says stays as it is said:
 // the object may be of a later day, and a verdict changed since has a webhook of
 // its own. So the verdict is not among it; see conclude.
-func (r *reading) complete() *providers.Value {
+func (r *run) complete() *providers.Value {
 	if r.fetched == nil || r.fetched.Result != kycv1.FetchResult_FETCH_RESULT_FETCHED {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (r *reading) complete() *providers.Value {
 // conclude takes the verdict from the vendor's object. It is for a webhook that says
 // that its subject is complete and leaves open how it ended. An object that is not
 // complete, or names two outcomes, says no more than the webhook.
-func (r *reading) conclude(object *providers.Value) {
+func (r *run) conclude(object *providers.Value) {
 	if !providers.TermOf(object.At("status")).Is("complete") {
 		return
 	}

@@ -7,8 +7,8 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// reading is one delivery while it is mapped.
-type reading struct {
+// run is one delivery while it is mapped.
+type run struct {
 	*providers.Notice
 	payload *providers.Value
 	id      string // payload.id
@@ -20,9 +20,9 @@ type reading struct {
 var envelopeFields = providers.Fields{"id": true, "type": true, "resourceType": true, "payload": true, "createdAt": true}
 
 // mapper checks what every event needs, then lets f add the events.
-func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc {
+func mapper(known providers.Fields, f func(r *run) error) providers.MapFunc {
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-		r := &reading{Notice: n, payload: n.Doc.At("payload"), fetched: d.Fetched}
+		r := &run{Notice: n, payload: n.Doc.At("payload"), fetched: d.Fetched}
 		if n.ID == "" {
 			return r.Mapping, providers.LacksID("id")
 		}
@@ -43,7 +43,7 @@ func mapper(known providers.Fields, f func(r *reading) error) providers.MapFunc 
 var common = providers.Fields{"id": true, "clientId": true, "createdAt": true, "updatedAt": true}
 
 // metadata starts the metadata of an event about subject.
-func (r *reading) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
+func (r *run) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
 	if subject.ClientId == "" {
 		subject.ClientId = r.payload.At("clientId").ID()
 	}

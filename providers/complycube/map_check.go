@@ -66,12 +66,12 @@ var checkOutcomes = providers.Enum[standing]{
 
 // check maps the events that report how a check stands.
 func check(by says) providers.MapFunc {
-	return mapper(checkFields, func(r *reading) error { return r.check(by) })
+	return mapper(checkFields, func(r *run) error { return r.check(by) })
 }
 
 // checkUpdated is a report where the update touches status or outcome, and a
 // resource change otherwise.
-var checkUpdated = mapper(checkFields, func(r *reading) error {
+var checkUpdated = mapper(checkFields, func(r *run) error {
 	if providers.TermOf(r.payload.At("status")).Given || outcomeOf(r.payload).Given {
 		return r.check(says{})
 	}
@@ -79,7 +79,7 @@ var checkUpdated = mapper(checkFields, func(r *reading) error {
 	return nil
 })
 
-func (r *reading) check(by says) error {
+func (r *run) check(by says) error {
 	status, outcome := providers.TermOf(r.payload.At("status")), outcomeOf(r.payload)
 	if err := r.agree(by, status, outcome); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (r *reading) check(by says) error {
 
 // agree refuses a delivery that contradicts itself. It looks at what the webhook
 // says alone: the fetched object may tell of a later day without a contradiction.
-func (r *reading) agree(by says, status, outcome providers.Term) error {
+func (r *run) agree(by says, status, outcome providers.Term) error {
 	if _, known := checkStatuses.Of(status.Text); known && by.status != "" && !status.Is(by.status) {
 		return providers.Contradicts("payload.status", "the event type says "+by.status)
 	}
@@ -134,7 +134,7 @@ func (r *reading) agree(by says, status, outcome providers.Term) error {
 
 // standing reads status and outcome together, with the vendor's word that
 // decided: else its status, else the event type.
-func (r *reading) standing(by says, status, outcome providers.Term) (standing, string) {
+func (r *run) standing(by says, status, outcome providers.Term) (standing, string) {
 	at, known := checkStatuses[by.status], true
 	if status.Given {
 		at, known = checkStatuses.Of(status.Text)
@@ -155,7 +155,7 @@ func (r *reading) standing(by says, status, outcome providers.Term) (standing, s
 	return at, providers.FirstWord(outcome.Text, status.Text, r.Type)
 }
 
-func (r *reading) checkKind(screening bool) (kycv1.CheckKind, string) {
+func (r *run) checkKind(screening bool) (kycv1.CheckKind, string) {
 	t := providers.TermOf(r.payload.At("type"))
 	kind, known := checkKinds.Of(t.Text)
 	if t.Given && !known {
@@ -167,7 +167,7 @@ func (r *reading) checkKind(screening bool) (kycv1.CheckKind, string) {
 	return kind, providers.Word(t.Text)
 }
 
-func (r *reading) checkMetadata() *kycv1.EventMetadata {
+func (r *run) checkMetadata() *kycv1.EventMetadata {
 	md := r.metadata(&kycv1.Subject{
 		CheckId:    r.id,
 		DocumentId: r.payload.At("documentId").ID(),

@@ -51,13 +51,13 @@ var checkResource = resourceKind{
 
 // resource maps one event type; changed are fields that the type itself names.
 func resource(k resourceKind, change kycv1.Change, changed ...string) providers.MapFunc {
-	return mapper(k.fields, func(r *reading) error {
+	return mapper(k.fields, func(r *run) error {
 		r.addResource(k, change, changed)
 		return nil
 	})
 }
 
-func (r *reading) addResource(k resourceKind, change kycv1.Change, changed []string) {
+func (r *run) addResource(k resourceKind, change kycv1.Change, changed []string) {
 	e := &kycv1.ResourceEvent{
 		Metadata: r.metadata(k.subject(r.id)), Resource: k.resource, Change: change,
 		VendorResource: providers.FirstWord(r.Doc.At("resourceType").Text(), k.name),
@@ -80,7 +80,7 @@ var noChange = providers.Fields{
 
 // changedFields are the names in the payload, which holds only what changed. A
 // name that is no code stays inside: it might be data.
-func (r *reading) changedFields(changed []string) []string {
+func (r *run) changedFields(changed []string) []string {
 	out := slices.Clone(changed)
 	for name := range r.payload.Members() {
 		if !noChange[name] && providers.IsCode(name) && !slices.Contains(out, name) && len(out) < 1000 {
@@ -93,7 +93,7 @@ func (r *reading) changedFields(changed []string) []string {
 
 // reference is the customer's own reference, externalId. Some put an e-mail
 // address or a name there: only what looks like an id leaves.
-func (r *reading) reference() string {
+func (r *run) reference() string {
 	id := r.payload.At("externalId")
 	if s := id.ID(); providers.IsCode(s) {
 		return s

@@ -31,7 +31,7 @@ var sessionOutcomes = providers.Enum[kycv1.Decision]{
 
 // session maps one event type; statuses are those that go with it, none for any.
 func session(t kycv1.SessionTransition, statuses ...string) providers.MapFunc {
-	return mapper(sessionFields, func(r *reading) error {
+	return mapper(sessionFields, func(r *run) error {
 		status := providers.TermOf(r.payload.At("status"))
 		open, known := sessionStatuses.Of(status.Text)
 		if known && len(statuses) > 0 && !slices.ContainsFunc(statuses, status.Is) {
@@ -76,7 +76,7 @@ func verdictDue(t kycv1.SessionTransition) bool {
 
 // decision reads the outcome. Where a verdict is due and none can be read, it is
 // UNDETERMINED; a session whose status is new to us has no readable verdict.
-func (r *reading) decision(t kycv1.SessionTransition, statusKnown bool) (kycv1.Decision, string) {
+func (r *run) decision(t kycv1.SessionTransition, statusKnown bool) (kycv1.Decision, string) {
 	none := kycv1.Decision_DECISION_UNSPECIFIED
 	if verdictDue(t) {
 		none = kycv1.Decision_DECISION_UNDETERMINED
@@ -106,7 +106,7 @@ func finality(t kycv1.SessionTransition, d kycv1.Decision, open bool) kycv1.Fina
 	return kycv1.Finality_FINALITY_UNSPECIFIED
 }
 
-func (r *reading) sessionMetadata() *kycv1.EventMetadata {
+func (r *run) sessionMetadata() *kycv1.EventMetadata {
 	md := r.metadata(&kycv1.Subject{
 		SessionId:       r.id,
 		RelatedCheckIds: r.IDs("related_check", r.payload.At("allRelatedChecks"), "checkId"),

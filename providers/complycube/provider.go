@@ -24,7 +24,7 @@ var Provider = providers.Provider{
 	Title:         "ComplyCube",
 	MapperVersion: "complycube/1",
 	Scheme:        auth.HMAC{Header: "Complycube-Signature", Hash: crypto.SHA256},
-	Ack:           providers.Ack{Limit: 15 * time.Second, RetryFor: 11 * time.Minute}, // the three delays it tells of its ten
+	Ack:           providers.Ack{Limit: 15 * time.Second, RetryFor: 11 * time.Minute}, // the three delays it documents of its ten
 	KeepHeaders:   []string{"User-Agent"},
 	Key:           func(d *providers.Delivery) string { return providers.ScanID(d.Body, "payload", "id") },
 	Parse:         parse,

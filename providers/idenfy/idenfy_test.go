@@ -345,7 +345,7 @@ func TestGoodWords(t *testing.T) {
 
 // TestManyMatches: an event holds a thousand findings, and the gravest is kept.
 func TestManyMatches(t *testing.T) {
-	s := &screening{r: &reading{Notice: &providers.Notice{Type: amlMonitoring}}}
+	s := &screening{r: &run{Notice: &providers.Notice{Type: amlMonitoring}}}
 	for range maxFindings + 10 {
 		s.find(pep, "x", noHit, "NO_FLAGS")
 	}

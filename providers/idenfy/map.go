@@ -10,17 +10,17 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// reading is one delivery while it is mapped.
-type reading struct {
+// run is one delivery while it is mapped.
+type run struct {
 	*providers.Notice
 	at *timestamppb.Timestamp // when it happened; nil where the vendor does not say
 	providers.Mapping
 }
 
 // mapper lets f add the events. allowed are the names that the body may have.
-func mapper(allowed providers.Fields, f func(r *reading) error) providers.MapFunc {
+func mapper(allowed providers.Fields, f func(r *run) error) providers.MapFunc {
 	return func(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-		r := &reading{Notice: n}
+		r := &run{Notice: n}
 		r.Unknown("", n.Doc, allowed)
 		if err := f(r); err != nil {
 			return providers.Mapping{}, err
@@ -30,26 +30,26 @@ func mapper(allowed providers.Fields, f func(r *reading) error) providers.MapFun
 }
 
 // metadata starts the metadata of an event about subject.
-func (r *reading) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
+func (r *run) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
 	return &kycv1.EventMetadata{Subject: subject, OccurredAt: r.at}
 }
 
 // id reads an id at the top of the body.
-func (r *reading) id(name string) string { return r.Doc.At(name).ID() }
+func (r *run) id(name string) string { return r.Doc.At(name).ID() }
 
 // reference is the customer's own reference, clientId: the way back to the records
 // of whoever runs this bridge, so it leaves as it is.
-func (r *reading) reference() string { return r.id("clientId") }
+func (r *run) reference() string { return r.id("clientId") }
 
 // fallback is the word for a state that the delivery has no word for: the first
 // that is given, the event type in the end.
-func (r *reading) fallback(words ...string) string {
+func (r *run) fallback(words ...string) string {
 	return providers.FirstWord(providers.FirstWord(words...), r.Type, r.MapAs)
 }
 
 // say finds a word in a vocabulary. A word that is new to us is drift of the given
 // kind, and its meaning is the zero value of E: unspecified, never good.
-func say[E any](r *reading, kind string, vocabulary providers.Enum[E], v *providers.Value) (E, providers.Term) {
+func say[E any](r *run, kind string, vocabulary providers.Enum[E], v *providers.Value) (E, providers.Term) {
 	w := providers.TermOf(v)
 	e, ok := vocabulary.Of(w.Text)
 	if w.Given && !ok {
@@ -59,7 +59,7 @@ func say[E any](r *reading, kind string, vocabulary providers.Enum[E], v *provid
 }
 
 // unixTime reads seconds since 1970.
-func (r *reading) unixTime(kind string, v *providers.Value) *timestamppb.Timestamp {
+func (r *run) unixTime(kind string, v *providers.Value) *timestamppb.Timestamp {
 	if !v.Given() {
 		return nil
 	}
@@ -78,7 +78,7 @@ var dateLayouts = []string{time.DateOnly, time.RFC3339, "2006-01-02T15:04:05", t
 
 // date reads a date or a time; a bare date is its midnight UTC. The second result
 // is the vendor's own writing, "" where it might be anything.
-func (r *reading) date(kind string, v *providers.Value) (*timestamppb.Timestamp, string) {
+func (r *run) date(kind string, v *providers.Value) (*timestamppb.Timestamp, string) {
 	if !v.Given() || v.Text() == "" {
 		return nil, ""
 	}

@@ -11,7 +11,7 @@ import (
 
 // screening adds what a verification says about sanctions, politically exposed
 // persons and adverse media: one check and one AmlEvent for all its places.
-func (r *reading) screening() {
+func (r *run) screening() {
 	s, status := &screening{r: r}, r.Doc.At("status")
 	s.class(sanctions, "sanctionsStatus", status.At("sanctionsStatus"))
 	s.class(pep, "pepsStatus", status.At("pepsStatus"))
@@ -51,7 +51,7 @@ var monitorings = providers.Enum[kycv1.AmlStatus]{
 }
 
 // monitored maps what ongoing monitoring reports about one person or company.
-var monitored = mapper(monitoringFields, func(r *reading) error {
+var monitored = mapper(monitoringFields, func(r *run) error {
 	if r.id("monitoringId") == "" {
 		return lacks("monitoringId")
 	}
@@ -112,7 +112,7 @@ var noticeFields = names([]string{"usersToExtend", "usersToExpire"})
 
 // monitoringExpires maps a notice about the whole account: how many monitored
 // customers must be extended, and how many expire. A zero is said too.
-var monitoringExpires = mapper(noticeFields, func(r *reading) error {
+var monitoringExpires = mapper(noticeFields, func(r *run) error {
 	for _, name := range []string{"usersToExtend", "usersToExpire"} {
 		v := r.Doc.At(name)
 		if !v.Given() {
@@ -143,7 +143,7 @@ var parties = providers.Enum[kycv1.Party]{
 }
 
 // amlReviewed maps a reviewer's judgement about a company or one of its people.
-var amlReviewed = mapper(amlReviewFields, func(r *reading) error {
+var amlReviewed = mapper(amlReviewFields, func(r *run) error {
 	if r.id("companyId") == "" {
 		return lacks("companyId")
 	}

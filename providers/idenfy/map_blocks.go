@@ -19,7 +19,7 @@ type block struct {
 }
 
 // add turns a block into its event.
-func (r *reading) addCheck(subject *kycv1.Subject, b block) {
+func (r *run) addCheck(subject *kycv1.Subject, b block) {
 	if b.id != "" {
 		subject.CheckId = b.id
 	}
@@ -31,8 +31,8 @@ func (r *reading) addCheck(subject *kycv1.Subject, b block) {
 
 // blocks adds one event for each result block that says something. Blocks that
 // carry data without a result (risk scores, answers, estimated ages) give none.
-func (r *reading) blocks() {
-	for _, read := range []func(*reading) (block, bool){
+func (r *run) blocks() {
+	for _, read := range []func(*run) (block, bool){
 		face, document, steps, lid, registry, licence, gdc, address, manualAddress, phone, email, bank, card, criminal,
 	} {
 		if b, ok := read(r); ok {
@@ -56,7 +56,7 @@ func decider(vocabulary results, status *providers.Value, part string) kycv1.Dec
 	return kycv1.DecidedBy_DECIDED_BY_UNSPECIFIED
 }
 
-func (r *reading) part(kind kycv1.CheckKind, vocabulary results, part string) (block, bool) {
+func (r *run) part(kind kycv1.CheckKind, vocabulary results, part string) (block, bool) {
 	status := r.Doc.At("status")
 	b := block{kind: kind, name: "auto" + part, by: decider(vocabulary, status, part)}
 	if b.by == kycv1.DecidedBy_DECIDED_BY_HUMAN || !providers.TermOf(status.At(b.name)).Given {
@@ -67,27 +67,27 @@ func (r *reading) part(kind kycv1.CheckKind, vocabulary results, part string) (b
 	return b, w.Given
 }
 
-func face(r *reading) (block, bool) { return r.part(kycv1.CheckKind_CHECK_KIND_FACE, faces, "Face") }
+func face(r *run) (block, bool) { return r.part(kycv1.CheckKind_CHECK_KIND_FACE, faces, "Face") }
 
-func document(r *reading) (block, bool) {
+func document(r *run) (block, bool) {
 	return r.part(kycv1.CheckKind_CHECK_KIND_DOCUMENT, documents, "Document")
 }
 
 // spoken is a block whose result is one word at a path.
-func (r *reading) spoken(kind kycv1.CheckKind, name string, vocabulary results, v *providers.Value) (block, bool) {
+func (r *run) spoken(kind kycv1.CheckKind, name string, vocabulary results, v *providers.Value) (block, bool) {
 	result, w := say(r, name, vocabulary, v)
 	return block{kind: kind, name: name, result: result, word: w.Text}, w.Given
 }
 
-func steps(r *reading) (block, bool) {
+func steps(r *run) (block, bool) {
 	return r.spoken(kycv1.CheckKind_CHECK_KIND_OTHER, "additionalSteps", additionalSteps, r.Doc.At("status", "additionalSteps"))
 }
 
-func address(r *reading) (block, bool) {
+func address(r *run) (block, bool) {
 	return r.spoken(kycv1.CheckKind_CHECK_KIND_ADDRESS, "addressVerification", addressStatuses, r.Doc.At("addressVerification", "status"))
 }
 
-func card(r *reading) (block, bool) {
+func card(r *run) (block, bool) {
 	v := r.Doc.At("bankCardVerification")
 	b, ok := r.spoken(kycv1.CheckKind_CHECK_KIND_BANK, "bankCardVerification", cardStatuses, v.At("status"))
 	b.id, b.codes = v.At("id").ID(), r.code("no_match_reason", v.At("noMatchReason"))
@@ -95,7 +95,7 @@ func card(r *reading) (block, bool) {
 }
 
 // bank is a risk level: the vendor does not say which of them passes.
-func bank(r *reading) (block, bool) {
+func bank(r *run) (block, bool) {
 	v := r.Doc.At("bankVerification")
 	_, level := say(r, "risk_level", riskLevels, v.At("riskLevel"))
 	return block{
@@ -104,7 +104,7 @@ func bank(r *reading) (block, bool) {
 }
 
 // yesNo is a block whose result is a boolean.
-func (r *reading) yesNo(kind kycv1.CheckKind, name string, v *providers.Value) (block, bool) {
+func (r *run) yesNo(kind kycv1.CheckKind, name string, v *providers.Value) (block, bool) {
 	b := block{kind: kind, name: name, word: v.Scalar()}
 	switch {
 	case v.Kind() != providers.Bool:
@@ -119,26 +119,26 @@ func (r *reading) yesNo(kind kycv1.CheckKind, name string, v *providers.Value) (
 	return b, v.Given()
 }
 
-func gdc(r *reading) (block, bool) {
+func gdc(r *run) (block, bool) {
 	return r.yesNo(kycv1.CheckKind_CHECK_KIND_REGISTRY, "gdcMatch", r.Doc.At("gdcMatch"))
 }
 
-func phone(r *reading) (block, bool) {
+func phone(r *run) (block, bool) {
 	return r.yesNo(kycv1.CheckKind_CHECK_KIND_PHONE, "phoneVerification", r.Doc.At("phoneVerification", "phoneVerified"))
 }
 
-func email(r *reading) (block, bool) {
+func email(r *run) (block, bool) {
 	return r.yesNo(kycv1.CheckKind_CHECK_KIND_EMAIL, "emailVerification", r.Doc.At("emailVerification", "emailVerified"))
 }
 
 // manualAddress: the field is there, and false, also where no address was read.
-func manualAddress(r *reading) (block, bool) {
+func manualAddress(r *run) (block, bool) {
 	b, ok := r.yesNo(kycv1.CheckKind_CHECK_KIND_ADDRESS, "manualAddressMatch", r.Doc.At("manualAddressMatch"))
 	return b, ok && (b.result != failed || providers.TermOf(r.Doc.At("manualAddress")).Given)
 }
 
 // code is a list of one reason code, or of none.
-func (r *reading) code(kind string, v *providers.Value) []string {
+func (r *run) code(kind string, v *providers.Value) []string {
 	w := providers.TermOf(v)
 	switch {
 	case !w.Given:

@@ -13,7 +13,7 @@ var faceFields = names(strings.Fields("id scanRef clientId status token type met
 
 // faceAuthenticated: a known customer showed the face again, or enrolled it. Some
 // of these have no scanRef, so the check's own id is what the events are about.
-var faceAuthenticated = mapper(faceFields, func(r *reading) error {
+var faceAuthenticated = mapper(faceFields, func(r *run) error {
 	subject := &kycv1.Subject{CheckId: r.id("id"), SessionId: r.id("scanRef"), CustomerReference: r.reference()}
 	if subject.CheckId == "" && subject.SessionId == "" {
 		return lacks("id")
@@ -31,7 +31,7 @@ var faceAuthenticated = mapper(faceFields, func(r *reading) error {
 var riskTags = names([]string{"UNTRUSTED_ENVIRONMENT"})
 
 // kind is the vendor's own name of the check, if the body has one that is a code.
-func (r *reading) kind(field string) string {
+func (r *run) kind(field string) string {
 	if name := r.Doc.At(field).Text(); providers.IsCode(name) {
 		return name
 	}
@@ -39,7 +39,7 @@ func (r *reading) kind(field string) string {
 }
 
 // attribute adds a word to the last event.
-func (r *reading) attribute(name string, v *providers.Value) {
+func (r *run) attribute(name string, v *providers.Value) {
 	md := r.Events[len(r.Events)-1].GetMetadata()
 	for k, word := range attributes(name, v.Scalar()) {
 		if md.VendorAttributes == nil {
@@ -55,7 +55,7 @@ var ageStatuses = results{"completed": unsaid, "failed": failed}
 
 // ageEstimated: the outcome decides where there is one. scanRef may be the id of a
 // token instead, by the vendor's text; it is taken for an id, not for a secret.
-var ageEstimated = mapper(ageFields, func(r *reading) error {
+var ageEstimated = mapper(ageFields, func(r *run) error {
 	if r.id("scanRef") == "" {
 		return lacks("scanRef")
 	}
@@ -82,7 +82,7 @@ var accountFields = names(strings.Fields("scanRef clientId authToken date status
 // accountStatuses are numbers whose meaning is not documented.
 var accountStatuses = results{"1": unsaid, "2": unsaid, "3": unsaid, "4": unsaid, "5": unsaid}
 
-var accountChecked = mapper(accountFields, func(r *reading) error {
+var accountChecked = mapper(accountFields, func(r *run) error {
 	if r.id("scanRef") == "" {
 		return lacks("scanRef")
 	}
@@ -96,7 +96,7 @@ var accountChecked = mapper(accountFields, func(r *reading) error {
 // videoCalled: the vendor documents no body. What it has is kept, and no word of it
 // is read as a pass.
 var videoCalled = func(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-	r := &reading{Notice: n}
+	r := &run{Notice: n}
 	subject := &kycv1.Subject{
 		SessionId: r.id("scanRef"), CheckId: r.id("id"), CompanyId: r.id("companyId"), CustomerReference: r.reference(),
 	}
@@ -114,14 +114,14 @@ var videoCalled = func(_ *providers.Delivery, n *providers.Notice) (providers.Ma
 var bankFields = names(strings.Fields("id country bank accounts riskLevel clientId scanRef"))
 
 // bankVerified is a risk level: the vendor does not say which of them passes.
-var bankVerified = mapper(bankFields, func(r *reading) error {
+var bankVerified = mapper(bankFields, func(r *run) error {
 	_, level := say(r, "risk_level", riskLevels, r.Doc.At("riskLevel"))
 	return r.ownCheck(kycv1.CheckKind_CHECK_KIND_BANK, unsaid, level, nil)
 })
 
 var cardFields = names(strings.Fields("id status noMatchReason name firstSix lastFour expiryDate nameMatch lastFourMatch clientId scanRef"))
 
-var bankCardVerified = mapper(cardFields, func(r *reading) error {
+var bankCardVerified = mapper(cardFields, func(r *run) error {
 	result, w := say(r, "card_status", cardStatuses, r.Doc.At("status"))
 	return r.ownCheck(kycv1.CheckKind_CHECK_KIND_BANK, result, w, r.code("no_match_reason", r.Doc.At("noMatchReason")))
 })
@@ -130,7 +130,7 @@ var sosFields = names(strings.Fields("id companyName entityType formationDate st
 
 // sosReported: a report from a register is there. Hits on a watch list are for a
 // human to judge.
-var sosReported = mapper(sosFields, func(r *reading) error {
+var sosReported = mapper(sosFields, func(r *run) error {
 	result, w := say(r, "order_status", orders, r.Doc.At("status"))
 	hits := r.Doc.At("watchlistHitsCount")
 	if n, ok := count(hits); hits.Given() && (!ok || n > 0) && result == passed {
@@ -145,7 +145,7 @@ var sosReported = mapper(sosFields, func(r *reading) error {
 })
 
 // ownCheck adds a check that has an id of its own.
-func (r *reading) ownCheck(kind kycv1.CheckKind, result kycv1.CheckResult, w providers.Term, codes []string) error {
+func (r *run) ownCheck(kind kycv1.CheckKind, result kycv1.CheckResult, w providers.Term, codes []string) error {
 	if r.id("id") == "" {
 		return lacks("id")
 	}

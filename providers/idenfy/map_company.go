@@ -13,14 +13,14 @@ import (
 // maxBeneficiaries bounds what one review may become.
 const maxBeneficiaries = 1000
 
-func (r *reading) company(id string) *kycv1.Subject {
+func (r *run) company(id string) *kycv1.Subject {
 	return &kycv1.Subject{CompanyId: id, CustomerReference: r.reference()}
 }
 
 var companySubmitFields = names(strings.Fields("id submissionTime soleProprietor clientId externalRef companyId"))
 
 // companySubmitted: the form is in, the review begins.
-var companySubmitted = mapper(companySubmitFields, func(r *reading) error {
+var companySubmitted = mapper(companySubmitFields, func(r *run) error {
 	id := r.id("id")
 	if id == "" {
 		return lacks("id")
@@ -46,7 +46,7 @@ var approvals = providers.Enum[kycv1.Decision]{
 
 // companyReviewed maps the verdict about a company, its screening and those of its
 // beneficiaries. The vendor does not say when the review ended.
-var companyReviewed = mapper(companyReviewFields, func(r *reading) error {
+var companyReviewed = mapper(companyReviewFields, func(r *run) error {
 	id := first(r.Doc, "id", "companyId").ID()
 	if id == "" {
 		return lacks("id")
@@ -74,7 +74,7 @@ var companyReviewed = mapper(companyReviewFields, func(r *reading) error {
 	return r.beneficiaries(id)
 })
 
-func (r *reading) beneficiaries(company string) error {
+func (r *run) beneficiaries(company string) error {
 	n := 0
 	for b := range r.Doc.At("beneficiaries").Items() {
 		if n++; n > maxBeneficiaries {
@@ -96,7 +96,7 @@ func (r *reading) beneficiaries(company string) error {
 }
 
 // kybScreening reads the screening of a company or beneficiary.
-func (r *reading) kybScreening(v *providers.Value, block string, subject func() *kycv1.Subject) {
+func (r *run) kybScreening(v *providers.Value, block string, subject func() *kycv1.Subject) {
 	s := &screening{r: r}
 	s.kybClasses(v)
 	s.check(v3Check(v))
@@ -119,7 +119,7 @@ func (s *screening) kybClasses(v *providers.Value) {
 }
 
 // latest is the first name's time, or where it is not given the latest of the others.
-func (r *reading) latest(v *providers.Value, name string, others ...string) *timestamppb.Timestamp {
+func (r *run) latest(v *providers.Value, name string, others ...string) *timestamppb.Timestamp {
 	if t, _ := r.date("set_at", v.At(name)); t != nil {
 		return t
 	}
@@ -134,7 +134,7 @@ func (r *reading) latest(v *providers.Value, name string, others ...string) *tim
 
 var companyDeleteFields = names(strings.Fields("companyId id date manager"))
 
-var companyDeleted = mapper(companyDeleteFields, func(r *reading) error {
+var companyDeleted = mapper(companyDeleteFields, func(r *run) error {
 	id := first(r.Doc, "companyId", "id").ID()
 	if id == "" {
 		return lacks("companyId")
@@ -150,7 +150,7 @@ var companyDeleted = mapper(companyDeleteFields, func(r *reading) error {
 var govDocumentFields = names(strings.Fields("id title documentFormat productKey expectedDeliveryTime price deliveredAt status file clientId"))
 
 // govDocumentOrdered: the order of a register's document changed its state.
-var govDocumentOrdered = mapper(govDocumentFields, func(r *reading) error {
+var govDocumentOrdered = mapper(govDocumentFields, func(r *run) error {
 	id := r.id("id")
 	if id == "" {
 		return lacks("id")

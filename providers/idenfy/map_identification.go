@@ -58,7 +58,7 @@ var overalls = providers.Enum[standing]{
 // identification maps a verification: the session, each result block, the
 // screening. All its event types have one shape.
 func identification(by says) providers.MapFunc {
-	return mapper(identificationFields, func(r *reading) error {
+	return mapper(identificationFields, func(r *run) error {
 		if r.id("scanRef") == "" {
 			return lacks("scanRef")
 		}
@@ -72,7 +72,7 @@ func identification(by says) providers.MapFunc {
 }
 
 // scan is the subject of everything a verification says.
-func (r *reading) scan() *kycv1.Subject {
+func (r *run) scan() *kycv1.Subject {
 	s := &kycv1.Subject{SessionId: r.id("scanRef"), CustomerReference: r.reference(), CompanyId: r.id("companyId")}
 	if s.PartyId = r.id("beneficiaryId"); s.PartyId != "" {
 		s.Party = kycv1.Party_PARTY_BENEFICIARY
@@ -80,7 +80,7 @@ func (r *reading) scan() *kycv1.Subject {
 	return s
 }
 
-func (r *reading) session(by says) {
+func (r *run) session(by says) {
 	at, overall := say(r, "overall", overalls, r.Doc.At("status", "overall"))
 	if at.change != kycv1.Change_CHANGE_UNSPECIFIED {
 		r.Add(&kycv1.ResourceEvent{
@@ -151,7 +151,7 @@ func transitionOf(at standing, by says, final kycv1.Finality, unreadable bool) k
 
 // finality reads "final". Anything but a boolean is taken for a no: acting too
 // late is better than acting on what may still change.
-func (r *reading) finality() kycv1.Finality {
+func (r *run) finality() kycv1.Finality {
 	switch v := r.Doc.At("final"); {
 	case !v.Given():
 		return kycv1.Finality_FINALITY_UNSPECIFIED
@@ -165,7 +165,7 @@ func (r *reading) finality() kycv1.Finality {
 
 // decidedBy: a manual result of face or document is signed, the header's MANUAL is
 // not.
-func (r *reading) decidedBy() kycv1.DecidedBy {
+func (r *run) decidedBy() kycv1.DecidedBy {
 	status := r.Doc.At("status")
 	byFace, byDocument := decider(faces, status, "Face"), decider(documents, status, "Document")
 	return max(byFace, byDocument)
@@ -174,7 +174,7 @@ func (r *reading) decidedBy() kycv1.DecidedBy {
 // reasons are the codes of all four lists. denyReasons have no documented
 // vocabulary and may hold sentences or names: only what looks like the vendor's
 // other codes leaves.
-func (r *reading) reasons() []string {
+func (r *run) reasons() []string {
 	var out []string
 	add := func(list []string) {
 		for _, code := range list {
@@ -191,7 +191,7 @@ func (r *reading) reasons() []string {
 	return out
 }
 
-func (r *reading) sessionAttributes() map[string]string {
+func (r *run) sessionAttributes() map[string]string {
 	risk := r.Doc.At("riskAssessment")
 	return attributes(
 		"platform", r.Doc.At("platform").Scalar(),

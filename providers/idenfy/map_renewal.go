@@ -33,7 +33,7 @@ var documentExpirationFields = names(strings.Fields("scanRef clientId expiration
 
 // documentExpires: the document of a verified person runs out. The vendor takes no
 // verdict back with it, so the session is left alone.
-var documentExpires = mapper(documentExpirationFields, func(r *reading) error {
+var documentExpires = mapper(documentExpirationFields, func(r *run) error {
 	if r.id("scanRef") == "" {
 		return lacks("scanRef")
 	}
@@ -54,7 +54,7 @@ var expirations = providers.Enum[due]{"pending": {state: stateDue}, "expired": {
 var companyExpirationFields = names(strings.Fields("id companyId clientId externalRef expirationStatus"))
 
 // companyExpires: the verification of a company runs out, or has run out.
-var companyExpires = mapper(companyExpirationFields, func(r *reading) error {
+var companyExpires = mapper(companyExpirationFields, func(r *run) error {
 	id := first(r.Doc, "id", "companyId").ID()
 	if id == "" {
 		return lacks("id")
@@ -74,7 +74,7 @@ var infoRequestFields = names(strings.Fields("companyId token date email manager
 
 // infoRequested: a company must tell more. The token opens its form and leaves
 // nowhere.
-var infoRequested = mapper(infoRequestFields, func(r *reading) error {
+var infoRequested = mapper(infoRequestFields, func(r *run) error {
 	id := r.id("companyId")
 	if id == "" {
 		return lacks("companyId")

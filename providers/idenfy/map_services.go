@@ -21,7 +21,7 @@ func items(v *providers.Value) iter.Seq[*providers.Value] {
 // service reads one result. A suspicion is for a human to judge. Only the word
 // NOT_SUSPECTED of a check that was made and worked is a pass. (What serviceFound
 // means the vendor does not say; nothing depends on it.)
-func (r *reading) service(item *providers.Value) (kycv1.CheckResult, string) {
+func (r *run) service(item *providers.Value) (kycv1.CheckResult, string) {
 	status := item.At("status")
 	result, overall := say(r, "service_result", suspicions, status.At("overallStatus"))
 	switch {
@@ -40,7 +40,7 @@ func (r *reading) service(item *providers.Value) (kycv1.CheckResult, string) {
 func isFalse(v *providers.Value) bool { return v.Kind() == providers.Bool && !v.True() }
 
 // services is a block of service results: the gravest counts.
-func (r *reading) services(kind kycv1.CheckKind, name string, list *providers.Value) (block, bool) {
+func (r *run) services(kind kycv1.CheckKind, name string, list *providers.Value) (block, bool) {
 	b, some := block{kind: kind, name: name}, false
 	for item := range items(list) {
 		result, word := r.service(item)
@@ -54,7 +54,7 @@ func (r *reading) services(kind kycv1.CheckKind, name string, list *providers.Va
 
 // raised lets a tag add what a block does not say itself. A block that failed
 // stays failed.
-func (r *reading) raised(b block, to kycv1.CheckResult, tag string) block {
+func (r *run) raised(b block, to kycv1.CheckResult, tag string) block {
 	silent := b.result == unsaid && b.word == ""
 	if code, ok := r.tagged(tag); ok && (silent || gravity[to] > gravity[b.result]) {
 		b.result, b.word = to, code
@@ -62,12 +62,12 @@ func (r *reading) raised(b block, to kycv1.CheckResult, tag string) block {
 	return b
 }
 
-func lid(r *reading) (block, bool) {
+func lid(r *run) (block, bool) {
 	b, ok := r.services(kycv1.CheckKind_CHECK_KIND_REGISTRY, "LID", first(r.Doc, "LID", "lid"))
 	return r.raised(r.raised(b, technical, "LID_FAILED"), review, "LID_SUSPECTION"), ok
 }
 
-func criminal(r *reading) (block, bool) {
+func criminal(r *run) (block, bool) {
 	b, ok := r.services(kycv1.CheckKind_CHECK_KIND_CRIMINAL_RECORD, "CRIMINAL_CHECK", r.Doc.At("CRIMINAL_CHECK"))
 	return r.raised(r.raised(b, technical, "CRIMINAL_CHECK_FAILED"), review, "CRIMINAL_SUSPECTED"), ok
 }
@@ -75,7 +75,7 @@ func criminal(r *reading) (block, bool) {
 // registry: the registries of Hungary and Lithuania return data and no result, so
 // only a tag tells how the comparison ended; that of the United States says it for
 // each field. The codes are the fields that do not match.
-func registry(r *reading) (block, bool) {
+func registry(r *run) (block, bool) {
 	v := r.Doc.At("registryCenterCheck")
 	b := block{kind: kycv1.CheckKind_CHECK_KIND_REGISTRY, name: "registryCenterCheck"}
 	says := false
@@ -97,7 +97,7 @@ func registry(r *reading) (block, bool) {
 
 // licence: each compared field of a driver licence is a boolean. One page spells
 // documentNumberMatch as document_numberMatch; any name with that ending counts.
-func licence(r *reading) (block, bool) {
+func licence(r *run) (block, bool) {
 	v := r.Doc.At("driverLicenseCheck")
 	b := block{kind: kycv1.CheckKind_CHECK_KIND_REGISTRY, name: "driverLicenseCheck"}
 	says := false

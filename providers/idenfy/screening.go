@@ -34,7 +34,7 @@ const (
 // generation. Classes and totals are the vendor's judgement of the raw results, so
 // a raw suspicion counts by itself only where they leave it open.
 type screening struct {
-	r        *reading
+	r        *run
 	findings []*kycv1.AmlFinding
 	totals   []total
 	unknown  bool // one of the words is new to us

@@ -23,7 +23,7 @@ var mismatchTags = names(strings.Fields(`
 
 // tags are the codes of a list. A code that is not in the vocabulary is drift; in a
 // list without one, only what is spelled like the vendor's codes is a code.
-func (r *reading) tags(kind string, vocabulary providers.Fields, list *providers.Value) []string {
+func (r *run) tags(kind string, vocabulary providers.Fields, list *providers.Value) []string {
 	var out []string
 	for _, code := range r.Codes(kind, list) {
 		switch {
@@ -44,7 +44,7 @@ func capitals(s string) bool {
 }
 
 // tagged reports whether one of the codes is among the tags of fraud and mismatch.
-func (r *reading) tagged(codes ...string) (string, bool) {
+func (r *run) tagged(codes ...string) (string, bool) {
 	for _, name := range []string{"suspicionReasons", "fraudTags", "mismatchTags"} {
 		for tag := range r.Doc.At("status", name).Items() {
 			for _, code := range codes {

@@ -48,8 +48,8 @@ var (
 	stepFields    = providers.Fields{"lastStepId": true, "lastStepType": true, "lastStepStatus": true}
 )
 
-// reading is one delivery while it is mapped.
-type reading struct {
+// run is one delivery while it is mapped.
+type run struct {
 	*providers.Notice
 	d             *providers.Delivery
 	data, payload *providers.Value
@@ -75,9 +75,9 @@ func mapSession(d *providers.Delivery, n *providers.Notice) (providers.Mapping, 
 }
 
 // begin checks what every event needs, and what contradicts itself.
-func begin(d *providers.Delivery, n *providers.Notice) (*reading, error) {
+func begin(d *providers.Delivery, n *providers.Notice) (*run, error) {
 	data := n.Doc.At("data")
-	r := &reading{Notice: n, d: d, data: data, payload: data.At("payload"), status: statusOf(data)}
+	r := &run{Notice: n, d: d, data: data, payload: data.At("payload"), status: statusOf(data)}
 	if n.ID == "" {
 		return nil, providers.LacksID("data.eventId")
 	}
@@ -100,7 +100,7 @@ func begin(d *providers.Delivery, n *providers.Notice) (*reading, error) {
 
 // fits reports whether the vendor's word for an environment may come to this
 // endpoint. live is LIVE, every other word is not; none says nothing.
-func (r *reading) fits(environment providers.Term) bool {
+func (r *run) fits(environment providers.Term) bool {
 	switch {
 	case !environment.Given || r.d.Environment == kycv1.Environment_ENVIRONMENT_UNSPECIFIED:
 		return true
@@ -111,7 +111,7 @@ func (r *reading) fits(environment providers.Term) bool {
 }
 
 // notes records what is new to us.
-func (r *reading) notes() {
+func (r *run) notes() {
 	if r.MapAs == anyEvent {
 		r.Note("event_type", r.Type)
 	}
@@ -141,7 +141,7 @@ func (s status) said() string {
 	return s.Text
 }
 
-func (r *reading) addSession() {
+func (r *run) addSession() {
 	transition, _ := transitions.Of(r.status.Text)
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(""), Transition: transition,
@@ -154,7 +154,7 @@ func (r *reading) addSession() {
 }
 
 // metadata starts the metadata of an event; step is empty for the session's own.
-func (r *reading) metadata(step string) *kycv1.EventMetadata {
+func (r *run) metadata(step string) *kycv1.EventMetadata {
 	return &kycv1.EventMetadata{
 		Subject:        &kycv1.Subject{SessionId: r.id, StepId: step, CustomerReference: r.reference()},
 		OccurredAt:     r.at,
@@ -174,7 +174,7 @@ const maxSequence = 40
 
 // sequence counts within a session. Open question: the vendor's table says
 // String, its text counts 1, 2, 3; both are read.
-func (r *reading) sequence() string {
+func (r *run) sequence() string {
 	s := providers.TermOf(r.data.At("eventSequence")).Text
 	if len(s) > maxSequence {
 		return ""

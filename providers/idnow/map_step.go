@@ -13,7 +13,7 @@ var objectStep = map[string]string{"lastStepId": "stepId", "lastStepType": "step
 // step finds a field of the last step. Open question: the vendor's table lists the
 // fields without "payload." while everything around them has it, so both places
 // are read; the object's only where the webhook has none of the three.
-func (r *reading) step(name string) *providers.Value {
+func (r *run) step(name string) *providers.Value {
 	for _, place := range []*providers.Value{r.payload, r.data} {
 		if v := place.At(name); v.Given() {
 			return v
@@ -55,7 +55,7 @@ var screenings = providers.Enum[screening]{
 }
 
 // addStep adds the check that the last step was. START and END are no checks.
-func (r *reading) addStep() {
+func (r *run) addStep() {
 	typ, result := providers.TermOf(r.step("lastStepType")), providers.TermOf(r.step("lastStepStatus"))
 	if typ.Text == "" || result.Text == "" || typ.Is("START") || typ.Is("END") {
 		return
@@ -79,7 +79,7 @@ func (r *reading) addStep() {
 	r.Add(e)
 }
 
-func (r *reading) addScreening(e *kycv1.CheckEvent, result providers.Term) {
+func (r *run) addScreening(e *kycv1.CheckEvent, result providers.Term) {
 	says, known := screenings.Of(result.Text)
 	if !known {
 		r.Note("step_status", result.Text)
@@ -94,7 +94,7 @@ func (r *reading) addScreening(e *kycv1.CheckEvent, result providers.Term) {
 
 // stepKind knows a step by the title of its page, however it is written. Open
 // question: the words of lastStepType are listed nowhere.
-func (r *reading) stepKind(typ providers.Term) kycv1.CheckKind {
+func (r *run) stepKind(typ providers.Term) kycv1.CheckKind {
 	letters := strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' {
 			return c

@@ -51,7 +51,7 @@ var (
 // readObject sets r.object to the session as the API has it, or leaves it nil
 // where it was not asked, had no answer, or speaks of something else: another
 // session, another environment, another state than the webhook.
-func (r *reading) readObject() {
+func (r *run) readObject() {
 	f := r.d.Fetched
 	if f == nil || f.Result != kycv1.FetchResult_FETCH_RESULT_FETCHED {
 		return
@@ -93,7 +93,7 @@ var outcomes = providers.Enum[kycv1.Decision]{
 
 // decide reads the verdict of a completed session. The webhook has none: the last
 // step's status may look like one and is not.
-func (r *reading) decide(e *kycv1.SessionEvent) {
+func (r *run) decide(e *kycv1.SessionEvent) {
 	e.Decision = kycv1.Decision_DECISION_UNDETERMINED
 	if r.object == nil {
 		r.Incomplete = true
@@ -120,7 +120,7 @@ func (r *reading) decide(e *kycv1.SessionEvent) {
 
 // subject is the customer's own reference, given when the session was created. One
 // integration reads it below metadata.
-func (r *reading) subject() *providers.Value {
+func (r *run) subject() *providers.Value {
 	if v := r.object.At("subjectId"); v.Given() {
 		return v
 	}
@@ -129,7 +129,7 @@ func (r *reading) subject() *providers.Value {
 
 // reference is the subject where it looks like an id; some may put an e-mail
 // address there, which must not leave.
-func (r *reading) reference() string {
+func (r *run) reference() string {
 	if id := r.subject().ID(); providers.IsCode(id) {
 		return id
 	}

@@ -38,7 +38,7 @@ type words struct{ system, manual, final providers.Term }
 
 // words are the object's where it is a journey's, since it is the later of the two.
 // A screening's has a final decision only, which completes what the webhook says.
-func (r *reading) words() words {
+func (r *run) words() words {
 	object := words{
 		wordOf(field(r.object, "system_decision")),
 		wordOf(field(r.object, "manual_decision")),
@@ -73,7 +73,7 @@ type verdict struct {
 
 // decide reads the three decisions as one. A delivery that contradicts itself is
 // refused. An object that does is no verdict: it must not hide the delivery.
-func (r *reading) decide() error {
+func (r *run) decide() error {
 	if bodyWords(r.body).contradictory() {
 		return providers.Contradicts("body.manualDecision", "body.finalDecision says something else")
 	}
@@ -96,7 +96,7 @@ func (r *reading) decide() error {
 }
 
 // isNew notes a word that is given and not in the vocabulary.
-func (r *reading) isNew(kind string, w providers.Term, vocabulary providers.Enum[kycv1.Decision]) bool {
+func (r *run) isNew(kind string, w providers.Term, vocabulary providers.Enum[kycv1.Decision]) bool {
 	_, ok := vocabulary.Of(w.Text)
 	if w.Given && !ok {
 		r.Note(kind, w.Text)

@@ -122,7 +122,7 @@ func TestOneManualDecision(t *testing.T) {
 	}
 }
 
-// session is the one session event of a reading.
+// session is the one session event of a mapping.
 func session(t testing.TB, s seen) *kycv1.SessionEvent {
 	t.Helper()
 	var found []*kycv1.SessionEvent

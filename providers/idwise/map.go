@@ -9,8 +9,8 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// reading is one delivery while it is mapped.
-type reading struct {
+// run is one delivery while it is mapped.
+type run struct {
 	*providers.Notice
 	body    *providers.Value
 	object  *providers.Value // what the vendor's API answered; nil without it
@@ -28,9 +28,9 @@ var common = providers.Fields{
 }
 
 // mapper checks what every event needs, then lets f add the events.
-func mapper(known providers.Fields, subject func(r *reading, id string) *kycv1.Subject, f func(r *reading) error) providers.MapFunc {
+func mapper(known providers.Fields, subject func(r *run, id string) *kycv1.Subject, f func(r *run) error) providers.MapFunc {
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-		r := &reading{Notice: n, body: n.Doc.At("body"), object: fetched(d)}
+		r := &run{Notice: n, body: n.Doc.At("body"), object: fetched(d)}
 		name := subjectOf(n.MapAs)
 		id := r.body.At(name).ID()
 		if id == "" {
@@ -56,15 +56,15 @@ func mapper(known providers.Fields, subject func(r *reading, id string) *kycv1.S
 }
 
 // journey maps an event about a journey.
-func journey(known providers.Fields, f func(r *reading) error) providers.MapFunc {
-	return mapper(known, func(r *reading, id string) *kycv1.Subject {
+func journey(known providers.Fields, f func(r *run) error) providers.MapFunc {
+	return mapper(known, func(r *run, id string) *kycv1.Subject {
 		return &kycv1.Subject{SessionId: id, ClientId: field(r.object, "applicant", "applicant_id").ID()}
 	}, f)
 }
 
 // metadata is the metadata of an event about the delivery's subject. The vendor
 // gives no time of the event, so occurred_at stays unset.
-func (r *reading) metadata() *kycv1.EventMetadata {
+func (r *run) metadata() *kycv1.EventMetadata {
 	return &kycv1.EventMetadata{
 		Subject: proto.CloneOf(r.subject),
 		FlowId:  r.flow(),
@@ -77,7 +77,7 @@ func (r *reading) metadata() *kycv1.EventMetadata {
 
 // flow is the flow that the journey ran. The second name is the older one, the
 // third is how the vendor's page spells it.
-func (r *reading) flow() string {
+func (r *run) flow() string {
 	for _, name := range []string{"flow_id", "journey_definition_id", "journey_definintion_id"} {
 		if id := field(r.object, name).ID(); id != "" {
 			return id
@@ -91,7 +91,7 @@ const maxReference = 512
 
 // reference is the customer's own reference. Some put an e-mail address or a name
 // there: nothing with an @ or a blank leaves.
-func (r *reading) reference() string {
+func (r *run) reference() string {
 	v := r.body.At("referenceNo")
 	if !v.Given() {
 		v = field(r.object, "reference_number")

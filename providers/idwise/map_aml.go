@@ -20,7 +20,7 @@ var amlFields = providers.Fields{"previousSystemDecision": true, "updatedAMLVers
 
 // amlMonitored: monitoring found that a match came, went or changed. The delivery
 // does not say which; that the system now refers the journey is a hint.
-func amlMonitored(r *reading) error {
+func amlMonitored(r *run) error {
 	r.Incomplete = true
 	now, before := wordOf(r.body.At("systemDecision")), wordOf(r.body.At("previousSystemDecision"))
 	previous, known := finalWords.Of(before.Text) // an older page says that a reviewer's word may stand here
@@ -45,7 +45,7 @@ func amlMonitored(r *reading) error {
 }
 
 // version orders the AML updates of one applicant.
-func (r *reading) version() string {
+func (r *run) version() string {
 	v := r.body.At("updatedAMLVersionNumber")
 	s := v.Scalar()
 	if s != "" && len(s) <= 40 && strings.Trim(s, "0123456789") == "" {
@@ -65,7 +65,7 @@ func isAML(action providers.Term) bool {
 
 // addAmlUpdate adds what an update of the journey says about AML: something
 // changed. The API knows what.
-func (r *reading) addAmlUpdate(source kycv1.AmlSource, action providers.Term) {
+func (r *run) addAmlUpdate(source kycv1.AmlSource, action providers.Term) {
 	r.Incomplete = true
 	e := r.aml(source, r.screening(r.verdict.strange))
 	e.NewDecision, e.VendorNewDecision = r.given(), r.verdict.word
@@ -75,7 +75,7 @@ func (r *reading) addAmlUpdate(source kycv1.AmlSource, action providers.Term) {
 
 // aml is an AML event. Where nothing was fetched, or nothing that can be read, it
 // says that something changed.
-func (r *reading) aml(source kycv1.AmlSource, s screening) *kycv1.AmlEvent {
+func (r *run) aml(source kycv1.AmlSource, s screening) *kycv1.AmlEvent {
 	status := s.status
 	if !s.said || status == amlUnknown {
 		status = amlUnclear

@@ -19,7 +19,7 @@ var stepKinds = providers.Enum[kycv1.CheckKind]{
 // step says that the customer submitted one step. It gives no result. Whether it
 // comes on submission or after processing, and once for each side of a document,
 // the vendor's pages disagree; both are read alike.
-func step(r *reading) error {
+func step(r *run) error {
 	kind := wordOf(r.body.At("stepType"))
 	k, known := stepKinds.Of(kind.Text)
 	if kind.Given && !known {
@@ -48,7 +48,7 @@ var spotFields = providers.Fields{"spotCheckJourneyId": true, "ongoingCheckId": 
 // spotCheck maps a new look at a known customer. It says nothing about the verdict
 // of the journey that it looks back to, which is only a related one.
 func spotCheck() providers.MapFunc {
-	return mapper(spotFields, func(r *reading, id string) *kycv1.Subject {
+	return mapper(spotFields, func(r *run, id string) *kycv1.Subject {
 		s := &kycv1.Subject{CheckId: id, ClientId: field(r.object, "applicant", "applicant_id").ID()}
 		if of := r.body.At("journeyId").ID(); of != "" && of != id {
 			s.RelatedSessionIds = []string{of}
@@ -57,7 +57,7 @@ func spotCheck() providers.MapFunc {
 	}, addSpotCheck)
 }
 
-func addSpotCheck(r *reading) error {
+func addSpotCheck(r *run) error {
 	r.Incomplete = true
 	e := &kycv1.CheckEvent{
 		Metadata: r.metadata(), Kind: kycv1.CheckKind_CHECK_KIND_SPOT_CHECK, DecidedBy: r.verdict.by,

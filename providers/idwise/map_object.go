@@ -10,7 +10,7 @@ const maxBlocks = 100
 
 // addBlocks adds an event for each part of a fetched journey that has a result.
 // screening_checks and device_intelligence have a form that has not been seen.
-func (r *reading) addBlocks() {
+func (r *run) addBlocks() {
 	for id, doc := range field(r.object, "documents").Members() {
 		if len(r.Events) > maxBlocks {
 			r.Note("documents", "")
@@ -24,7 +24,7 @@ func (r *reading) addBlocks() {
 }
 
 // addCheck adds a check of the journey, one of the given step if it has one.
-func (r *reading) addCheck(step, block string, kind kycv1.CheckKind, result kycv1.CheckResult, word string, codes ...string) {
+func (r *run) addCheck(step, block string, kind kycv1.CheckKind, result kycv1.CheckResult, word string, codes ...string) {
 	md := r.metadata()
 	if len(step) <= 256 && oneLine(step) {
 		md.Subject.StepId = step
@@ -55,7 +55,7 @@ var stepProgress = providers.Enum[kycv1.CheckResult]{
 	"notstarted": kycv1.CheckResult_CHECK_RESULT_NOT_PERFORMED,
 }
 
-func (r *reading) addDocument(id string, doc *providers.Value) {
+func (r *run) addDocument(id string, doc *providers.Value) {
 	progress := wordOf(field(doc, "progress"))
 	outcome := wordOf(field(doc, "validation_result", "validation_outcome"))
 	rules := field(doc, "has_passed_rules")
@@ -80,7 +80,7 @@ func (r *reading) addDocument(id string, doc *providers.Value) {
 	r.addCheck(id, "documents", kycv1.CheckKind_CHECK_KIND_DOCUMENT, result, shown.Text)
 }
 
-func (r *reading) addFaceMatch(id string, match *providers.Value) {
+func (r *run) addFaceMatch(id string, match *providers.Value) {
 	matched := field(match, "is_matched")
 	if matched.Kind() != providers.Bool {
 		return
@@ -102,7 +102,7 @@ var selfieStatuses = providers.Enum[kycv1.CheckResult]{
 }
 
 // addSelfie: the vendor calls the selfie's status that of its liveness.
-func (r *reading) addSelfie(selfie *providers.Value) {
+func (r *run) addSelfie(selfie *providers.Value) {
 	status, live := wordOf(field(selfie, "status")), field(selfie, "is_live")
 	if !status.Given {
 		return

@@ -17,7 +17,7 @@ const kycRenewal = "KYC Renewal"
 // required says that the customer must submit again. Before a renewal's deadline
 // the decision stays what it was. On a reviewer's request it is provisional: a
 // new one follows the resubmission.
-func required(r *reading) error {
+func required(r *run) error {
 	trigger := wordOf(r.body.At("trigger"))
 	steps := r.steps()
 	if trigger.Is(kycRenewal) {
@@ -38,7 +38,7 @@ func required(r *reading) error {
 
 // exceeded says that a renewal was not done in time. The delivery gives no
 // decision; the vendor's text says that the journey becomes Incomplete.
-func exceeded(r *reading) error {
+func exceeded(r *run) error {
 	steps := r.steps()
 	r.Add(r.renewal(kycv1.RenewalState_RENEWAL_STATE_OVERDUE, "", steps))
 	r.Add(&kycv1.SessionEvent{
@@ -51,7 +51,7 @@ func exceeded(r *reading) error {
 
 // renewal is about the session: the vendor says which steps, not which documents.
 // Its deadline is the first of the steps'.
-func (r *reading) renewal(state kycv1.RenewalState, status string, steps []*kycv1.RequiredStep) *kycv1.RenewalEvent {
+func (r *run) renewal(state kycv1.RenewalState, status string, steps []*kycv1.RequiredStep) *kycv1.RenewalEvent {
 	e := &kycv1.RenewalEvent{
 		Metadata: r.metadata(), Kind: kycv1.RenewalKind_RENEWAL_KIND_SESSION, State: state,
 		RequiredSteps: steps, ReasonCodes: reasons(steps), VendorStatus: providers.Word(status),
@@ -75,7 +75,7 @@ func sooner(s *kycv1.RequiredStep, than *timestamppb.Timestamp) bool {
 const maxSteps = 1000
 
 // steps are the steps to be taken again. An entry that says nothing is left out.
-func (r *reading) steps() []*kycv1.RequiredStep {
+func (r *run) steps() []*kycv1.RequiredStep {
 	var out []*kycv1.RequiredStep
 	for v := range r.body.At("requiredSteps").Items() {
 		s := &kycv1.RequiredStep{StepId: v.At("stepId").ID()}
@@ -101,7 +101,7 @@ var stepRequestFields = providers.Fields{"stepId": true, "reasonCode": true, "re
 
 // deadline reads a time in ISO 8601. The vendor's sample has a zone; a time
 // without one is in UTC, as its text says all are, and a date is its midnight.
-func (r *reading) deadline(v *providers.Value) (*timestamppb.Timestamp, string) {
+func (r *run) deadline(v *providers.Value) (*timestamppb.Timestamp, string) {
 	text := providers.Word(v.Scalar())
 	if text == "" {
 		return nil, ""

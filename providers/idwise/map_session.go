@@ -10,7 +10,7 @@ import (
 // completed is the end of processing: the first, one after a renewal or a
 // resubmission, or one that a reviewer's decision caused. In the last case the
 // vendor's sample shows only the system's word, so the API knows more.
-func completed(r *reading) error {
+func completed(r *run) error {
 	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, "")
 	r.addBlocks()
 	return nil
@@ -18,7 +18,7 @@ func completed(r *reading) error {
 
 // updated says that an ended journey's decision changed, and why. More actions
 // than those known are announced; they change the decision as well.
-func updated(r *reading) error {
+func updated(r *run) error {
 	action := wordOf(r.body.At("action"))
 	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, action.Text)
 	source, known := actions.Of(action.Text)
@@ -41,14 +41,14 @@ var actions = providers.Enum[kycv1.AmlSource]{
 }
 
 // reviewed is the older way to say that a reviewer decided after completion.
-func reviewed(r *reading) error {
+func reviewed(r *run) error {
 	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, "")
 	return nil
 }
 
 // addVerdict adds a verdict. Without a final decision, nor a reviewer's, the API
 // may know of one.
-func (r *reading) addVerdict(t kycv1.SessionTransition, status string) {
+func (r *run) addVerdict(t kycv1.SessionTransition, status string) {
 	r.Incomplete = !bodyWords(r.body).settled()
 	r.Add(&kycv1.SessionEvent{
 		Metadata: r.metadata(), Transition: t, Decision: r.verdict.decision, DecidedBy: r.verdict.by,
@@ -59,7 +59,7 @@ func (r *reading) addVerdict(t kycv1.SessionTransition, status string) {
 
 // userSteps is the end of what the customer does. Processing goes on, so whatever
 // the system decided so far is provisional.
-func userSteps(r *reading) error {
+func userSteps(r *run) error {
 	r.Add(&kycv1.SessionEvent{
 		Metadata: r.metadata(), Transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING,
 		Decision: r.given(), DecidedBy: r.verdict.by, Finality: kycv1.Finality_FINALITY_PRELIMINARY,
@@ -69,7 +69,7 @@ func userSteps(r *reading) error {
 }
 
 // given is the decision on an event that need not have one.
-func (r *reading) given() kycv1.Decision {
+func (r *run) given() kycv1.Decision {
 	if r.verdict.decision == undetermined {
 		return kycv1.Decision_DECISION_UNSPECIFIED
 	}
@@ -77,7 +77,7 @@ func (r *reading) given() kycv1.Decision {
 }
 
 // failedRules are the keys of the rules that the fetched object says failed.
-func (r *reading) failedRules() []string {
+func (r *run) failedRules() []string {
 	var out []string
 	for key, rule := range field(r.object, "rule_results").Members() {
 		switch result := wordOf(field(rule, "result")); {

@@ -30,7 +30,7 @@ var applicabilities = providers.Enum[kycv1.AmlStatus]{
 // screening reads "aml", the state of a screening, or "aml_matches", the history
 // of one, which may list changes only and so never says that nothing is left. A
 // strange word anywhere beside it, and nothing good is read.
-func (r *reading) screening(strange bool) screening {
+func (r *run) screening(strange bool) screening {
 	block, history := field(r.object, "aml"), field(r.object, "aml_matches")
 	matches := field(block, "matches")
 	applies := wordOf(field(block, "applicability"))
@@ -99,7 +99,7 @@ const maxFindings = 100
 
 // findings counts matches by list and state. A match holds much about a person:
 // only the names of lists and two states are read.
-func (r *reading) findings(matches *providers.Value, strange bool) []*kycv1.AmlFinding {
+func (r *run) findings(matches *providers.Value, strange bool) []*kycv1.AmlFinding {
 	var out []*kycv1.AmlFinding
 	for m := range matches.Items() {
 		status, word := r.matchStatus(m, strange)
@@ -114,7 +114,7 @@ func (r *reading) findings(matches *providers.Value, strange bool) []*kycv1.AmlF
 	return out
 }
 
-func (r *reading) addFinding(out []*kycv1.AmlFinding, list string, status kycv1.AmlStatus, word string) []*kycv1.AmlFinding {
+func (r *run) addFinding(out []*kycv1.AmlFinding, list string, status kycv1.AmlStatus, word string) []*kycv1.AmlFinding {
 	category, known := datasets.Of(list)
 	if !known {
 		r.Note("dataset", "") // not the word: what stands in a match may be about a person
@@ -137,7 +137,7 @@ func (r *reading) addFinding(out []*kycv1.AmlFinding, list string, status kycv1.
 
 // matchStatus: the vendor lets customers whitelist false positives. The words of
 // match_status are not documented, so any of them leaves the state open.
-func (r *reading) matchStatus(m *providers.Value, strange bool) (kycv1.AmlStatus, string) {
+func (r *run) matchStatus(m *providers.Value, strange bool) (kycv1.AmlStatus, string) {
 	status := wordOf(field(m, "match_status"))
 	if status.Given {
 		r.Note("match_status", status.Text)
@@ -160,7 +160,7 @@ var screeningResults = map[kycv1.AmlStatus]kycv1.CheckResult{
 }
 
 // addScreening adds the screening of a completed journey.
-func (r *reading) addScreening() {
+func (r *run) addScreening() {
 	s := r.screening(r.verdict.strange)
 	if !s.said {
 		return

@@ -7,8 +7,8 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// reading is one fetched object while it is mapped.
-type reading struct {
+// run is one fetched object while it is mapped.
+type run struct {
 	object
 	environment kycv1.Environment // of the endpoint
 	providers.Mapping
@@ -16,7 +16,7 @@ type reading struct {
 
 // mapper handles what both kinds share: a webhook nobody has asked the API about
 // says nothing yet, and an object that is gone is deleted.
-func mapper(f func(*reading)) providers.MapFunc {
+func mapper(f func(*run)) providers.MapFunc {
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 		switch {
 		case d.Fetched != nil && d.Fetched.Result == kycv1.FetchResult_FETCH_RESULT_GONE:
@@ -26,7 +26,7 @@ func mapper(f func(*reading)) providers.MapFunc {
 			m.Unknown("", n.Doc, noticeFields)
 			return m, nil
 		}
-		r := &reading{object: objectIn(d.Fetched.Kind, n.Doc), environment: d.Environment}
+		r := &run{object: objectIn(d.Fetched.Kind, n.Doc), environment: d.Environment}
 		if err := r.answers(objectID(d.Body)); err != nil {
 			return providers.Mapping{}, err
 		}
@@ -58,7 +58,7 @@ var statuses = providers.Enum[standing]{
 }
 
 // session maps an identification.
-func session(r *reading) {
+func session(r *run) {
 	word := r.status()
 	at, known := statuses.Of(word)
 	if !known {
@@ -80,7 +80,7 @@ func session(r *reading) {
 
 // agree refuses an object of the other environment: a test that succeeds
 // must not open anything, and a real customer is no test.
-func (r *reading) agree() error {
+func (r *run) agree() error {
 	mode := r.At("mode")
 	if !mode.Given() {
 		if r.kind == identification {
@@ -107,7 +107,7 @@ func (r *reading) agree() error {
 
 // documentChange maps a document to be signed. Signing is no check of anybody, and
 // its final words are not documented: the event says that something changed.
-func documentChange(r *reading) {
+func documentChange(r *run) {
 	if word := r.status(); !strings.EqualFold(word, "pending") {
 		r.Note("status", word)
 	}
@@ -139,7 +139,7 @@ func deleted(d *providers.Delivery) providers.Mapping {
 	return m
 }
 
-func (r *reading) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
+func (r *run) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
 	attributes := map[string]string{}
 	for name, field := range map[string]string{
 		"organisation_id": "organisationId", "mode": "mode", "is_request": "isRequest", "verification_level": "verificationLevel",
@@ -178,7 +178,7 @@ var (
 )
 
 // unknownFields notes what the API said beyond what its documentation shows.
-func (r *reading) unknownFields() {
+func (r *run) unknownFields() {
 	fields := identificationFields
 	if r.kind == document {
 		fields = documentFields

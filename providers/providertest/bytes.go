@@ -18,7 +18,7 @@ func (s *suite) checkCutShort(t testing.TB) {
 		for at := 0; at < len(f.Body); at += step {
 			d := s.delivery(t, f, f.Body[:at])
 			r := s.read(d)
-			s.checkReading(t, d, r, r.format(t))
+			s.checkResult(t, d, r, r.format(t))
 		}
 	}
 }
@@ -82,7 +82,7 @@ func Fuzz(f *testing.F, p providers.Provider) {
 		d := s.delivery(t, providers.Fixture{}, body)
 		r := s.read(d)
 		if !bytes.Contains(bytes.ToUpper(body), []byte(canary)) {
-			s.checkReading(t, d, r, r.format(t))
+			s.checkResult(t, d, r, r.format(t))
 		}
 	})
 }

@@ -47,8 +47,8 @@ type goldenProblem struct {
 	Detail string `json:"detail"`
 }
 
-// format writes a reading so that equal readings are equal texts.
-func (r *reading) format(t testing.TB) []byte {
+// format writes a result so that equal results are equal texts.
+func (r *result) format(t testing.TB) []byte {
 	t.Helper()
 	g := golden{RawKey: string(r.rawKey), Drift: r.Drift}
 	if n := r.notice; n != nil {

@@ -22,24 +22,24 @@ func (s *suite) checkFixture(t testing.TB, f providers.Fixture) {
 	before := bytes.Clone(d.Body)
 	r := s.read(d)
 	if !bytes.Equal(d.Body, before) {
-		t.Error("reading changed the body")
+		t.Error("mapping changed the body")
 	}
 	text := r.format(t)
 	if again := s.read(d).format(t); !bytes.Equal(text, again) {
-		t.Errorf("reading twice differs:\n%s\n%s", text, again)
+		t.Errorf("mapping twice differs:\n%s\n%s", text, again)
 	}
 	if f.Bad() != (r.err != nil) {
 		t.Errorf("the name says bad: %v, and mapping says %v", f.Bad(), r.err)
 	}
-	s.checkReading(t, d, r, text)
+	s.checkResult(t, d, r, text)
 	if r.err == nil {
 		s.checkKey(t, r)
 	}
 	checkGolden(t, f, text)
 }
 
-// checkReading holds for every delivery whatever, sound or not.
-func (s *suite) checkReading(t testing.TB, d *providers.Delivery, r *reading, text []byte) {
+// checkResult holds for every delivery whatever, sound or not.
+func (s *suite) checkResult(t testing.TB, d *providers.Delivery, r *result, text []byte) {
 	t.Helper()
 	if bytes.Contains(bytes.ToUpper(text), []byte(canary)) {
 		t.Errorf("something that could identify a person leaves:\n%s", text)
@@ -62,7 +62,7 @@ func (s *suite) checkReading(t testing.TB, d *providers.Delivery, r *reading, te
 
 // checkProblem: a body that cannot be read at all, which is a Problem without a
 // Field, has no key either.
-func (s *suite) checkProblem(t testing.TB, d *providers.Delivery, r *reading) {
+func (s *suite) checkProblem(t testing.TB, d *providers.Delivery, r *result) {
 	t.Helper()
 	var p *providers.Problem
 	if !errors.As(r.err, &p) || p.Detail == "" {
@@ -76,7 +76,7 @@ func (s *suite) checkProblem(t testing.TB, d *providers.Delivery, r *reading) {
 
 // checkKey compares Key with the mapping: the id in the raw key is one that the
 // event's subject carries, so the events of a subject stay together.
-func (s *suite) checkKey(t testing.TB, r *reading) {
+func (s *suite) checkKey(t testing.TB, r *result) {
 	t.Helper()
 	_, id, _ := strings.Cut(string(r.rawKey), "/")
 	for _, e := range r.Events {
@@ -144,7 +144,7 @@ func (s *suite) checkOneUnknown(t testing.TB, f providers.Fixture, path string) 
 		return
 	}
 	for _, e := range r.Events {
-		one := &reading{Mapping: providers.Mapping{}}
+		one := &result{Mapping: providers.Mapping{}}
 		one.Add(e)
 		if good := goodNews(one); len(good) > 0 && bytes.Contains(formatEvent(t, e), []byte(unknownWord)) {
 			t.Errorf("%s: with the word of %s unknown, %T still says %s", f.Name, path, e, good)
@@ -152,8 +152,8 @@ func (s *suite) checkOneUnknown(t testing.TB, f providers.Fixture, path string) 
 	}
 }
 
-// goodNews lists the enum values of a reading that a consumer may act on as good.
-func goodNews(r *reading) []string {
+// goodNews lists the enum values of a result that a consumer may act on as good.
+func goodNews(r *result) []string {
 	var found []string
 	for _, e := range r.Events {
 		switch e := e.(type) {

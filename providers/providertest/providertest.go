@@ -113,8 +113,8 @@ func (s *suite) arrived(f providers.Fixture, r auth.Request) *providers.Delivery
 	}
 }
 
-// reading is what a delivery becomes.
-type reading struct {
+// result is what a delivery becomes.
+type result struct {
 	rawKey  []byte
 	notice  *providers.Notice
 	fetched *providers.Fetched
@@ -124,8 +124,8 @@ type reading struct {
 }
 
 // read takes the way that ingest and the normaliser take.
-func (s *suite) read(d *providers.Delivery) *reading {
-	r := &reading{rawKey: providers.RawKey(d.Endpoint, s.Key(d), d.Body), fetched: d.Fetched}
+func (s *suite) read(d *providers.Delivery) *result {
+	r := &result{rawKey: providers.RawKey(d.Endpoint, s.Key(d), d.Body), fetched: d.Fetched}
 	if r.notice, r.err = s.Parse(d); r.err != nil {
 		return r
 	}

@@ -140,7 +140,7 @@ func TestSuiteCanFail(t *testing.T) {
 			}
 		}},
 		{"breaks a rule", "breaks a rule of the contract", after(func(_ *providers.Notice, e *kycv1.CheckEvent) { e.ReasonCodes = []string{"free text"} })},
-		{"not pure", "reading twice differs", after(func(_ *providers.Notice, e *kycv1.CheckEvent) { count++; e.VendorKind = fmt.Sprint(count) })},
+		{"not pure", "mapping twice differs", after(func(_ *providers.Notice, e *kycv1.CheckEvent) { count++; e.VendorKind = fmt.Sprint(count) })},
 		{"key of another subject", "the raw key's id is", func(p *providers.Provider) {
 			p.Key = func(d *providers.Delivery) string { return providers.ScanID(d.Body, "id") }
 		}},

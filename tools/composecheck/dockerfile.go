@@ -94,14 +94,14 @@ func (d *dockerfile) lastStage() []instruction {
 	return d.instructions[begin:]
 }
 
-// installed tells whether the image gets a file copied to path.
+// installed reports whether the image gets a file copied to path.
 func (d *dockerfile) installed(path string) bool {
 	return slices.ContainsFunc(d.lastStage(), func(in instruction) bool {
 		return in.name == "COPY" && in.args[len(in.args)-1] == path
 	})
 }
 
-// unprivileged tells whether the image runs its program as another user than root.
+// unprivileged reports whether the image runs its program as another user than root.
 func (d *dockerfile) unprivileged() bool {
 	stage := d.lastStage()
 	if strings.HasSuffix(stage[0].args[0], ":nonroot") {
@@ -175,7 +175,7 @@ func checkGoVersion(root string, d *dockerfile) []string {
 	return nil
 }
 
-// pinned tells whether an image has a digest or a tag that names a version.
+// pinned reports whether an image has a digest or a tag that names a version.
 func pinned(image string) bool {
 	if strings.Contains(image, "@sha256:") {
 		return true

@@ -77,7 +77,7 @@ func enumValues(b *strings.Builder, e protoreflect.EnumDescriptor) {
 	}
 }
 
-// isSection tells whether a field is a part of the file with settings of its
+// isSection reports whether a field is a part of the file with settings of its
 // own, and not a duration or a time.
 func isSection(f protoreflect.FieldDescriptor) bool {
 	return f.Kind() == protoreflect.MessageKind && f.Message().ParentFile().Package() == f.ParentFile().Package()

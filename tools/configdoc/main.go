@@ -42,7 +42,7 @@ func run(in io.Reader, out io.Writer) error {
 func findRoot(image []byte) (protoreflect.MessageDescriptor, error) {
 	set := &descriptorpb.FileDescriptorSet{}
 	if err := proto.Unmarshal(image, set); err != nil {
-		return nil, fmt.Errorf("standard input is no image of `buf build`: %w", err)
+		return nil, fmt.Errorf("standard input is not an image of `buf build`: %w", err)
 	}
 	files, err := protodesc.NewFiles(set)
 	if err != nil {
@@ -54,7 +54,7 @@ func findRoot(image []byte) (protoreflect.MessageDescriptor, error) {
 	}
 	message, ok := d.(protoreflect.MessageDescriptor)
 	if !ok {
-		return nil, fmt.Errorf("%s is no message", rootMessage)
+		return nil, fmt.Errorf("%s is not a message", rootMessage)
 	}
 	return message, nil
 }

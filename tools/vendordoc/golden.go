@@ -83,7 +83,7 @@ func decode(base string, text []byte) (schemas.DomainEvent, error) {
 		}
 		return event, protojson.Unmarshal(text, event)
 	}
-	return nil, fmt.Errorf("%q is no topic of domain events", base)
+	return nil, fmt.Errorf("%q is not a topic of domain events", base)
 }
 
 // attributes gathers the keys of vendor_attributes by message, in order.

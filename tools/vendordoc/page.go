@@ -17,21 +17,21 @@ const intro = `<!-- Written by ''make docs'' from providers/; change it there. -
 
 # Vendors
 
-What every documented delivery of every vendor becomes. The tables are made from the
-fixtures in ''providers/<vendor>/testdata'', which the tests hold against the mappings,
-so each line is a delivery you can read and send: ''kycbridge send VENDOR --case NAME''.
+What every documented delivery of every vendor becomes. The tables come from the
+fixtures in ''providers/<vendor>/testdata'', which the tests compare with the mappings.
+Each line is a delivery you can read and send: ''kycbridge send VENDOR --case NAME''.
 
-* An event is written as its topic without prefix and version (''check'' is
-  ''kyc.check.v1''), then what it says; the comments in ''proto/kyc/v1'' say what that means.
-  Codes, steps and times are only named.
-* ''hydration'' is said where it is not NOT_NEEDED: FETCHED with the object from the
-  vendor's API, OFF without it though it knows more, NOT_FOUND and GAVE_UP after asking
-  in vain.
-* Nothing normalised depends on ''vendor_attributes''; the keys are those of the fixtures,
-  and none is promised on every event.
-* All configured proofs of an endpoint must pass; ''allow_from'' may stand beside any.
+* An event is shown as its topic without prefix and version (''check'' is
+  ''kyc.check.v1''), then its fields; the comments in ''proto/kyc/v1'' explain them. Codes,
+  steps and times are shown by name only.
+* ''hydration'' is shown unless it is NOT_NEEDED: FETCHED with the object from the vendor's
+  API, OFF without it although the API knows more, NOT_FOUND and GAVE_UP after fetching in
+  vain.
+* Nothing normalised depends on ''vendor_attributes''. The keys are those of the fixtures;
+  no event is guaranteed to have any of them.
+* All configured proofs of an endpoint must pass; ''allow_from'' may be added to any.
 * A type that is not listed is answered with success and kept as a dead letter
-  (UNMAPPED). Whatever else is new is drift: ''kycbridge drift'' lists it.
+  (UNMAPPED). Anything else that is new is drift: ''kycbridge drift'' lists it.
 `
 
 // document is the whole page.
@@ -133,7 +133,7 @@ func typeCell(c shown) string {
 
 func becomes(c shown) string {
 	if len(c.Becomes) == 0 {
-		return "nothing before the API has been asked for the " + cell(c.Needs.Kind)
+		return "nothing until the API has been asked for the " + cell(c.Needs.Kind)
 	}
 	text := strings.Join(c.Becomes, "<br>")
 	if h := c.Hydration; h != kycv1.Hydration_HYDRATION_NOT_NEEDED {
@@ -142,7 +142,7 @@ func becomes(c shown) string {
 	return text
 }
 
-// words says which names of the vendor's own a consumer meets.
+// words lists the vendor's own names that a consumer meets.
 func (v vendor) words(b *bytes.Buffer) {
 	found := attributes(v.cases)
 	if len(found) > 0 {

@@ -21,13 +21,13 @@ func proofs(p providers.Provider) string {
 	return b.String()
 }
 
-// answers says what the vendor wants to hear, and what it does without it.
+// answers is the answer that the vendor expects, and what it does without it.
 func answers(a providers.Ack) string {
 	rows := [][2]string{
 		{"Answer to an accepted delivery", fmt.Sprintf("%d %s", a.Code(), http.StatusText(a.Code()))},
-		{"Time limit of the vendor", span(a.Limit, "not said") + "; ours: " + span(a.Budget(), "")},
-		{"It tries again for at least", span(a.RetryFor, "not said")},
-		{"It does not try again after", finals(a.FinalStatuses)},
+		{"Time limit of the vendor", span(a.Limit, "not documented") + "; ours: " + span(a.Budget(), "")},
+		{"It retries for at least", span(a.RetryFor, "not documented")},
+		{"It does not retry after", finals(a.FinalStatuses)},
 	}
 	var b strings.Builder
 	b.WriteString("| | |\n| --- | --- |\n")
@@ -61,30 +61,30 @@ func finals(ranges []providers.StatusRange) string {
 		}
 	}
 	if len(all) == 0 {
-		return "no status is said to end its attempts"
+		return "no documented status"
 	}
 	return strings.Join(all, ", ")
 }
 
 var credentials = map[providers.APIScheme]string{
-	providers.APIKey:               "the key alone in `Authorization`",
+	providers.APIKey:               "the key in `Authorization`, without a scheme",
 	providers.APIBearer:            "a key as bearer token",
 	providers.APIBasic:             "user and password, HTTP Basic",
 	providers.APIClientCredentials: "OAuth 2 client credentials",
 }
 
-// hydration says what is asked of the vendor's API.
+// hydration is how the vendor's API is used.
 func hydration(h *providers.Hydration) string {
 	if h == nil {
-		return "It is not asked: the webhooks alone are read.\n"
+		return "Not used: only the webhooks are read.\n"
 	}
 	var b strings.Builder
 	if h.Required {
-		b.WriteString("Always: without the object there is no event, and an endpoint without `api` does not start.\n")
+		b.WriteString("Always used: without the object there is no event, and an endpoint without `api` does not start.\n")
 	} else {
-		b.WriteString("Where `api` is configured on the endpoint and the webhook says less than the API knows.\n")
+		b.WriteString("Used where the endpoint configures `api` and the webhook says less than the API.\n")
 	}
-	fmt.Fprintf(&b, "Presented is %s.\n\n| Object | Asked for at |\n| --- | --- |\n", credentials[h.Auth.Scheme])
+	fmt.Fprintf(&b, "Credentials: %s.\n\n| Object | Address |\n| --- | --- |\n", credentials[h.Auth.Scheme])
 	for _, kind := range slices.Sorted(maps.Keys(h.Objects)) {
 		object := h.Objects[kind]
 		fmt.Fprintf(&b, "| %s | %s", kind, code(h.BaseURL+object.Path))
@@ -92,7 +92,7 @@ func hydration(h *providers.Hydration) string {
 			fmt.Fprintf(&b, "<br>sandbox: %s", code(h.SandboxURL+object.Path))
 		}
 		if object.OrElse != "" {
-			fmt.Fprintf(&b, "<br>unknown there: asked for as %s", object.OrElse)
+			fmt.Fprintf(&b, "<br>if unknown there: as %s", object.OrElse)
 		}
 		b.WriteString(" |\n")
 	}

@@ -104,7 +104,7 @@ func (l *ledger) check(moved map[*watermark]*redis.Cmd, claims []*redis.Cmd, see
 	return nil
 }
 
-// settle takes down that a batch is committed.
+// settle notes that a batch is committed.
 func (l *ledger) settle(batch []delivery) {
 	for _, d := range batch {
 		w := l.part(d.raw.Partition)

@@ -1,5 +1,5 @@
-// Package clientauth is what this program shows to the servers it connects to, and what it asks of
-// them: TLS connections made from files that may be renewed, and bearer tokens from an OAuth server.
+// Package clientauth authenticates this program to the servers it connects to, and them to it: TLS
+// connections made from files that may be renewed, and bearer tokens from an OAuth server.
 //
 // It knows neither Kafka nor Redis, holds no server side, and reads no configuration.
 package clientauth
@@ -39,8 +39,7 @@ func CheckPair(certificateFile, keyFile string) error {
 }
 
 // Dialer returns a Dial that speaks TLS. It reads the files again for each connection, so that
-// renewed ones need no restart; while they cannot be read, or are half replaced, those read last
-// serve on. limit bounds connecting and handshake together.
+// renewed ones need no restart; while they cannot be read, or are half replaced, it uses those read last. limit bounds connecting and handshake together.
 func (t TLS) Dialer(limit time.Duration) Dial {
 	var last atomic.Pointer[tls.Config]
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -113,7 +112,7 @@ func pair(certificateFile, keyFile string) ([]tls.Certificate, error) {
 	}
 	both, err := tls.X509KeyPair(certificate, key)
 	if err != nil {
-		return nil, fmt.Errorf("%s and %s are no certificate with its key in PEM, without a passphrase: %w", certificateFile, keyFile, err)
+		return nil, fmt.Errorf("%s and %s are not a certificate and its key, in PEM and without a passphrase: %w", certificateFile, keyFile, err)
 	}
 	return []tls.Certificate{both}, nil
 }

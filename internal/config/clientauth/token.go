@@ -24,7 +24,7 @@ const (
 // Tokens gives a bearer token that is valid now. It is safe for concurrent use.
 type Tokens func(ctx context.Context) (string, error)
 
-// TokenFile reads the token anew each time: another program keeps it valid.
+// TokenFile reads the token again each time: another program keeps it valid.
 func TokenFile(path string) Tokens {
 	return func(context.Context) (string, error) {
 		content, err := readFile(path)
@@ -33,7 +33,7 @@ func TokenFile(path string) Tokens {
 		}
 		token := string(bytes.TrimSpace(content))
 		if token == "" {
-			return "", fmt.Errorf("%s is empty; put the token in it", path)
+			return "", fmt.Errorf("%s is empty; put the token into it", path)
 		}
 		return token, nil
 	}
@@ -67,7 +67,7 @@ type keeper struct {
 	client Client
 	http   *http.Client
 
-	mu    sync.Mutex // held while asking: many connections come at once, one question is enough
+	mu    sync.Mutex // held while asking: many connections come at once, one request is enough
 	value string
 	until time.Time
 }

@@ -7,8 +7,8 @@
 // The configuration file of kycbridge is YAML. Keys are the names below, in
 // snake_case or camelCase; an unknown key is an error. Every string may hold
 // `${VAR}` or `${VAR:-default}`, replaced from the environment before anything
-// is checked. Durations are written `15s`, `2.5s` or `1209600s`, times as RFC
-// 3339, enum values by their full name. What is left out takes its default.
+// is checked. Write durations as `15s`, `2.5s` or `1209600s`, times as RFC 3339,
+// enum values by their full name. What you leave out takes its default.
 
 package configv1
 
@@ -31,7 +31,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// SaslMechanism is a mechanism of SASL.
+// SaslMechanism is a SASL mechanism.
 type SaslMechanism int32
 
 const (
@@ -392,7 +392,7 @@ type Config struct {
 	Admin *Admin `protobuf:"bytes,7,opt,name=admin,proto3" json:"admin,omitempty"`
 	// The addresses that vendors post to, one for each account and environment.
 	Endpoints []*Endpoint `protobuf:"bytes,8,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
-	// The workers that ask vendors' APIs for what webhooks do not say.
+	// The workers that fetch from vendors' APIs what webhooks leave out.
 	Hydrate       *Hydrate `protobuf:"bytes,20,opt,name=hydrate,proto3" json:"hydrate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -491,21 +491,20 @@ func (x *Config) GetHydrate() *Hydrate {
 	return nil
 }
 
-// Kafka says where the brokers are and how records are written.
+// Kafka is where the brokers are, and how records are written.
 type Kafka struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Brokers to start from, each "host:port". An item may list several,
 	// separated by commas, so that one variable can hold them all. Required.
 	Brokers []string `protobuf:"bytes,1,rep,name=brokers,proto3" json:"brokers,omitempty"`
-	// Put in front of every topic name. Default "kyc.". Another prefix also goes
-	// in front of consumer groups and transactional ids, so that two environments
-	// can share a cluster.
+	// Prefix of every topic name. Default "kyc.". Another prefix is also that of
+	// consumer groups and transactional ids, so that two environments can share a
+	// cluster.
 	TopicPrefix string `protobuf:"bytes,2,opt,name=topic_prefix,json=topicPrefix,proto3" json:"topic_prefix,omitempty"`
-	// Name under which the process shows in broker logs and quotas. Default
-	// "kycbridge".
+	// Name of the process in broker logs and quotas. Default "kycbridge".
 	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// Compression of every topic but raw. Plain clients in some languages read
-	// nothing beyond gzip. Default COMPRESSION_NONE.
+	// Compression of every topic but raw. Some languages' clients read only gzip
+	// without extra libraries. Default COMPRESSION_NONE.
 	Compression Compression `protobuf:"varint,4,opt,name=compression,proto3,enum=kycbridge.config.v1.Compression" json:"compression,omitempty"`
 	// Compression of the raw topic, which only kycbridge reads. Default
 	// COMPRESSION_LZ4.
@@ -521,7 +520,7 @@ type Kafka struct {
 	// TLS towards the brokers, with a client certificate for mutual TLS. Default:
 	// plain text.
 	Tls *ClientTls `protobuf:"bytes,8,opt,name=tls,proto3" json:"tls,omitempty"`
-	// How this process proves who it is. Default: not at all, or by the client
+	// How this process authenticates. Default: not at all, or by the client
 	// certificate in tls.
 	Sasl          *Sasl `protobuf:"bytes,9,opt,name=sasl,proto3" json:"sasl,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -625,7 +624,7 @@ func (x *Kafka) GetSasl() *Sasl {
 // connection, so renewed ones need no restart.
 type ClientTls struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Speak TLS. Required for the fields below to mean anything. Default false.
+	// Use TLS. The fields below need it. Default false.
 	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
 	// File with the certificates of the authorities to trust, in PEM. Default: those
 	// the system trusts.
@@ -708,7 +707,7 @@ func (x *ClientTls) GetServerName() string {
 	return ""
 }
 
-// Sasl is how a process proves to Kafka who it is.
+// Sasl is how a process authenticates to Kafka.
 type Sasl struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The mechanism. Required.
@@ -722,8 +721,8 @@ type Sasl struct {
 	PasswordFile string `protobuf:"bytes,4,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
 	// Where the token of OAUTHBEARER comes from.
 	Oauth *Oauth `protobuf:"bytes,5,opt,name=oauth,proto3" json:"oauth,omitempty"`
-	// Allow PLAIN or OAUTHBEARER without TLS, which shows password or token to
-	// anybody on the way. Default false.
+	// Allow PLAIN or OAUTHBEARER without TLS, which sends the password or token in
+	// the clear. Default false.
 	AllowWithoutTls bool `protobuf:"varint,6,opt,name=allow_without_tls,json=allowWithoutTls,proto3" json:"allow_without_tls,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -804,8 +803,8 @@ func (x *Sasl) GetAllowWithoutTls() bool {
 // Oauth is where a token comes from: token_url or token_file, exactly one.
 type Oauth struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where client credentials become a token (OAuth 2); https, or http on this
-	// machine. Asked again shortly before a token expires.
+	// Where client credentials are exchanged for a token (OAuth 2); https, or http
+	// on this machine. The token is renewed shortly before it expires.
 	TokenUrl string `protobuf:"bytes,1,opt,name=token_url,json=tokenUrl,proto3" json:"token_url,omitempty"`
 	// The client. Needed with token_url.
 	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
@@ -813,7 +812,7 @@ type Oauth struct {
 	ClientSecret string `protobuf:"bytes,3,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	// File that holds the secret, instead of client_secret. Read at start.
 	ClientSecretFile string `protobuf:"bytes,4,opt,name=client_secret_file,json=clientSecretFile,proto3" json:"client_secret_file,omitempty"`
-	// Scopes to ask for. Default: none, which is the server's choice.
+	// Scopes to ask for. Default: none, so the server chooses.
 	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// The audience to ask for, where the server wants one. Default: none.
 	Audience string `protobuf:"bytes,6,opt,name=audience,proto3" json:"audience,omitempty"`
@@ -913,14 +912,14 @@ func (x *Oauth) GetTokenFile() string {
 	return ""
 }
 
-// Redis says where the store of dedupe marks is. It must run with
-// maxmemory-policy noeviction.
+// Redis is where the store of dedupe marks is. It must run with maxmemory-policy
+// noeviction.
 type Redis struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where it listens, "host:port". `normalize`, `hydrate` and `all` need this,
-	// sentinel or cluster, exactly one.
+	// Its address, "host:port". `normalize`, `hydrate` and `all` need exactly one of
+	// this, sentinel and cluster.
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
-	// User name, for servers with access lists. Default: none.
+	// User name, for servers with ACLs. Default: none.
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
 	// Password; take it from the environment with `${VAR}`. Default: none.
 	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
@@ -929,9 +928,8 @@ type Redis struct {
 	PasswordFile string `protobuf:"bytes,4,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
 	// Number of the database. Default 0.
 	Db int32 `protobuf:"varint,5,opt,name=db,proto3" json:"db,omitempty"`
-	// Set to true to start although the eviction policy cannot be read, as on
-	// some managed services, having made sure that it is noeviction. Default
-	// false.
+	// Start although the eviction policy cannot be read, as on some managed
+	// services. First make sure that it is noeviction. Default false.
 	EvictionChecked bool `protobuf:"varint,6,opt,name=eviction_checked,json=evictionChecked,proto3" json:"eviction_checked,omitempty"`
 	// TLS towards Redis, its Sentinels included, with a client certificate where
 	// the server asks for one. Default: plain text.
@@ -1037,16 +1035,15 @@ func (x *Redis) GetCluster() *RedisCluster {
 	return nil
 }
 
-// RedisSentinel is a Redis that Sentinels watch. After they made a replica the
-// master, marks it had not received are written again.
+// RedisSentinel is a Redis that Sentinels watch. After a failover, marks that the
+// new master lacks are rebuilt.
 type RedisSentinel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The Sentinels, each "host:port". Required.
 	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	// Name of the master, as the Sentinels know it. Required.
 	Master string `protobuf:"bytes,2,opt,name=master,proto3" json:"master,omitempty"`
-	// User at the Sentinels themselves, which have access lists of their own.
-	// Default: none.
+	// User at the Sentinels themselves, which have ACLs of their own. Default: none.
 	Username string `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
 	// Password at the Sentinels; take it from the environment with `${VAR}`.
 	// Default: none.
@@ -1122,7 +1119,7 @@ func (x *RedisSentinel) GetPasswordFile() string {
 	return ""
 }
 
-// RedisCluster is a Redis Cluster. Marks lie in 16 hash slots spread evenly, so
+// RedisCluster is a Redis Cluster. Marks are in 16 hash slots, spread evenly, so
 // up to 16 masters share them.
 type RedisCluster struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1170,20 +1167,20 @@ func (x *RedisCluster) GetAddresses() []string {
 	return nil
 }
 
-// Topics says how topics are created, and what is checked on existing ones.
+// Topics is how topics are created, and what is checked on existing ones.
 type Topics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Create topics that are missing when a process starts. Otherwise it refuses
 	// to start and names the command that creates them. Default false.
 	CreateMissing bool `protobuf:"varint,1,opt,name=create_missing,json=createMissing,proto3" json:"create_missing,omitempty"`
-	// Partitions of new topics. Choose with room to grow: another count later
-	// moves subjects to other partitions, and the raw, hydrate and disposition
-	// topics must always have equal counts. Default 12.
+	// Partitions of new topics. Leave room to grow: changing the count later moves
+	// subjects to other partitions, and the raw, hydrate and disposition topics must
+	// always have the same count. Default 12.
 	Partitions int32 `protobuf:"varint,2,opt,name=partitions,proto3" json:"partitions,omitempty"`
-	// Copies of each partition. Default: the number of brokers, at most 3.
+	// Replication factor. Default: the number of brokers, at most 3.
 	Replication int32 `protobuf:"varint,3,opt,name=replication,proto3" json:"replication,omitempty"`
-	// What to do about topics that can lose acknowledged records: fewer than 3
-	// copies, min.insync.replicas below 2, unclean leader election. Default
+	// What to do about topics that can lose acknowledged records: replication factor
+	// below 3, min.insync.replicas below 2, unclean leader election. Default
 	// SAFETY_WARN.
 	Safety Safety `protobuf:"varint,4,opt,name=safety,proto3,enum=kycbridge.config.v1.Safety" json:"safety,omitempty"`
 	// How long raw deliveries and hydrate tasks are kept. Default 1209600s (14
@@ -1196,7 +1193,7 @@ type Topics struct {
 	DispositionRetention *durationpb.Duration `protobuf:"bytes,7,opt,name=disposition_retention,json=dispositionRetention,proto3" json:"disposition_retention,omitempty"`
 	// How long dead letters are kept. Default 2592000s (30 days).
 	DeadletterRetention *durationpb.Duration `protobuf:"bytes,8,opt,name=deadletter_retention,json=deadletterRetention,proto3" json:"deadletter_retention,omitempty"`
-	// How the values of domain events are written, by every process alike; all
+	// How the values of domain events are encoded, the same in every process; all
 	// other topics hold plain protobuf. Default ENCODING_PROTOBUF.
 	Encoding      Encoding `protobuf:"varint,9,opt,name=encoding,proto3,enum=kycbridge.config.v1.Encoding" json:"encoding,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1296,7 +1293,7 @@ func (x *Topics) GetEncoding() Encoding {
 	return Encoding_ENCODING_UNSPECIFIED
 }
 
-// Ingest is the HTTP side: what is accepted, how much of it, how long it waits.
+// Ingest is the HTTP side: addresses, limits and timeouts.
 type Ingest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Address to listen on, "host:port". Needed by `ingest` and `all`.
@@ -1304,33 +1301,31 @@ type Ingest struct {
 	// Largest request body in bytes; above it the answer is 413. An endpoint may
 	// set its own. Default 1048576 (1 MiB).
 	MaxBodyBytes int32 `protobuf:"varint,2,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
-	// Requests that may be under way at once; beyond it the answer is 503.
+	// Requests served at a time; above it the answer is 503 (backpressure).
 	// Default 5000.
 	MaxRequests int32 `protobuf:"varint,3,opt,name=max_requests,json=maxRequests,proto3" json:"max_requests,omitempty"`
-	// Bytes of bodies that may wait for Kafka at once; beyond it the answer is
-	// 503. Default 67108864 (64 MiB).
+	// Bytes of bodies that may wait for Kafka at a time; above it the answer is 503
+	// (backpressure). Default 67108864 (64 MiB).
 	MaxWaitingBodyBytes int64 `protobuf:"varint,4,opt,name=max_waiting_body_bytes,json=maxWaitingBodyBytes,proto3" json:"max_waiting_body_bytes,omitempty"`
-	// Time a client has to send its header. Default 5s.
+	// Time a client has to send its headers. Default 5s.
 	ReadHeaderTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=read_header_timeout,json=readHeaderTimeout,proto3" json:"read_header_timeout,omitempty"`
 	// Time a client has to send the whole request. Default 15s.
 	ReadTimeout *durationpb.Duration `protobuf:"bytes,6,opt,name=read_timeout,json=readTimeout,proto3" json:"read_timeout,omitempty"`
-	// Time an idle connection is kept. Default 60s.
+	// How long an idle connection is kept open. Default 60s.
 	IdleTimeout *durationpb.Duration `protobuf:"bytes,7,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
-	// On SIGTERM: time between turning unready and closing the listener, so that
-	// load balancers notice. "0s" closes at once. Default 5s.
+	// Graceful shutdown: time between turning unready and closing the listener, so
+	// that load balancers notice. "0s" closes at once. Default 5s.
 	DrainDelay *durationpb.Duration `protobuf:"bytes,8,opt,name=drain_delay,json=drainDelay,proto3" json:"drain_delay,omitempty"`
 	// Retry-After of an answer 503, in whole seconds. Default 5s.
 	RetryAfter *durationpb.Duration `protobuf:"bytes,9,opt,name=retry_after,json=retryAfter,proto3" json:"retry_after,omitempty"`
-	// Report unready while Kafka is away. Otherwise ingest stays in rotation and
-	// answers 503, since an empty rotation answers what kycbridge does not
-	// control. Default false.
+	// Report unready while Kafka is down. Otherwise ingest stays in rotation and
+	// answers 503 itself; with an empty rotation, the load balancer decides what
+	// vendors are answered. Default false.
 	UnreadyWhileKafkaAway bool `protobuf:"varint,10,opt,name=unready_while_kafka_away,json=unreadyWhileKafkaAway,proto3" json:"unready_while_kafka_away,omitempty"`
-	// HTTPS. Default: plain HTTP, for a proxy in front that speaks HTTPS to
-	// vendors.
+	// HTTPS. Default: plain HTTP, behind a proxy that terminates HTTPS.
 	Tls *Tls `protobuf:"bytes,20,opt,name=tls,proto3" json:"tls,omitempty"`
-	// Proxies in front, as networks such as "10.0.0.0/8". From them, and only from
-	// them, X-Forwarded-For says where a request came from; allow_from of an
-	// endpoint is about that address. Default: none.
+	// Proxies in front, as networks such as "10.0.0.0/8". X-Forwarded-For is believed
+	// only from them; an endpoint's allow_from checks that address. Default: none.
 	TrustedProxies []string `protobuf:"bytes,21,rep,name=trusted_proxies,json=trustedProxies,proto3" json:"trusted_proxies,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1451,15 +1446,15 @@ func (x *Ingest) GetTrustedProxies() []string {
 }
 
 // Tls is HTTPS for the address that vendors post to. Files are read again when
-// they change; a pair that cannot be used then is reported, and the one before
-// stays.
+// they change; if the new pair cannot be used, the log says so and the previous
+// one stays.
 type Tls struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// File with the certificate and those above it, in PEM. Required.
 	CertificateFile string `protobuf:"bytes,1,opt,name=certificate_file,json=certificateFile,proto3" json:"certificate_file,omitempty"`
 	// File with the private key, in PEM. Required.
 	KeyFile string `protobuf:"bytes,2,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
-	// Lowest version spoken. Default TLS_VERSION_1_2.
+	// Lowest version supported. Default TLS_VERSION_1_2.
 	MinVersion    TlsVersion `protobuf:"varint,3,opt,name=min_version,json=minVersion,proto3,enum=kycbridge.config.v1.TlsVersion" json:"min_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1520,19 +1515,20 @@ func (x *Tls) GetMinVersion() TlsVersion {
 type Normalize struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Workers in one process, each with a transaction of its own. Default 1. More
-	// drain a backlog faster where there are cores for them, and cost the brokers
-	// a transaction more each, which events wait for.
+	// drain a backlog faster where there are cores for them, but each costs the
+	// brokers one more transaction, which events wait for.
 	Slots int32 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"`
-	// Records of one transaction at most. Default 500.
+	// Most records in one transaction. Default 500.
 	BatchRecords int32 `protobuf:"varint,2,opt,name=batch_records,json=batchRecords,proto3" json:"batch_records,omitempty"`
-	// A worker silent for so long loses its partitions to another. Default 10s.
+	// Session timeout of the consumer group: a worker silent for this long loses its
+	// partitions. Default 10s.
 	SessionTimeout *durationpb.Duration `protobuf:"bytes,3,opt,name=session_timeout,json=sessionTimeout,proto3" json:"session_timeout,omitempty"`
-	// How often a worker says that it is alive. Default 2s.
+	// How often a worker sends a heartbeat to the consumer group. Default 2s.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
-	// An unfinished transaction is aborted after so long; readers may stand still
-	// for as long. Default 15s.
+	// Kafka aborts an unfinished transaction after this time; it may block
+	// consumers for as long. Default 15s.
 	TransactionTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=transaction_timeout,json=transactionTimeout,proto3" json:"transaction_timeout,omitempty"`
-	// Time to finish the current transaction on SIGTERM. Default 5s.
+	// Graceful shutdown: time to finish the current transaction. Default 5s.
 	ShutdownGrace *durationpb.Duration `protobuf:"bytes,6,opt,name=shutdown_grace,json=shutdownGrace,proto3" json:"shutdown_grace,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1610,24 +1606,23 @@ func (x *Normalize) GetShutdownGrace() *durationpb.Duration {
 	return nil
 }
 
-// Hydrate is the set of workers that ask vendors' APIs. Only endpoints with an
-// api are asked for. Endpoints that ask the same address with the same
-// credentials share these limits; all others have their own, so none waits
-// behind another.
+// Hydrate is the set of workers that call vendors' APIs, for endpoints with an
+// api. Endpoints with the same address and credentials share these limits; all
+// others have their own, so none waits behind another.
 type Hydrate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Workers in one process, each with a transaction of its own. Default 2.
 	Slots int32 `protobuf:"varint,1,opt,name=slots,proto3" json:"slots,omitempty"`
-	// Fetches under way at once to one API. Default 4.
+	// Concurrent fetches from one API. Default 4.
 	Concurrency int32 `protobuf:"varint,2,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
-	// Requests a second to one API, those for tokens included. A vendor's own limit applies
-	// where it is lower. Default 10.
+	// Requests per second to one API, those for tokens included. A vendor's lower
+	// limit wins. Default 10.
 	Rate float64 `protobuf:"fixed64,3,opt,name=rate,proto3" json:"rate,omitempty"`
 	// Time for one request, connecting and reading included. Default 10s.
 	Timeout *durationpb.Duration `protobuf:"bytes,4,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	// A delivery that its API did not complete in so long goes out with what the
-	// webhook says; one that says nothing without its object is dead-lettered.
-	// Counted from its arrival. Default 21600s (6 hours).
+	// A delivery whose object the API did not give within this time of its arrival
+	// is published with what the webhook says; one that holds only an id becomes a
+	// dead letter. Default 21600s (6 hours).
 	GiveUpAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=give_up_after,json=giveUpAfter,proto3" json:"give_up_after,omitempty"`
 	// Largest answer in bytes; a larger one counts as none. Default 1048576 (1
 	// MiB).
@@ -1711,22 +1706,21 @@ func (x *Hydrate) GetMaxResponseBytes() int32 {
 // Dedupe is how repeated deliveries are recognised.
 type Dedupe struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long a mark lives. Not shorter than topics.raw_retention. Default: raw
-	// retention and 2 days.
+	// How long a mark is kept, at least topics.raw_retention. Default: raw retention
+	// and 2 days.
 	Ttl *durationpb.Duration `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	// Key of the hashes in Redis, the same in every process; changing it forgets
-	// all marks. Optional; take it from the environment with `${VAR}`. Default:
-	// none.
+	// Key of the hashes in Redis, the same in every process; changing it forgets all
+	// marks. Take it from the environment with `${VAR}`. Default: none.
 	Pepper string `protobuf:"bytes,2,opt,name=pepper,proto3" json:"pepper,omitempty"`
 	// File that holds the pepper, instead of pepper. A line break at its end is
 	// dropped.
 	PepperFile string `protobuf:"bytes,3,opt,name=pepper_file,json=pepperFile,proto3" json:"pepper_file,omitempty"`
-	// How long the unfinished claim of another partition is awaited before the
-	// event goes out with the header dedupe=unconfirmed. Default 2s.
+	// How long to wait for the unfinished claim of another partition before the
+	// event is published with the header dedupe=unconfirmed. Default 2s.
 	ConfirmWait *durationpb.Duration `protobuf:"bytes,4,opt,name=confirm_wait,json=confirmWait,proto3" json:"confirm_wait,omitempty"`
-	// After Redis was away for so long, go on without it: events carry the header
-	// dedupe=unverified and may be repeated. Default: never; deliveries wait in
-	// Kafka until Redis is back.
+	// After Redis was down for this long, continue without it: events carry the
+	// header dedupe=unverified and may be repeated. Default: never; deliveries wait
+	// in Kafka until Redis is back.
 	FailOpenAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=fail_open_after,json=failOpenAfter,proto3" json:"fail_open_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1797,7 +1791,7 @@ func (x *Dedupe) GetFailOpenAfter() *durationpb.Duration {
 	return nil
 }
 
-// Admin is where /livez, /readyz and /metrics are. Keep it from the internet.
+// Admin serves /livez, /readyz and /metrics. Keep it off the internet.
 type Admin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Address to listen on, "host:port". Default: no admin server.
@@ -1843,10 +1837,10 @@ func (x *Admin) GetListen() string {
 	return ""
 }
 
-// Endpoint is one address that a vendor posts to: `POST /hooks/NAME`. Its sender
-// is proved by everything that is configured here, each of it: secrets, basic,
-// bearer, headers, path_tokens, jwt and allow_from. Which of them a vendor can
-// do is the vendor's; an endpoint needs at least one beside allow_from.
+// Endpoint is one address that a vendor posts to: `POST /hooks/NAME`. Every check
+// configured here must pass: secrets, basic, bearer, headers, path_tokens, jwt and
+// allow_from. Vendors support different ones; an endpoint needs at least one
+// beside allow_from.
 type Endpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name in the address. Part of every key and event id: renaming it starts a
@@ -1865,29 +1859,28 @@ type Endpoint struct {
 	Secrets []*Secret `protobuf:"bytes,5,rep,name=secrets,proto3" json:"secrets,omitempty"`
 	// Largest request body in bytes. Default: ingest.max_body_bytes.
 	MaxBodyBytes int32 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
-	// The vendor's API and the credentials for it. Without it events hold what
-	// the webhooks say. Required for a vendor whose webhooks say only an id
-	// (proofme).
+	// The vendor's API and the credentials for it. Without it events hold what the
+	// webhooks say. Required for a vendor whose webhooks hold only an id (proofme).
 	Api *Api `protobuf:"bytes,40,opt,name=api,proto3" json:"api,omitempty"`
 	// HTTP Basic. A secret's value is "user:password", the password at least 8
 	// bytes.
 	Basic []*Secret `protobuf:"bytes,10,rep,name=basic,proto3" json:"basic,omitempty"`
 	// A bearer token in the header Authorization.
 	Bearer []*Secret `protobuf:"bytes,11,rep,name=bearer,proto3" json:"bearer,omitempty"`
-	// Headers that the vendor was told to send. All of them must be there.
+	// Headers that you configured at the vendor. All of them must be there.
 	Headers []*HeaderProof `protobuf:"bytes,12,rep,name=headers,proto3" json:"headers,omitempty"`
-	// The last part of the address, which then is `POST /hooks/NAME/TOKEN`, as
-	// long and random as a password. Letters, digits, '-', '.', '_' and '~'.
+	// The last part of the address, which is then `POST /hooks/NAME/TOKEN`; as long
+	// and random as a password. Letters, digits, '-', '.', '_' and '~'.
 	PathTokens []*Secret `protobuf:"bytes,13,rep,name=path_tokens,json=pathTokens,proto3" json:"path_tokens,omitempty"`
 	// A token that the vendor signs with a key of its own.
 	Jwt *Jwt `protobuf:"bytes,14,opt,name=jwt,proto3" json:"jwt,omitempty"`
 	// Networks that the vendor sends from, such as "192.0.2.0/24"; others are
-	// answered 403. Only beside one of the above: an address proves nobody.
-	// Default: any.
+	// answered 403. Only beside one of the above: an address is no proof. Default:
+	// any.
 	AllowFrom []string `protobuf:"bytes,15,rep,name=allow_from,json=allowFrom,proto3" json:"allow_from,omitempty"`
-	// Take deliveries from anybody who knows the address, without any proof. Said
-	// at every start and in metrics. Only where nothing else is configured.
-	// Default false.
+	// Accept deliveries from anybody who knows the address, without authentication.
+	// The log warns at every start, and a metric counts them. Only where nothing else
+	// is configured. Default false.
 	AllowUnauthenticated bool `protobuf:"varint,16,opt,name=allow_unauthenticated,json=allowUnauthenticated,proto3" json:"allow_unauthenticated,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
@@ -2090,9 +2083,9 @@ type Jwt struct {
 	Audience string `protobuf:"bytes,4,opt,name=audience,proto3" json:"audience,omitempty"`
 	// Header that holds the token. Default: the body is the token.
 	Header string `protobuf:"bytes,5,opt,name=header,proto3" json:"header,omitempty"`
-	// RS256, PS256 or ES256. Default: RS256 alone.
+	// RS256, PS256 or ES256. Default: only RS256.
 	Algorithms []string `protobuf:"bytes,6,rep,name=algorithms,proto3" json:"algorithms,omitempty"`
-	// How far the clocks may be apart. Default 30s.
+	// Allowed clock skew. Default 30s.
 	Leeway        *durationpb.Duration `protobuf:"bytes,7,opt,name=leeway,proto3" json:"leeway,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2268,10 +2261,11 @@ type Api struct {
 	// Where the API is, scheme and host, for example "https://api.example.com".
 	// https unless internal. Default: the vendor's address for the environment.
 	BaseUrl string `protobuf:"bytes,1,opt,name=base_url,json=baseUrl,proto3" json:"base_url,omitempty"`
-	// Where client credentials become a token. Default: the vendor's address.
+	// Where client credentials are exchanged for a token. Default: the vendor's
+	// address.
 	TokenUrl string `protobuf:"bytes,2,opt,name=token_url,json=tokenUrl,proto3" json:"token_url,omitempty"`
-	// The API is inside: plain http, and private, loopback and link-local
-	// addresses are allowed. Default false.
+	// The API is in our own network: allow plain http, and private, loopback and
+	// link-local addresses. Default false.
 	Internal bool `protobuf:"varint,3,opt,name=internal,proto3" json:"internal,omitempty"`
 	// How the credentials are presented. Default: the vendor's way.
 	Scheme ApiScheme `protobuf:"varint,4,opt,name=scheme,proto3,enum=kycbridge.config.v1.ApiScheme" json:"scheme,omitempty"`
