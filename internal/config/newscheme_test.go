@@ -32,7 +32,7 @@ func TestNewScheme(t *testing.T) {
 		t.Errorf("another body under the signature: %v", err)
 	}
 	for want, wrong := range map[string][]wanted{
-		"set secrets or headers, which Newcomer supports":       nil,
+		"set secrets or headers, which Newcomer supports":     nil,
 		"use printable ASCII":                                 {{authtest.Reversed{}, "wrong", "a secret\nof two lines"}},
 		"secrets and headers both read the header X-Reversed": {right, {auth.Header{Name: "x-reversed"}, "other", "another secret of the test"}},
 	} {
