@@ -32,7 +32,7 @@ var house = []room{
 	{"internal/operate", []string{"internal/config", "internal/contract", "internal/record", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
 	{"internal/operate/operatetest", []string{"embedded/repair", "internal/contract", "internal/record", "normalize", "sink", "schemas/..."}},
 	{"internal/simulate", []string{"internal/config/clientauth", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
-	{"internal/config", []string{"internal/config/clientauth", "internal/contract", "normalize/dedupe", "sink", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
+	{"internal/config", []string{"internal/config/clientauth", "internal/config/generated", "internal/contract", "normalize/dedupe", "sink", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/config/clientauth", nil},
 	{"internal/config/generated", []string{"internal/contract/proof", "schemas/..."}},
 	{"internal/contract", []string{"internal/contract/generated", "internal/record", "schemas/..."}},

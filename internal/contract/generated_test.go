@@ -28,7 +28,7 @@ func TestSamplesAreProven(t *testing.T) {
 // Messages that no code is generated for, or that are no generated messages, are left to the libraries.
 func TestOtherMessages(t *testing.T) {
 	v := validator(t)
-	for _, m := range append(fullMessages(), config()) {
+	for _, m := range fullMessages() {
 		value, err := contract.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
