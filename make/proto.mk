@@ -1,4 +1,4 @@
-# The contract: sources in proto/, generated Go in schemas/ and in internal/contract. Works
+# The contract: sources in proto/, generated Go in schemas/, internal/contract and internal/config. Works
 # without a network once the tools are built: `buf.build/bufbuild/protovalidate` comes from its Go module.
 
 BIN ?= $(CURDIR)/.bin
@@ -22,7 +22,7 @@ PROTO_RELEASED := proto/released.binpb
 # Generated first into a folder of its own, then put in place or compared.
 PROTO_TREE := $(PROTO_DEPS)/tree
 PROTO_IMAGE := $(PROTO_DEPS)/contract.binpb
-PROTO_GENERATED := schemas/kyc schemas/kycbridge internal/contract/generated $(PROTO_PLUGIN)/probe docs/configuration.md
+PROTO_GENERATED := schemas/kyc schemas/kycbridge internal/contract/generated internal/config/generated $(PROTO_PLUGIN)/probe docs/configuration.md
 
 .PHONY: proto proto-check proto-release proto-deps proto-lint proto-tree
 

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -23,6 +24,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/config/generated"
 	"github.com/kycbridge/kycbridge/providers"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
@@ -155,7 +157,7 @@ func unmarshal(data []byte, m proto.Message) (err error) {
 
 // decoderLine is how protoyaml begins an error; the lines after it quote the
 // file, which could quote a secret, and are dropped.
-var decoderLine = regexp.MustCompile(`^:(\d+):(\d+) ([^\n]*)`)
+var decoderLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^:(\d+):(\d+) ([^\n]*)`) })
 
 func (k *keys) decodeProblems(err error) []Problem {
 	joined, ok := err.(interface{ Unwrap() []error })
@@ -164,7 +166,7 @@ func (k *keys) decodeProblems(err error) []Problem {
 	}
 	var problems []Problem
 	for _, each := range joined.Unwrap() {
-		found := decoderLine.FindStringSubmatch(each.Error())
+		found := decoderLine().FindStringSubmatch(each.Error())
 		if found == nil {
 			problems = append(problems, Problem{Text: oneLine(each.Error())})
 			continue
@@ -182,7 +184,7 @@ func (k *keys) decodeProblems(err error) []Problem {
 // field that may hold a secret.
 func decodeAdvice(field, text string) string {
 	switch what, _, _ := strings.Cut(text, ":"); {
-	case holdsSecret(field) && quoted.MatchString(text):
+	case holdsSecret(field) && quoted().MatchString(text):
 		return what + "; its value is not shown, since it may be a secret"
 	case what == "invalid duration":
 		return text + `; write it like "15s", "2m30s" or "336h"`
@@ -213,9 +215,13 @@ func (f *file) expand(m *configv1.Config, lookup Lookup) {
 }
 
 // validate runs the rules of the schema; an error means the rules themselves
-// are broken.
+// are broken. Compiling them takes megabytes that the process would never give
+// back, so it is done only for a message that is not proven valid without.
 func (f *file) validate(m *configv1.Config) error {
-	rules, err := protovalidate.New() // not the package's own, which would keep the compiled rules for good
+	if generated.Valid(m) {
+		return nil
+	}
+	rules, err := protovalidate.New()
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,8 @@ package contract_test
 
 import (
 	"bytes"
-	"testing"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -123,30 +121,4 @@ func fullMessages() []proto.Message {
 // smallMessages has the smallest one of each topic.
 func smallMessages() []proto.Message {
 	return []proto.Message{session(), check(), aml(), renewal(), accountNotice(), resource(), envelope(), task(), disposition(), deadLetter()}
-}
-
-func TestFullMessagesAreFull(t *testing.T) {
-	for _, m := range fullMessages() {
-		wantFull(t, m.ProtoReflect(), string(m.ProtoReflect().Descriptor().Name()))
-	}
-}
-
-func wantFull(t *testing.T, m protoreflect.Message, path string) {
-	const several = 3
-	for _, f := range fieldsOf(m.Descriptor()) {
-		at := path + "." + string(f.Name())
-		switch {
-		case !m.Has(f):
-			t.Errorf("%s is not set", at)
-		case f.IsMap() && m.Get(f).Map().Len() < several, f.IsList() && m.Get(f).List().Len() < several:
-			t.Errorf("%s has too few", at)
-		case !ours(f):
-		case f.IsList():
-			for i := range m.Get(f).List().Len() {
-				wantFull(t, m.Get(f).List().Get(i).Message(), at)
-			}
-		default:
-			wantFull(t, m.Get(f).Message(), at)
-		}
-	}
 }

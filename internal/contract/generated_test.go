@@ -9,6 +9,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/contract/generated"
+	"github.com/kycbridge/kycbridge/internal/contract/ruletest"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
@@ -27,7 +28,7 @@ func TestSamplesAreProven(t *testing.T) {
 // Messages that no code is generated for, or that are no generated messages, are left to the libraries.
 func TestOtherMessages(t *testing.T) {
 	v := validator(t)
-	for _, m := range append(fullMessages(), config()) {
+	for _, m := range fullMessages() {
 		value, err := contract.Marshal(m)
 		if err != nil {
 			t.Fatal(err)
@@ -43,9 +44,9 @@ func TestOtherMessages(t *testing.T) {
 		}
 	}
 	none := []proto.Message{nil}
-	eachMessage(func(d protoreflect.MessageDescriptor) {
-		none = append(none, newMessage(t, d).ProtoReflect().Type().Zero().Interface())
-	})
+	for _, d := range suite.Messages() {
+		none = append(none, ruletest.New(t, d).ProtoReflect().Type().Zero().Interface())
+	}
 	for _, m := range none {
 		if generated.Valid(m) {
 			t.Errorf("%T is proven, though it is nil", m)

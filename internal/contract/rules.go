@@ -10,7 +10,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract/generated"
 	"github.com/kycbridge/kycbridge/schemas"
-	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 // Rules judge messages. An error is a *Violation, the first rule that a message breaks,
@@ -19,8 +18,8 @@ type Rules interface {
 	Validate(m proto.Message) error
 }
 
-// Validator is the Rules of every message of the contract and of the configuration. It
-// is safe for concurrent use. Make one and keep it.
+// Validator is the Rules of every message of the contract. It is safe for concurrent
+// use. Make one and keep it.
 //
 // Nearly every message is provably valid, by code that is generated from the rules.
 // Only the first that is not makes the rules themselves be compiled, which takes a
@@ -34,7 +33,7 @@ func NewValidator() *Validator { return &Validator{sync.OnceValues(compile)} }
 
 // compile knows every message there is, and refuses those of other files.
 func compile() (protovalidate.Validator, error) {
-	messages := []proto.Message{&configv1.Config{}}
+	var messages []proto.Message
 	for _, t := range schemas.Topics() {
 		messages = append(messages, t.Message)
 	}

@@ -2,19 +2,16 @@ package contract_test
 
 import (
 	"errors"
-	"slices"
-	"strings"
 	"testing"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/contract/ruletest"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
-	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 func validator(t testing.TB) *contract.Validator {
@@ -26,64 +23,25 @@ func validator(t testing.TB) *contract.Validator {
 // path of its field, sorted.
 func broken(t testing.TB, v *contract.Validator, m proto.Message) []string {
 	t.Helper()
-	return violationsOf(t, v.Validate(m))
-}
-
-func violationsOf(t testing.TB, err error) []string {
-	t.Helper()
-	if err == nil {
-		return nil
-	}
-	var invalid *protovalidate.ValidationError
-	if !errors.As(err, &invalid) {
-		t.Fatalf("a rule could not be evaluated: %v", err)
-	}
-	var ids []string
-	for _, violation := range invalid.Violations {
-		id := violation.Proto.GetRuleId()
-		if path := protovalidate.FieldPathString(violation.Proto.GetField()); path != "" {
-			id = path + " " + id
-		}
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	return ids
+	return ruletest.Violations(t, v.Validate(m))
 }
 
 // A message that the validator has not compiled gives an error instead of a
 // verdict, which would stop a partition.
 func TestValidatorKnowsEveryMessage(t *testing.T) {
 	v := validator(t)
-	eachMessage(func(d protoreflect.MessageDescriptor) {
-		m := newMessage(t, d)
+	for _, d := range suite.Messages() {
 		var invalid *protovalidate.ValidationError
-		if err := v.Validate(m); err != nil && !errors.As(err, &invalid) {
+		if err := v.Validate(ruletest.New(t, d)); err != nil && !errors.As(err, &invalid) {
 			t.Errorf("%s: %v", d.FullName(), err)
 		}
-	})
-}
-
-func TestEveryMessageHasRules(t *testing.T) {
-	eachMessage(func(d protoreflect.MessageDescriptor) {
-		if proto.HasExtension(d.Options(), validate.E_Message) {
-			return
-		}
-		for i := range d.Fields().Len() {
-			if proto.HasExtension(d.Fields().Get(i).Options(), validate.E_Field) {
-				return
-			}
-		}
-		t.Errorf("%s has no rule: nothing in it is bounded or required", d.FullName())
-	})
+	}
 }
 
 // A list of allowed values in a rule would make consumers with an old contract
 // refuse events that carry a new value.
 func TestNoRuleListsEnumValues(t *testing.T) {
-	eachMessage(func(d protoreflect.MessageDescriptor) {
-		if d.ParentFile().Package() != "kyc.v1" {
-			return
-		}
+	for _, d := range suite.Messages() {
 		for i := range d.Fields().Len() {
 			f := d.Fields().Get(i)
 			rules, _ := proto.GetExtension(f.Options(), validate.E_Field).(*validate.FieldRules)
@@ -93,7 +51,7 @@ func TestNoRuleListsEnumValues(t *testing.T) {
 				}
 			}
 		}
-	})
+	}
 }
 
 // The same where it counts: a value from a later contract must pass.
@@ -121,52 +79,4 @@ func fillEnums(m protoreflect.Message, n protoreflect.EnumNumber) {
 			fillEnums(m.Mutable(f).Message(), n)
 		}
 	}
-}
-
-// A violation is logged and kept in dead letters, so no message of a rule may
-// be able to quote what it judges.
-func TestRuleMessagesAreFixedTexts(t *testing.T) {
-	eachMessage(func(d protoreflect.MessageDescriptor) {
-		rules, _ := proto.GetExtension(d.Options(), validate.E_Message).(*validate.MessageRules)
-		all := slices.Clone(rules.GetCel())
-		for i := range d.Fields().Len() {
-			f, _ := proto.GetExtension(d.Fields().Get(i).Options(), validate.E_Field).(*validate.FieldRules)
-			all = append(all, f.GetCel()...)
-			all = append(all, f.GetRepeated().GetItems().GetCel()...)
-		}
-		for _, r := range all {
-			if r.GetMessage() == "" || strings.Contains(r.GetExpression(), "? ''") {
-				t.Errorf("%s: rule %s has no fixed message", d.FullName(), r.GetId())
-			}
-		}
-	})
-}
-
-func eachMessage(do func(protoreflect.MessageDescriptor)) {
-	for _, file := range contractFiles() {
-		for i := range file.Messages().Len() {
-			do(file.Messages().Get(i))
-		}
-	}
-	for i := range configv1.File_kycbridge_config_v1_config_proto.Messages().Len() {
-		do(configv1.File_kycbridge_config_v1_config_proto.Messages().Get(i))
-	}
-}
-
-func contractFiles() []protoreflect.FileDescriptor {
-	return []protoreflect.FileDescriptor{
-		kycv1.File_kyc_v1_event_proto, kycv1.File_kyc_v1_session_proto, kycv1.File_kyc_v1_check_proto,
-		kycv1.File_kyc_v1_aml_proto, kycv1.File_kyc_v1_renewal_proto, kycv1.File_kyc_v1_resource_proto,
-		kycv1.File_kyc_v1_raw_proto, kycv1.File_kyc_v1_hydrate_proto,
-		kycv1.File_kyc_v1_disposition_proto, kycv1.File_kyc_v1_dead_letter_proto,
-	}
-}
-
-func newMessage(t *testing.T, d protoreflect.MessageDescriptor) proto.Message {
-	t.Helper()
-	typ, err := protoregistry.GlobalTypes.FindMessageByName(d.FullName())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return typ.New().Interface()
 }

@@ -2,14 +2,10 @@ package contract_test
 
 import (
 	"slices"
-	"testing"
 
-	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/kycbridge/kycbridge/internal/contract/generated"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -218,48 +214,4 @@ func deadlineHasDate[M proto.Message](full func() M, set func(m M, word string, 
 		c.keeps = append(c.keeps, m)
 	}
 	return c
-}
-
-func TestPrecheckAgreesOnMessagesAsAWhole(t *testing.T) {
-	cases := wholeCases()
-	for id, c := range cases {
-		for _, m := range c.breaks {
-			if found := violations(t, m); len(found) != 1 || last(found[0]) != id || generated.Valid(m) {
-				t.Errorf("%T breaks %v, proven: %v; want only %s, of %v", m, found, generated.Valid(m), id, m)
-			}
-		}
-		for _, m := range c.keeps {
-			if found := violations(t, m); found != nil || !generated.Valid(m) {
-				t.Errorf("%T breaks %v, proven: %v; want neither to refuse, of %v", m, found, generated.Valid(m), m)
-			}
-		}
-		if len(c.breaks) == 0 || len(c.keeps) == 0 {
-			t.Errorf("%s is never broken, or always", id)
-		}
-	}
-	for _, f := range contractFiles() {
-		for i := range f.Messages().Len() {
-			for _, id := range wholeRules(f.Messages().Get(i)) {
-				if _, ok := cases[id]; !ok {
-					t.Errorf("the rule %s of %s is not tried: add messages that break it", id, f.Messages().Get(i).Name())
-				}
-			}
-		}
-	}
-}
-
-// wholeRules are the ids of the rules of a message as a whole. A rule that is no named expression stands out,
-// since no case has its name.
-func wholeRules(d protoreflect.MessageDescriptor) (ids []string) {
-	rules, _ := proto.GetExtension(d.Options(), validate.E_Message).(*validate.MessageRules)
-	rules.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		if f.Name() != "cel" {
-			ids = append(ids, string(f.Name()))
-		}
-		return true
-	})
-	for _, r := range rules.GetCel() {
-		ids = append(ids, r.GetId())
-	}
-	return ids
 }

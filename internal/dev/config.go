@@ -18,9 +18,18 @@ const partitions = 4
 
 // configuration is what the process serves with.
 func (o Options) configuration(services *embedded.Services, apis string) (*config.Config, error) {
+	m, err := o.message(services.Brokers(), services.RedisAddr(), apis)
+	if err != nil {
+		return nil, err
+	}
+	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()})
+}
+
+// message is what a file would say.
+func (o Options) message(brokers []string, redis, apis string) (*configv1.Config, error) {
 	m := &configv1.Config{
-		Kafka:     &configv1.Kafka{Brokers: services.Brokers(), ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
-		Redis:     &configv1.Redis{Address: services.RedisAddr()},
+		Kafka:     &configv1.Kafka{Brokers: brokers, ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
+		Redis:     &configv1.Redis{Address: redis},
 		Topics:    &configv1.Topics{Partitions: partitions, Replication: 1},
 		Ingest:    &configv1.Ingest{Listen: o.Listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
 		Normalize: &configv1.Normalize{Slots: 2},                                     // they share partitions, as processes do
@@ -40,7 +49,7 @@ func (o Options) configuration(services *embedded.Services, apis string) (*confi
 		}
 		m.Endpoints = append(m.Endpoints, all...)
 	}
-	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()})
+	return m, nil
 }
 
 // endpoints are those of a vendor: one named after it, and one more for each other

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/config/generated"
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
@@ -41,6 +42,16 @@ func TestEndpoints(t *testing.T) {
 	}
 	for _, v := range catalog.All() {
 		checkEndpoints(t, v, want[v.Name])
+	}
+}
+
+// TestConfigurationIsProven: as any process with a valid configuration, dev compiles no rules.
+func TestConfigurationIsProven(t *testing.T) {
+	keys := testKeys(t)
+	o := Options{Listen: "127.0.0.1:8080", Admin: "127.0.0.1:9090", Dir: keys.Dir, TLS: true, Lookup: keys.Lookup}
+	m, err := o.message([]string{"127.0.0.1:9092"}, "127.0.0.1:6379", "http://127.0.0.1:1")
+	if err != nil || !generated.Valid(m) {
+		t.Errorf("the configuration is not proven valid, error %v: %v", err, m)
 	}
 }
 

@@ -10,8 +10,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-const timestamp = "google.protobuf.Timestamp"
-
 func appendName(m *protogen.Message) string { return "append" + m.GoIdent.GoName }
 
 // append writes the function that encodes a message as proto.Marshal does deterministically.

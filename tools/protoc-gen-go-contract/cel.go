@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
@@ -19,6 +18,8 @@ func (s scope) call(c ast.CallExpr) (term, error) {
 	case operators.LogicalNot:
 		t, err := s.need(truth, args[0])
 		return not(t), err
+	case operators.Conditional:
+		return s.choice(args)
 	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
 		return s.compare(args, comparisons[name])
 	case operators.In:
@@ -27,13 +28,12 @@ func (s scope) call(c ast.CallExpr) (term, error) {
 		return s.has(args[0])
 	case operators.All, operators.Exists:
 		return s.items(c)
-	case "size", "matches":
-		if c.IsMemberFunction() {
-			args = append([]ast.Expr{c.Target()}, args...)
-		}
-		return s.function(name, args)
+	case operators.Filter:
+		return s.filter(c)
+	case "unique":
+		return s.unique(c)
 	default:
-		return term{}, fmt.Errorf("the function %s", name)
+		return s.function(c)
 	}
 }
 
@@ -48,6 +48,18 @@ func not(t term) term {
 		return *t.negates
 	}
 	return term{code: join("!", t.in(bindsTight)), sort: truth, binds: bindsTight, negates: &t}
+}
+
+// choice is ?:, which Go has not. Both values are looked at, since neither can fail.
+func (s scope) choice(args []ast.Expr) (term, error) {
+	condition, errC := s.need(truth, args[0])
+	a, errA := s.term(args[1])
+	b, errB := s.need(a.sort, args[2])
+	err := errors.Join(errC, errA, errB)
+	if err == nil && a.sort != truth && a.sort != span {
+		err = errors.New("a choice of values of this type")
+	}
+	return term{code: join(proof.Ident("If"), "(", condition.code, ", ", a.code, ", ", b.code, ")"), sort: a.sort, binds: bindsTight}, err
 }
 
 var comparisons = map[string]string{
@@ -71,6 +83,9 @@ func comparison(a, b term, operator string) (term, error) {
 	switch {
 	case a.sort == number:
 		left, right = sized(a, b), sized(b, a)
+	case a.sort == real, a.sort == span:
+	case a.sort == instant:
+		left, right = join(left, ".Compare(", right, ")"), code{"0"}
 	case !equality || a.sort != truth && a.sort != text:
 		return term{}, errors.New("a comparison of values of this type")
 	}
@@ -114,56 +129,26 @@ func (s scope) has(e ast.Expr) (term, error) {
 	}
 }
 
-func (s scope) function(name string, args []ast.Expr) (term, error) {
-	if len(args) == 0 {
-		return term{}, fmt.Errorf("the function %s, of nothing", name)
+// function is any other call.
+func (s scope) function(c ast.CallExpr) (term, error) {
+	name, args := c.FunctionName(), c.Args()
+	if c.IsMemberFunction() {
+		args = append([]ast.Expr{c.Target()}, args...)
 	}
-	t, err := s.term(args[0])
-	switch {
-	case err != nil:
-		return term{}, err
-	case name == "matches" && len(args) == 2 && t.sort == text && args[1].Kind() == ast.LiteralKind:
-		pattern, _ := args[1].AsLiteral().Value().(string)
-		if matches, ok := s.patterns.named(pattern); ok {
-			return term{code: join(matches, "(", t.code, ")"), sort: truth, binds: bindsTight}, nil
+	known, ok := functions[name]
+	if !ok {
+		return term{}, fmt.Errorf("the function %s", name)
+	}
+	var terms []term
+	for _, arg := range args {
+		t, err := s.term(arg)
+		if err != nil {
+			return term{}, err
 		}
-	case name == "size" && len(args) == 1 && t.sort == text:
-		return term{code: join(runeCount, "(", t.code, ")"), sort: number, binds: bindsTight}, nil
-	case name == "size" && len(args) == 1 && (t.sort == octets || t.sort == list || t.sort == pairs):
-		return term{code: join("len(", t.code, ")"), sort: number, binds: bindsTight}, nil
+		terms = append(terms, t)
+	}
+	if t, ok := known(s.generator, terms); ok {
+		return t, nil
 	}
 	return term{}, fmt.Errorf("the function %s, of this", name)
-}
-
-// items is a condition for all messages of a list, or for one of them.
-func (s scope) items(c ast.CallExpr) (term, error) {
-	if !c.IsMemberFunction() || len(c.Args()) != 2 || c.Args()[0].Kind() != ast.IdentKind {
-		return term{}, fmt.Errorf("%s, used otherwise than with one name", c.FunctionName())
-	}
-	all, err := s.need(list, c.Target())
-	if err != nil || all.message == nil {
-		return term{}, errors.Join(err, errors.New("a condition on items that are no messages"))
-	}
-	v := "item" + strconv.Itoa(len(s.names))
-	inner := s.with(c.Args()[0].AsIdent(), term{code: code{v}, sort: message, binds: bindsTight, message: all.message})
-	holds, err := inner.need(truth, c.Args()[1])
-	if c.FunctionName() == operators.Exists {
-		return some(all, v, holds), err
-	}
-	return not(some(all, v, not(holds))), err
-}
-
-// with adds a name.
-func (s scope) with(name string, t term) scope {
-	names := map[string]term{name: t}
-	for other, t := range s.names {
-		if other != name {
-			names[other] = t
-		}
-	}
-	return scope{s.generator, names}
-}
-
-func some(all term, v string, holds term) term {
-	return term{code: join(containsFunc, "(", all.code, ", func(", v, " *", all.message.GoIdent, ") bool { return ", holds.code, " })"), sort: truth, binds: bindsTight}
 }

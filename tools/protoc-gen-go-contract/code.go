@@ -40,11 +40,20 @@ func unproven(condition code) []code {
 var (
 	runeCount    = protogen.GoImportPath("unicode/utf8").Ident("RuneCountInString")
 	containsFunc = protogen.GoImportPath("slices").Ident("ContainsFunc")
+	hasPrefix    = protogen.GoImportPath("strings").Ident("HasPrefix")
+	second       = protogen.GoImportPath("time").Ident("Second")
+	timeDuration = protogen.GoImportPath("time").Ident("Duration")
+	onceValue    = protogen.GoImportPath("sync").Ident("OnceValue")
+	regularExpr  = protogen.GoImportPath("regexp").Ident("Regexp")
 	mustCompile  = protogen.GoImportPath("regexp").Ident("MustCompile")
 	appendVarint = protogen.GoImportPath("google.golang.org/protobuf/encoding/protowire").Ident("AppendVarint")
 	appendBytes  = protogen.GoImportPath("google.golang.org/protobuf/encoding/protowire").Ident("AppendBytes")
 	protoMessage = protogen.GoImportPath("google.golang.org/protobuf/proto").Ident("Message")
 )
 
-// The parts of the protobuf format that take more than an append.
-const wire = protogen.GoImportPath("github.com/kycbridge/kycbridge/internal/contract/wire")
+// What is written by hand: the parts of the protobuf format that take more than an append, and those of rules
+// that take more than an operator.
+const (
+	wire  = protogen.GoImportPath("github.com/kycbridge/kycbridge/internal/contract/wire")
+	proof = protogen.GoImportPath("github.com/kycbridge/kycbridge/internal/contract/proof")
+)

@@ -37,8 +37,10 @@ func (g *generator) file(f *protogen.File) {
 	for _, m := range flat(f.Messages) {
 		out.P()
 		g.valid(out, m)
-		out.P()
-		g.append(out, m)
+		if g.encoders {
+			out.P()
+			g.append(out, m)
+		}
 	}
 }
 
@@ -59,6 +61,12 @@ func (g *generator) dispatch() {
 	out.P("}")
 	out.P("return false")
 	out.P("}")
+	if g.encoders {
+		g.dispatchAppend(out)
+	}
+}
+
+func (g *generator) dispatchAppend(out goFile) {
 	out.P()
 	out.P("// Append appends m in the protobuf format, its fields and the keys of its maps in order. Where ok is false,")
 	out.P("// m is not known here or not valid UTF-8, and out is to be thrown away.")

@@ -1,6 +1,7 @@
 // Program protoc-gen-go-contract is a plugin of protoc and buf. From the messages of one proto package, and
 // protovalidate's rules on them, it writes a Go package of two functions: Valid reports whether a message is
-// provably valid, Append encodes it. Both are straight code over the fields, without reflection or CEL.
+// provably valid, Append encodes it. Both are straight code over the fields, without reflection or CEL. With the
+// option encoders=false there is no Append.
 //
 // It is no validator. The code it writes refuses nothing and words no error: what Valid does not prove is
 // protovalidate's to judge, and what Append does not take is the protobuf library's to encode. A rule or a
@@ -11,6 +12,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -18,26 +20,29 @@ import (
 )
 
 func main() {
-	var o options
+	o := options{encoders: true}
 	protogen.Options{ParamFunc: o.set}.Run(o.generate)
 }
 
 // options are the plugin's parameters.
 type options struct {
-	of   protoreflect.FullName // the proto package whose messages are meant
-	into protogen.GoImportPath // the Go package that is written
+	of       protoreflect.FullName // the proto package whose messages are meant
+	into     protogen.GoImportPath // the Go package that is written
+	encoders bool                  // whether it gets Append
 }
 
-func (o *options) set(name, value string) error {
+func (o *options) set(name, value string) (err error) {
 	switch name {
 	case "of":
 		o.of = protoreflect.FullName(value)
 	case "into":
 		o.into = protogen.GoImportPath(value)
+	case "encoders":
+		o.encoders, err = strconv.ParseBool(value)
 	default:
-		return fmt.Errorf("unknown option %q, expected of or into", name)
+		err = fmt.Errorf("unknown option %q, expected of, into or encoders", name)
 	}
-	return nil
+	return err
 }
 
 func (o *options) generate(p *protogen.Plugin) error {
@@ -59,9 +64,8 @@ func (o *options) generate(p *protogen.Plugin) error {
 
 // generator writes one Go package.
 type generator struct {
+	options
 	plugin   *protogen.Plugin
-	of       protoreflect.FullName
-	into     protogen.GoImportPath
 	files    []*protogen.File
 	messages []*protogen.Message              // in the order of the files
 	left     map[protoreflect.FullName]string // why a message is not encoded here, "" if it is
@@ -69,7 +73,7 @@ type generator struct {
 }
 
 func newGenerator(p *protogen.Plugin, o *options) *generator {
-	g := &generator{plugin: p, of: o.of, into: o.into, left: map[protoreflect.FullName]string{}}
+	g := &generator{options: *o, plugin: p, left: map[protoreflect.FullName]string{}}
 	for _, f := range p.Files {
 		if f.Generate && f.Desc.Package() == o.of && len(f.Messages) > 0 {
 			g.files = append(g.files, f)

@@ -136,15 +136,16 @@ func (p *patterns) span(out goFile, n string, r run) {
 	}
 }
 
-// search is a function for what is no shape. Most texts are empty, so that is decided here.
+// search is a function for what is no shape. Most texts are empty, so that is decided here; the expression is
+// compiled for the first that is not, since it is large for a process that has none.
 func search(out goFile, name, pattern string) {
 	empty := `s != "" && `
 	if regexp.MustCompile(pattern).MatchString("") {
 		empty = `s == "" || `
 	}
-	out.P("func ", name, "(s string) bool { return ", empty, name, "Pattern.MatchString(s) }")
+	out.P("func ", name, "(s string) bool { return ", empty, name, "Pattern().MatchString(s) }")
 	out.P()
-	out.P("var ", name, "Pattern = ", mustCompile, "(", quoted(pattern), ")")
+	out.P("var ", name, "Pattern = ", onceValue, "(func() *", regularExpr, " { return ", mustCompile, "(", quoted(pattern), ") })")
 }
 
 func quoted(s string) string {

@@ -56,12 +56,14 @@ func TestFallsBack(t *testing.T) {
 		{&probe.OddUuid{It: uuid}, left}, {&probe.OddUuid{It: strings.Replace(uuid, "b5", "b6", 1)}, refused},
 		{&probe.Expression{}, refused}, {&probe.Expression{It: "a"}, left},
 		{&probe.ShortExpression{}, refused}, {&probe.ShortExpression{It: "a"}, left},
-		{&probe.Defined{}, left}, {&probe.Defined{It: probe.Grade_GRADE_GOOD}, left}, {&probe.Defined{It: 7}, refused},
+		{&probe.ListExpression{}, left}, {&probe.ListExpression{It: []string{"a", "b"}}, refused},
+		{&probe.Constant{}, refused}, {&probe.Constant{It: probe.Grade_GRADE_GOOD}, left},
 		{&probe.Below{}, refused}, {&probe.Below{It: -1}, left},
+		{&probe.Outside{It: 1}, left}, {&probe.Outside{It: 2}, left}, {&probe.IgnoredDouble{}, left}, {&probe.IgnoredDouble{It: minus}, refused}, {&probe.IgnoredDouble{It: 1}, left},
 		{&probe.Double{}, left}, {&probe.Double{It: minus}, refused}, {&probe.Double{It: 1}, left},
 		{&probe.Own{}, refused}, {&probe.Own{It: "a!"}, left},
 		{&probe.Unique{}, left}, {&probe.Unique{It: []string{"a", "a"}}, refused}, {&probe.Unique{It: []string{"a", "b"}}, left},
-		{&probe.Whole{}, refused}, {&probe.Whole{It: "ab"}, left},
+		{&probe.Whole{}, refused}, {&probe.Whole{It: "ba"}, left},
 		{&probe.OneOf{}, left}, {&probe.OneOf{Which: &probe.OneOf_It{}}, refused}, {&probe.OneOf{Which: &probe.OneOf_Other{}}, left},
 		{&probe.NeededOneOf{}, refused}, {&probe.NeededOneOf{Which: &probe.NeededOneOf_It{}}, left},
 		{&probe.MessageOneOf{}, refused}, {&probe.MessageOneOf{It: "a"}, left}, {&probe.MessageOneOf{It: "a", Other: "b"}, refused},
@@ -74,6 +76,9 @@ func TestFallsBack(t *testing.T) {
 		{&probe.Wrapped{}, proven}, {&probe.Wrapped{It: wrapperspb.String("a")}, refused}, {&probe.Wrapped{It: wrapperspb.String("ab")}, left},
 		{&probe.Foreign{}, proven}, {&probe.Foreign{It: &kycv1.RawPosition{}}, refused}, {&probe.Foreign{It: &kycv1.RawPosition{Topic: "t"}}, left},
 		{&probe.Later{}, proven}, {&probe.Later{It: &timestamppb.Timestamp{}}, refused}, {&probe.Later{It: &timestamppb.Timestamp{Seconds: 6}}, left},
+		{&probe.OutsideSpan{}, proven}, {&probe.OutsideSpan{It: seconds(1)}, left}, {&probe.OutsideSpan{It: seconds(3)}, left}, {&probe.OutsideSpan{It: seconds(2)}, refused}, {&probe.OutsideSpan{It: seconds(0)}, left},
+		{&probe.ShorterSpan{}, proven}, {&probe.ShorterSpan{It: seconds(1)}, refused}, {&probe.ShorterSpan{It: seconds(0)}, left},
+		{&probe.SpanExpression{}, proven}, {&probe.SpanExpression{It: seconds(1)}, refused}, {&probe.SpanExpression{It: seconds(0)}, left},
 		{&probe.Old{}, left}, {(*probe.HoldsEmail)(nil), left}, {&kycv1.RawPosition{Topic: "t"}, left}, {nil, left},
 	} {
 		if got := (verdict{allowed(t, c.m), probe.Valid(c.m)}); got != c.want {
@@ -82,12 +87,15 @@ func TestFallsBack(t *testing.T) {
 	}
 }
 
+func seconds(n int64) *durationpb.Duration { return &durationpb.Duration{Seconds: n} }
+
 // known is full, and all of it is kept.
 func known() *probe.Known {
 	return &probe.Known{
 		Needed: "a", Length: "éé", Optional: proto.String("ab"), Ignored: uuid, NeverLookedAt: "a", Octets: []byte("ab"), Number: -1, Wide: proto.Int64(5e9),
 		List: []string{"a", "b"}, Pairs: map[string]string{"": "", "é": "az"}, InnerByNumber: map[int32]*probe.Known_Inner{0: {Name: "é"}},
 		Inners: []*probe.Known_Inner{{}, {Next: &probe.Known_Inner{Name: "a"}}}, At: &timestamppb.Timestamp{}, Span: &durationpb.Duration{}, Flag: true, NeededOctets: []byte{0},
+		Between: 1, Below: -1, Chosen: []string{"a", "'b\""}, Defined: probe.Grade_GRADE_GOOD, Above: seconds(1), From: &durationpb.Duration{Nanos: 1500000}, Until: seconds(-1),
 	}
 }
 
@@ -127,6 +135,27 @@ func TestKnownRules(t *testing.T) {
 		{func(m *probe.Known) { m.At = nil }, refused},
 		{func(m *probe.Known) { m.Flag = false }, refused},
 		{func(m *probe.Known) { m.NeededOctets = []byte{} }, refused},
+		{func(m *probe.Known) { m.Between = -1 }, proven},
+		{func(m *probe.Known) { m.Between = -2 }, refused},
+		{func(m *probe.Known) { m.Between = 2 }, refused},
+		{func(m *probe.Known) { m.Below = 0 }, refused},
+		{func(m *probe.Known) { m.Chosen = nil }, proven},
+		{func(m *probe.Known) { m.Chosen = []string{"a", "b"} }, refused},
+		{func(m *probe.Known) { m.Chosen[0] = "" }, refused},
+		{func(m *probe.Known) { m.Defined = 0 }, proven},
+		{func(m *probe.Known) { m.Defined = 2 }, refused},
+		{func(m *probe.Known) { m.Defined = -1 }, refused},
+		{func(m *probe.Known) { m.Above, m.From, m.Until = nil, nil, nil }, proven},
+		{func(m *probe.Known) { m.Above = seconds(0) }, proven},
+		{func(m *probe.Known) { m.Above = seconds(-1) }, refused},
+		{func(m *probe.Known) { m.Above = &durationpb.Duration{Nanos: -999999999} }, proven},
+		{func(m *probe.Known) { m.Above = &durationpb.Duration{Seconds: 1, Nanos: 1} }, refused},
+		{func(m *probe.Known) { m.Above = &durationpb.Duration{Seconds: 2, Nanos: -1000000000} }, proven}, // odd, and the same for both
+		{func(m *probe.Known) { m.Above = seconds(math.MaxInt64) }, refused},
+		{func(m *probe.Known) { m.From.Nanos-- }, refused},
+		{func(m *probe.Known) { m.From.Nanos++ }, refused},
+		{func(m *probe.Known) { m.Until = seconds(0) }, refused},
+		{func(m *probe.Known) { m.Until = seconds(math.MinInt64) }, proven},
 	} {
 		m := known()
 		c.change(m)
@@ -142,10 +171,33 @@ func TestKnownRules(t *testing.T) {
 	}
 }
 
+func TestExpressionsOfFields(t *testing.T) {
+	minus := math.Copysign(0, -1)
+	for _, c := range []struct {
+		m    *probe.Expressed
+		want verdict
+	}{
+		{&probe.Expressed{}, proven},
+		{&probe.Expressed{Text: "a"}, proven}, {&probe.Expressed{Text: "aé"}, proven}, {&probe.Expressed{Text: "b"}, refused}, {&probe.Expressed{Text: "ab"}, refused}, {&probe.Expressed{Text: "aaaa"}, refused},
+		{&probe.Expressed{Maybe: proto.Int32(0)}, proven}, {&probe.Expressed{Maybe: proto.Int32(1)}, refused}, {&probe.Expressed{Maybe: proto.Int32(2)}, refused},
+		{&probe.Expressed{Ignored: "a"}, refused}, {&probe.Expressed{Ignored: "é"}, proven},
+		{&probe.Expressed{Items: []int64{0, 5e9 + 1}}, proven}, {&probe.Expressed{Items: []int64{0, 5e9}}, refused},
+		{&probe.Expressed{Pairs: map[string]probe.Grade{"a": 1, "b": 7}}, proven}, {&probe.Expressed{Pairs: map[string]probe.Grade{"a": 0}}, refused}, {&probe.Expressed{Pairs: map[string]probe.Grade{"A": 1}}, refused},
+		{&probe.Expressed{Real: minus}, proven}, {&probe.Expressed{Real: 0.001}, proven}, {&probe.Expressed{Real: 0.0009999}, refused}, {&probe.Expressed{Real: 10}, proven}, {&probe.Expressed{Real: 10.0001}, refused},
+		{&probe.Expressed{Real: math.NaN()}, refused}, {&probe.Expressed{Real: math.Inf(1)}, refused}, {&probe.Expressed{Real: -1}, refused},
+		{&probe.Expressed{Flag: true}, refused},
+	} {
+		if got := (verdict{allowed(t, c.m), probe.Valid(c.m)}); got != c.want {
+			t.Errorf("%v: valid, proven = %v, want %v", c.m, got, c.want)
+		}
+	}
+}
+
 // Each expression that is known holds exactly where CEL says so.
 func TestExpressionsAreCEL(t *testing.T) {
 	for _, m := range []proto.Message{
 		&probe.Expression1{}, &probe.Expression2{}, &probe.Expression3{}, &probe.Expression4{}, &probe.Expression5{}, &probe.Expression6{}, &probe.Expression7{},
+		&probe.Expression8{}, &probe.Expression9{}, &probe.Expression10{}, &probe.Expression11{}, &probe.Expression12{}, &probe.Expression13{}, &probe.Expression14{},
 	} {
 		random := rand.New(rand.NewPCG(1, 2))
 		held := 0
@@ -169,7 +221,7 @@ func TestExpressionsAreCEL(t *testing.T) {
 }
 
 func values(random *rand.Rand, depth int) *probe.Values {
-	texts := []string{"", "a", "'", "aa", "bab", "éé", "ééé", "\xff\xff", "c\n"}
+	texts := []string{"", "a", "'", "aa", "bab", "éé", "ééé", "\xff\xff", "c\n", "A", "\xfe\xff", "\u212a", "k"}
 	v := &probe.Values{
 		Text: texts[random.IntN(len(texts))], Octets: make([]byte, random.IntN(3)), Number: random.Int32N(4) - 1, Flag: random.IntN(2) == 0, Grade: probe.Grade(random.IntN(3)),
 		List: make([]string, random.IntN(4)), Pairs: map[string]string{},
@@ -180,6 +232,13 @@ func values(random *rand.Rand, depth int) *probe.Values {
 	}
 	if random.IntN(2) == 0 {
 		v.Pairs["a"] = ""
+	}
+	v.Real = []float64{0, math.Copysign(0, -1), 0.001, 0.0009, 1e7, 1, -1, math.NaN(), math.Inf(1)}[random.IntN(9)]
+	if random.IntN(3) > 0 {
+		v.Span = []*durationpb.Duration{{}, {Nanos: 1500000}, {Nanos: 1499999}, {Nanos: -1}, seconds(60), seconds(math.MaxInt64), {Seconds: 59, Nanos: 1e9}}[random.IntN(7)]
+	}
+	if random.IntN(3) > 0 {
+		v.At = []*timestamppb.Timestamp{{}, {Seconds: -1}, {Nanos: 1}, {Seconds: math.MaxInt64}, {Seconds: math.MinInt64}, {Nanos: math.MinInt32}}[random.IntN(6)]
 	}
 	if depth > 0 && random.IntN(4) > 0 {
 		v.Inner = values(random, depth-1)

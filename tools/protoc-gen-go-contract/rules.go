@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/compiler/protogen"
@@ -94,13 +95,32 @@ func (g *generator) value(f *protogen.Field, rules *validate.FieldRules, v strin
 	if rules = proto.CloneOf(rules); rules == nil {
 		rules = &validate.FieldRules{}
 	}
+	broken, unknown = g.ofType(f, rules, v)
+	if f.Message == nil {
+		this := term{code: code{v}, sort: sorts[f.Desc.Kind()], binds: bindsTight}
+		for _, r := range expressions(rules) {
+			kept, err := g.condition(this, r.GetExpression())
+			if err != nil {
+				unknown = append(unknown, gap(r, err))
+				continue
+			}
+			broken = append(broken, not(kept).in(bindsAnd))
+		}
+	}
+	return broken, append(unknown, leftover(rules.ProtoReflect(), "")...)
+}
+
+// ofType is about the rules for one type of value, which then are cleared.
+func (g *generator) ofType(f *protogen.Field, rules *validate.FieldRules, v string) (broken []code, unknown []string) {
 	switch kind := f.Desc.Kind(); {
+	case kind == protoreflect.MessageKind && f.Message.Desc.FullName() == duration && rules.HasDuration():
+		broken = spans(rules.GetDuration(), v)
+		unknown = leftover(rules.GetDuration().ProtoReflect(), "duration.")
 	case kind == protoreflect.MessageKind:
-		broken, unknown = g.message(f.Message, v)
+		return g.message(f.Message, v)
 	case kind == protoreflect.StringKind && rules.HasString():
 		broken = g.text(rules.GetString(), v)
 		unknown = leftover(rules.GetString().ProtoReflect(), "string.")
-		rules.ClearType()
 	case kind == protoreflect.BytesKind && rules.HasBytes():
 		r := rules.GetBytes()
 		if r.HasLen() && fits(r.GetLen()) {
@@ -108,15 +128,10 @@ func (g *generator) value(f *protogen.Field, rules *validate.FieldRules, v strin
 			r.ClearLen()
 		}
 		unknown = leftover(r.ProtoReflect(), "bytes.")
-		rules.ClearType()
 	case kind == protoreflect.Int32Kind && rules.HasInt32():
 		r := rules.GetInt32()
-		if r.HasGte() {
-			broken = []code{{v, " < ", r.GetGte()}}
-			r.ClearGte()
-		}
+		broken = int32s(r, v)
 		unknown = leftover(r.ProtoReflect(), "int32.")
-		rules.ClearType()
 	case kind == protoreflect.Int64Kind && rules.HasInt64():
 		r := rules.GetInt64()
 		if r.HasGte() {
@@ -124,9 +139,53 @@ func (g *generator) value(f *protogen.Field, rules *validate.FieldRules, v strin
 			r.ClearGte()
 		}
 		unknown = leftover(r.ProtoReflect(), "int64.")
-		rules.ClearType()
+	case kind == protoreflect.EnumKind && rules.HasEnum():
+		r := rules.GetEnum()
+		if r.GetDefinedOnly() {
+			names := protogen.GoIdent{GoName: f.Enum.GoIdent.GoName + "_name", GoImportPath: f.Enum.GoIdent.GoImportPath}
+			broken = []code{{names, "[int32(", v, `)] == ""`}}
+			r.ClearDefinedOnly()
+		}
+		unknown = leftover(r.ProtoReflect(), "enum.")
+	default:
+		return nil, nil
 	}
-	return broken, append(unknown, leftover(rules.ProtoReflect(), "")...)
+	rules.ClearType()
+	return broken, unknown
+}
+
+// int32s is about a number. Limits in the wrong order mean what is outside of them, which is not known.
+func int32s(r *validate.Int32Rules, v string) (broken []code) {
+	inOrder := !r.HasGte() || r.GetGte() <= r.GetLte()
+	if r.HasGte() {
+		broken = append(broken, code{v, " < ", r.GetGte()})
+		r.ClearGte()
+	}
+	if r.HasLte() && inOrder {
+		broken = append(broken, code{v, " > ", r.GetLte()})
+		r.ClearLte()
+	}
+	return broken
+}
+
+// spans is about a duration, in the same way.
+func spans(r *validate.DurationRules, v string) (broken []code) {
+	v += ".AsDuration()"
+	gt, gte, lte := r.GetGt().AsDuration(), r.GetGte().AsDuration(), r.GetLte().AsDuration()
+	inOrder := (!r.HasGt() || gt <= lte) && (!r.HasGte() || gte <= lte)
+	if r.HasGt() {
+		broken = append(broken, join(v, " <= ", spanOf(gt)))
+		r.ClearGt()
+	}
+	if r.HasGte() {
+		broken = append(broken, join(v, " < ", spanOf(gte)))
+		r.ClearGte()
+	}
+	if r.HasLte() && inOrder {
+		broken = append(broken, join(v, " > ", spanOf(lte)))
+		r.ClearLte()
+	}
+	return broken
 }
 
 // text is about a text. Lengths are in characters, of which there are never more than bytes.
@@ -142,6 +201,17 @@ func (g *generator) text(r *validate.StringRules, v string) (broken []code) {
 	if n := r.GetMaxLen(); r.HasMaxLen() && fits(n) {
 		broken = append(broken, join("len(", v, ") > ", n, " && ", characters, " > ", n))
 		r.ClearMaxLen()
+	}
+	if in := r.GetIn(); len(in) > 0 {
+		var others code
+		for i, s := range in {
+			if i > 0 {
+				others = append(others, " && ")
+			}
+			others = append(others, v, " != ", strconv.Quote(s))
+		}
+		broken = append(broken, others)
+		r.SetIn(nil)
 	}
 	if r.HasPattern() {
 		if matches, ok := g.patterns.named(r.GetPattern()); ok {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 
 	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/ast"
@@ -13,10 +14,11 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// The rules of a message as a whole are expressions in CEL. Those of the contract use little of that language:
-// fields, constants, and, or, not, comparisons, in, has, size, matches, all and exists. Of these an expression
-// in Go is made, which has the same value for every message: nothing of it can fail at run time, and what is
-// not set has defaults in both. An expression with anything else in it is not known.
+// The rules of a message as a whole, and some of a field, are expressions in CEL. Ours use little of that
+// language: fields, constants, and, or, not, ?:, comparisons, in, has, a few functions, and lists in a few
+// places. Of these an expression in Go is made, which has the same value for every message: nothing of it can
+// fail at run time, and what is not set has defaults in both. An expression with anything else in it is not
+// known.
 
 // sort is what kind of value an expression has.
 type sort int
@@ -24,11 +26,21 @@ type sort int
 const (
 	truth sort = iota + 1
 	number
+	real
 	text
 	octets
+	span    // of time
+	instant // in time
 	message
 	list
 	pairs
+	chosen // items of a list, as their number
+)
+
+// Messages that are values in CEL.
+const (
+	duration  = "google.protobuf.Duration"
+	timestamp = "google.protobuf.Timestamp"
 )
 
 // How tightly the outermost operator of an expression binds in Go.
@@ -58,9 +70,14 @@ func (t term) in(binds int) code {
 	return t.code
 }
 
-// condition is an expression about a message x.
-func (g *generator) condition(m *protogen.Message, expression string) (term, error) {
-	p, err := parser.NewParser() // without macros: has, all and exists stay what is written
+// about is the message x, as what an expression calls this.
+func about(m *protogen.Message) term {
+	return term{code: code{"x"}, sort: message, binds: bindsTight, message: m, set: true}
+}
+
+// condition is an expression about this.
+func (g *generator) condition(this term, expression string) (term, error) {
+	p, err := parser.NewParser() // without macros: has, all and the like stay what is written
 	if err != nil {
 		return term{}, err
 	}
@@ -68,7 +85,6 @@ func (g *generator) condition(m *protogen.Message, expression string) (term, err
 	if len(errs.GetErrors()) > 0 {
 		return term{}, errors.New("an expression that cannot be parsed")
 	}
-	this := term{code: code{"x"}, sort: message, binds: bindsTight, message: m, set: true}
 	return scope{g, map[string]term{"this": this}}.need(truth, tree.Expr())
 }
 
@@ -115,6 +131,8 @@ func literal(v any) (term, error) {
 		t.sort, t.code = truth, code{v}
 	case int64:
 		t.sort, t.code = number, code{v}
+	case float64:
+		t.sort, t.code = real, code{strconv.FormatFloat(v, 'g', -1, 64)}
 	case string:
 		t.sort, t.code = text, code{strconv.Quote(v)}
 	default:
@@ -154,6 +172,10 @@ func read(of term, f *protogen.Field) (term, error) {
 		t.sort = pairs
 	case f.Desc.IsList():
 		t.sort = list
+	case t.sort == message && f.Message.Desc.FullName() == duration:
+		t.sort, t.code = span, join(t.code, ".AsDuration()")
+	case t.sort == message && f.Message.Desc.FullName() == timestamp:
+		t.sort, t.code = instant, join(t.code, ".AsTime()")
 	case t.sort == 0:
 		return term{}, fmt.Errorf("a field of the kind %s", f.Desc.Kind())
 	}
@@ -168,6 +190,7 @@ var sorts = map[protoreflect.Kind]sort{
 	protoreflect.Int32Kind:   number,
 	protoreflect.Int64Kind:   number,
 	protoreflect.EnumKind:    number,
+	protoreflect.DoubleKind:  real,
 	protoreflect.MessageKind: message,
 }
 
@@ -177,4 +200,12 @@ func sized(t, beside term) code {
 		return t.in(bindsTight)
 	}
 	return join("int64(", t.code, ")")
+}
+
+// spanOf is a constant.
+func spanOf(d time.Duration) code {
+	if d%time.Second == 0 {
+		return code{int64(d / time.Second), " * ", second}
+	}
+	return code{timeDuration, "(", int64(d), ")"}
 }

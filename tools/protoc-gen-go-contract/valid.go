@@ -58,22 +58,35 @@ func (g *generator) whole(m *protogen.Message) (lines []code, gaps []string) {
 	if set, ok := proto.GetExtension(m.Desc.Options(), validate.E_Message).(*validate.MessageRules); ok && set != nil {
 		rules = proto.CloneOf(set)
 	}
-	all := rules.GetCel()
-	for i, e := range rules.GetCelExpression() {
-		all = append(all, validate.Rule_builder{Id: proto.String(fmt.Sprintf("cel_expression %d", i)), Expression: &e}.Build())
-	}
-	for _, r := range all {
-		kept, err := g.condition(m, r.GetExpression())
+	for _, r := range expressions(rules) {
+		kept, err := g.condition(about(m), r.GetExpression())
 		if err != nil {
-			gaps = append(gaps, oneLine(r.GetId()+": "+err.Error()))
+			gaps = append(gaps, gap(r, err))
 			continue
 		}
 		lines = append(append(lines, code{"// " + oneLine(r.GetId())}), unproven(not(kept).code)...)
 	}
-	rules.SetCel(nil)
-	rules.SetCelExpression(nil)
 	return lines, append(gaps, leftover(rules.ProtoReflect(), "message.")...)
 }
+
+// expressions are those of the rules of a message or of a field, which then are cleared.
+func expressions(rules interface {
+	GetCel() []*validate.Rule
+	GetCelExpression() []string
+	ProtoReflect() protoreflect.Message
+}) []*validate.Rule {
+	all := rules.GetCel()
+	for i, e := range rules.GetCelExpression() {
+		all = append(all, validate.Rule_builder{Id: proto.String(fmt.Sprintf("cel_expression %d", i)), Expression: &e}.Build())
+	}
+	fields := rules.ProtoReflect().Descriptor().Fields()
+	rules.ProtoReflect().Clear(fields.ByName("cel"))
+	rules.ProtoReflect().Clear(fields.ByName("cel_expression"))
+	return all
+}
+
+// gap is why an expression is not known.
+func gap(r *validate.Rule, err error) string { return oneLine(r.GetId() + ": " + err.Error()) }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
@@ -83,7 +96,8 @@ func (g *generator) field(f *protogen.Field) (lines []code, gaps []string) {
 	if rules.GetIgnore() == validate.Ignore_IGNORE_ALWAYS {
 		return nil, nil
 	}
-	required, optional := rules.GetRequired(), f.Desc.HasPresence() || rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE
+	ignored := rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE && !isFloat(f.Desc) // a float can be set to a zero: -0
+	required, optional := rules.GetRequired(), f.Desc.HasPresence() || ignored
 	rules.ClearRequired()
 	if optional || rules.GetIgnore() == validate.Ignore_IGNORE_UNSPECIFIED {
 		rules.ClearIgnore()
@@ -92,7 +106,7 @@ func (g *generator) field(f *protogen.Field) (lines []code, gaps []string) {
 	switch {
 	case len(a.unknown) == 0:
 		lines = a.proof(f, required, optional)
-	case !required && optional && !isFloat(f.Desc): // a float may be set to a zero: -0
+	case !required && optional:
 		lines = fallBack(f, a.unknown)
 	default:
 		gaps = []string{string(f.Desc.Name()) + ": " + strings.Join(a.unknown, ", ")}

@@ -5,6 +5,7 @@ package generated
 
 import (
 	regexp "regexp"
+	sync "sync"
 	utf8 "unicode/utf8"
 )
 
@@ -246,9 +247,11 @@ func matches11(s string) bool {
 }
 
 // matches12 reports whether s matches `^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$`.
-func matches12(s string) bool { return s != "" && matches12Pattern.MatchString(s) }
+func matches12(s string) bool { return s != "" && matches12Pattern().MatchString(s) }
 
-var matches12Pattern = regexp.MustCompile(`^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$`)
+var matches12Pattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$`)
+})
 
 // matches13 reports whether s matches `^[A-Z]{1,16}$`.
 func matches13(s string) bool {

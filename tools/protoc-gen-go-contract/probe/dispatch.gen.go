@@ -28,12 +28,18 @@ func Valid(m proto.Message) bool {
 		return validExpression(m)
 	case *ShortExpression:
 		return validShortExpression(m)
-	case *Defined:
-		return validDefined(m)
+	case *ListExpression:
+		return validListExpression(m)
+	case *Constant:
+		return validConstant(m)
 	case *Below:
 		return validBelow(m)
+	case *Outside:
+		return validOutside(m)
 	case *Double:
 		return validDouble(m)
+	case *IgnoredDouble:
+		return validIgnoredDouble(m)
 	case *Own:
 		return validOwn(m)
 	case *Unique:
@@ -64,6 +70,14 @@ func Valid(m proto.Message) bool {
 		return validForeign(m)
 	case *Later:
 		return validLater(m)
+	case *OutsideSpan:
+		return validOutsideSpan(m)
+	case *ShorterSpan:
+		return validShorterSpan(m)
+	case *SpanExpression:
+		return validSpanExpression(m)
+	case *Expressed:
+		return validExpressed(m)
 	case *Values:
 		return validValues(m)
 	case *Expression1:
@@ -80,6 +94,20 @@ func Valid(m proto.Message) bool {
 		return validExpression6(m)
 	case *Expression7:
 		return validExpression7(m)
+	case *Expression8:
+		return validExpression8(m)
+	case *Expression9:
+		return validExpression9(m)
+	case *Expression10:
+		return validExpression10(m)
+	case *Expression11:
+		return validExpression11(m)
+	case *Expression12:
+		return validExpression12(m)
+	case *Expression13:
+		return validExpression13(m)
+	case *Expression14:
+		return validExpression14(m)
 	case *Pattern1:
 		return validPattern1(m)
 	case *Pattern2:
@@ -157,10 +185,14 @@ func Append(b []byte, m proto.Message) (out []byte, ok bool) {
 		out = appendExpression(b, m, &ok)
 	case *ShortExpression:
 		out = appendShortExpression(b, m, &ok)
-	case *Defined:
-		out = appendDefined(b, m, &ok)
+	case *ListExpression:
+		out = appendListExpression(b, m, &ok)
+	case *Constant:
+		out = appendConstant(b, m, &ok)
 	case *Below:
 		out = appendBelow(b, m, &ok)
+	case *Outside:
+		out = appendOutside(b, m, &ok)
 	case *Own:
 		out = appendOwn(b, m, &ok)
 	case *Unique:
@@ -183,22 +215,6 @@ func Append(b []byte, m proto.Message) (out []byte, ok bool) {
 		out = appendOddKeys(b, m, &ok)
 	case *Later:
 		out = appendLater(b, m, &ok)
-	case *Values:
-		out = appendValues(b, m, &ok)
-	case *Expression1:
-		out = appendExpression1(b, m, &ok)
-	case *Expression2:
-		out = appendExpression2(b, m, &ok)
-	case *Expression3:
-		out = appendExpression3(b, m, &ok)
-	case *Expression4:
-		out = appendExpression4(b, m, &ok)
-	case *Expression5:
-		out = appendExpression5(b, m, &ok)
-	case *Expression6:
-		out = appendExpression6(b, m, &ok)
-	case *Expression7:
-		out = appendExpression7(b, m, &ok)
 	case *Pattern1:
 		out = appendPattern1(b, m, &ok)
 	case *Pattern2:

@@ -5,6 +5,7 @@ package probe
 
 import (
 	regexp "regexp"
+	sync "sync"
 	utf8 "unicode/utf8"
 )
 
@@ -83,8 +84,17 @@ func matches1(s string) bool {
 	return n0 == len(s)
 }
 
-// matches2 reports whether s matches `^a+$`.
+// matches2 reports whether s matches `^[a-z]$`.
 func matches2(s string) bool {
+	if s == "" || !in1[s[0]] {
+		return false
+	}
+	s = s[1:]
+	return s == ""
+}
+
+// matches3 reports whether s matches `^a+$`.
+func matches3(s string) bool {
 	n0 := 0
 	for n0 < len(s) && s[n0] == 'a' {
 		n0++
@@ -95,18 +105,18 @@ func matches2(s string) bool {
 	return n0 == len(s)
 }
 
-// matches3 reports whether s matches `b`.
-func matches3(s string) bool { return s != "" && matches3Pattern.MatchString(s) }
+// matches4 reports whether s matches `b`.
+func matches4(s string) bool { return s != "" && matches4Pattern().MatchString(s) }
 
-var matches3Pattern = regexp.MustCompile(`b`)
+var matches4Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`b`) })
 
-// matches4 reports whether s matches `(?s)^.*$`.
-func matches4(s string) bool { return s == "" || matches4Pattern.MatchString(s) }
+// matches5 reports whether s matches `(?s)^.*$`.
+func matches5(s string) bool { return s == "" || matches5Pattern().MatchString(s) }
 
-var matches4Pattern = regexp.MustCompile(`(?s)^.*$`)
+var matches5Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?s)^.*$`) })
 
-// matches5 reports whether s matches `^[a-c][a-z0-9]{2}-[0-9]{1,3}$`.
-func matches5(s string) bool {
+// matches6 reports whether s matches `^[a-c][a-z0-9]{2}-[0-9]{1,3}$`.
+func matches6(s string) bool {
 	if s == "" || !in2[s[0]] {
 		return false
 	}
@@ -134,38 +144,38 @@ func matches5(s string) bool {
 	return n3 == len(s)
 }
 
-// matches6 reports whether s matches `^[a-z]{0,2}[^\r\n]{1,3}$`.
-func matches6(s string) bool { return s != "" && matches6Pattern.MatchString(s) }
+// matches7 reports whether s matches `^[a-z]{0,2}[^\r\n]{1,3}$`.
+func matches7(s string) bool { return s != "" && matches7Pattern().MatchString(s) }
 
-var matches6Pattern = regexp.MustCompile(`^[a-z]{0,2}[^\r\n]{1,3}$`)
+var matches7Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]{0,2}[^\r\n]{1,3}$`) })
 
-// matches7 reports whether s matches `^[a-z]+=[^\r\n=]{1,3}=?$`.
-func matches7(s string) bool { return s != "" && matches7Pattern.MatchString(s) }
+// matches8 reports whether s matches `^[a-z]+=[^\r\n=]{1,3}=?$`.
+func matches8(s string) bool { return s != "" && matches8Pattern().MatchString(s) }
 
-var matches7Pattern = regexp.MustCompile(`^[a-z]+=[^\r\n=]{1,3}=?$`)
+var matches8Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z]+=[^\r\n=]{1,3}=?$`) })
 
-// matches8 reports whether s matches `^(a-*b?)?$`.
-func matches8(s string) bool { return s == "" || matches8Pattern.MatchString(s) }
+// matches9 reports whether s matches `^(a-*b?)?$`.
+func matches9(s string) bool { return s == "" || matches9Pattern().MatchString(s) }
 
-var matches8Pattern = regexp.MustCompile(`^(a-*b?)?$`)
+var matches9Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(a-*b?)?$`) })
 
-// matches9 reports whether s matches `^[^a]{2}b*$`.
-func matches9(s string) bool { return s != "" && matches9Pattern.MatchString(s) }
+// matches10 reports whether s matches `^[^a]{2}b*$`.
+func matches10(s string) bool { return s != "" && matches10Pattern().MatchString(s) }
 
-var matches9Pattern = regexp.MustCompile(`^[^a]{2}b*$`)
+var matches10Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^a]{2}b*$`) })
 
-// matches10 reports whether s matches `^(?i)k[a-c]{1,2}$`.
-func matches10(s string) bool { return s != "" && matches10Pattern.MatchString(s) }
+// matches11 reports whether s matches `^(?i)k[a-c]{1,2}$`.
+func matches11(s string) bool { return s != "" && matches11Pattern().MatchString(s) }
 
-var matches10Pattern = regexp.MustCompile(`^(?i)k[a-c]{1,2}$`)
+var matches11Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?i)k[a-c]{1,2}$`) })
 
-// matches11 reports whether s matches `^a{2}b{1,2}(c|d)*$`.
-func matches11(s string) bool { return s != "" && matches11Pattern.MatchString(s) }
+// matches12 reports whether s matches `^a{2}b{1,2}(c|d)*$`.
+func matches12(s string) bool { return s != "" && matches12Pattern().MatchString(s) }
 
-var matches11Pattern = regexp.MustCompile(`^a{2}b{1,2}(c|d)*$`)
+var matches12Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^a{2}b{1,2}(c|d)*$`) })
 
-// matches12 reports whether s matches `^[^a-z]*[a-c]{1,2}$`.
-func matches12(s string) bool {
+// matches13 reports whether s matches `^[^a-z]*[a-c]{1,2}$`.
+func matches13(s string) bool {
 	n0 := 0
 	for n0 < len(s) && !notIn5[s[n0]] {
 		n0++
@@ -181,28 +191,28 @@ func matches12(s string) bool {
 	return n1 == len(s)
 }
 
-// matches13 reports whether s matches `^(ab|c)$`.
-func matches13(s string) bool { return s != "" && matches13Pattern.MatchString(s) }
+// matches14 reports whether s matches `^(ab|c)$`.
+func matches14(s string) bool { return s != "" && matches14Pattern().MatchString(s) }
 
-var matches13Pattern = regexp.MustCompile(`^(ab|c)$`)
+var matches14Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(ab|c)$`) })
 
-// matches14 reports whether s matches `(?m)^a$`.
-func matches14(s string) bool { return s != "" && matches14Pattern.MatchString(s) }
+// matches15 reports whether s matches `(?m)^a$`.
+func matches15(s string) bool { return s != "" && matches15Pattern().MatchString(s) }
 
-var matches14Pattern = regexp.MustCompile(`(?m)^a$`)
+var matches15Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?m)^a$`) })
 
-// matches15 reports whether s matches `^[a-zé]{1,2}$`.
-func matches15(s string) bool { return s != "" && matches15Pattern.MatchString(s) }
+// matches16 reports whether s matches `^[a-zé]{1,2}$`.
+func matches16(s string) bool { return s != "" && matches16Pattern().MatchString(s) }
 
-var matches15Pattern = regexp.MustCompile(`^[a-zé]{1,2}$`)
+var matches16Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-zé]{1,2}$`) })
 
-// matches16 reports whether s matches `^$`.
-func matches16(s string) bool {
+// matches17 reports whether s matches `^$`.
+func matches17(s string) bool {
 	return s == ""
 }
 
-// matches17 reports whether s matches `^[a-z]+=[^\r\n=]{1,3}$`.
-func matches17(s string) bool {
+// matches18 reports whether s matches `^[a-z]+=[^\r\n=]{1,3}$`.
+func matches18(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in1[s[n0]] {
 		n0++
@@ -225,8 +235,8 @@ func matches17(s string) bool {
 	return n2 == len(s)
 }
 
-// matches18 reports whether s matches `^(a-*b)?$`.
-func matches18(s string) bool {
+// matches19 reports whether s matches `^(a-*b)?$`.
+func matches19(s string) bool {
 	if s == "" {
 		return true
 	}
@@ -246,8 +256,8 @@ func matches18(s string) bool {
 	return s == ""
 }
 
-// matches19 reports whether s matches `^a{2}b{2}[cd]*$`.
-func matches19(s string) bool {
+// matches20 reports whether s matches `^a{2}b{2}[cd]*$`.
+func matches20(s string) bool {
 	if len(s) < 2 {
 		return false
 	}
@@ -273,8 +283,8 @@ func matches19(s string) bool {
 	return n2 == len(s)
 }
 
-// matches20 reports whether s matches `^[a-z]{2,3}$`.
-func matches20(s string) bool {
+// matches21 reports whether s matches `^[a-z]{2,3}$`.
+func matches21(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in1[s[n0]] {
 		n0++
@@ -285,8 +295,8 @@ func matches20(s string) bool {
 	return n0 == len(s)
 }
 
-// matches21 reports whether s matches `^[^b]+$`.
-func matches21(s string) bool {
+// matches22 reports whether s matches `^[^b]+$`.
+func matches22(s string) bool {
 	n0 := 0
 	for n0 < len(s) && !notIn8[s[n0]] {
 		n0++
@@ -297,20 +307,20 @@ func matches21(s string) bool {
 	return n0 == len(s)
 }
 
-// matches22 reports whether s matches `^a*b?a$`.
-func matches22(s string) bool { return s != "" && matches22Pattern.MatchString(s) }
+// matches23 reports whether s matches `^a*b?a$`.
+func matches23(s string) bool { return s != "" && matches23Pattern().MatchString(s) }
 
-var matches22Pattern = regexp.MustCompile(`^a*b?a$`)
+var matches23Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^a*b?a$`) })
 
-// matches23 reports whether s matches `^[a-c]-`.
-func matches23(s string) bool { return s != "" && matches23Pattern.MatchString(s) }
+// matches24 reports whether s matches `^[a-c]-`.
+func matches24(s string) bool { return s != "" && matches24Pattern().MatchString(s) }
 
-var matches23Pattern = regexp.MustCompile(`^[a-c]-`)
+var matches24Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-c]-`) })
 
-// matches24 reports whether s matches `-[a-c]$`.
-func matches24(s string) bool { return s != "" && matches24Pattern.MatchString(s) }
+// matches25 reports whether s matches `-[a-c]$`.
+func matches25(s string) bool { return s != "" && matches25Pattern().MatchString(s) }
 
-var matches24Pattern = regexp.MustCompile(`-[a-c]$`)
+var matches25Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`-[a-c]$`) })
 
 var in0 = [256]bool{
 	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true,

@@ -4,9 +4,12 @@
 package probe
 
 import (
+	proof "github.com/kycbridge/kycbridge/internal/contract/proof"
 	wire "github.com/kycbridge/kycbridge/internal/contract/wire"
 	protowire "google.golang.org/protobuf/encoding/protowire"
 	slices "slices"
+	strings "strings"
+	time "time"
 	utf8 "unicode/utf8"
 )
 
@@ -72,6 +75,29 @@ func validKnown(x *Known) bool {
 		return false
 	}
 	if len(x.NeededOctets) == 0 {
+		return false
+	}
+	if x.Between < -1 || x.Between > 1 {
+		return false
+	}
+	if x.Below > -1 {
+		return false
+	}
+	for _, v := range x.Chosen {
+		if v != "a" && v != "'b\"" {
+			return false
+		}
+	}
+	if Grade_name[int32(x.Defined)] == "" {
+		return false
+	}
+	if x.Above != nil && (x.Above.AsDuration() <= -1*time.Second || x.Above.AsDuration() > 1*time.Second) {
+		return false
+	}
+	if x.From != nil && (x.From.AsDuration() < time.Duration(1500000) || x.From.AsDuration() > time.Duration(1500000)) {
+		return false
+	}
+	if x.Until != nil && x.Until.AsDuration() > -1*time.Second {
 		return false
 	}
 	return true
@@ -159,7 +185,7 @@ func appendOddUuid(b []byte, x *OddUuid, valid *bool) []byte {
 
 // validExpression proves nothing, so protovalidate judges: the generator does not know these rules.
 //
-//   - it: cel
+//   - it: expression: the function endsWith
 func validExpression(*Expression) bool { return false }
 
 // appendExpression appends x with its fields in order. It unsets valid where a text is not UTF-8.
@@ -175,7 +201,7 @@ func appendExpression(b []byte, x *Expression, valid *bool) []byte {
 
 // validShortExpression proves nothing, so protovalidate judges: the generator does not know these rules.
 //
-//   - it: cel_expression
+//   - it: cel_expression 0: the function endsWith
 func validShortExpression(*ShortExpression) bool { return false }
 
 // appendShortExpression appends x with its fields in order. It unsets valid where a text is not UTF-8.
@@ -189,13 +215,29 @@ func appendShortExpression(b []byte, x *ShortExpression, valid *bool) []byte {
 	return append(b, x.ProtoReflect().GetUnknown()...)
 }
 
-// validDefined proves nothing, so protovalidate judges: the generator does not know these rules.
+// validListExpression proves nothing, so protovalidate judges: the generator does not know these rules.
 //
-//   - it: enum.defined_only
-func validDefined(*Defined) bool { return false }
+//   - it: cel_expression
+func validListExpression(*ListExpression) bool { return false }
 
-// appendDefined appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendDefined(b []byte, x *Defined, valid *bool) []byte {
+// appendListExpression appends x with its fields in order. It unsets valid where a text is not UTF-8.
+func appendListExpression(b []byte, x *ListExpression, valid *bool) []byte {
+	if x == nil {
+		return b
+	}
+	for _, v := range x.It {
+		b = wire.String(append(b, 0x0a), v, valid)
+	}
+	return append(b, x.ProtoReflect().GetUnknown()...)
+}
+
+// validConstant proves nothing, so protovalidate judges: the generator does not know these rules.
+//
+//   - it: enum.const
+func validConstant(*Constant) bool { return false }
+
+// appendConstant appends x with its fields in order. It unsets valid where a text is not UTF-8.
+func appendConstant(b []byte, x *Constant, valid *bool) []byte {
 	if x == nil {
 		return b
 	}
@@ -221,12 +263,35 @@ func appendBelow(b []byte, x *Below, valid *bool) []byte {
 	return append(b, x.ProtoReflect().GetUnknown()...)
 }
 
+// validOutside proves nothing, so protovalidate judges: the generator does not know these rules.
+//
+//   - it: int32.lte
+func validOutside(*Outside) bool { return false }
+
+// appendOutside appends x with its fields in order. It unsets valid where a text is not UTF-8.
+func appendOutside(b []byte, x *Outside, valid *bool) []byte {
+	if x == nil {
+		return b
+	}
+	if x.It != 0 {
+		b = protowire.AppendVarint(append(b, 0x08), uint64(x.It))
+	}
+	return append(b, x.ProtoReflect().GetUnknown()...)
+}
+
 // validDouble proves nothing, so protovalidate judges: the generator does not know these rules.
 //
-//   - it: double.gt
+//   - it: double.gt, ignore
 func validDouble(*Double) bool { return false }
 
 // Double is left to the library to encode: it is of the kind double.
+
+// validIgnoredDouble proves nothing, so protovalidate judges: the generator does not know these rules.
+//
+//   - it: ignore
+func validIgnoredDouble(*IgnoredDouble) bool { return false }
+
+// IgnoredDouble is left to the library to encode: it is of the kind double.
 
 // validOwn proves nothing, so protovalidate judges: the generator does not know these rules.
 //
@@ -262,7 +327,7 @@ func appendUnique(b []byte, x *Unique, valid *bool) []byte {
 
 // validWhole proves nothing, so protovalidate judges: the generator does not know these rules.
 //
-//   - whole: the function startsWith
+//   - whole: the function endsWith
 func validWhole(*Whole) bool { return false }
 
 // appendWhole appends x with its fields in order. It unsets valid where a text is not UTF-8.
@@ -502,6 +567,83 @@ func appendLater(b []byte, x *Later, valid *bool) []byte {
 	return append(b, x.ProtoReflect().GetUnknown()...)
 }
 
+// validOutsideSpan reports whether x provably keeps its rules.
+func validOutsideSpan(x *OutsideSpan) bool {
+	if x == nil {
+		return false
+	}
+	// Not known: duration.lte.seconds. Where it is set, protovalidate judges.
+	if x.It != nil {
+		return false
+	}
+	return true
+}
+
+// OutsideSpan is left to the library to encode: it is a message of another package.
+
+// validShorterSpan reports whether x provably keeps its rules.
+func validShorterSpan(x *ShorterSpan) bool {
+	if x == nil {
+		return false
+	}
+	// Not known: duration.lt.seconds. Where it is set, protovalidate judges.
+	if x.It != nil {
+		return false
+	}
+	return true
+}
+
+// ShorterSpan is left to the library to encode: it is a message of another package.
+
+// validSpanExpression reports whether x provably keeps its rules.
+func validSpanExpression(x *SpanExpression) bool {
+	if x == nil {
+		return false
+	}
+	// Not known: cel_expression. Where it is set, protovalidate judges.
+	if x.It != nil {
+		return false
+	}
+	return true
+}
+
+// SpanExpression is left to the library to encode: it is a message of another package.
+
+// validExpressed reports whether x provably keeps its rules.
+func validExpressed(x *Expressed) bool {
+	if x == nil {
+		return false
+	}
+	if len(x.Text) > 3 && utf8.RuneCountInString(x.Text) > 3 || !(x.Text == "" || strings.HasPrefix(x.Text, "a")) || !(x.Text != "ab") {
+		return false
+	}
+	if x.Maybe != nil && (*x.Maybe == 1 || *x.Maybe == 2) {
+		return false
+	}
+	if x.Ignored != "" && !(len(x.Ignored) >= 2) {
+		return false
+	}
+	for _, v := range x.Items {
+		if !(v == 0 || int64(v) > 5000000000) {
+			return false
+		}
+	}
+	for k, v := range x.Pairs {
+		if !matches2(k) || !(v >= 1) {
+			return false
+		}
+	}
+	if !(x.Real == 0 || x.Real >= 0.001 && x.Real <= 10) {
+		return false
+	}
+	if x.Flag {
+		return false
+	}
+	return true
+}
+
+// Expressed is left to the library to encode: items is a list of int64.
+
 // validValues reports whether x provably keeps its rules.
 func validValues(x *Values) bool {
 	if x == nil {
@@ -518,48 +660,7 @@ func validValues(x *Values) bool {
 	return true
 }
 
-// appendValues appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendValues(b []byte, x *Values, valid *bool) []byte {
-	if x == nil {
-		return b
-	}
-	if x.Text != "" {
-		b = wire.String(append(b, 0x0a), x.Text, valid)
-	}
-	if len(x.Octets) > 0 {
-		b = protowire.AppendBytes(append(b, 0x12), x.Octets)
-	}
-	if x.Number != 0 {
-		b = protowire.AppendVarint(append(b, 0x18), uint64(x.Number))
-	}
-	if x.Wide != 0 {
-		b = protowire.AppendVarint(append(b, 0x20), uint64(x.Wide))
-	}
-	if x.Maybe != nil {
-		b = protowire.AppendVarint(append(b, 0x28), uint64(*x.Maybe))
-	}
-	if x.Flag {
-		b = append(append(b, 0x30), 1)
-	}
-	if x.Grade != 0 {
-		b = protowire.AppendVarint(append(b, 0x38), uint64(x.Grade))
-	}
-	for _, v := range x.List {
-		b = wire.String(append(b, 0x42), v, valid)
-	}
-	b = wire.StringMap(b, []byte{0x4a}, x.Pairs, valid)
-	if x.Inner != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x52)), x.Inner, valid)
-		b = wire.End(b, begin)
-	}
-	for _, v := range x.Inners {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x5a)), v, valid)
-		b = wire.End(b, begin)
-	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
-}
+// Values is left to the library to encode: span is a message of another package.
 
 // validExpression1 reports whether x provably keeps its rules.
 func validExpression1(x *Expression1) bool {
@@ -576,18 +677,7 @@ func validExpression1(x *Expression1) bool {
 	return true
 }
 
-// appendExpression1 appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendExpression1(b []byte, x *Expression1, valid *bool) []byte {
-	if x == nil {
-		return b
-	}
-	if x.V != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x0a)), x.V, valid)
-		b = wire.End(b, begin)
-	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
-}
+// Expression1 is left to the library to encode: v is a message that is left to the library.
 
 // validExpression2 reports whether x provably keeps its rules.
 func validExpression2(x *Expression2) bool {
@@ -608,18 +698,7 @@ func validExpression2(x *Expression2) bool {
 	return true
 }
 
-// appendExpression2 appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendExpression2(b []byte, x *Expression2, valid *bool) []byte {
-	if x == nil {
-		return b
-	}
-	if x.V != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x0a)), x.V, valid)
-		b = wire.End(b, begin)
-	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
-}
+// Expression2 is left to the library to encode: v is a message that is left to the library.
 
 // validExpression3 reports whether x provably keeps its rules.
 func validExpression3(x *Expression3) bool {
@@ -640,18 +719,7 @@ func validExpression3(x *Expression3) bool {
 	return true
 }
 
-// appendExpression3 appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendExpression3(b []byte, x *Expression3, valid *bool) []byte {
-	if x == nil {
-		return b
-	}
-	if x.V != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x0a)), x.V, valid)
-		b = wire.End(b, begin)
-	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
-}
+// Expression3 is left to the library to encode: v is a message that is left to the library.
 
 // validExpression4 reports whether x provably keeps its rules.
 func validExpression4(x *Expression4) bool {
@@ -668,18 +736,7 @@ func validExpression4(x *Expression4) bool {
 	return true
 }
 
-// appendExpression4 appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendExpression4(b []byte, x *Expression4, valid *bool) []byte {
-	if x == nil {
-		return b
-	}
-	if x.V != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x0a)), x.V, valid)
-		b = wire.End(b, begin)
-	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
-}
+// Expression4 is left to the library to encode: v is a message that is left to the library.
 
 // validExpression5 reports whether x provably keeps its rules.
 func validExpression5(x *Expression5) bool {
@@ -698,18 +755,7 @@ func validExpression5(x *Expression5) bool {
 	return true
 }
 
-// appendExpression5 appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendExpression5(b []byte, x *Expression5, valid *bool) []byte {
-	if x == nil {
-		return b
-	}
-	if x.V != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x0a)), x.V, valid)
-		b = wire.End(b, begin)
-	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
-}
+// Expression5 is left to the library to encode: v is a message that is left to the library.
 
 // validExpression6 reports whether x provably keeps its rules.
 func validExpression6(x *Expression6) bool {
@@ -730,18 +776,7 @@ func validExpression6(x *Expression6) bool {
 	return true
 }
 
-// appendExpression6 appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendExpression6(b []byte, x *Expression6, valid *bool) []byte {
-	if x == nil {
-		return b
-	}
-	if x.V != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x0a)), x.V, valid)
-		b = wire.End(b, begin)
-	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
-}
+// Expression6 is left to the library to encode: v is a message that is left to the library.
 
 // validExpression7 reports whether x provably keeps its rules.
 func validExpression7(x *Expression7) bool {
@@ -752,35 +787,147 @@ func validExpression7(x *Expression7) bool {
 		return false
 	}
 	// cel_expression 0
-	if !(matches2(x.V.GetText()) || matches3(x.V.GetText())) {
+	if !(matches3(x.V.GetText()) || matches4(x.V.GetText())) {
 		return false
 	}
 	// cel_expression 1
-	if !matches4(x.V.GetText()) {
+	if !matches5(x.V.GetText()) {
 		return false
 	}
 	return true
 }
 
-// appendExpression7 appends x with its fields in order. It unsets valid where a text is not UTF-8.
-func appendExpression7(b []byte, x *Expression7, valid *bool) []byte {
+// Expression7 is left to the library to encode: v is a message that is left to the library.
+
+// validExpression8 reports whether x provably keeps its rules.
+func validExpression8(x *Expression8) bool {
 	if x == nil {
-		return b
+		return false
 	}
-	if x.V != nil {
-		begin := len(b) + 1
-		b = appendValues(wire.Begin(append(b, 0x0a)), x.V, valid)
-		b = wire.End(b, begin)
+	if x.V != nil && !validValues(x.V) {
+		return false
 	}
-	return append(b, x.ProtoReflect().GetUnknown()...)
+	// cel_expression 0
+	if !(proof.If(x.V != nil && x.V.Span != nil, x.V.GetSpan().AsDuration(), time.Duration(1500000)) <= x.V.GetInner().GetSpan().AsDuration()) {
+		return false
+	}
+	// cel_expression 1
+	if !(x.V.GetSpan().AsDuration() != 60*time.Second && time.Duration(-1) < x.V.GetSpan().AsDuration()) {
+		return false
+	}
+	return true
 }
+
+// Expression8 is left to the library to encode: v is a message that is left to the library.
+
+// validExpression9 reports whether x provably keeps its rules.
+func validExpression9(x *Expression9) bool {
+	if x == nil {
+		return false
+	}
+	if x.V != nil && !validValues(x.V) {
+		return false
+	}
+	// cel_expression 0
+	if !(!(x.V != nil && x.V.Inner != nil) || x.V.GetAt().AsTime().Compare(x.V.GetInner().GetAt().AsTime()) < 0 || x.V.GetAt().AsTime().Compare(x.V.GetInner().GetAt().AsTime()) == 0) {
+		return false
+	}
+	return true
+}
+
+// Expression9 is left to the library to encode: v is a message that is left to the library.
+
+// validExpression10 reports whether x provably keeps its rules.
+func validExpression10(x *Expression10) bool {
+	if x == nil {
+		return false
+	}
+	if x.V != nil && !validValues(x.V) {
+		return false
+	}
+	// cel_expression 0
+	if !(x.V.GetReal() == 0 || x.V.GetReal() >= 0.001 && x.V.GetReal() != 1e+07) {
+		return false
+	}
+	return true
+}
+
+// Expression10 is left to the library to encode: v is a message that is left to the library.
+
+// validExpression11 reports whether x provably keeps its rules.
+func validExpression11(x *Expression11) bool {
+	if x == nil {
+		return false
+	}
+	if x.V != nil && !validValues(x.V) {
+		return false
+	}
+	// cel_expression 0
+	if !(x.V.GetFlag() == proof.Unique(x.V.GetInners(), func(item1 *Values) string { return proof.LowerASCII(item1.GetText()) }) && proof.Unique(x.V.GetInner().GetInners(), func(item1 *Values) string { return x.V.GetText() })) {
+		return false
+	}
+	return true
+}
+
+// Expression11 is left to the library to encode: v is a message that is left to the library.
+
+// validExpression12 reports whether x provably keeps its rules.
+func validExpression12(x *Expression12) bool {
+	if x == nil {
+		return false
+	}
+	if x.V != nil && !validValues(x.V) {
+		return false
+	}
+	// cel_expression 0
+	if !(proof.Count(x.V.GetFlag(), x.V.GetText() == "a", x.V != nil && x.V.Inner != nil) <= 1 || proof.Count(utf8.RuneCountInString(x.V.GetText()) == 1, utf8.RuneCountInString("a") == 1, utf8.RuneCountInString(x.V.GetInner().GetText()) == 1) == 2) {
+		return false
+	}
+	return true
+}
+
+// Expression12 is left to the library to encode: v is a message that is left to the library.
+
+// validExpression13 reports whether x provably keeps its rules.
+func validExpression13(x *Expression13) bool {
+	if x == nil {
+		return false
+	}
+	if x.V != nil && !validValues(x.V) {
+		return false
+	}
+	// cel_expression 0
+	if !(strings.HasPrefix(x.V.GetText(), "a") || len(x.V.GetText()) >= 3 || strings.HasPrefix(x.V.GetInner().GetText(), x.V.GetText())) {
+		return false
+	}
+	return true
+}
+
+// Expression13 is left to the library to encode: v is a message that is left to the library.
+
+// validExpression14 reports whether x provably keeps its rules.
+func validExpression14(x *Expression14) bool {
+	if x == nil {
+		return false
+	}
+	if x.V != nil && !validValues(x.V) {
+		return false
+	}
+	// cel_expression 0
+	if !proof.If(x.V.GetFlag() || x.V.GetMaybe() == 1, x.V.GetNumber() > 0, !(x.V.GetText() == "")) {
+		return false
+	}
+	return true
+}
+
+// Expression14 is left to the library to encode: v is a message that is left to the library.
 
 // validPattern1 reports whether x provably keeps its rules.
 func validPattern1(x *Pattern1) bool {
 	if x == nil {
 		return false
 	}
-	if !matches5(x.It) {
+	if !matches6(x.It) {
 		return false
 	}
 	return true
@@ -802,7 +949,7 @@ func validPattern2(x *Pattern2) bool {
 	if x == nil {
 		return false
 	}
-	if !matches6(x.It) {
+	if !matches7(x.It) {
 		return false
 	}
 	return true
@@ -824,7 +971,7 @@ func validPattern3(x *Pattern3) bool {
 	if x == nil {
 		return false
 	}
-	if !matches7(x.It) {
+	if !matches8(x.It) {
 		return false
 	}
 	return true
@@ -846,7 +993,7 @@ func validPattern4(x *Pattern4) bool {
 	if x == nil {
 		return false
 	}
-	if !matches8(x.It) {
+	if !matches9(x.It) {
 		return false
 	}
 	return true
@@ -868,7 +1015,7 @@ func validPattern5(x *Pattern5) bool {
 	if x == nil {
 		return false
 	}
-	if !matches9(x.It) {
+	if !matches10(x.It) {
 		return false
 	}
 	return true
@@ -890,7 +1037,7 @@ func validPattern6(x *Pattern6) bool {
 	if x == nil {
 		return false
 	}
-	if !matches10(x.It) {
+	if !matches11(x.It) {
 		return false
 	}
 	return true
@@ -912,7 +1059,7 @@ func validPattern7(x *Pattern7) bool {
 	if x == nil {
 		return false
 	}
-	if !matches11(x.It) {
+	if !matches12(x.It) {
 		return false
 	}
 	return true
@@ -934,7 +1081,7 @@ func validPattern8(x *Pattern8) bool {
 	if x == nil {
 		return false
 	}
-	if !matches3(x.It) {
+	if !matches4(x.It) {
 		return false
 	}
 	return true
@@ -956,7 +1103,7 @@ func validPattern9(x *Pattern9) bool {
 	if x == nil {
 		return false
 	}
-	if !matches12(x.It) {
+	if !matches13(x.It) {
 		return false
 	}
 	return true
@@ -978,7 +1125,7 @@ func validPattern10(x *Pattern10) bool {
 	if x == nil {
 		return false
 	}
-	if !matches13(x.It) {
+	if !matches14(x.It) {
 		return false
 	}
 	return true
@@ -1000,7 +1147,7 @@ func validPattern11(x *Pattern11) bool {
 	if x == nil {
 		return false
 	}
-	if !matches14(x.It) {
+	if !matches15(x.It) {
 		return false
 	}
 	return true
@@ -1022,7 +1169,7 @@ func validPattern12(x *Pattern12) bool {
 	if x == nil {
 		return false
 	}
-	if !matches15(x.It) {
+	if !matches16(x.It) {
 		return false
 	}
 	return true
@@ -1044,7 +1191,7 @@ func validPattern13(x *Pattern13) bool {
 	if x == nil {
 		return false
 	}
-	if !matches16(x.It) {
+	if !matches17(x.It) {
 		return false
 	}
 	return true
@@ -1066,7 +1213,7 @@ func validPattern14(x *Pattern14) bool {
 	if x == nil {
 		return false
 	}
-	if !matches17(x.It) {
+	if !matches18(x.It) {
 		return false
 	}
 	return true
@@ -1088,7 +1235,7 @@ func validPattern15(x *Pattern15) bool {
 	if x == nil {
 		return false
 	}
-	if !matches18(x.It) {
+	if !matches19(x.It) {
 		return false
 	}
 	return true
@@ -1110,7 +1257,7 @@ func validPattern16(x *Pattern16) bool {
 	if x == nil {
 		return false
 	}
-	if !matches19(x.It) {
+	if !matches20(x.It) {
 		return false
 	}
 	return true
@@ -1132,7 +1279,7 @@ func validPattern17(x *Pattern17) bool {
 	if x == nil {
 		return false
 	}
-	if !matches20(x.It) {
+	if !matches21(x.It) {
 		return false
 	}
 	return true
@@ -1154,7 +1301,7 @@ func validPattern18(x *Pattern18) bool {
 	if x == nil {
 		return false
 	}
-	if !matches21(x.It) {
+	if !matches22(x.It) {
 		return false
 	}
 	return true
@@ -1176,7 +1323,7 @@ func validPattern19(x *Pattern19) bool {
 	if x == nil {
 		return false
 	}
-	if !matches22(x.It) {
+	if !matches23(x.It) {
 		return false
 	}
 	return true
@@ -1198,7 +1345,7 @@ func validPattern20(x *Pattern20) bool {
 	if x == nil {
 		return false
 	}
-	if !matches23(x.It) {
+	if !matches24(x.It) {
 		return false
 	}
 	return true
@@ -1220,7 +1367,7 @@ func validPattern21(x *Pattern21) bool {
 	if x == nil {
 		return false
 	}
-	if !matches24(x.It) {
+	if !matches25(x.It) {
 		return false
 	}
 	return true

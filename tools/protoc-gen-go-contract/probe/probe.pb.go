@@ -94,6 +94,13 @@ type Known struct {
 	Span          *durationpb.Duration   `protobuf:"bytes,14,opt,name=span,proto3" json:"span,omitempty"`
 	Flag          bool                   `protobuf:"varint,15,opt,name=flag,proto3" json:"flag,omitempty"`
 	NeededOctets  []byte                 `protobuf:"bytes,16,opt,name=needed_octets,json=neededOctets,proto3" json:"needed_octets,omitempty"`
+	Between       int32                  `protobuf:"varint,17,opt,name=between,proto3" json:"between,omitempty"`
+	Below         int32                  `protobuf:"varint,18,opt,name=below,proto3" json:"below,omitempty"`
+	Chosen        []string               `protobuf:"bytes,19,rep,name=chosen,proto3" json:"chosen,omitempty"`
+	Defined       Grade                  `protobuf:"varint,20,opt,name=defined,proto3,enum=probe.Grade" json:"defined,omitempty"`
+	Above         *durationpb.Duration   `protobuf:"bytes,21,opt,name=above,proto3" json:"above,omitempty"`
+	From          *durationpb.Duration   `protobuf:"bytes,22,opt,name=from,proto3" json:"from,omitempty"`
+	Until         *durationpb.Duration   `protobuf:"bytes,23,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -236,6 +243,55 @@ func (x *Known) GetFlag() bool {
 func (x *Known) GetNeededOctets() []byte {
 	if x != nil {
 		return x.NeededOctets
+	}
+	return nil
+}
+
+func (x *Known) GetBetween() int32 {
+	if x != nil {
+		return x.Between
+	}
+	return 0
+}
+
+func (x *Known) GetBelow() int32 {
+	if x != nil {
+		return x.Below
+	}
+	return 0
+}
+
+func (x *Known) GetChosen() []string {
+	if x != nil {
+		return x.Chosen
+	}
+	return nil
+}
+
+func (x *Known) GetDefined() Grade {
+	if x != nil {
+		return x.Defined
+	}
+	return Grade_GRADE_UNSPECIFIED
+}
+
+func (x *Known) GetAbove() *durationpb.Duration {
+	if x != nil {
+		return x.Above
+	}
+	return nil
+}
+
+func (x *Known) GetFrom() *durationpb.Duration {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Known) GetUntil() *durationpb.Duration {
+	if x != nil {
+		return x.Until
 	}
 	return nil
 }
@@ -460,27 +516,27 @@ func (x *ShortExpression) GetIt() string {
 	return ""
 }
 
-type Defined struct {
+type ListExpression struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	It            Grade                  `protobuf:"varint,1,opt,name=it,proto3,enum=probe.Grade" json:"it,omitempty"`
+	It            []string               `protobuf:"bytes,1,rep,name=it,proto3" json:"it,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *Defined) Reset() {
-	*x = Defined{}
+func (x *ListExpression) Reset() {
+	*x = ListExpression{}
 	mi := &file_probe_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *Defined) String() string {
+func (x *ListExpression) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*Defined) ProtoMessage() {}
+func (*ListExpression) ProtoMessage() {}
 
-func (x *Defined) ProtoReflect() protoreflect.Message {
+func (x *ListExpression) ProtoReflect() protoreflect.Message {
 	mi := &file_probe_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -492,12 +548,56 @@ func (x *Defined) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use Defined.ProtoReflect.Descriptor instead.
-func (*Defined) Descriptor() ([]byte, []int) {
+// Deprecated: Use ListExpression.ProtoReflect.Descriptor instead.
+func (*ListExpression) Descriptor() ([]byte, []int) {
 	return file_probe_proto_rawDescGZIP(), []int{6}
 }
 
-func (x *Defined) GetIt() Grade {
+func (x *ListExpression) GetIt() []string {
+	if x != nil {
+		return x.It
+	}
+	return nil
+}
+
+type Constant struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	It            Grade                  `protobuf:"varint,1,opt,name=it,proto3,enum=probe.Grade" json:"it,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Constant) Reset() {
+	*x = Constant{}
+	mi := &file_probe_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Constant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Constant) ProtoMessage() {}
+
+func (x *Constant) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Constant.ProtoReflect.Descriptor instead.
+func (*Constant) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Constant) GetIt() Grade {
 	if x != nil {
 		return x.It
 	}
@@ -513,7 +613,7 @@ type Below struct {
 
 func (x *Below) Reset() {
 	*x = Below{}
-	mi := &file_probe_proto_msgTypes[7]
+	mi := &file_probe_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -525,7 +625,7 @@ func (x *Below) String() string {
 func (*Below) ProtoMessage() {}
 
 func (x *Below) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[7]
+	mi := &file_probe_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -538,10 +638,54 @@ func (x *Below) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Below.ProtoReflect.Descriptor instead.
 func (*Below) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{7}
+	return file_probe_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Below) GetIt() int32 {
+	if x != nil {
+		return x.It
+	}
+	return 0
+}
+
+type Outside struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	It            int32                  `protobuf:"varint,1,opt,name=it,proto3" json:"it,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Outside) Reset() {
+	*x = Outside{}
+	mi := &file_probe_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Outside) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Outside) ProtoMessage() {}
+
+func (x *Outside) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Outside.ProtoReflect.Descriptor instead.
+func (*Outside) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Outside) GetIt() int32 {
 	if x != nil {
 		return x.It
 	}
@@ -558,7 +702,7 @@ type Double struct {
 
 func (x *Double) Reset() {
 	*x = Double{}
-	mi := &file_probe_proto_msgTypes[8]
+	mi := &file_probe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -570,7 +714,7 @@ func (x *Double) String() string {
 func (*Double) ProtoMessage() {}
 
 func (x *Double) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[8]
+	mi := &file_probe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -583,10 +727,54 @@ func (x *Double) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Double.ProtoReflect.Descriptor instead.
 func (*Double) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{8}
+	return file_probe_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Double) GetIt() float64 {
+	if x != nil {
+		return x.It
+	}
+	return 0
+}
+
+type IgnoredDouble struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	It            float64                `protobuf:"fixed64,1,opt,name=it,proto3" json:"it,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *IgnoredDouble) Reset() {
+	*x = IgnoredDouble{}
+	mi := &file_probe_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *IgnoredDouble) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*IgnoredDouble) ProtoMessage() {}
+
+func (x *IgnoredDouble) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use IgnoredDouble.ProtoReflect.Descriptor instead.
+func (*IgnoredDouble) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *IgnoredDouble) GetIt() float64 {
 	if x != nil {
 		return x.It
 	}
@@ -602,7 +790,7 @@ type Own struct {
 
 func (x *Own) Reset() {
 	*x = Own{}
-	mi := &file_probe_proto_msgTypes[9]
+	mi := &file_probe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -614,7 +802,7 @@ func (x *Own) String() string {
 func (*Own) ProtoMessage() {}
 
 func (x *Own) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[9]
+	mi := &file_probe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -627,7 +815,7 @@ func (x *Own) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Own.ProtoReflect.Descriptor instead.
 func (*Own) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{9}
+	return file_probe_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Own) GetIt() string {
@@ -646,7 +834,7 @@ type Unique struct {
 
 func (x *Unique) Reset() {
 	*x = Unique{}
-	mi := &file_probe_proto_msgTypes[10]
+	mi := &file_probe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -658,7 +846,7 @@ func (x *Unique) String() string {
 func (*Unique) ProtoMessage() {}
 
 func (x *Unique) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[10]
+	mi := &file_probe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -671,7 +859,7 @@ func (x *Unique) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unique.ProtoReflect.Descriptor instead.
 func (*Unique) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{10}
+	return file_probe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Unique) GetIt() []string {
@@ -690,7 +878,7 @@ type Whole struct {
 
 func (x *Whole) Reset() {
 	*x = Whole{}
-	mi := &file_probe_proto_msgTypes[11]
+	mi := &file_probe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -702,7 +890,7 @@ func (x *Whole) String() string {
 func (*Whole) ProtoMessage() {}
 
 func (x *Whole) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[11]
+	mi := &file_probe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -715,7 +903,7 @@ func (x *Whole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Whole.ProtoReflect.Descriptor instead.
 func (*Whole) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{11}
+	return file_probe_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Whole) GetIt() string {
@@ -738,7 +926,7 @@ type OneOf struct {
 
 func (x *OneOf) Reset() {
 	*x = OneOf{}
-	mi := &file_probe_proto_msgTypes[12]
+	mi := &file_probe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -750,7 +938,7 @@ func (x *OneOf) String() string {
 func (*OneOf) ProtoMessage() {}
 
 func (x *OneOf) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[12]
+	mi := &file_probe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -763,7 +951,7 @@ func (x *OneOf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OneOf.ProtoReflect.Descriptor instead.
 func (*OneOf) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{12}
+	return file_probe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *OneOf) GetWhich() isOneOf_Which {
@@ -820,7 +1008,7 @@ type NeededOneOf struct {
 
 func (x *NeededOneOf) Reset() {
 	*x = NeededOneOf{}
-	mi := &file_probe_proto_msgTypes[13]
+	mi := &file_probe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +1020,7 @@ func (x *NeededOneOf) String() string {
 func (*NeededOneOf) ProtoMessage() {}
 
 func (x *NeededOneOf) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[13]
+	mi := &file_probe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +1033,7 @@ func (x *NeededOneOf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeededOneOf.ProtoReflect.Descriptor instead.
 func (*NeededOneOf) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{13}
+	return file_probe_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *NeededOneOf) GetWhich() isNeededOneOf_Which {
@@ -899,7 +1087,7 @@ type MessageOneOf struct {
 
 func (x *MessageOneOf) Reset() {
 	*x = MessageOneOf{}
-	mi := &file_probe_proto_msgTypes[14]
+	mi := &file_probe_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +1099,7 @@ func (x *MessageOneOf) String() string {
 func (*MessageOneOf) ProtoMessage() {}
 
 func (x *MessageOneOf) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[14]
+	mi := &file_probe_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +1112,7 @@ func (x *MessageOneOf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MessageOneOf.ProtoReflect.Descriptor instead.
 func (*MessageOneOf) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{14}
+	return file_probe_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *MessageOneOf) GetIt() string {
@@ -951,7 +1139,7 @@ type HoldsEmail struct {
 
 func (x *HoldsEmail) Reset() {
 	*x = HoldsEmail{}
-	mi := &file_probe_proto_msgTypes[15]
+	mi := &file_probe_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -963,7 +1151,7 @@ func (x *HoldsEmail) String() string {
 func (*HoldsEmail) ProtoMessage() {}
 
 func (x *HoldsEmail) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[15]
+	mi := &file_probe_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -976,7 +1164,7 @@ func (x *HoldsEmail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldsEmail.ProtoReflect.Descriptor instead.
 func (*HoldsEmail) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{15}
+	return file_probe_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HoldsEmail) GetIt() *Email {
@@ -995,7 +1183,7 @@ type OptionalEmail struct {
 
 func (x *OptionalEmail) Reset() {
 	*x = OptionalEmail{}
-	mi := &file_probe_proto_msgTypes[16]
+	mi := &file_probe_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1007,7 +1195,7 @@ func (x *OptionalEmail) String() string {
 func (*OptionalEmail) ProtoMessage() {}
 
 func (x *OptionalEmail) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[16]
+	mi := &file_probe_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1020,7 +1208,7 @@ func (x *OptionalEmail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptionalEmail.ProtoReflect.Descriptor instead.
 func (*OptionalEmail) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{16}
+	return file_probe_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OptionalEmail) GetIt() string {
@@ -1039,7 +1227,7 @@ type IgnoredEmail struct {
 
 func (x *IgnoredEmail) Reset() {
 	*x = IgnoredEmail{}
-	mi := &file_probe_proto_msgTypes[17]
+	mi := &file_probe_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1051,7 +1239,7 @@ func (x *IgnoredEmail) String() string {
 func (*IgnoredEmail) ProtoMessage() {}
 
 func (x *IgnoredEmail) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[17]
+	mi := &file_probe_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1064,7 +1252,7 @@ func (x *IgnoredEmail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IgnoredEmail.ProtoReflect.Descriptor instead.
 func (*IgnoredEmail) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{17}
+	return file_probe_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *IgnoredEmail) GetIt() string {
@@ -1083,7 +1271,7 @@ type Emails struct {
 
 func (x *Emails) Reset() {
 	*x = Emails{}
-	mi := &file_probe_proto_msgTypes[18]
+	mi := &file_probe_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1283,7 @@ func (x *Emails) String() string {
 func (*Emails) ProtoMessage() {}
 
 func (x *Emails) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[18]
+	mi := &file_probe_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1296,7 @@ func (x *Emails) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Emails.ProtoReflect.Descriptor instead.
 func (*Emails) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{18}
+	return file_probe_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Emails) GetIt() []string {
@@ -1127,7 +1315,7 @@ type IgnoredItems struct {
 
 func (x *IgnoredItems) Reset() {
 	*x = IgnoredItems{}
-	mi := &file_probe_proto_msgTypes[19]
+	mi := &file_probe_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1139,7 +1327,7 @@ func (x *IgnoredItems) String() string {
 func (*IgnoredItems) ProtoMessage() {}
 
 func (x *IgnoredItems) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[19]
+	mi := &file_probe_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1152,7 +1340,7 @@ func (x *IgnoredItems) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IgnoredItems.ProtoReflect.Descriptor instead.
 func (*IgnoredItems) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{19}
+	return file_probe_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *IgnoredItems) GetIt() []string {
@@ -1171,7 +1359,7 @@ type OddKeys struct {
 
 func (x *OddKeys) Reset() {
 	*x = OddKeys{}
-	mi := &file_probe_proto_msgTypes[20]
+	mi := &file_probe_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1371,7 @@ func (x *OddKeys) String() string {
 func (*OddKeys) ProtoMessage() {}
 
 func (x *OddKeys) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[20]
+	mi := &file_probe_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1384,7 @@ func (x *OddKeys) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OddKeys.ProtoReflect.Descriptor instead.
 func (*OddKeys) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{20}
+	return file_probe_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OddKeys) GetIt() map[string]string {
@@ -1215,7 +1403,7 @@ type Wrapped struct {
 
 func (x *Wrapped) Reset() {
 	*x = Wrapped{}
-	mi := &file_probe_proto_msgTypes[21]
+	mi := &file_probe_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1227,7 +1415,7 @@ func (x *Wrapped) String() string {
 func (*Wrapped) ProtoMessage() {}
 
 func (x *Wrapped) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[21]
+	mi := &file_probe_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1428,7 @@ func (x *Wrapped) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Wrapped.ProtoReflect.Descriptor instead.
 func (*Wrapped) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{21}
+	return file_probe_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Wrapped) GetIt() *wrapperspb.StringValue {
@@ -1259,7 +1447,7 @@ type Foreign struct {
 
 func (x *Foreign) Reset() {
 	*x = Foreign{}
-	mi := &file_probe_proto_msgTypes[22]
+	mi := &file_probe_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1271,7 +1459,7 @@ func (x *Foreign) String() string {
 func (*Foreign) ProtoMessage() {}
 
 func (x *Foreign) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[22]
+	mi := &file_probe_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1284,7 +1472,7 @@ func (x *Foreign) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Foreign.ProtoReflect.Descriptor instead.
 func (*Foreign) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{22}
+	return file_probe_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Foreign) GetIt() *v1.RawPosition {
@@ -1303,7 +1491,7 @@ type Later struct {
 
 func (x *Later) Reset() {
 	*x = Later{}
-	mi := &file_probe_proto_msgTypes[23]
+	mi := &file_probe_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1315,7 +1503,7 @@ func (x *Later) String() string {
 func (*Later) ProtoMessage() {}
 
 func (x *Later) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[23]
+	mi := &file_probe_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1328,7 +1516,7 @@ func (x *Later) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Later.ProtoReflect.Descriptor instead.
 func (*Later) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{23}
+	return file_probe_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Later) GetIt() *timestamppb.Timestamp {
@@ -1336,6 +1524,231 @@ func (x *Later) GetIt() *timestamppb.Timestamp {
 		return x.It
 	}
 	return nil
+}
+
+type OutsideSpan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	It            *durationpb.Duration   `protobuf:"bytes,1,opt,name=it,proto3" json:"it,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutsideSpan) Reset() {
+	*x = OutsideSpan{}
+	mi := &file_probe_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutsideSpan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutsideSpan) ProtoMessage() {}
+
+func (x *OutsideSpan) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutsideSpan.ProtoReflect.Descriptor instead.
+func (*OutsideSpan) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *OutsideSpan) GetIt() *durationpb.Duration {
+	if x != nil {
+		return x.It
+	}
+	return nil
+}
+
+type ShorterSpan struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	It            *durationpb.Duration   `protobuf:"bytes,1,opt,name=it,proto3" json:"it,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShorterSpan) Reset() {
+	*x = ShorterSpan{}
+	mi := &file_probe_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShorterSpan) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShorterSpan) ProtoMessage() {}
+
+func (x *ShorterSpan) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShorterSpan.ProtoReflect.Descriptor instead.
+func (*ShorterSpan) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ShorterSpan) GetIt() *durationpb.Duration {
+	if x != nil {
+		return x.It
+	}
+	return nil
+}
+
+type SpanExpression struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	It            *durationpb.Duration   `protobuf:"bytes,1,opt,name=it,proto3" json:"it,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SpanExpression) Reset() {
+	*x = SpanExpression{}
+	mi := &file_probe_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SpanExpression) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SpanExpression) ProtoMessage() {}
+
+func (x *SpanExpression) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SpanExpression.ProtoReflect.Descriptor instead.
+func (*SpanExpression) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *SpanExpression) GetIt() *durationpb.Duration {
+	if x != nil {
+		return x.It
+	}
+	return nil
+}
+
+// Expressed has expressions about fields, all of them known.
+type Expressed struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Text          string                 `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
+	Maybe         *int32                 `protobuf:"varint,2,opt,name=maybe,proto3,oneof" json:"maybe,omitempty"`
+	Ignored       string                 `protobuf:"bytes,3,opt,name=ignored,proto3" json:"ignored,omitempty"`
+	Items         []int64                `protobuf:"varint,4,rep,packed,name=items,proto3" json:"items,omitempty"`
+	Pairs         map[string]Grade       `protobuf:"bytes,5,rep,name=pairs,proto3" json:"pairs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=probe.Grade"`
+	Real          float64                `protobuf:"fixed64,6,opt,name=real,proto3" json:"real,omitempty"`
+	Flag          bool                   `protobuf:"varint,7,opt,name=flag,proto3" json:"flag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expressed) Reset() {
+	*x = Expressed{}
+	mi := &file_probe_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expressed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expressed) ProtoMessage() {}
+
+func (x *Expressed) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expressed.ProtoReflect.Descriptor instead.
+func (*Expressed) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *Expressed) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Expressed) GetMaybe() int32 {
+	if x != nil && x.Maybe != nil {
+		return *x.Maybe
+	}
+	return 0
+}
+
+func (x *Expressed) GetIgnored() string {
+	if x != nil {
+		return x.Ignored
+	}
+	return ""
+}
+
+func (x *Expressed) GetItems() []int64 {
+	if x != nil {
+		return x.Items
+	}
+	return nil
+}
+
+func (x *Expressed) GetPairs() map[string]Grade {
+	if x != nil {
+		return x.Pairs
+	}
+	return nil
+}
+
+func (x *Expressed) GetReal() float64 {
+	if x != nil {
+		return x.Real
+	}
+	return 0
+}
+
+func (x *Expressed) GetFlag() bool {
+	if x != nil {
+		return x.Flag
+	}
+	return false
 }
 
 // Values is what the expressions below are about. Each of these has rules of its own of no kind.
@@ -1352,13 +1765,17 @@ type Values struct {
 	Pairs         map[string]string      `protobuf:"bytes,9,rep,name=pairs,proto3" json:"pairs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	Inner         *Values                `protobuf:"bytes,10,opt,name=inner,proto3" json:"inner,omitempty"`
 	Inners        []*Values              `protobuf:"bytes,11,rep,name=inners,proto3" json:"inners,omitempty"`
+	Span          *durationpb.Duration   `protobuf:"bytes,12,opt,name=span,proto3" json:"span,omitempty"`
+	At            *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=at,proto3" json:"at,omitempty"`
+	Real          float64                `protobuf:"fixed64,14,opt,name=real,proto3" json:"real,omitempty"`
+	Single        float32                `protobuf:"fixed32,15,opt,name=single,proto3" json:"single,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Values) Reset() {
 	*x = Values{}
-	mi := &file_probe_proto_msgTypes[24]
+	mi := &file_probe_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1370,7 +1787,7 @@ func (x *Values) String() string {
 func (*Values) ProtoMessage() {}
 
 func (x *Values) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[24]
+	mi := &file_probe_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,7 +1800,7 @@ func (x *Values) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Values.ProtoReflect.Descriptor instead.
 func (*Values) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{24}
+	return file_probe_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Values) GetText() string {
@@ -1463,6 +1880,34 @@ func (x *Values) GetInners() []*Values {
 	return nil
 }
 
+func (x *Values) GetSpan() *durationpb.Duration {
+	if x != nil {
+		return x.Span
+	}
+	return nil
+}
+
+func (x *Values) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
+}
+
+func (x *Values) GetReal() float64 {
+	if x != nil {
+		return x.Real
+	}
+	return 0
+}
+
+func (x *Values) GetSingle() float32 {
+	if x != nil {
+		return x.Single
+	}
+	return 0
+}
+
 type Expression1 struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
@@ -1472,7 +1917,7 @@ type Expression1 struct {
 
 func (x *Expression1) Reset() {
 	*x = Expression1{}
-	mi := &file_probe_proto_msgTypes[25]
+	mi := &file_probe_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1929,7 @@ func (x *Expression1) String() string {
 func (*Expression1) ProtoMessage() {}
 
 func (x *Expression1) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[25]
+	mi := &file_probe_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1942,7 @@ func (x *Expression1) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression1.ProtoReflect.Descriptor instead.
 func (*Expression1) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{25}
+	return file_probe_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Expression1) GetV() *Values {
@@ -1516,7 +1961,7 @@ type Expression2 struct {
 
 func (x *Expression2) Reset() {
 	*x = Expression2{}
-	mi := &file_probe_proto_msgTypes[26]
+	mi := &file_probe_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1528,7 +1973,7 @@ func (x *Expression2) String() string {
 func (*Expression2) ProtoMessage() {}
 
 func (x *Expression2) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[26]
+	mi := &file_probe_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1541,7 +1986,7 @@ func (x *Expression2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression2.ProtoReflect.Descriptor instead.
 func (*Expression2) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{26}
+	return file_probe_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *Expression2) GetV() *Values {
@@ -1560,7 +2005,7 @@ type Expression3 struct {
 
 func (x *Expression3) Reset() {
 	*x = Expression3{}
-	mi := &file_probe_proto_msgTypes[27]
+	mi := &file_probe_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1572,7 +2017,7 @@ func (x *Expression3) String() string {
 func (*Expression3) ProtoMessage() {}
 
 func (x *Expression3) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[27]
+	mi := &file_probe_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1585,7 +2030,7 @@ func (x *Expression3) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression3.ProtoReflect.Descriptor instead.
 func (*Expression3) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{27}
+	return file_probe_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Expression3) GetV() *Values {
@@ -1604,7 +2049,7 @@ type Expression4 struct {
 
 func (x *Expression4) Reset() {
 	*x = Expression4{}
-	mi := &file_probe_proto_msgTypes[28]
+	mi := &file_probe_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1616,7 +2061,7 @@ func (x *Expression4) String() string {
 func (*Expression4) ProtoMessage() {}
 
 func (x *Expression4) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[28]
+	mi := &file_probe_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1629,7 +2074,7 @@ func (x *Expression4) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression4.ProtoReflect.Descriptor instead.
 func (*Expression4) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{28}
+	return file_probe_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Expression4) GetV() *Values {
@@ -1648,7 +2093,7 @@ type Expression5 struct {
 
 func (x *Expression5) Reset() {
 	*x = Expression5{}
-	mi := &file_probe_proto_msgTypes[29]
+	mi := &file_probe_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1660,7 +2105,7 @@ func (x *Expression5) String() string {
 func (*Expression5) ProtoMessage() {}
 
 func (x *Expression5) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[29]
+	mi := &file_probe_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1673,7 +2118,7 @@ func (x *Expression5) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression5.ProtoReflect.Descriptor instead.
 func (*Expression5) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{29}
+	return file_probe_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Expression5) GetV() *Values {
@@ -1692,7 +2137,7 @@ type Expression6 struct {
 
 func (x *Expression6) Reset() {
 	*x = Expression6{}
-	mi := &file_probe_proto_msgTypes[30]
+	mi := &file_probe_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1704,7 +2149,7 @@ func (x *Expression6) String() string {
 func (*Expression6) ProtoMessage() {}
 
 func (x *Expression6) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[30]
+	mi := &file_probe_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1717,7 +2162,7 @@ func (x *Expression6) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression6.ProtoReflect.Descriptor instead.
 func (*Expression6) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{30}
+	return file_probe_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *Expression6) GetV() *Values {
@@ -1736,7 +2181,7 @@ type Expression7 struct {
 
 func (x *Expression7) Reset() {
 	*x = Expression7{}
-	mi := &file_probe_proto_msgTypes[31]
+	mi := &file_probe_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1748,7 +2193,7 @@ func (x *Expression7) String() string {
 func (*Expression7) ProtoMessage() {}
 
 func (x *Expression7) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[31]
+	mi := &file_probe_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1761,10 +2206,318 @@ func (x *Expression7) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Expression7.ProtoReflect.Descriptor instead.
 func (*Expression7) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{31}
+	return file_probe_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Expression7) GetV() *Values {
+	if x != nil {
+		return x.V
+	}
+	return nil
+}
+
+type Expression8 struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expression8) Reset() {
+	*x = Expression8{}
+	mi := &file_probe_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expression8) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expression8) ProtoMessage() {}
+
+func (x *Expression8) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expression8.ProtoReflect.Descriptor instead.
+func (*Expression8) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *Expression8) GetV() *Values {
+	if x != nil {
+		return x.V
+	}
+	return nil
+}
+
+type Expression9 struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expression9) Reset() {
+	*x = Expression9{}
+	mi := &file_probe_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expression9) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expression9) ProtoMessage() {}
+
+func (x *Expression9) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expression9.ProtoReflect.Descriptor instead.
+func (*Expression9) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *Expression9) GetV() *Values {
+	if x != nil {
+		return x.V
+	}
+	return nil
+}
+
+type Expression10 struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expression10) Reset() {
+	*x = Expression10{}
+	mi := &file_probe_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expression10) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expression10) ProtoMessage() {}
+
+func (x *Expression10) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expression10.ProtoReflect.Descriptor instead.
+func (*Expression10) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Expression10) GetV() *Values {
+	if x != nil {
+		return x.V
+	}
+	return nil
+}
+
+type Expression11 struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expression11) Reset() {
+	*x = Expression11{}
+	mi := &file_probe_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expression11) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expression11) ProtoMessage() {}
+
+func (x *Expression11) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expression11.ProtoReflect.Descriptor instead.
+func (*Expression11) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Expression11) GetV() *Values {
+	if x != nil {
+		return x.V
+	}
+	return nil
+}
+
+type Expression12 struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expression12) Reset() {
+	*x = Expression12{}
+	mi := &file_probe_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expression12) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expression12) ProtoMessage() {}
+
+func (x *Expression12) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expression12.ProtoReflect.Descriptor instead.
+func (*Expression12) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *Expression12) GetV() *Values {
+	if x != nil {
+		return x.V
+	}
+	return nil
+}
+
+type Expression13 struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expression13) Reset() {
+	*x = Expression13{}
+	mi := &file_probe_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expression13) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expression13) ProtoMessage() {}
+
+func (x *Expression13) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expression13.ProtoReflect.Descriptor instead.
+func (*Expression13) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *Expression13) GetV() *Values {
+	if x != nil {
+		return x.V
+	}
+	return nil
+}
+
+type Expression14 struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	V             *Values                `protobuf:"bytes,1,opt,name=v,proto3" json:"v,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expression14) Reset() {
+	*x = Expression14{}
+	mi := &file_probe_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expression14) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expression14) ProtoMessage() {}
+
+func (x *Expression14) ProtoReflect() protoreflect.Message {
+	mi := &file_probe_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expression14.ProtoReflect.Descriptor instead.
+func (*Expression14) Descriptor() ([]byte, []int) {
+	return file_probe_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *Expression14) GetV() *Values {
 	if x != nil {
 		return x.V
 	}
@@ -1780,7 +2533,7 @@ type Pattern1 struct {
 
 func (x *Pattern1) Reset() {
 	*x = Pattern1{}
-	mi := &file_probe_proto_msgTypes[32]
+	mi := &file_probe_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1792,7 +2545,7 @@ func (x *Pattern1) String() string {
 func (*Pattern1) ProtoMessage() {}
 
 func (x *Pattern1) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[32]
+	mi := &file_probe_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1805,7 +2558,7 @@ func (x *Pattern1) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern1.ProtoReflect.Descriptor instead.
 func (*Pattern1) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{32}
+	return file_probe_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *Pattern1) GetIt() string {
@@ -1824,7 +2577,7 @@ type Pattern2 struct {
 
 func (x *Pattern2) Reset() {
 	*x = Pattern2{}
-	mi := &file_probe_proto_msgTypes[33]
+	mi := &file_probe_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +2589,7 @@ func (x *Pattern2) String() string {
 func (*Pattern2) ProtoMessage() {}
 
 func (x *Pattern2) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[33]
+	mi := &file_probe_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +2602,7 @@ func (x *Pattern2) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern2.ProtoReflect.Descriptor instead.
 func (*Pattern2) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{33}
+	return file_probe_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *Pattern2) GetIt() string {
@@ -1868,7 +2621,7 @@ type Pattern3 struct {
 
 func (x *Pattern3) Reset() {
 	*x = Pattern3{}
-	mi := &file_probe_proto_msgTypes[34]
+	mi := &file_probe_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1880,7 +2633,7 @@ func (x *Pattern3) String() string {
 func (*Pattern3) ProtoMessage() {}
 
 func (x *Pattern3) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[34]
+	mi := &file_probe_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1893,7 +2646,7 @@ func (x *Pattern3) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern3.ProtoReflect.Descriptor instead.
 func (*Pattern3) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{34}
+	return file_probe_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Pattern3) GetIt() string {
@@ -1912,7 +2665,7 @@ type Pattern4 struct {
 
 func (x *Pattern4) Reset() {
 	*x = Pattern4{}
-	mi := &file_probe_proto_msgTypes[35]
+	mi := &file_probe_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1924,7 +2677,7 @@ func (x *Pattern4) String() string {
 func (*Pattern4) ProtoMessage() {}
 
 func (x *Pattern4) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[35]
+	mi := &file_probe_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1937,7 +2690,7 @@ func (x *Pattern4) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern4.ProtoReflect.Descriptor instead.
 func (*Pattern4) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{35}
+	return file_probe_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *Pattern4) GetIt() string {
@@ -1956,7 +2709,7 @@ type Pattern5 struct {
 
 func (x *Pattern5) Reset() {
 	*x = Pattern5{}
-	mi := &file_probe_proto_msgTypes[36]
+	mi := &file_probe_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1968,7 +2721,7 @@ func (x *Pattern5) String() string {
 func (*Pattern5) ProtoMessage() {}
 
 func (x *Pattern5) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[36]
+	mi := &file_probe_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1981,7 +2734,7 @@ func (x *Pattern5) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern5.ProtoReflect.Descriptor instead.
 func (*Pattern5) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{36}
+	return file_probe_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *Pattern5) GetIt() string {
@@ -2000,7 +2753,7 @@ type Pattern6 struct {
 
 func (x *Pattern6) Reset() {
 	*x = Pattern6{}
-	mi := &file_probe_proto_msgTypes[37]
+	mi := &file_probe_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2012,7 +2765,7 @@ func (x *Pattern6) String() string {
 func (*Pattern6) ProtoMessage() {}
 
 func (x *Pattern6) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[37]
+	mi := &file_probe_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2025,7 +2778,7 @@ func (x *Pattern6) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern6.ProtoReflect.Descriptor instead.
 func (*Pattern6) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{37}
+	return file_probe_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *Pattern6) GetIt() string {
@@ -2044,7 +2797,7 @@ type Pattern7 struct {
 
 func (x *Pattern7) Reset() {
 	*x = Pattern7{}
-	mi := &file_probe_proto_msgTypes[38]
+	mi := &file_probe_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2056,7 +2809,7 @@ func (x *Pattern7) String() string {
 func (*Pattern7) ProtoMessage() {}
 
 func (x *Pattern7) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[38]
+	mi := &file_probe_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2069,7 +2822,7 @@ func (x *Pattern7) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern7.ProtoReflect.Descriptor instead.
 func (*Pattern7) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{38}
+	return file_probe_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *Pattern7) GetIt() string {
@@ -2088,7 +2841,7 @@ type Pattern8 struct {
 
 func (x *Pattern8) Reset() {
 	*x = Pattern8{}
-	mi := &file_probe_proto_msgTypes[39]
+	mi := &file_probe_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2100,7 +2853,7 @@ func (x *Pattern8) String() string {
 func (*Pattern8) ProtoMessage() {}
 
 func (x *Pattern8) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[39]
+	mi := &file_probe_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2113,7 +2866,7 @@ func (x *Pattern8) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern8.ProtoReflect.Descriptor instead.
 func (*Pattern8) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{39}
+	return file_probe_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *Pattern8) GetIt() string {
@@ -2132,7 +2885,7 @@ type Pattern9 struct {
 
 func (x *Pattern9) Reset() {
 	*x = Pattern9{}
-	mi := &file_probe_proto_msgTypes[40]
+	mi := &file_probe_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2897,7 @@ func (x *Pattern9) String() string {
 func (*Pattern9) ProtoMessage() {}
 
 func (x *Pattern9) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[40]
+	mi := &file_probe_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2910,7 @@ func (x *Pattern9) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern9.ProtoReflect.Descriptor instead.
 func (*Pattern9) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{40}
+	return file_probe_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *Pattern9) GetIt() string {
@@ -2176,7 +2929,7 @@ type Pattern10 struct {
 
 func (x *Pattern10) Reset() {
 	*x = Pattern10{}
-	mi := &file_probe_proto_msgTypes[41]
+	mi := &file_probe_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2188,7 +2941,7 @@ func (x *Pattern10) String() string {
 func (*Pattern10) ProtoMessage() {}
 
 func (x *Pattern10) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[41]
+	mi := &file_probe_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2201,7 +2954,7 @@ func (x *Pattern10) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern10.ProtoReflect.Descriptor instead.
 func (*Pattern10) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{41}
+	return file_probe_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *Pattern10) GetIt() string {
@@ -2220,7 +2973,7 @@ type Pattern11 struct {
 
 func (x *Pattern11) Reset() {
 	*x = Pattern11{}
-	mi := &file_probe_proto_msgTypes[42]
+	mi := &file_probe_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2232,7 +2985,7 @@ func (x *Pattern11) String() string {
 func (*Pattern11) ProtoMessage() {}
 
 func (x *Pattern11) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[42]
+	mi := &file_probe_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2245,7 +2998,7 @@ func (x *Pattern11) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern11.ProtoReflect.Descriptor instead.
 func (*Pattern11) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{42}
+	return file_probe_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *Pattern11) GetIt() string {
@@ -2264,7 +3017,7 @@ type Pattern12 struct {
 
 func (x *Pattern12) Reset() {
 	*x = Pattern12{}
-	mi := &file_probe_proto_msgTypes[43]
+	mi := &file_probe_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +3029,7 @@ func (x *Pattern12) String() string {
 func (*Pattern12) ProtoMessage() {}
 
 func (x *Pattern12) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[43]
+	mi := &file_probe_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +3042,7 @@ func (x *Pattern12) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern12.ProtoReflect.Descriptor instead.
 func (*Pattern12) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{43}
+	return file_probe_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *Pattern12) GetIt() string {
@@ -2308,7 +3061,7 @@ type Pattern13 struct {
 
 func (x *Pattern13) Reset() {
 	*x = Pattern13{}
-	mi := &file_probe_proto_msgTypes[44]
+	mi := &file_probe_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +3073,7 @@ func (x *Pattern13) String() string {
 func (*Pattern13) ProtoMessage() {}
 
 func (x *Pattern13) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[44]
+	mi := &file_probe_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +3086,7 @@ func (x *Pattern13) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern13.ProtoReflect.Descriptor instead.
 func (*Pattern13) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{44}
+	return file_probe_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *Pattern13) GetIt() string {
@@ -2352,7 +3105,7 @@ type Pattern14 struct {
 
 func (x *Pattern14) Reset() {
 	*x = Pattern14{}
-	mi := &file_probe_proto_msgTypes[45]
+	mi := &file_probe_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2364,7 +3117,7 @@ func (x *Pattern14) String() string {
 func (*Pattern14) ProtoMessage() {}
 
 func (x *Pattern14) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[45]
+	mi := &file_probe_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2377,7 +3130,7 @@ func (x *Pattern14) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern14.ProtoReflect.Descriptor instead.
 func (*Pattern14) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{45}
+	return file_probe_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Pattern14) GetIt() string {
@@ -2396,7 +3149,7 @@ type Pattern15 struct {
 
 func (x *Pattern15) Reset() {
 	*x = Pattern15{}
-	mi := &file_probe_proto_msgTypes[46]
+	mi := &file_probe_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +3161,7 @@ func (x *Pattern15) String() string {
 func (*Pattern15) ProtoMessage() {}
 
 func (x *Pattern15) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[46]
+	mi := &file_probe_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +3174,7 @@ func (x *Pattern15) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern15.ProtoReflect.Descriptor instead.
 func (*Pattern15) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{46}
+	return file_probe_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *Pattern15) GetIt() string {
@@ -2440,7 +3193,7 @@ type Pattern16 struct {
 
 func (x *Pattern16) Reset() {
 	*x = Pattern16{}
-	mi := &file_probe_proto_msgTypes[47]
+	mi := &file_probe_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2452,7 +3205,7 @@ func (x *Pattern16) String() string {
 func (*Pattern16) ProtoMessage() {}
 
 func (x *Pattern16) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[47]
+	mi := &file_probe_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2465,7 +3218,7 @@ func (x *Pattern16) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern16.ProtoReflect.Descriptor instead.
 func (*Pattern16) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{47}
+	return file_probe_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Pattern16) GetIt() string {
@@ -2484,7 +3237,7 @@ type Pattern17 struct {
 
 func (x *Pattern17) Reset() {
 	*x = Pattern17{}
-	mi := &file_probe_proto_msgTypes[48]
+	mi := &file_probe_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2496,7 +3249,7 @@ func (x *Pattern17) String() string {
 func (*Pattern17) ProtoMessage() {}
 
 func (x *Pattern17) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[48]
+	mi := &file_probe_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2509,7 +3262,7 @@ func (x *Pattern17) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern17.ProtoReflect.Descriptor instead.
 func (*Pattern17) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{48}
+	return file_probe_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *Pattern17) GetIt() string {
@@ -2528,7 +3281,7 @@ type Pattern18 struct {
 
 func (x *Pattern18) Reset() {
 	*x = Pattern18{}
-	mi := &file_probe_proto_msgTypes[49]
+	mi := &file_probe_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2540,7 +3293,7 @@ func (x *Pattern18) String() string {
 func (*Pattern18) ProtoMessage() {}
 
 func (x *Pattern18) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[49]
+	mi := &file_probe_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2553,7 +3306,7 @@ func (x *Pattern18) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern18.ProtoReflect.Descriptor instead.
 func (*Pattern18) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{49}
+	return file_probe_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Pattern18) GetIt() string {
@@ -2572,7 +3325,7 @@ type Pattern19 struct {
 
 func (x *Pattern19) Reset() {
 	*x = Pattern19{}
-	mi := &file_probe_proto_msgTypes[50]
+	mi := &file_probe_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2584,7 +3337,7 @@ func (x *Pattern19) String() string {
 func (*Pattern19) ProtoMessage() {}
 
 func (x *Pattern19) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[50]
+	mi := &file_probe_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2597,7 +3350,7 @@ func (x *Pattern19) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern19.ProtoReflect.Descriptor instead.
 func (*Pattern19) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{50}
+	return file_probe_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *Pattern19) GetIt() string {
@@ -2616,7 +3369,7 @@ type Pattern20 struct {
 
 func (x *Pattern20) Reset() {
 	*x = Pattern20{}
-	mi := &file_probe_proto_msgTypes[51]
+	mi := &file_probe_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2628,7 +3381,7 @@ func (x *Pattern20) String() string {
 func (*Pattern20) ProtoMessage() {}
 
 func (x *Pattern20) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[51]
+	mi := &file_probe_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2641,7 +3394,7 @@ func (x *Pattern20) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern20.ProtoReflect.Descriptor instead.
 func (*Pattern20) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{51}
+	return file_probe_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Pattern20) GetIt() string {
@@ -2660,7 +3413,7 @@ type Pattern21 struct {
 
 func (x *Pattern21) Reset() {
 	*x = Pattern21{}
-	mi := &file_probe_proto_msgTypes[52]
+	mi := &file_probe_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2672,7 +3425,7 @@ func (x *Pattern21) String() string {
 func (*Pattern21) ProtoMessage() {}
 
 func (x *Pattern21) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[52]
+	mi := &file_probe_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2685,7 +3438,7 @@ func (x *Pattern21) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Pattern21.ProtoReflect.Descriptor instead.
 func (*Pattern21) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{52}
+	return file_probe_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *Pattern21) GetIt() string {
@@ -2704,7 +3457,7 @@ type Numbers struct {
 
 func (x *Numbers) Reset() {
 	*x = Numbers{}
-	mi := &file_probe_proto_msgTypes[53]
+	mi := &file_probe_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2716,7 +3469,7 @@ func (x *Numbers) String() string {
 func (*Numbers) ProtoMessage() {}
 
 func (x *Numbers) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[53]
+	mi := &file_probe_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2729,7 +3482,7 @@ func (x *Numbers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Numbers.ProtoReflect.Descriptor instead.
 func (*Numbers) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{53}
+	return file_probe_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *Numbers) GetIt() []int32 {
@@ -2748,7 +3501,7 @@ type OptionalFlag struct {
 
 func (x *OptionalFlag) Reset() {
 	*x = OptionalFlag{}
-	mi := &file_probe_proto_msgTypes[54]
+	mi := &file_probe_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +3513,7 @@ func (x *OptionalFlag) String() string {
 func (*OptionalFlag) ProtoMessage() {}
 
 func (x *OptionalFlag) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[54]
+	mi := &file_probe_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +3526,7 @@ func (x *OptionalFlag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptionalFlag.ProtoReflect.Descriptor instead.
 func (*OptionalFlag) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{54}
+	return file_probe_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *OptionalFlag) GetIt() bool {
@@ -2792,7 +3545,7 @@ type OptionalOctets struct {
 
 func (x *OptionalOctets) Reset() {
 	*x = OptionalOctets{}
-	mi := &file_probe_proto_msgTypes[55]
+	mi := &file_probe_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +3557,7 @@ func (x *OptionalOctets) String() string {
 func (*OptionalOctets) ProtoMessage() {}
 
 func (x *OptionalOctets) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[55]
+	mi := &file_probe_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +3570,7 @@ func (x *OptionalOctets) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OptionalOctets.ProtoReflect.Descriptor instead.
 func (*OptionalOctets) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{55}
+	return file_probe_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *OptionalOctets) GetIt() []byte {
@@ -2838,7 +3591,7 @@ type HoldsUnsigned struct {
 
 func (x *HoldsUnsigned) Reset() {
 	*x = HoldsUnsigned{}
-	mi := &file_probe_proto_msgTypes[56]
+	mi := &file_probe_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2850,7 +3603,7 @@ func (x *HoldsUnsigned) String() string {
 func (*HoldsUnsigned) ProtoMessage() {}
 
 func (x *HoldsUnsigned) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[56]
+	mi := &file_probe_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2863,7 +3616,7 @@ func (x *HoldsUnsigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HoldsUnsigned.ProtoReflect.Descriptor instead.
 func (*HoldsUnsigned) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{56}
+	return file_probe_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *HoldsUnsigned) GetIt() *Unsigned {
@@ -2889,7 +3642,7 @@ type OtherHalf struct {
 
 func (x *OtherHalf) Reset() {
 	*x = OtherHalf{}
-	mi := &file_probe_proto_msgTypes[57]
+	mi := &file_probe_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2901,7 +3654,7 @@ func (x *OtherHalf) String() string {
 func (*OtherHalf) ProtoMessage() {}
 
 func (x *OtherHalf) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[57]
+	mi := &file_probe_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2914,7 +3667,7 @@ func (x *OtherHalf) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OtherHalf.ProtoReflect.Descriptor instead.
 func (*OtherHalf) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{57}
+	return file_probe_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *OtherHalf) GetIt() *HoldsUnsigned {
@@ -2933,7 +3686,7 @@ type Unsigned struct {
 
 func (x *Unsigned) Reset() {
 	*x = Unsigned{}
-	mi := &file_probe_proto_msgTypes[58]
+	mi := &file_probe_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2945,7 +3698,7 @@ func (x *Unsigned) String() string {
 func (*Unsigned) ProtoMessage() {}
 
 func (x *Unsigned) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[58]
+	mi := &file_probe_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2958,7 +3711,7 @@ func (x *Unsigned) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Unsigned.ProtoReflect.Descriptor instead.
 func (*Unsigned) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{58}
+	return file_probe_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Unsigned) GetIt() uint32 {
@@ -2983,7 +3736,7 @@ type Encoded struct {
 
 func (x *Encoded) Reset() {
 	*x = Encoded{}
-	mi := &file_probe_proto_msgTypes[59]
+	mi := &file_probe_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2995,7 +3748,7 @@ func (x *Encoded) String() string {
 func (*Encoded) ProtoMessage() {}
 
 func (x *Encoded) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[59]
+	mi := &file_probe_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3008,7 +3761,7 @@ func (x *Encoded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Encoded.ProtoReflect.Descriptor instead.
 func (*Encoded) Descriptor() ([]byte, []int) {
-	return file_probe_proto_rawDescGZIP(), []int{59}
+	return file_probe_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *Encoded) GetLast() string {
@@ -3064,7 +3817,7 @@ type Known_Inner struct {
 
 func (x *Known_Inner) Reset() {
 	*x = Known_Inner{}
-	mi := &file_probe_proto_msgTypes[62]
+	mi := &file_probe_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3076,7 +3829,7 @@ func (x *Known_Inner) String() string {
 func (*Known_Inner) ProtoMessage() {}
 
 func (x *Known_Inner) ProtoReflect() protoreflect.Message {
-	mi := &file_probe_proto_msgTypes[62]
+	mi := &file_probe_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3110,7 +3863,8 @@ var File_probe_proto protoreflect.FileDescriptor
 
 const file_probe_proto_rawDesc = "" +
 	"\n" +
-	"\vprobe.proto\x12\x05probe\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x12kyc/v1/event.proto\x1a\told.proto\"\xd8\a\n" +
+	"\vprobe.proto\x12\x05probe\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x12kyc/v1/event.proto\x1a\told.proto\"\xdf\n" +
+	"\n" +
 	"\x05Known\x12\x1e\n" +
 	"\x06needed\x18\x01 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x06needed\x12!\n" +
 	"\x06length\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x02\x18\x03R\x06length\x12(\n" +
@@ -3131,7 +3885,15 @@ const file_probe_proto_rawDesc = "" +
 	"\x02at\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x02at\x12-\n" +
 	"\x04span\x18\x0e \x01(\v2\x19.google.protobuf.DurationR\x04span\x12\x1a\n" +
 	"\x04flag\x18\x0f \x01(\bB\x06\xbaH\x03\xc8\x01\x01R\x04flag\x12+\n" +
-	"\rneeded_octets\x18\x10 \x01(\fB\x06\xbaH\x03\xc8\x01\x01R\fneededOctets\x1a8\n" +
+	"\rneeded_octets\x18\x10 \x01(\fB\x06\xbaH\x03\xc8\x01\x01R\fneededOctets\x12,\n" +
+	"\abetween\x18\x11 \x01(\x05B\x12\xbaH\x0f\x1a\r\x18\x01(\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01R\abetween\x12&\n" +
+	"\x05below\x18\x12 \x01(\x05B\x10\xbaH\r\x1a\v\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01R\x05below\x12*\n" +
+	"\x06chosen\x18\x13 \x03(\tB\x12\xbaH\x0f\x92\x01\f\"\n" +
+	"r\bR\x01aR\x03'b\"R\x06chosen\x120\n" +
+	"\adefined\x18\x14 \x01(\x0e2\f.probe.GradeB\b\xbaH\x05\x82\x01\x02\x10\x01R\adefined\x12H\n" +
+	"\x05above\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\x17\xbaH\x14\xaa\x01\x11\"\x02\b\x01*\v\b\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01R\x05above\x12A\n" +
+	"\x04from\x18\x16 \x01(\v2\x19.google.protobuf.DurationB\x12\xbaH\x0f\xaa\x01\f\"\x04\x10\xe0\xc6[2\x04\x10\xe0\xc6[R\x04from\x12D\n" +
+	"\x05until\x18\x17 \x01(\v2\x19.google.protobuf.DurationB\x13\xbaH\x10\xaa\x01\r\"\v\b\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01R\x05until\x1a8\n" +
 	"\n" +
 	"PairsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3151,27 +3913,34 @@ const file_probe_proto_rawDesc = "" +
 	"\xbaH\a\xc8\x01\x01r\x02`\x01H\x00R\x02it\x88\x01\x01B\x05\n" +
 	"\x03_it\")\n" +
 	"\aOddUuid\x12\x1e\n" +
-	"\x02it\x18\x01 \x01(\tB\x0e\xbaH\vr\t:\x04b5c1\xb0\x01\x01R\x02it\"H\n" +
+	"\x02it\x18\x01 \x01(\tB\x0e\xbaH\vr\t:\x04b5c1\xb0\x01\x01R\x02it\"O\n" +
 	"\n" +
-	"Expression\x12:\n" +
-	"\x02it\x18\x01 \x01(\tB*\xbaH'\xba\x01$\n" +
+	"Expression\x12A\n" +
+	"\x02it\x18\x01 \x01(\tB1\xbaH.\xba\x01+\n" +
 	"\n" +
-	"expression\x12\tmust be a\x1a\vthis == 'a'R\x02it\"4\n" +
-	"\x0fShortExpression\x12!\n" +
-	"\x02it\x18\x01 \x01(\tB\x11\xbaH\x0e\xea\x01\vthis == 'a'R\x02it\"1\n" +
-	"\aDefined\x12&\n" +
-	"\x02it\x18\x01 \x01(\x0e2\f.probe.GradeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x02it\" \n" +
+	"expression\x12\tmust be a\x1a\x12this.endsWith('a')R\x02it\";\n" +
+	"\x0fShortExpression\x12(\n" +
+	"\x02it\x18\x01 \x01(\tB\x18\xbaH\x15\xea\x01\x12this.endsWith('a')R\x02it\"7\n" +
+	"\x0eListExpression\x12%\n" +
+	"\x02it\x18\x01 \x03(\tB\x15\xbaH\x12\xea\x01\x0fthis.size() < 2R\x02it\"2\n" +
+	"\bConstant\x12&\n" +
+	"\x02it\x18\x01 \x01(\x0e2\f.probe.GradeB\b\xbaH\x05\x82\x01\x02\b\x01R\x02it\" \n" +
 	"\x05Below\x12\x17\n" +
-	"\x02it\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02\x10\x00R\x02it\"+\n" +
+	"\x02it\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02\x10\x00R\x02it\"$\n" +
+	"\aOutside\x12\x19\n" +
+	"\x02it\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x01(\x02R\x02it\"+\n" +
 	"\x06Double\x12!\n" +
-	"\x02it\x18\x01 \x01(\x01B\x11\xbaH\x0e\xd8\x01\x01\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00R\x02it\"\x1f\n" +
+	"\x02it\x18\x01 \x01(\x01B\x11\xbaH\x0e\xd8\x01\x01\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00R\x02it\"4\n" +
+	"\rIgnoredDouble\x12#\n" +
+	"\x02it\x18\x01 \x01(\x01B\x13\xbaH\x10\xd8\x01\x01\xea\x01\n" +
+	"this > 0.0R\x02it\"\x1f\n" +
 	"\x03Own\x12\x18\n" +
 	"\x02it\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xc8H\x01R\x02it\"\"\n" +
 	"\x06Unique\x12\x18\n" +
-	"\x02it\x18\x01 \x03(\tB\b\xbaH\x05\x92\x01\x02\x18\x01R\x02it\"Q\n" +
+	"\x02it\x18\x01 \x03(\tB\b\xbaH\x05\x92\x01\x02\x18\x01R\x02it\"M\n" +
 	"\x05Whole\x12\x0e\n" +
-	"\x02it\x18\x01 \x01(\tR\x02it:8\xbaH5\x1a3\n" +
-	"\x05whole\x12\x11must begin with a\x1a\x17this.it.startsWith('a')\"C\n" +
+	"\x02it\x18\x01 \x01(\tR\x02it:4\xbaH1\x1a/\n" +
+	"\x05whole\x12\x0fmust end with a\x1a\x15this.it.endsWith('a')\"C\n" +
 	"\x05OneOf\x12\x19\n" +
 	"\x02it\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x02H\x00R\x02it\x12\x16\n" +
 	"\x05other\x18\x02 \x01(\tH\x00R\x05otherB\a\n" +
@@ -3210,7 +3979,28 @@ const file_probe_proto_rawDesc = "" +
 	"\x02it\x18\x01 \x01(\v2\x13.kyc.v1.RawPositionR\x02it\"?\n" +
 	"\x05Later\x126\n" +
 	"\x02it\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\n" +
-	"\xbaH\a\xb2\x01\x04*\x02\b\x05R\x02it\"\x87\x03\n" +
+	"\xbaH\a\xb2\x01\x04*\x02\b\x05R\x02it\"H\n" +
+	"\vOutsideSpan\x129\n" +
+	"\x02it\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x0e\xbaH\v\xaa\x01\b\"\x02\b\x01*\x02\b\x02R\x02it\"D\n" +
+	"\vShorterSpan\x125\n" +
+	"\x02it\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\n" +
+	"\xbaH\a\xaa\x01\x04\x1a\x02\b\x01R\x02it\"X\n" +
+	"\x0eSpanExpression\x12F\n" +
+	"\x02it\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x1b\xbaH\x18\xea\x01\x15this < duration('1s')R\x02it\"\xe8\x04\n" +
+	"\tExpressed\x12\x80\x01\n" +
+	"\x04text\x18\x01 \x01(\tBl\xbaHi\xba\x01S\n" +
+	"\x0eexpressed.text\x12\x1dmust be empty or begin with a\x1a\"this == '' || this.startsWith('a')\xea\x01\fthis != 'ab'r\x02\x18\x03R\x04text\x12:\n" +
+	"\x05maybe\x18\x02 \x01(\x05B\x1f\xbaH\x1c\xea\x01\x19!(this == 1 || this == 2)H\x00R\x05maybe\x88\x01\x01\x129\n" +
+	"\aignored\x18\x03 \x01(\tB\x1f\xbaH\x1c\xd8\x01\x01\xea\x01\x16size(bytes(this)) >= 2R\aignored\x12?\n" +
+	"\x05items\x18\x04 \x03(\x03B)\xbaH&\x92\x01#\"!\xea\x01\x1ethis == 0 || this > 5000000000R\x05items\x12c\n" +
+	"\x05pairs\x18\x05 \x03(\v2\x1b.probe.Expressed.PairsEntryB0\xbaH-\x9a\x01*\"\x1a\xea\x01\x17this.matches('^[a-z]$')*\f\xea\x01\tthis >= 1R\x05pairs\x12H\n" +
+	"\x04real\x18\x06 \x01(\x01B4\xbaH1\xea\x01.this == 0.0 || (this >= 0.001 && this <= 10.0)R\x04real\x12\x1f\n" +
+	"\x04flag\x18\a \x01(\bB\v\xbaH\b\xea\x01\x05!thisR\x04flag\x1aF\n" +
+	"\n" +
+	"PairsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\"\n" +
+	"\x05value\x18\x02 \x01(\x0e2\f.probe.GradeR\x05value:\x028\x01B\b\n" +
+	"\x06_maybe\"\x8e\x04\n" +
 	"\x06Values\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x16\n" +
 	"\x06octets\x18\x02 \x01(\fR\x06octets\x12\x16\n" +
@@ -3223,7 +4013,11 @@ const file_probe_proto_rawDesc = "" +
 	"\x05pairs\x18\t \x03(\v2\x18.probe.Values.PairsEntryR\x05pairs\x12#\n" +
 	"\x05inner\x18\n" +
 	" \x01(\v2\r.probe.ValuesR\x05inner\x12%\n" +
-	"\x06inners\x18\v \x03(\v2\r.probe.ValuesR\x06inners\x1a8\n" +
+	"\x06inners\x18\v \x03(\v2\r.probe.ValuesR\x06inners\x12-\n" +
+	"\x04span\x18\f \x01(\v2\x19.google.protobuf.DurationR\x04span\x12*\n" +
+	"\x02at\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12\x12\n" +
+	"\x04real\x18\x0e \x01(\x01R\x04real\x12\x16\n" +
+	"\x06single\x18\x0f \x01(\x02R\x06single\x1a8\n" +
 	"\n" +
 	"PairsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
@@ -3242,7 +4036,21 @@ const file_probe_proto_rawDesc = "" +
 	"\vExpression6\x12\x1b\n" +
 	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:V\xbaHS*1!(has(this.v.maybe) && this.v.maybe == 0) == true*\x1ethis.v.text in ['', 'a', '\\'']\"\x8a\x01\n" +
 	"\vExpression7\x12\x1b\n" +
-	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:^\xbaH[*8this.v.text.matches('^a+$') || matches(this.v.text, 'b')*\x1fthis.v.text.matches('(?s)^.*$')\"@\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:^\xbaH[*8this.v.text.matches('^a+$') || matches(this.v.text, 'b')*\x1fthis.v.text.matches('(?s)^.*$')\"\xbd\x01\n" +
+	"\vExpression8\x12\x1b\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:\x90\x01\xbaH\x8c\x01*I(has(this.v.span) ? this.v.span : duration('1.5ms')) <= this.v.inner.span*?this.v.span != duration('1m') && duration('-1ns') < this.v.span\"\x82\x01\n" +
+	"\vExpression9\x12\x1b\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:V\xbaHS*Q!has(this.v.inner) || this.v.at < this.v.inner.at || this.v.at == this.v.inner.at\"t\n" +
+	"\fExpression10\x12\x1b\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:G\xbaHD*Bthis.v.real == 0.0 || (this.v.real >= 0.001 && this.v.real != 1e7)\"\xa7\x01\n" +
+	"\fExpression11\x12\x1b\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:z\xbaHw*uthis.v.flag == this.v.inners.map(i, i.text.lowerAscii()).unique() && this.v.inner.inners.map(i, this.v.text).unique()\"\xd3\x01\n" +
+	"\fExpression12\x12\x1b\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:\xa5\x01\xbaH\xa1\x01*\x9e\x01[this.v.flag, this.v.text == 'a', has(this.v.inner)].filter(set, set).size() <= 1 || size([this.v.text, 'a', this.v.inner.text].filter(t, t.size() == 1)) == 2\"\x9b\x01\n" +
+	"\fExpression13\x12\x1b\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:n\xbaHk*ithis.v.text.startsWith('a') || size(bytes(this.v.text)) >= 3 || this.v.inner.text.startsWith(this.v.text)\"}\n" +
+	"\fExpression14\x12\x1b\n" +
+	"\x01v\x18\x01 \x01(\v2\r.probe.ValuesR\x01v:P\xbaHM*Kthis.v.flag || this.v.maybe == 1 ? this.v.number > 0 : !(this.v.text == '')\"@\n" +
 	"\bPattern1\x124\n" +
 	"\x02it\x18\x01 \x01(\tB$\xbaH!r\x1f2\x1d^[a-c][a-z0-9]{2}-[0-9]{1,3}$R\x02it\";\n" +
 	"\bPattern2\x12/\n" +
@@ -3328,7 +4136,7 @@ func file_probe_proto_rawDescGZIP() []byte {
 }
 
 var file_probe_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 65)
+var file_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
 var file_probe_proto_goTypes = []any{
 	(Grade)(0),                     // 0: probe.Grade
 	(*Known)(nil),                  // 1: probe.Known
@@ -3337,105 +4145,138 @@ var file_probe_proto_goTypes = []any{
 	(*OddUuid)(nil),                // 4: probe.OddUuid
 	(*Expression)(nil),             // 5: probe.Expression
 	(*ShortExpression)(nil),        // 6: probe.ShortExpression
-	(*Defined)(nil),                // 7: probe.Defined
-	(*Below)(nil),                  // 8: probe.Below
-	(*Double)(nil),                 // 9: probe.Double
-	(*Own)(nil),                    // 10: probe.Own
-	(*Unique)(nil),                 // 11: probe.Unique
-	(*Whole)(nil),                  // 12: probe.Whole
-	(*OneOf)(nil),                  // 13: probe.OneOf
-	(*NeededOneOf)(nil),            // 14: probe.NeededOneOf
-	(*MessageOneOf)(nil),           // 15: probe.MessageOneOf
-	(*HoldsEmail)(nil),             // 16: probe.HoldsEmail
-	(*OptionalEmail)(nil),          // 17: probe.OptionalEmail
-	(*IgnoredEmail)(nil),           // 18: probe.IgnoredEmail
-	(*Emails)(nil),                 // 19: probe.Emails
-	(*IgnoredItems)(nil),           // 20: probe.IgnoredItems
-	(*OddKeys)(nil),                // 21: probe.OddKeys
-	(*Wrapped)(nil),                // 22: probe.Wrapped
-	(*Foreign)(nil),                // 23: probe.Foreign
-	(*Later)(nil),                  // 24: probe.Later
-	(*Values)(nil),                 // 25: probe.Values
-	(*Expression1)(nil),            // 26: probe.Expression1
-	(*Expression2)(nil),            // 27: probe.Expression2
-	(*Expression3)(nil),            // 28: probe.Expression3
-	(*Expression4)(nil),            // 29: probe.Expression4
-	(*Expression5)(nil),            // 30: probe.Expression5
-	(*Expression6)(nil),            // 31: probe.Expression6
-	(*Expression7)(nil),            // 32: probe.Expression7
-	(*Pattern1)(nil),               // 33: probe.Pattern1
-	(*Pattern2)(nil),               // 34: probe.Pattern2
-	(*Pattern3)(nil),               // 35: probe.Pattern3
-	(*Pattern4)(nil),               // 36: probe.Pattern4
-	(*Pattern5)(nil),               // 37: probe.Pattern5
-	(*Pattern6)(nil),               // 38: probe.Pattern6
-	(*Pattern7)(nil),               // 39: probe.Pattern7
-	(*Pattern8)(nil),               // 40: probe.Pattern8
-	(*Pattern9)(nil),               // 41: probe.Pattern9
-	(*Pattern10)(nil),              // 42: probe.Pattern10
-	(*Pattern11)(nil),              // 43: probe.Pattern11
-	(*Pattern12)(nil),              // 44: probe.Pattern12
-	(*Pattern13)(nil),              // 45: probe.Pattern13
-	(*Pattern14)(nil),              // 46: probe.Pattern14
-	(*Pattern15)(nil),              // 47: probe.Pattern15
-	(*Pattern16)(nil),              // 48: probe.Pattern16
-	(*Pattern17)(nil),              // 49: probe.Pattern17
-	(*Pattern18)(nil),              // 50: probe.Pattern18
-	(*Pattern19)(nil),              // 51: probe.Pattern19
-	(*Pattern20)(nil),              // 52: probe.Pattern20
-	(*Pattern21)(nil),              // 53: probe.Pattern21
-	(*Numbers)(nil),                // 54: probe.Numbers
-	(*OptionalFlag)(nil),           // 55: probe.OptionalFlag
-	(*OptionalOctets)(nil),         // 56: probe.OptionalOctets
-	(*HoldsUnsigned)(nil),          // 57: probe.HoldsUnsigned
-	(*OtherHalf)(nil),              // 58: probe.OtherHalf
-	(*Unsigned)(nil),               // 59: probe.Unsigned
-	(*Encoded)(nil),                // 60: probe.Encoded
-	nil,                            // 61: probe.Known.PairsEntry
-	nil,                            // 62: probe.Known.InnerByNumberEntry
-	(*Known_Inner)(nil),            // 63: probe.Known.Inner
-	nil,                            // 64: probe.OddKeys.ItEntry
-	nil,                            // 65: probe.Values.PairsEntry
-	(*timestamppb.Timestamp)(nil),  // 66: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 67: google.protobuf.Duration
-	(*wrapperspb.StringValue)(nil), // 68: google.protobuf.StringValue
-	(*v1.RawPosition)(nil),         // 69: kyc.v1.RawPosition
+	(*ListExpression)(nil),         // 7: probe.ListExpression
+	(*Constant)(nil),               // 8: probe.Constant
+	(*Below)(nil),                  // 9: probe.Below
+	(*Outside)(nil),                // 10: probe.Outside
+	(*Double)(nil),                 // 11: probe.Double
+	(*IgnoredDouble)(nil),          // 12: probe.IgnoredDouble
+	(*Own)(nil),                    // 13: probe.Own
+	(*Unique)(nil),                 // 14: probe.Unique
+	(*Whole)(nil),                  // 15: probe.Whole
+	(*OneOf)(nil),                  // 16: probe.OneOf
+	(*NeededOneOf)(nil),            // 17: probe.NeededOneOf
+	(*MessageOneOf)(nil),           // 18: probe.MessageOneOf
+	(*HoldsEmail)(nil),             // 19: probe.HoldsEmail
+	(*OptionalEmail)(nil),          // 20: probe.OptionalEmail
+	(*IgnoredEmail)(nil),           // 21: probe.IgnoredEmail
+	(*Emails)(nil),                 // 22: probe.Emails
+	(*IgnoredItems)(nil),           // 23: probe.IgnoredItems
+	(*OddKeys)(nil),                // 24: probe.OddKeys
+	(*Wrapped)(nil),                // 25: probe.Wrapped
+	(*Foreign)(nil),                // 26: probe.Foreign
+	(*Later)(nil),                  // 27: probe.Later
+	(*OutsideSpan)(nil),            // 28: probe.OutsideSpan
+	(*ShorterSpan)(nil),            // 29: probe.ShorterSpan
+	(*SpanExpression)(nil),         // 30: probe.SpanExpression
+	(*Expressed)(nil),              // 31: probe.Expressed
+	(*Values)(nil),                 // 32: probe.Values
+	(*Expression1)(nil),            // 33: probe.Expression1
+	(*Expression2)(nil),            // 34: probe.Expression2
+	(*Expression3)(nil),            // 35: probe.Expression3
+	(*Expression4)(nil),            // 36: probe.Expression4
+	(*Expression5)(nil),            // 37: probe.Expression5
+	(*Expression6)(nil),            // 38: probe.Expression6
+	(*Expression7)(nil),            // 39: probe.Expression7
+	(*Expression8)(nil),            // 40: probe.Expression8
+	(*Expression9)(nil),            // 41: probe.Expression9
+	(*Expression10)(nil),           // 42: probe.Expression10
+	(*Expression11)(nil),           // 43: probe.Expression11
+	(*Expression12)(nil),           // 44: probe.Expression12
+	(*Expression13)(nil),           // 45: probe.Expression13
+	(*Expression14)(nil),           // 46: probe.Expression14
+	(*Pattern1)(nil),               // 47: probe.Pattern1
+	(*Pattern2)(nil),               // 48: probe.Pattern2
+	(*Pattern3)(nil),               // 49: probe.Pattern3
+	(*Pattern4)(nil),               // 50: probe.Pattern4
+	(*Pattern5)(nil),               // 51: probe.Pattern5
+	(*Pattern6)(nil),               // 52: probe.Pattern6
+	(*Pattern7)(nil),               // 53: probe.Pattern7
+	(*Pattern8)(nil),               // 54: probe.Pattern8
+	(*Pattern9)(nil),               // 55: probe.Pattern9
+	(*Pattern10)(nil),              // 56: probe.Pattern10
+	(*Pattern11)(nil),              // 57: probe.Pattern11
+	(*Pattern12)(nil),              // 58: probe.Pattern12
+	(*Pattern13)(nil),              // 59: probe.Pattern13
+	(*Pattern14)(nil),              // 60: probe.Pattern14
+	(*Pattern15)(nil),              // 61: probe.Pattern15
+	(*Pattern16)(nil),              // 62: probe.Pattern16
+	(*Pattern17)(nil),              // 63: probe.Pattern17
+	(*Pattern18)(nil),              // 64: probe.Pattern18
+	(*Pattern19)(nil),              // 65: probe.Pattern19
+	(*Pattern20)(nil),              // 66: probe.Pattern20
+	(*Pattern21)(nil),              // 67: probe.Pattern21
+	(*Numbers)(nil),                // 68: probe.Numbers
+	(*OptionalFlag)(nil),           // 69: probe.OptionalFlag
+	(*OptionalOctets)(nil),         // 70: probe.OptionalOctets
+	(*HoldsUnsigned)(nil),          // 71: probe.HoldsUnsigned
+	(*OtherHalf)(nil),              // 72: probe.OtherHalf
+	(*Unsigned)(nil),               // 73: probe.Unsigned
+	(*Encoded)(nil),                // 74: probe.Encoded
+	nil,                            // 75: probe.Known.PairsEntry
+	nil,                            // 76: probe.Known.InnerByNumberEntry
+	(*Known_Inner)(nil),            // 77: probe.Known.Inner
+	nil,                            // 78: probe.OddKeys.ItEntry
+	nil,                            // 79: probe.Expressed.PairsEntry
+	nil,                            // 80: probe.Values.PairsEntry
+	(*timestamppb.Timestamp)(nil),  // 81: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 82: google.protobuf.Duration
+	(*wrapperspb.StringValue)(nil), // 83: google.protobuf.StringValue
+	(*v1.RawPosition)(nil),         // 84: kyc.v1.RawPosition
 }
 var file_probe_proto_depIdxs = []int32{
-	61, // 0: probe.Known.pairs:type_name -> probe.Known.PairsEntry
-	62, // 1: probe.Known.inner_by_number:type_name -> probe.Known.InnerByNumberEntry
-	63, // 2: probe.Known.inners:type_name -> probe.Known.Inner
-	66, // 3: probe.Known.at:type_name -> google.protobuf.Timestamp
-	67, // 4: probe.Known.span:type_name -> google.protobuf.Duration
-	0,  // 5: probe.Defined.it:type_name -> probe.Grade
-	2,  // 6: probe.HoldsEmail.it:type_name -> probe.Email
-	64, // 7: probe.OddKeys.it:type_name -> probe.OddKeys.ItEntry
-	68, // 8: probe.Wrapped.it:type_name -> google.protobuf.StringValue
-	69, // 9: probe.Foreign.it:type_name -> kyc.v1.RawPosition
-	66, // 10: probe.Later.it:type_name -> google.protobuf.Timestamp
-	0,  // 11: probe.Values.grade:type_name -> probe.Grade
-	65, // 12: probe.Values.pairs:type_name -> probe.Values.PairsEntry
-	25, // 13: probe.Values.inner:type_name -> probe.Values
-	25, // 14: probe.Values.inners:type_name -> probe.Values
-	25, // 15: probe.Expression1.v:type_name -> probe.Values
-	25, // 16: probe.Expression2.v:type_name -> probe.Values
-	25, // 17: probe.Expression3.v:type_name -> probe.Values
-	25, // 18: probe.Expression4.v:type_name -> probe.Values
-	25, // 19: probe.Expression5.v:type_name -> probe.Values
-	25, // 20: probe.Expression6.v:type_name -> probe.Values
-	25, // 21: probe.Expression7.v:type_name -> probe.Values
-	59, // 22: probe.HoldsUnsigned.it:type_name -> probe.Unsigned
-	58, // 23: probe.HoldsUnsigned.other:type_name -> probe.OtherHalf
-	57, // 24: probe.OtherHalf.it:type_name -> probe.HoldsUnsigned
-	66, // 25: probe.Encoded.at:type_name -> google.protobuf.Timestamp
-	60, // 26: probe.Encoded.inner:type_name -> probe.Encoded
-	63, // 27: probe.Known.InnerByNumberEntry.value:type_name -> probe.Known.Inner
-	63, // 28: probe.Known.Inner.next:type_name -> probe.Known.Inner
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	75, // 0: probe.Known.pairs:type_name -> probe.Known.PairsEntry
+	76, // 1: probe.Known.inner_by_number:type_name -> probe.Known.InnerByNumberEntry
+	77, // 2: probe.Known.inners:type_name -> probe.Known.Inner
+	81, // 3: probe.Known.at:type_name -> google.protobuf.Timestamp
+	82, // 4: probe.Known.span:type_name -> google.protobuf.Duration
+	0,  // 5: probe.Known.defined:type_name -> probe.Grade
+	82, // 6: probe.Known.above:type_name -> google.protobuf.Duration
+	82, // 7: probe.Known.from:type_name -> google.protobuf.Duration
+	82, // 8: probe.Known.until:type_name -> google.protobuf.Duration
+	0,  // 9: probe.Constant.it:type_name -> probe.Grade
+	2,  // 10: probe.HoldsEmail.it:type_name -> probe.Email
+	78, // 11: probe.OddKeys.it:type_name -> probe.OddKeys.ItEntry
+	83, // 12: probe.Wrapped.it:type_name -> google.protobuf.StringValue
+	84, // 13: probe.Foreign.it:type_name -> kyc.v1.RawPosition
+	81, // 14: probe.Later.it:type_name -> google.protobuf.Timestamp
+	82, // 15: probe.OutsideSpan.it:type_name -> google.protobuf.Duration
+	82, // 16: probe.ShorterSpan.it:type_name -> google.protobuf.Duration
+	82, // 17: probe.SpanExpression.it:type_name -> google.protobuf.Duration
+	79, // 18: probe.Expressed.pairs:type_name -> probe.Expressed.PairsEntry
+	0,  // 19: probe.Values.grade:type_name -> probe.Grade
+	80, // 20: probe.Values.pairs:type_name -> probe.Values.PairsEntry
+	32, // 21: probe.Values.inner:type_name -> probe.Values
+	32, // 22: probe.Values.inners:type_name -> probe.Values
+	82, // 23: probe.Values.span:type_name -> google.protobuf.Duration
+	81, // 24: probe.Values.at:type_name -> google.protobuf.Timestamp
+	32, // 25: probe.Expression1.v:type_name -> probe.Values
+	32, // 26: probe.Expression2.v:type_name -> probe.Values
+	32, // 27: probe.Expression3.v:type_name -> probe.Values
+	32, // 28: probe.Expression4.v:type_name -> probe.Values
+	32, // 29: probe.Expression5.v:type_name -> probe.Values
+	32, // 30: probe.Expression6.v:type_name -> probe.Values
+	32, // 31: probe.Expression7.v:type_name -> probe.Values
+	32, // 32: probe.Expression8.v:type_name -> probe.Values
+	32, // 33: probe.Expression9.v:type_name -> probe.Values
+	32, // 34: probe.Expression10.v:type_name -> probe.Values
+	32, // 35: probe.Expression11.v:type_name -> probe.Values
+	32, // 36: probe.Expression12.v:type_name -> probe.Values
+	32, // 37: probe.Expression13.v:type_name -> probe.Values
+	32, // 38: probe.Expression14.v:type_name -> probe.Values
+	73, // 39: probe.HoldsUnsigned.it:type_name -> probe.Unsigned
+	72, // 40: probe.HoldsUnsigned.other:type_name -> probe.OtherHalf
+	71, // 41: probe.OtherHalf.it:type_name -> probe.HoldsUnsigned
+	81, // 42: probe.Encoded.at:type_name -> google.protobuf.Timestamp
+	74, // 43: probe.Encoded.inner:type_name -> probe.Encoded
+	77, // 44: probe.Known.InnerByNumberEntry.value:type_name -> probe.Known.Inner
+	77, // 45: probe.Known.Inner.next:type_name -> probe.Known.Inner
+	0,  // 46: probe.Expressed.PairsEntry.value:type_name -> probe.Grade
+	47, // [47:47] is the sub-list for method output_type
+	47, // [47:47] is the sub-list for method input_type
+	47, // [47:47] is the sub-list for extension type_name
+	47, // [47:47] is the sub-list for extension extendee
+	0,  // [0:47] is the sub-list for field type_name
 }
 
 func init() { file_probe_proto_init() }
@@ -3446,26 +4287,27 @@ func file_probe_proto_init() {
 	file_old_proto_init()
 	file_probe_proto_msgTypes[0].OneofWrappers = []any{}
 	file_probe_proto_msgTypes[2].OneofWrappers = []any{}
-	file_probe_proto_msgTypes[12].OneofWrappers = []any{
+	file_probe_proto_msgTypes[15].OneofWrappers = []any{
 		(*OneOf_It)(nil),
 		(*OneOf_Other)(nil),
 	}
-	file_probe_proto_msgTypes[13].OneofWrappers = []any{
+	file_probe_proto_msgTypes[16].OneofWrappers = []any{
 		(*NeededOneOf_It)(nil),
 		(*NeededOneOf_Other)(nil),
 	}
-	file_probe_proto_msgTypes[16].OneofWrappers = []any{}
-	file_probe_proto_msgTypes[24].OneofWrappers = []any{}
-	file_probe_proto_msgTypes[54].OneofWrappers = []any{}
-	file_probe_proto_msgTypes[55].OneofWrappers = []any{}
-	file_probe_proto_msgTypes[59].OneofWrappers = []any{}
+	file_probe_proto_msgTypes[19].OneofWrappers = []any{}
+	file_probe_proto_msgTypes[30].OneofWrappers = []any{}
+	file_probe_proto_msgTypes[31].OneofWrappers = []any{}
+	file_probe_proto_msgTypes[68].OneofWrappers = []any{}
+	file_probe_proto_msgTypes[69].OneofWrappers = []any{}
+	file_probe_proto_msgTypes[73].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_probe_proto_rawDesc), len(file_probe_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   65,
+			NumMessages:   80,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

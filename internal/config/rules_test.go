@@ -1,33 +1,45 @@
-package contract_test
+package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/config/generated"
+	"github.com/kycbridge/kycbridge/internal/contract/ruletest"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
-const secretText = "not-a-real-secret-0123"
-
-func config() *configv1.Config {
+// simple is a configuration as most are.
+func simple() *configv1.Config {
 	return &configv1.Config{
 		Kafka: &configv1.Kafka{Brokers: []string{"127.0.0.1:9092"}},
 		Endpoints: []*configv1.Endpoint{{
 			Name: "complycube", Provider: "complycube", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
-			Secrets: []*configv1.Secret{{Id: "first", Value: secretText}},
+			Secrets: []*configv1.Secret{{Id: "first", Value: secretValue}},
 		}},
 	}
 }
 
-func seconds(n int) *durationpb.Duration { return durationpb.New(time.Duration(n) * time.Second) }
-
-func TestConfigRules(t *testing.T) {
-	runSpoils(t, config, []spoil[*configv1.Config]{
+func TestRules(t *testing.T) {
+	secret := func(change func(*configv1.Secret)) func(*configv1.Config) {
+		return func(c *configv1.Config) { change(c.Endpoints[0].Secrets[0]) }
+	}
+	token := func(url string) func(*configv1.Config) {
+		return func(c *configv1.Config) {
+			c.Kafka.Sasl = &configv1.Sasl{Mechanism: configv1.SaslMechanism_SASL_MECHANISM_OAUTHBEARER, AllowWithoutTls: true,
+				Oauth: &configv1.Oauth{TokenUrl: url, ClientId: "kyc", ClientSecret: secretValue}}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change func(*configv1.Config)
+		breaks []string
+	}{
+		{"nothing", func(*configv1.Config) {}, nil},
 		{"no Kafka", func(c *configv1.Config) { c.Kafka = nil }, []string{"kafka required"}},
 		{"no brokers", func(c *configv1.Config) { c.Kafka.Brokers = nil }, []string{"kafka.brokers repeated.min_items"}},
 		{"several in one", func(c *configv1.Config) { c.Kafka.Brokers = []string{"a:1, [::1]:2,c.example:65535"} }, nil},
@@ -56,38 +68,46 @@ func TestConfigRules(t *testing.T) {
 		{"name with capitals", func(c *configv1.Config) { c.Endpoints[0].Name = "A" }, []string{"endpoints[0].name endpoint.name"}},
 		{"no provider", func(c *configv1.Config) { c.Endpoints[0].Provider = "" }, []string{"endpoints[0].provider endpoint.provider"}},
 		{"no environment", func(c *configv1.Config) { c.Endpoints[0].Environment = 0 }, []string{"endpoints[0].environment endpoint.environment"}},
-	})
-}
-
-func TestSecretRules(t *testing.T) {
-	sample := func() *configv1.Secret { return &configv1.Secret{Id: "first", Value: secretText} }
-	runSpoils(t, sample, []spoil[*configv1.Secret]{
-		{"a file", func(s *configv1.Secret) { s.Value, s.File = "", "/run/secrets/a" }, nil},
-		{"value and file", func(s *configv1.Secret) { s.File = "/run/secrets/a" }, []string{"secret.value_or_file"}},
-		{"neither", func(s *configv1.Secret) { s.Value = "" }, []string{"secret.value_or_file"}},
-		{"short", func(s *configv1.Secret) { s.Value = "fifteen-bytes-x" }, []string{"value secret.value"}},
-		{"16 bytes in 8 characters", func(s *configv1.Secret) { s.Value = "üüüüüüüü" }, nil},
-		{"no id", func(s *configv1.Secret) { s.Id = "" }, []string{"id secret.id"}},
-		{"over before it begins", func(s *configv1.Secret) { s.NotBefore, s.NotAfter = timestamppb.New(noon.AsTime()), noon }, []string{"secret.valid_some_time"}},
-	})
+		{"a file", secret(func(s *configv1.Secret) { s.Value, s.File = "", "/run/secrets/a" }), nil},
+		{"value and file", secret(func(s *configv1.Secret) { s.File = "/run/secrets/a" }), []string{"endpoints[0].secrets[0] secret.value_or_file"}},
+		{"neither", secret(func(s *configv1.Secret) { s.Value = "" }), []string{"endpoints[0].secrets[0] secret.value_or_file"}},
+		{"short", secret(func(s *configv1.Secret) { s.Value = "fifteen-bytes-x" }), []string{"endpoints[0].secrets[0].value secret.value"}},
+		{"16 bytes in 8 characters", secret(func(s *configv1.Secret) { s.Value = "üüüüüüüü" }), nil},
+		{"no id", secret(func(s *configv1.Secret) { s.Id = "" }), []string{"endpoints[0].secrets[0].id secret.id"}},
+		{"over before it begins", secret(func(s *configv1.Secret) {
+			s.NotBefore, s.NotAfter = &timestamppb.Timestamp{Seconds: 9}, &timestamppb.Timestamp{Seconds: 9}
+		}),
+			[]string{"endpoints[0].secrets[0] secret.valid_some_time"}},
+		{"tokens over http", token("http://auth.example.com/token"), []string{"kafka.sasl.oauth.token_url oauth.token_url"}},
+		{"tokens over http from a host that begins as this machine", token("http://localhost.example.com/token"), []string{"kafka.sasl.oauth.token_url oauth.token_url"}},
+		{"tokens over http on this machine", token("http://localhost:8080"), nil},
+		{"tokens over http on this machine by address", token("http://127.0.0.1/a/b?c"), nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := simple()
+			c.change(m)
+			if got := ruletest.Broken(t, m); !slices.Equal(got, c.breaks) || generated.Valid(m) != (got == nil) {
+				t.Errorf("breaks %q, proven: %v, want %q", got, generated.Valid(m), c.breaks)
+			}
+		})
+	}
 }
 
 // What a rule says goes to logs and terminals.
 func TestViolationsDoNotQuoteSecrets(t *testing.T) {
-	v := validator(t)
 	const short = "tiny-secret"
-	c := config()
+	c := simple()
 	c.Endpoints[0].Secrets[0].Value = short
 	c.Endpoints[0].Secrets[0].File = "/run/secrets/a"
-	c.Redis = &configv1.Redis{Password: secretText, PasswordFile: "b", Address: "x"}
-	c.Dedupe = &configv1.Dedupe{Pepper: secretText, PepperFile: "b"}
-	err := v.Validate(c)
+	c.Redis = &configv1.Redis{Password: secretValue, PasswordFile: "b", Address: "x"}
+	c.Dedupe = &configv1.Dedupe{Pepper: secretValue, PepperFile: "b"}
+	_, err := Build("test", c, everything())
 	if err == nil {
 		t.Fatal("the configuration is valid, want violations")
 	}
-	for _, secret := range []string{short, secretText} {
-		if strings.Contains(err.Error(), secret) {
-			t.Errorf("the error quotes a secret: %v", err)
+	for _, line := range err.(*Error).Lines() {
+		if strings.Contains(line, short) || strings.Contains(line, secretValue) {
+			t.Errorf("the error quotes a secret: %v", line)
 		}
 	}
 }
