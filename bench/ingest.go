@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/kycbridge/kycbridge/bench/gauge"
+	"github.com/kycbridge/kycbridge/internal/freeport"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -59,7 +60,7 @@ func (d *deployment) receivers(ctx context.Context) (product, floor receiver, er
 	if err := d.createTopics(ctx); err != nil {
 		return product, floor, err
 	}
-	floor.address, err = gauge.FreeAddress()
+	floor.address, err = freeport.Address()
 	if err != nil {
 		return product, floor, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/bench/gauge"
+	"github.com/kycbridge/kycbridge/internal/freeport"
 )
 
 // secret is that of every endpoint of the benchmarks.
@@ -109,9 +110,9 @@ func (d *deployment) createTopics(ctx context.Context) error {
 }
 
 func twoAddresses() (one, other string, err error) {
-	if one, err = gauge.FreeAddress(); err != nil {
+	if one, err = freeport.Address(); err != nil {
 		return "", "", err
 	}
-	other, err = gauge.FreeAddress()
+	other, err = freeport.Address()
 	return one, other, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/kycbridge/kycbridge/bench/gauge"
+	"github.com/kycbridge/kycbridge/internal/freeport"
 )
 
 // ownRedis is a redis-server of a scenario alone: what it holds is known to the byte.
@@ -32,7 +33,7 @@ func (w *world) startRedis(ctx context.Context) (*ownRedis, error) {
 	if err != nil {
 		return nil, errNoRedis
 	}
-	address, err := gauge.FreeAddress()
+	address, err := freeport.Address()
 	if err != nil {
 		return nil, err
 	}

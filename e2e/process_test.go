@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/freeport"
 )
 
 // patience bounds every wait of this package. It is generous, since it only
@@ -173,21 +173,13 @@ func eventually(limit time.Duration, condition func() bool) bool {
 	}
 }
 
-// freePort finds a port nobody listens on, below the range from which the kernel
-// gives ports to outgoing connections: a client that keeps dialling a program
-// while it restarts could otherwise be given the very port it dials, and hold it.
 func freePort(t testing.TB) string {
 	t.Helper()
-	for range 1000 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
-		if err != nil {
-			continue
-		}
-		defer l.Close()
-		return l.Addr().String()
+	addr, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port between 10000 and 30000")
-	return ""
+	return addr
 }
 
 // command runs the binary to its end and returns its output and exit code.

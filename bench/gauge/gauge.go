@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -178,14 +177,4 @@ func (l *lastLines) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return string(l.end)
-}
-
-// FreeAddress returns host:port on the loopback interface on which nobody listens.
-func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -21,7 +21,7 @@ func startCluster(t *testing.T) *cluster {
 	t.Helper()
 	c, ctx := &cluster{}, testContext(t)
 	for range 3 {
-		bus := freePort(t)
+		_, bus := freePort(t)
 		s := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf")
 		c.addrs = append(c.addrs, s.addr)
 		node := redis.NewClient(&redis.Options{Addr: s.addr, DisableIdentity: true})
@@ -40,15 +40,6 @@ func startCluster(t *testing.T) *cluster {
 		})
 	}
 	return c
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 func must(t *testing.T, err error) {
@@ -75,7 +66,8 @@ func (c *cluster) store(t *testing.T) *Store {
 
 // Sixteen shards lie in sixteen parts of the slot range, one in each.
 func TestShardsAreSpread(t *testing.T) {
-	s, ctx := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", freePort(t)), testContext(t)
+	_, bus := freePort(t)
+	s, ctx := startRedis(t, "--cluster-enabled", "yes", "--cluster-port", bus), testContext(t)
 	node := redis.NewClient(&redis.Options{Addr: s.addr})
 	defer node.Close()
 	for i, prefix := range shardPrefixes(true) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+
+	"github.com/kycbridge/kycbridge/internal/freeport"
 )
 
 // server is a redis-server of this test's own.
@@ -29,13 +31,7 @@ func startRedis(t testing.TB, args ...string) *server {
 		}
 		t.Skip("redis-server is not on PATH (apt-get install redis-server)")
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	_ = listener.Close()
-	_, port, _ := net.SplitHostPort(addr)
+	addr, port := freePort(t)
 	cmd := exec.Command(binary, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -48,8 +44,10 @@ func startRedis(t testing.TB, args ...string) *server {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+	var said []string
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
+		said = append(said, lines.Text())
 		if strings.Contains(lines.Text(), "Ready to accept connections") {
 			go func() {
 				for lines.Scan() { // keep the pipe empty
@@ -58,8 +56,18 @@ func startRedis(t testing.TB, args ...string) *server {
 			return &server{addr: addr, cmd: cmd}
 		}
 	}
-	t.Fatal("redis-server ended before it was ready")
+	t.Fatalf("redis-server ended before it was ready; it said:\n%s", strings.Join(said, "\n"))
 	return nil
+}
+
+func freePort(t testing.TB) (addr, port string) {
+	t.Helper()
+	addr, err := freeport.Address()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ = net.SplitHostPort(addr)
+	return addr, port
 }
 
 // patient is a store whose limits a slow machine does not reach.
