@@ -179,12 +179,17 @@ func Records(t testing.TB, r *normalize.Reading, v dedupe.Verdict, decidedAt tim
 	return Must(r.Records(v, decidedAt))(t)
 }
 
-// Await polls a condition; what is being awaited is said when it never comes.
+// Await polls a condition; what is being awaited is said when it never comes. What only the end of
+// the context brings, with which everything shuts down, does not count.
 func (w *World) Await(what string, ok func() bool) {
 	w.T.Helper()
-	for !ok() {
+	for {
+		met := ok()
 		if w.Ctx.Err() != nil {
 			w.T.Fatalf("never happened: %s", what)
+		}
+		if met {
+			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

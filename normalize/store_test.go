@@ -58,3 +58,26 @@ func TestContendedPartitionIsSetAside(t *testing.T) {
 	w.expectEvents(append(want, "late/x")...)
 	w.audit()
 }
+
+// marking notices marks that no batch carried.
+type marking struct {
+	*dedupe.Store
+	alone atomic.Int64
+}
+
+func (m *marking) Exchange(ctx context.Context, round dedupe.Round) (dedupe.Reply, error) {
+	reply, err := m.Store.Exchange(ctx, round)
+	if err == nil && len(round.Claims) == 0 {
+		m.alone.Add(int64(len(round.Marks)))
+	}
+	return reply, err
+}
+
+// TestMarksWaitForNoBatch: the marks of the last batch are written although no other comes.
+func TestMarksWaitForNoBatch(t *testing.T) {
+	w := newWorld(t, 1)
+	store := &marking{Store: w.Store()}
+	w.start(0, func(o *normalize.Options) { o.Claims = store })
+	w.send(0, said{Subject: "s", ID: "last", Text: "x"})
+	w.Await("the mark of the last delivery is written", func() bool { return store.alone.Load() == 1 })
+}
