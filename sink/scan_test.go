@@ -171,6 +171,43 @@ func TestScanResumesAtTheLogStart(t *testing.T) {
 	}
 }
 
+// What is written after the scan began is not shown, although the answer of the
+// broker has it.
+func TestScanStopsWhereTheEndWas(t *testing.T) {
+	cluster, o := fake(t)
+	transaction(t, o, "a", 2, &commit)
+	r := openReader(t, o)
+	begun, later := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	cluster.ControlKey(int16(kmsg.Fetch), func(kmsg.Request) (kmsg.Response, error, bool) {
+		once.Do(func() {
+			close(begun)
+			cluster.SleepControl(func() { <-later })
+		})
+		return nil, nil, false
+	})
+	var shown []int64
+	var next int64
+	ended := make(chan error)
+	go func() {
+		var err error
+		next, err = r.Scan(testContext(t), schemas.DispositionTopic, 0, record.ScanFrom{}, func(rec *kgo.Record) error {
+			shown = append(shown, rec.Offset)
+			return nil
+		})
+		ended <- err
+	}()
+	<-begun
+	transaction(t, o, "b", 2, &commit)
+	close(later)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if want := []int64{0, 1}; !slices.Equal(shown, want) || next != 3 {
+		t.Errorf("got offsets %v, next %d, want %v, next 3", shown, next, want)
+	}
+}
+
 func TestScanEndsWithTheCallersError(t *testing.T) {
 	_, o := fake(t)
 	transaction(t, o, "a", 4, &commit)

@@ -236,6 +236,25 @@ func TestSecondSessionFencesTheFirst(t *testing.T) {
 	})
 }
 
+// The fence may show in a record while the transaction could still be ended: the
+// session is of no more use all the same.
+func TestFencedRecordBreaksTheSession(t *testing.T) {
+	cluster, o := fake(t)
+	appendRaw(t, o, 2)
+	s := openSession(t, o, slot())
+	batch := pollSome(t, s)
+	fault := cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Topic: o.Topic(schemas.DispositionTopic), Err: kerr.InvalidProducerEpoch, Count: -1})
+	committed, err := s.Commit(testContext(t), outputs(batch))
+	if committed || !errors.Is(err, ErrFenced) {
+		t.Fatalf("Commit: %t, %v, want ErrFenced", committed, err)
+	}
+	fault.Remove()
+	if _, err := s.Commit(testContext(t), outputs(batch)); !errors.Is(err, ErrBroken) {
+		t.Errorf("the next Commit: %v, want ErrBroken", err)
+	}
+	assertNothingCommitted(t, o)
+}
+
 // A process that dies in the middle of a transaction leaves it open. Its
 // successor under the same id ends it by opening, before it polls anything.
 func TestSuccessorFreesReaders(t *testing.T) {
