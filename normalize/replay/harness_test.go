@@ -18,6 +18,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/providers"
@@ -278,6 +279,21 @@ func (w *world) dispositions(label string) (all []*kycv1.Disposition) {
 		}
 		if d.GetReplayId() == label {
 			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// unmarked are the raw records that a replay disposed of and whose claims are not marked as done.
+func (w *world) unmarked(label string) (all []string) {
+	w.T.Helper()
+	for _, d := range w.dispositions(label) {
+		if len(d.GetDedupeKey()) == 0 {
+			continue
+		}
+		claims := normalizetest.Must(w.Store().Peek(w.Ctx, []dedupe.Key{dedupe.Key(d.GetDedupeKey())}))(w.T)
+		if claims[0] == nil || claims[0].State != dedupe.Done {
+			all = append(all, fmt.Sprint(d.GetRaw().GetPartition(), "@", d.GetRaw().GetOffset()))
 		}
 	}
 	return all

@@ -85,6 +85,7 @@ func TestFillGapsAfterAFix(t *testing.T) {
 	expect(t, "filled", w.said("fix"), "/anonymous x/ y/")
 	expect(t, "dispositions", fmt.Sprint(len(w.dispositions("fix"))), "4")
 	expect(t, "letters", fmt.Sprint(len(w.Read("deadletter.v1"))), fmt.Sprint(letters))
+	expect(t, "marks missing", fmt.Sprint(w.unmarked("fix")), "[]")
 	expect(t, "again", counted(w.replay(o)), "still_dead 1, done_before 4, no_gap 2, crasher 1, ")
 	second := w.options("fix-2", replay.FillGaps)
 	expect(t, "another replay", counted(w.replay(second)), "still_dead 1, no_gap 6, crasher 1, ")
