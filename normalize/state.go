@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// What Ready may say, beside dedupe.ErrAway.
+// What Ready may say, beside dedupe.ErrUnavailable.
 var (
-	ErrKafka     = errors.New("Kafka is unavailable")
+	ErrKafka     = errors.New("kafka is unavailable")
 	ErrSession   = errors.New("the Kafka session ended; opening a new one")
-	ErrRefused   = errors.New("Kafka refuses the transaction")
+	ErrRefused   = errors.New("kafka refuses the transaction")
 	ErrRepairing = errors.New("repairing the marks")
 )
 

@@ -141,7 +141,7 @@ func TestClusterRedirectionFailsTheRound(t *testing.T) {
 		Reads: []string{"s:x"},
 	}
 	if _, err := s.Exchange(ctx, round); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "MOVED") {
-		t.Fatalf("a slot that moved: %v, expected ErrAway with MOVED", err)
+		t.Fatalf("a slot that moved: %v, expected ErrUnavailable with MOVED", err)
 	}
 	for _, k := range []string{shard, s.claimKey(key(0))} {
 		if v, err := c.nodes[2].Get(ctx, k).Result(); !errors.Is(err, redis.Nil) {

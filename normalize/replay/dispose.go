@@ -159,7 +159,7 @@ func (p *partition) commit(ctx context.Context, out []record.Outgoing) error {
 			p.report.Transactions++
 			return nil
 		case n == tries:
-			return fmt.Errorf("Kafka refuses the transaction: %w", p.writer.AbortReason())
+			return fmt.Errorf("kafka refuses the transaction: %w", p.writer.AbortReason())
 		}
 		if pause(ctx, n) != nil {
 			return ErrInterrupted
