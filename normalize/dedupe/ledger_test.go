@@ -362,7 +362,7 @@ func TestErrorsLeaveTheLedgerAsItWas(t *testing.T) {
 	b.take(b.ledger, item(0, 1, 1, 1))
 	b.redis.SetError("OOM command not allowed")
 	if _, err := b.ledger.Claim(b.ctx, []Item{item(0, 2, 1, 1)}); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("%v, expected ErrAway", err)
+		t.Errorf("%v, expected ErrUnavailable", err)
 	}
 	b.redis.SetError("")
 	if !b.ledger.Pending() {

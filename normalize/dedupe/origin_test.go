@@ -132,7 +132,7 @@ func TestOriginsAreNotJudgedByARedisThatLostData(t *testing.T) {
 	b.expect(b.ledger, 1, []bool{true}, origin(5))
 	b.redis.SetError("LOADING")
 	if done, err := b.ledger.Disposed(b.ctx, []Origin{origin(5)}); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("%v, %v, expected ErrAway", done, err)
+		t.Errorf("%v, %v, expected ErrUnavailable", done, err)
 	}
 }
 

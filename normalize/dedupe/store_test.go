@@ -194,10 +194,10 @@ func TestFrozenRedisIsAwayAndComesBack(t *testing.T) {
 	}
 	// Every limit is the production one; a client that ignores them ends the test by its deadline.
 	if _, err := s.Exchange(ctx, Round{Claims: []Mark{{Key: key(1), Claim: pending(1)}}}); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("a frozen server: %v, expected ErrAway", err)
+		t.Errorf("a frozen server: %v, expected ErrUnavailable", err)
 	}
 	if err := s.Check(ctx); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("a frozen server: %v, expected ErrAway", err)
+		t.Errorf("a frozen server: %v, expected ErrUnavailable", err)
 	}
 	if err := r.cmd.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
@@ -224,11 +224,11 @@ func TestFullRedisIsAway(t *testing.T) {
 		_, err = s.Exchange(ctx, round)
 	}
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "OOM") {
-		t.Errorf("claims into a full server: %v, expected ErrAway with OOM", err)
+		t.Errorf("claims into a full server: %v, expected ErrUnavailable with OOM", err)
 	}
 	small := startRedis(t, "--maxmemory", "100kb", "--maxmemory-policy", "noeviction") // full from the start
 	if err := patient(t, small.addr).Check(ctx); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("Check of a full server: %v, expected ErrAway: a PING alone would say all is well", err)
+		t.Errorf("Check of a full server: %v, expected ErrUnavailable: a PING alone would say all is well", err)
 	}
 }
 
@@ -269,7 +269,7 @@ func TestWrongPasswordIsAwayAndTellsNothing(t *testing.T) {
 	s := patient(t, m.Addr(), func(o *StoreOptions) { o.Password = func() string { return "wrong-password" } })
 	err := s.Check(testContext(t))
 	if !errors.Is(err, ErrUnavailable) {
-		t.Errorf("%v, expected ErrAway", err)
+		t.Errorf("%v, expected ErrUnavailable", err)
 	}
 	if strings.Contains(fmt.Sprint(err), "wrong-password") {
 		t.Errorf("the error quotes the password: %v", err)
@@ -304,7 +304,7 @@ func TestNobodyListening(t *testing.T) {
 	addr := l.Addr().String()
 	_ = l.Close()
 	if err := patient(t, addr).Check(testContext(t)); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("%v, expected ErrAway", err)
+		t.Errorf("%v, expected ErrUnavailable", err)
 	}
 }
 
