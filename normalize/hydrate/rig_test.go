@@ -23,6 +23,9 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
+// latency is what the API takes at least: no answer comes while the source looks at its tasks.
+const latency = time.Millisecond
+
 // rig is the source of the task topic without Kafka: a test hands it records and answers for the API. It runs in
 // a bubble, where time passes only while everybody waits for it.
 type rig struct {
@@ -39,7 +42,7 @@ type rig struct {
 }
 
 // inRig runs a test in a bubble of its own; change alters the options.
-func inRig(t *testing.T, test func(r *rig), change ...func(*Options)) {
+func inRig(t *testing.T, test func(t *testing.T, r *rig), change ...func(*Options)) {
 	t.Helper()
 	validator := normalizetest.Validator(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -60,7 +63,7 @@ func inRig(t *testing.T, test func(r *rig), change ...func(*Options)) {
 		r.source = newSource(o, a, m)
 		r.in.PoisonPill = func(*kgo.Record) bool { return false }
 		r.in.Disposed = func(tasks []normalize.Task) ([]bool, error) { return make([]bool, len(tasks)), nil }
-		test(r)
+		test(t, r)
 	})
 }
 
@@ -97,6 +100,7 @@ func (r *rig) RoundTrip(q *http.Request) (*http.Response, error) {
 	r.mu.Lock()
 	r.asked = append(r.asked, id)
 	r.mu.Unlock()
+	time.Sleep(latency)
 	status, body := r.api(id)
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: q}, nil
 }
@@ -155,9 +159,10 @@ func (r *rig) batch(polled ...*kgo.Record) normalize.Next {
 		if !more {
 			return next
 		}
-		synctest.Wait() // for all that takes no time
+		time.Sleep(latency)
+		synctest.Wait()
 		if polled = nil; !r.ready() {
-			time.Sleep(poll.Limit)
+			time.Sleep(poll.Limit - latency)
 		}
 	}
 }

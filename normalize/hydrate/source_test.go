@@ -1,10 +1,13 @@
 package hydrate
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -12,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -25,7 +29,7 @@ func answeredBy(task *kycv1.HydrateTask, body string) *kycv1.HydrateTask {
 }
 
 func TestWhichCopyIsLeft(t *testing.T) {
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		task, other := r.task("a"), r.task("b")
 		are(t, r.tasks(task, task, other), "copy", "round", "round")
 		r.wasAsked("a", "b")
@@ -37,7 +41,7 @@ func TestWhichCopyIsLeft(t *testing.T) {
 // Each of several answers may have claimed, in the life of a process that died: none is passed over unless the
 // one before it turns out to be final.
 func TestSeveralAnswersOfOneTaskAreReadSingly(t *testing.T) {
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		task := r.task("a")
 		first, second := r.record(answeredBy(task, `{"v":1}`)), r.record(answeredBy(task, `{"v":2}`))
 		if back, ok := r.batch(first, r.record(task), second).(normalize.GiveBack); !ok || !back.Singly || back.Cause != nil {
@@ -51,7 +55,7 @@ func TestSeveralAnswersOfOneTaskAreReadSingly(t *testing.T) {
 
 // Records that are no tasks of their partition were written by somebody else.
 func TestRecordsThatAreNoTasks(t *testing.T) {
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		garbage, elsewhere := r.record(r.task("a")), r.record(r.task("b"))
 		garbage.Value = []byte("no task")
 		elsewhere.Partition = 1
@@ -69,7 +73,7 @@ func TestRecordsThatAreNoTasks(t *testing.T) {
 func TestAPoisonPillIsNotInterpreted(t *testing.T) {
 	deadly := required()
 	deadly.Parse = func(*providers.Delivery) (*providers.Notice, error) { panic("interpreted again") }
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		r.in.PoisonPill = func(*kgo.Record) bool { return true }
 		for _, task := range []*kycv1.HydrateTask{r.task("a"), answeredBy(r.task("b"), `{}`)} {
 			next := r.batch(r.record(task))
@@ -86,7 +90,7 @@ func TestAPoisonPillIsNotInterpreted(t *testing.T) {
 // An answer that waited for its task, while a later one about the same subject was stored, is not stored behind
 // that: the API is asked once more.
 func TestAnOlderAnswerIsNotStoredBehindANewerOne(t *testing.T) {
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		version, release := 0, make(chan struct{})
 		r.api = func(id string) (int, string) {
 			if version++; id == "a" {
@@ -114,7 +118,7 @@ func TestAnOlderAnswerIsNotStoredBehindANewerOne(t *testing.T) {
 
 // A fetch that failed says nothing about the subject, so no answer is newer.
 func TestAFailureIsNotOutrun(t *testing.T) {
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		are(t, r.tasks(r.task("a")), "stored")
 		r.wasAsked("a")
 		r.api = func(string) (int, string) { return http.StatusBadGateway, "" }
@@ -130,7 +134,7 @@ func TestAFailureIsNotOutrun(t *testing.T) {
 // A record that Kafka does not take would block its partition for ever.
 func TestAnAnswerTooLargeForARecordIsAFailure(t *testing.T) {
 	const body = `{"v":1}`
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		r.api = func(id string) (int, string) { return http.StatusOK, body + strings.Repeat(" ", len(id)-1) }
 		task := r.task("a")
 		r.o.Stage.MaxRecordBytes = proto.Size(task) + len(body) + len("v/subject") + recordOverhead
@@ -147,7 +151,7 @@ func TestAnAnswerTooLargeForARecordIsAFailure(t *testing.T) {
 
 // The wait topic's worker goes by its own clock, which may be ahead of this one's.
 func TestATaskIsNotAskedForBeforeItsTime(t *testing.T) {
-	inRig(t, func(r *rig) {
+	inRig(t, func(t *testing.T, r *rig) {
 		task := r.task("a")
 		task.NotBefore = timestamppb.New(time.Now().Add(time.Minute))
 		got := r.tasks(task)
@@ -159,5 +163,245 @@ func TestATaskIsNotAskedForBeforeItsTime(t *testing.T) {
 		time.Sleep(time.Minute)
 		are(t, r.tasks(task), "stored")
 		r.wasAsked("a")
+	})
+}
+
+// A vendor that is slow holds up nobody: a task whose fetch takes long waits in the wait topic, and finds its
+// answer there is when it comes back.
+func TestASlowFetchSendsItsTaskToTheWaitTopic(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		release := make(chan struct{})
+		r.api = func(string) (int, string) { <-release; return http.StatusOK, `{"v":1}` }
+		task := r.task("a")
+		are(t, r.tasks(task), "round") // after longestHold
+		are(t, r.tasks(task), "round") // after goesRound
+		got := r.tasks(task)
+		are(t, got, "waiting")
+		if until := got[0].task.GetNotBefore().AsTime(); got[0].topic != schemas.HydrateWait || !until.Equal(time.Now().Add(slowBack)) {
+			t.Errorf("it goes to %s until %v", got[0].topic, until)
+		}
+		close(release)
+		time.Sleep(slowBack)
+		got = r.tasks(got[0].task)
+		are(t, got, "stored")
+		r.wasAsked("a")
+		if got[0].task.GetNotBefore() != nil || got[0].task.GetAttempt() != 1 || string(got[0].task.GetFetched()) != `{"v":1}` {
+			t.Errorf("the task becomes %v", got[0].task)
+		}
+	}, func(o *Options) { o.Timeout = time.Hour })
+}
+
+// One fetch answers the webhooks that were in hand when it began, and each of them once. A webhook that came
+// later may be about a later state.
+func TestWhichWebhooksAFetchAnswers(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		version, release := 0, make(chan struct{})
+		r.api = func(string) (int, string) {
+			version++
+			body := fmt.Sprintf(`{"v":%d}`, version)
+			<-release
+			return http.StatusOK, body
+		}
+		first, second, third := r.task("a"), r.task("a"), r.task("a")
+		are(t, r.tasks(second, first), "round", "round")
+		are(t, r.tasks(third), "round")
+		r.wasAsked("a")
+		close(release)
+		synctest.Wait()
+		answers := func(tasks []became) (all []string) {
+			are(t, tasks, slices.Repeat([]string{"stored"}, len(tasks))...)
+			for _, b := range tasks {
+				all = append(all, string(b.task.GetFetched()))
+			}
+			return all
+		}
+		if got := answers(r.tasks(first, second)); !slices.Equal(got, []string{`{"v":1}`, `{"v":1}`}) {
+			t.Errorf("the webhooks before the fetch are answered %v", got)
+		}
+		r.wasAsked()
+		if n := r.counted("coalesced_total"); n != 1 {
+			t.Errorf("%v tasks are counted as answered by another's fetch, expected 1", n)
+		}
+		if got := answers(r.tasks(third)); got[0] != `{"v":2}` {
+			t.Errorf("the webhook after the fetch is answered %v", got)
+		}
+		r.wasAsked("a")
+		if got := answers(r.tasks(third)); got[0] != `{"v":3}` {
+			t.Errorf("a task that has had its answer is answered %v", got)
+		}
+		r.wasAsked("a")
+	})
+}
+
+// Answers are in the log in the order in which they came, whatever that of their tasks.
+func TestAnswersAreInTheOrderOfTheirFetches(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		release := map[string]chan struct{}{"a": make(chan struct{}), "b": make(chan struct{})}
+		r.api = func(id string) (int, string) { <-release[id]; return http.StatusOK, `{"id":"` + id + `"}` }
+		a, b := r.task("a"), r.task("b")
+		are(t, r.tasks(a, b), "round", "round")
+		close(release["b"])
+		time.Sleep(time.Millisecond)
+		close(release["a"])
+		synctest.Wait()
+		got := r.tasks(a, b)
+		are(t, got, "stored", "stored")
+		if first, second := string(got[0].task.GetFetched()), string(got[1].task.GetFetched()); first != `{"id":"b"}` || second != `{"id":"a"}` {
+			t.Errorf("the log holds %s, then %s", first, second)
+		}
+	})
+}
+
+// The last chance of a task is one request; it is not spent on an API that is known to fail.
+func TestWhatPatienceAllows(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.api = func(string) (int, string) { return http.StatusBadGateway, "" }
+		late, tried := r.task("late"), r.task("tried")
+		tried.Attempt = 1
+		time.Sleep(r.o.GiveUpAfter)
+		got := r.tasks(late)
+		are(t, got, "waiting")
+		if task := got[0].task; task.GetAttempt() != 1 || task.GetNotBefore().AsTime().After(time.Now()) {
+			t.Errorf("after its last chance the task is %v", task)
+		}
+		r.wasAsked("late")
+		for _, task := range []*kycv1.HydrateTask{got[0].task, tried} {
+			got := r.tasks(task)
+			are(t, got, "stored")
+			if task := got[0].task; task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_GAVE_UP || task.GetFetchedAt() != nil || task.GetNotBefore() != nil {
+				t.Errorf("a task that is given up is %v", task)
+			}
+		}
+		for n := range breakerFailures {
+			r.tasks(r.task(fmt.Sprint("young", n)))
+		}
+		r.mu.Lock()
+		r.asked = nil
+		r.mu.Unlock()
+		another := r.task("another")
+		another.Envelope.ReceivedAt = late.Envelope.ReceivedAt
+		are(t, r.tasks(another, r.task("young")), "stored", "waiting")
+		r.wasAsked()
+	})
+}
+
+// Retries come later and later, as the API wishes, and no later than when patience ends.
+func TestWhenRetriesCome(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		for _, c := range []struct {
+			attempt     int32
+			wish, age   time.Duration
+			least, most time.Duration
+		}{
+			{0, 0, 0, time.Second / 2, time.Second},
+			{3, 0, 0, 4 * time.Second, 8 * time.Second},
+			{9, 0, 0, retryLast / 2, retryLast},
+			{1000, 0, 0, retryLast / 2, retryLast},
+			{0, time.Minute, 0, time.Minute, time.Minute},
+			{1000, 0, r.o.GiveUpAfter - time.Second, time.Second, time.Second},
+			{0, time.Minute, r.o.GiveUpAfter + time.Second, 0, 0},
+		} {
+			now, e := time.Now(), &entry{task: r.task("a")}
+			e.task.Attempt, e.task.Envelope.ReceivedAt = c.attempt, timestamppb.New(now.Add(-c.age))
+			r.retry(e, &failure{after: c.wish}, now)
+			if back := e.task.GetNotBefore().AsTime().Sub(now); back < c.least || back > c.most || e.task.GetAttempt() != c.attempt+1 || e.state != waits {
+				t.Errorf("%+v: back after %v, attempt %d", c, back, e.task.GetAttempt())
+			}
+		}
+	})
+}
+
+// Whoever is turned away comes back in time for the last chance.
+func TestATurnedAwayTaskComesBackWhenPatienceEnds(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.api = func(string) (int, string) { return http.StatusUnauthorized, "" }
+		are(t, r.tasks(r.task("a")), "waiting")
+		r.wasAsked("a")
+		task := r.task("b")
+		got := r.tasks(task)
+		are(t, got, "waiting")
+		r.wasAsked()
+		if back, due := got[0].task.GetNotBefore().AsTime(), task.GetEnvelope().GetReceivedAt().AsTime().Add(2*time.Second); !back.Equal(due) {
+			t.Errorf("it comes back at %v, expected %v", back, due)
+		}
+	}, func(o *Options) { o.GiveUpAfter = 2 * time.Second })
+}
+
+// A second question wants a later answer than the first had, whoever else has asked meanwhile.
+func TestASecondQuestionWantsALaterAnswer(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		again := r.task("a")
+		again.AskedAgain, again.FetchedAt = true, timestamppb.New(time.Now().Add(time.Second-r.o.AskAgainAfter))
+		are(t, r.tasks(r.task("a")), "stored")
+		r.wasAsked("a")
+		time.Sleep(time.Second)
+		are(t, r.tasks(again), "stored")
+		r.wasAsked("a")
+	})
+}
+
+// Without an API there is nobody to ask: a vendor that must be asked waits for its configuration while there is
+// patience, any other does without.
+func TestEndpointsWithoutAnAPI(t *testing.T) {
+	optional := required()
+	optional.Hydration.Required = false
+	for name, c := range map[string]struct {
+		vendor      providers.Provider
+		early, late string
+	}{
+		"required": {required(), "waiting", "stored"},
+		"optional": {optional, "stored", "stored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRig(t, func(t *testing.T, r *rig) {
+				task := r.task("a")
+				got := r.tasks(task)
+				are(t, got, c.early)
+				if until := got[0].task.GetNotBefore().AsTime(); c.early == "waiting" && !until.Equal(time.Now().Add(time.Minute)) {
+					t.Errorf("it waits until %v, expected a minute", until)
+				}
+				time.Sleep(r.o.GiveUpAfter)
+				got = r.tasks(task)
+				are(t, got, c.late)
+				if result := got[0].task.GetFetchResult(); result != kycv1.FetchResult_FETCH_RESULT_GAVE_UP {
+					t.Errorf("it ends as %v", result)
+				}
+			}, func(o *Options) { o.Endpoints, o.Stage.Providers = nil, []providers.Provider{c.vendor} })
+		})
+	}
+}
+
+// While fetches are under way, polls fill the batch; at the end of the process they go round at once.
+func TestPollsOfABatch(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		r.asker.accounts["endpoint"].client.Transport = hanging{}
+		if p := r.Begin(); p.Max != 3 || p.Limit != 0 {
+			t.Errorf("the first poll is %+v", p)
+		}
+		take := func(ctx context.Context, polled ...*kgo.Record) normalize.Next {
+			return normalizetest.Must(r.Take(ctx, r.in, polled))(t)
+		}
+		if next := take(t.Context()); next != (normalize.Idle{}) {
+			t.Errorf("after nothing came the source wants %+v", next)
+		}
+		want := normalize.Poll{Max: 1, Limit: pollOn, Wakeup: &r.wakeup}
+		if next := take(t.Context(), r.record(r.task("a")), r.record(r.task("b"))); next != want {
+			t.Errorf("after two records the source wants %+v, expected %+v", next, want)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		are(t, processed(t, take(ended)), "round", "round")
+	}, func(o *Options) { o.Stage.Batch = 3 })
+}
+
+func TestOnlySoManySubjectsAreRemembered(t *testing.T) {
+	inRig(t, func(t *testing.T, r *rig) {
+		for n := range latestMost + 1 {
+			r.latest[fmt.Sprint(n)] = time.Now()
+		}
+		are(t, r.tasks(r.task("a")), "stored")
+		if len(r.latest) != 1 {
+			t.Errorf("%d subjects are remembered", len(r.latest))
+		}
 	})
 }
