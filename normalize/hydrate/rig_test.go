@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
@@ -153,7 +154,7 @@ func (r *rig) record(task *kycv1.HydrateTask) *kgo.Record {
 func (r *rig) batch(polled ...*kgo.Record) normalize.Next {
 	r.t.Helper()
 	r.Begin()
-	for {
+	for range 100 {
 		next := normalizetest.Must(r.Take(r.t.Context(), r.in, polled))(r.t)
 		poll, more := next.(normalize.Poll)
 		if !more {
@@ -165,6 +166,8 @@ func (r *rig) batch(polled ...*kgo.Record) normalize.Next {
 			time.Sleep(poll.Limit - latency)
 		}
 	}
+	r.t.Fatal("the source polls for ever")
+	return nil
 }
 
 // ready reports whether a fetch of a task in hand has ended: its end ends a poll.
@@ -184,9 +187,9 @@ func (r *rig) tasks(all ...*kycv1.HydrateTask) []became {
 
 // became is what a record becomes.
 type became struct {
-	as    string             // what moves on or is skipped, "published", or why it is a dead letter
-	topic string             // where it moves on
-	task  *kycv1.HydrateTask // that moves on
+	as     string             // what moves on or is skipped, "published", or why it is a dead letter
+	record record.Outgoing    // that moves on
+	task   *kycv1.HydrateTask // in it
 }
 
 func processed(t *testing.T, next normalize.Next) (all []became) {
@@ -201,7 +204,7 @@ func processed(t *testing.T, next normalize.Next) (all []became) {
 			all = append(all, became{as: o.As})
 		case *normalize.Forward:
 			task, _ := normalizetest.Message(t, o.Records[0]).(*kycv1.HydrateTask)
-			all = append(all, became{as: o.As, topic: o.Records[0].Topic, task: task})
+			all = append(all, became{as: o.As, record: o.Records[0], task: task})
 		case *normalize.DeadLetter:
 			all = append(all, became{as: o.Letter.GetReason().String()})
 		case *normalize.Publish:

@@ -53,8 +53,8 @@ func TestHowLongTasksWait(t *testing.T) {
 					t.Errorf("held for %v, expected %v", held, c.held)
 				}
 				for _, b := range got {
-					if (b.as == "due") != (b.topic == schemas.Hydrate) || (b.as == "waiting") != (b.topic == schemas.HydrateWait) {
-						t.Errorf("a task that is %s goes to %s", b.as, b.topic)
+					if (b.as == "due") != (b.record.Topic == schemas.Hydrate) || (b.as == "waiting") != (b.record.Topic == schemas.HydrateWait) {
+						t.Errorf("a task that is %s goes to %s", b.as, b.record.Topic)
 					}
 				}
 			})
