@@ -212,9 +212,6 @@ func (s *source) retry(e *entry, f *failure, now time.Time) {
 		pause = min(s.o.RetryFirst<<n, retryLast)
 	}
 	back := now.Add(max(pause/2+jitter(pause/2)+1, f.after))
-	if !now.Before(due) {
-		back = now
-	}
 	attempt := e.task.GetAttempt() + 1
 	s.postpone(e, earlier(back, later(due, now)), waitRetry)
 	e.task.Attempt = attempt

@@ -75,12 +75,11 @@ func (s *source) decode(in normalize.Input, r *kgo.Record) *entry {
 }
 
 // origin is what the copies of a task have in common: the raw record, told from one at the same place of
-// a raw topic that was there before.
+// a raw topic that was there before, by what dedupe.Origin tells them apart.
 type origin struct {
 	partition        int32
 	offset, received int64
 	endpoint         string
-	delivery         string
 	replay           string
 }
 
@@ -88,7 +87,7 @@ func (e *entry) origin() origin {
 	raw, envelope := e.task.GetRaw(), e.task.GetEnvelope()
 	return origin{
 		partition: raw.GetPartition(), offset: raw.GetOffset(), received: envelope.GetReceivedAt().AsTime().UnixNano(),
-		endpoint: envelope.GetEndpoint(), delivery: envelope.GetDeliveryId(), replay: e.replay,
+		endpoint: envelope.GetEndpoint(), replay: e.replay,
 	}
 }
 
