@@ -54,21 +54,3 @@ func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
 	}
 	return make([]bool, len(tasks)), nil
 }
-
-// undecided handles a batch that could not be decided.
-func (w *worker) undecided(ctx context.Context, cause error) error {
-	var drift *dedupe.DriftError
-	switch {
-	case errors.As(cause, &drift):
-		w.log.Warn("repairing marks", "error", cause)
-		return nil
-	case errors.Is(cause, dedupe.ErrUnrepaired):
-		return nil
-	case errors.Is(cause, dedupe.ErrUnavailable):
-		return w.storeAway(ctx, cause)
-	case ctx.Err() != nil:
-		return nil
-	default:
-		return cause
-	}
-}

@@ -2,9 +2,6 @@ package normalize
 
 import (
 	"context"
-	"errors"
-
-	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
 // mark writes pending marks when no batch came to carry them.
@@ -14,16 +11,9 @@ func (w *worker) mark(ctx context.Context) error {
 	if !w.ledger.Pending() {
 		return nil
 	}
-	err := w.ledger.Flush(ctx)
-	var drift *dedupe.DriftError
-	switch {
-	case errors.As(err, &drift):
-		w.log.Warn("repairing marks", "error", err)
-		return nil
-	case errors.Is(err, dedupe.ErrUnavailable):
-		return w.storeAway(ctx, err)
-	case err == nil:
-		w.answering()
+	if err := w.ledger.Flush(ctx); err != nil {
+		return w.judgeStore(ctx, err)
 	}
-	return err
+	w.answering()
+	return nil
 }

@@ -34,8 +34,11 @@ func (w *worker) repair(ctx context.Context) error {
 	slices.Sort(missing)
 	for i, p := range missing {
 		w.state.set(fmt.Errorf("%w of raw partition(s) %v", ErrRepairing, missing[i:]))
-		if err := w.repairOne(ctx, p); err != nil {
-			return w.unrepaired(ctx, err)
+		switch err := w.repairOne(ctx, p); {
+		case err != nil && ctx.Err() != nil:
+			return nil // the end cut the repair off; the next owner does it
+		case err != nil:
+			return w.judgeStore(ctx, err)
 		}
 	}
 	if len(missing) > 0 {
@@ -70,16 +73,5 @@ func (w *worker) repairOne(ctx context.Context, p int32) error {
 		outcome = "failed"
 	}
 	w.metrics.repairs.WithLabelValues(outcome).Inc()
-	return err
-}
-
-// unrepaired handles a failed repair.
-func (w *worker) unrepaired(ctx context.Context, err error) error {
-	switch {
-	case ctx.Err() != nil: // the end cut the repair off; the next owner does it
-		return nil
-	case errors.Is(err, dedupe.ErrUnavailable):
-		return w.storeAway(ctx, err)
-	}
 	return err
 }

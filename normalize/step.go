@@ -120,5 +120,5 @@ func (w *worker) giveBack(ctx, work context.Context, back GiveBack) error {
 	if err := w.slot.Session.Rewind(work); err != nil {
 		return w.judge(err, time.Time{})
 	}
-	return w.undecided(ctx, back.Cause)
+	return w.judgeStore(ctx, back.Cause)
 }

@@ -14,6 +14,24 @@ const forgotten = time.Minute
 // openRetry is how often the store is asked while events go out without it.
 const openRetry = time.Second
 
+// judgeStore decides what a failed round means for the slot: it waits where waiting helps, and returns
+// what ends the session.
+func (w *worker) judgeStore(ctx context.Context, err error) error {
+	var drift *dedupe.DriftError
+	switch {
+	case errors.As(err, &drift):
+		w.log.Warn("repairing marks", "error", err)
+		return nil
+	case errors.Is(err, dedupe.ErrUnrepaired):
+		return nil
+	case errors.Is(err, dedupe.ErrUnavailable):
+		return w.storeAway(ctx, err)
+	case ctx.Err() != nil:
+		return nil
+	}
+	return err
+}
+
 // storeAway waits until the store answers, or may be bypassed.
 func (w *worker) storeAway(ctx context.Context, cause error) error {
 	w.noteAway()
