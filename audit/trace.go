@@ -41,7 +41,7 @@ const (
 	readers = 4
 )
 
-var coordinate = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9]{1,9})@([0-9]{1,18})$`) })
+var coordinate = regexp.MustCompile(`^([0-9]{1,9})@([0-9]{1,18})$`)
 
 // Story is what Trace found.
 type Story struct {
@@ -145,7 +145,7 @@ type tracer struct {
 
 // match finds the deliveries that the id names.
 func (t *tracer) match(ctx context.Context) error {
-	if m := coordinate().FindStringSubmatch(t.id); m != nil {
+	if m := coordinate.FindStringSubmatch(t.id); m != nil {
 		partition, _ := strconv.ParseInt(m[1], 10, 32)
 		offset, _ := strconv.ParseInt(m[2], 10, 64)
 		if partition >= int64(t.Raw.Partitions) {

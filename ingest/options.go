@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/textproto"
+	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -139,6 +139,8 @@ func orDefault[T comparable](field *T, value T) {
 	}
 }
 
+var endpointName = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
+
 // neverKept lists headers that carry secrets. No envelope may hold them, whatever a
 // provider asks for.
 var neverKept = []string{"Authorization", "Proxy-Authorization", "Cookie"}
@@ -173,15 +175,9 @@ func (o Options) validate() error {
 	return errors.Join(problems...)
 }
 
-func validName(name string) bool {
-	const longest = 63
-	other := func(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' }
-	return name != "" && len(name) <= longest && !strings.ContainsFunc(name, other)
-}
-
 func (e Endpoint) validate() error {
 	switch p := e.Provider; {
-	case !validName(e.Name):
+	case !endpointName.MatchString(e.Name):
 		return errors.New("the name must be 1 to 63 of a-z, 0-9 and -")
 	case !e.Proofs.Prove() && !e.AllowUnauthenticated:
 		return errors.New("nothing authenticates its sender, so anybody could post to it; configure a proof, or allow_unauthenticated: true")

@@ -3,7 +3,6 @@ package providers
 import (
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -110,8 +109,8 @@ func (h *Hydration) Environment(e kycv1.Environment) string {
 	return "sandbox"
 }
 
-var objectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`) })
+var objectID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 
 // ValidObjectID reports whether an id from outside may go into a URL: escaping
 // alone does not stop "..".
-func ValidObjectID(id string) bool { return objectID().MatchString(id) && !strings.Contains(id, "..") }
+func ValidObjectID(id string) bool { return objectID.MatchString(id) && !strings.Contains(id, "..") }

@@ -136,7 +136,8 @@ func produceError(err error) error {
 	return err
 }
 
-// Down is why Kafka cannot take deliveries, nil if it can as far as is known: the last outcome, or that nothing was acknowledged for too long.
+// Down is why Kafka cannot take deliveries, nil if it can as far as is known: the last
+// outcome, or that nothing was acknowledged for too long.
 func (l *RawLog) Down() error { return l.health.down() }
 
 // Close flushes, bounded by ctx, and only then closes: closing first would turn

@@ -16,7 +16,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -157,7 +156,7 @@ func unmarshal(data []byte, m proto.Message) (err error) {
 
 // decoderLine is how protoyaml begins an error; the lines after it quote the
 // file, which could quote a secret, and are dropped.
-var decoderLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^:(\d+):(\d+) ([^\n]*)`) })
+var decoderLine = regexp.MustCompile(`^:(\d+):(\d+) ([^\n]*)`)
 
 func (k *keys) decodeProblems(err error) []Problem {
 	joined, ok := err.(interface{ Unwrap() []error })
@@ -166,7 +165,7 @@ func (k *keys) decodeProblems(err error) []Problem {
 	}
 	var problems []Problem
 	for _, each := range joined.Unwrap() {
-		found := decoderLine().FindStringSubmatch(each.Error())
+		found := decoderLine.FindStringSubmatch(each.Error())
 		if found == nil {
 			problems = append(problems, Problem{Text: oneLine(each.Error())})
 			continue
@@ -184,7 +183,7 @@ func (k *keys) decodeProblems(err error) []Problem {
 // field that may hold a secret.
 func decodeAdvice(field, text string) string {
 	switch what, _, _ := strings.Cut(text, ":"); {
-	case holdsSecret(field) && quoted().MatchString(text):
+	case holdsSecret(field) && quoted.MatchString(text):
 		return what + "; its value is not shown, since it may be a secret"
 	case what == "invalid duration":
 		return text + `; write it like "15s", "2m30s" or "336h"`

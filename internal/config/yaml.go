@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -33,19 +32,19 @@ func parse(data []byte) (*yaml.Node, []Problem) {
 }
 
 var (
-	syntaxLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`line (\d+): `) })
-	quoted     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`'[^']*'|"[^"]*"|` + "`[^`]*`") })
+	syntaxLine = regexp.MustCompile(`line (\d+): `)
+	quoted     = regexp.MustCompile(`'[^']*'|"[^"]*"|` + "`[^`]*`")
 )
 
 func syntaxProblem(err error) Problem {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	p := Problem{}
-	if at := syntaxLine().FindStringSubmatchIndex(text); at != nil {
+	if at := syntaxLine.FindStringSubmatchIndex(text); at != nil {
 		p.Line, _ = strconv.Atoi(text[at[2]:at[3]])
 		p.Column = 1
 		text = text[at[1]:]
 	}
-	p.Text = "not valid YAML: " + quoted().ReplaceAllString(text, "a value")
+	p.Text = "not valid YAML: " + quoted.ReplaceAllString(text, "a value")
 	if strings.Contains(text, "cannot start any token") {
 		p.Text += "; indent with spaces, not tabs, and quote values with special characters"
 	}

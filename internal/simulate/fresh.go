@@ -2,13 +2,10 @@ package simulate
 
 import (
 	"regexp"
-	"sync"
 	"time"
 )
 
-var instant = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z`)
-})
+var instant = regexp.MustCompile(`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z`)
 
 // freshen moves the times of a fixture forward by whole days, to the last day
 // before now: what is sent for show should not look like a capture of long ago,
@@ -17,7 +14,7 @@ var instant = sync.OnceValue(func() *regexp.Regexp {
 // with a deadline, stays as it is.
 func freshen(body []byte, now time.Time) []byte {
 	var latest time.Time
-	for _, text := range instant().FindAll(body, -1) {
+	for _, text := range instant.FindAll(body, -1) {
 		if at, err := time.Parse(time.RFC3339Nano, string(text)); err == nil && at.After(latest) {
 			latest = at
 		}
@@ -26,7 +23,7 @@ func freshen(body []byte, now time.Time) []byte {
 	if latest.IsZero() || days <= 0 {
 		return body
 	}
-	return instant().ReplaceAllFunc(body, func(text []byte) []byte {
+	return instant.ReplaceAllFunc(body, func(text []byte) []byte {
 		at, err := time.Parse(time.RFC3339Nano, string(text))
 		if err != nil {
 			return text

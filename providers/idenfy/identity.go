@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -28,9 +27,7 @@ var volatile = providers.Paths(
 
 // signedLink finds the query of a link that carries its own permission, wherever
 // one stands: in answers to a questionnaire, for instance.
-var signedLink = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`"(https?://[^"?\\]*)\?[^"]*(?:[Ss]ignature|Expires)=[^"]*"`)
-})
+var signedLink = regexp.MustCompile(`"(https?://[^"?\\]*)\?[^"]*(?:[Ss]ignature|Expires)=[^"]*"`)
 
 // contentOf is the canonical form of what a body says.
 func contentOf(doc *providers.Value) []byte {
@@ -38,7 +35,7 @@ func contentOf(doc *providers.Value) []byte {
 	if !bytes.Contains(content, []byte("ignature=")) && !bytes.Contains(content, []byte("Expires=")) {
 		return content // searching takes longer than reading did
 	}
-	return signedLink().ReplaceAll(content, []byte(`"$1"`))
+	return signedLink.ReplaceAll(content, []byte(`"$1"`))
 }
 
 // identify builds the identity of a sound delivery. Without an id it is the

@@ -140,10 +140,10 @@ func usable(a tokenAnswer) bool {
 	return a.AccessToken != "" && !strings.ContainsAny(a.AccessToken, "\x00\x01\r\n ") && (a.TokenType == "" || strings.EqualFold(a.TokenType, "bearer"))
 }
 
-var standardCode = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z_]{1,40}$`) })
+var standardCode = regexp.MustCompile(`^[a-z_]{1,40}$`)
 
 func errorCode(code string) string {
-	if !standardCode().MatchString(code) {
+	if !standardCode.MatchString(code) {
 		return ""
 	}
 	return " (" + code + ")"
