@@ -59,10 +59,25 @@ func OpenRawLog(ctx context.Context, o Options, raw RawLogOptions) (*RawLog, err
 	if err != nil {
 		return nil, err
 	}
+	if err := o.takeID(ctx, client); err != nil {
+		client.Close()
+		return nil, err
+	}
 	background, stop := context.WithCancel(context.Background())
 	l := &RawLog{client: client, opts: o, health: newHealth(raw.DeliveryTimeout), stop: stop}
 	l.watch.Go(func() { l.health.run(background, l.probe) })
 	return l, nil
+}
+
+// takeID asks for the producer id at once. The library would ask with the first record, and
+// where nobody listens by then, ask again without a pause until that record's time is over.
+func (o Options) takeID(ctx context.Context, client *kgo.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, pingLimit)
+	defer cancel()
+	if _, _, err := client.ProducerID(ctx); err != nil {
+		return fmt.Errorf("producer id: %w", o.away(err))
+	}
+	return nil
 }
 
 // rawProducer is the producer behind every success code. Idempotence stays on

@@ -205,6 +205,30 @@ func TestAppendRefusesAnEmptyKey(t *testing.T) {
 	}
 }
 
+// With a Kafka that went away before the first record, a producer without an id asks for one in a loop
+// that never pauses.
+func TestOpeningTakesTheProducerID(t *testing.T) {
+	cluster, o := fake(t)
+	var asked atomic.Int32
+	cluster.ControlKey(int16(kmsg.InitProducerID), func(kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked.Add(1)
+		return nil, nil, false
+	})
+	l := openLog(t, o, RawLogOptions{})
+	if n := asked.Load(); n != 1 {
+		t.Fatalf("asked for a producer id %d times while opening, want once", n)
+	}
+	done := make(chan error, 1)
+	l.Append([]byte("shop/1"), encoded(envelope(1)), nil, func(err error) { done <- err })
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if n := asked.Load(); n != 1 {
+		t.Errorf("asked for a producer id %d times, want once", n)
+	}
+}
+
 func TestKafkaAwayAtStartNamesTheAddress(t *testing.T) {
 	o := Options{Brokers: []string{"127.0.0.1:1, 127.0.0.1:2"}}
 	_, err := OpenRawLog(testContext(t), o, RawLogOptions{})

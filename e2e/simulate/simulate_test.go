@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -17,8 +17,8 @@ import (
 // calmLimit is how long everything may take to get through once the faults are over, in virtual time.
 const calmLimit = 30 * time.Minute
 
-// patient is after how much real time a run says where it stands: a bubble in which somebody waits for a
-// sync.Mutex for ever has no clock to end it.
+// patient is after how much real time a run is given up: a bubble in which somebody waits for a sync.Mutex
+// for ever, or never waits at all, has no clock to end it. The longest seeds take seconds.
 const patient = 3 * time.Minute
 
 // effort is what a run did.
@@ -54,7 +54,8 @@ func simulate(t *testing.T, p *plan, rule func(dedupe.Claim, *dedupe.Claim) dedu
 	rules := normalizetest.Validator(t) // made outside of the bubble
 	begin, steps := time.Now(), &trace{}
 	watch := time.AfterFunc(patient, func() {
-		fmt.Fprintf(os.Stderr, "seed %d is not through after %s; its steps so far:\n%s\n", p.seed, patient, steps)
+		debug.SetTraceback("all")
+		panic(fmt.Sprintf("seed %d is not through after %s; its steps so far:\n%s\nIts goroutines:", p.seed, patient, steps))
 	})
 	defer watch.Stop()
 	synctest.Test(t, func(t *testing.T) {
