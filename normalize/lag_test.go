@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
 // offsetsOf is a Log without a history.
@@ -21,6 +22,8 @@ func (o offsetsOf) Offsets(context.Context) (Offsets, error) { return o() }
 func (offsetsOf) History(context.Context, int32, record.ScanFrom, func(int64, []byte) error) (int64, error) {
 	return 0, nil
 }
+
+func (offsetsOf) Bounds(context.Context, int32) (dedupe.Bounds, error) { return dedupe.Bounds{}, nil }
 
 // An idle slot notices nothing when Kafka goes away: its polls bring no record, as before.
 func TestReadinessNoticesKafkaWhileIdle(t *testing.T) {

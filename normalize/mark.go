@@ -8,6 +8,9 @@ import (
 func (w *worker) mark(ctx context.Context) error {
 	w.progress.idle()
 	w.guard.rest(ctx)
+	if err := w.ledger.Advance(ctx); err != nil {
+		w.log.Debug("the watermarks stay where they are", "error", err) // the next repair reads more
+	}
 	if !w.ledger.Pending() {
 		return nil
 	}

@@ -82,6 +82,8 @@ type Sessions interface {
 type Log interface {
 	// History reads committed dispositions of one partition; see dedupe.History.
 	History(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (int64, error)
+	// Bounds are those of a partition; see dedupe.LedgerOptions.
+	Bounds(ctx context.Context, partition int32) (dedupe.Bounds, error)
 	// Offsets are how far the topic goes that the stage reads, and how far the stage has come.
 	Offsets(ctx context.Context) (Offsets, error)
 }
@@ -137,6 +139,8 @@ type Options struct {
 	TTL      time.Duration // of claims; also the age from which an event is stale
 	Wait     time.Duration // for owners in other partitions; dedupe's default when 0
 	Pepper   []byte
+	// AnyPepper accepts marks of another pepper; see dedupe.LedgerOptions.
+	AnyPepper bool
 	// FailOpenAfter: after the store was down this long, publish without it, flagged "unverified".
 	// 0: never.
 	FailOpenAfter time.Duration

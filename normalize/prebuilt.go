@@ -36,11 +36,11 @@ func (b *builder) addPrebuilt(r *Reading, p *Publish, v *dedupe.Verdict) error {
 	for i := range p.Events {
 		b.out = append(b.out, p.Events[i].record)
 	}
-	value := make([]byte, 0, len(p.prebuilt.disposition)+dedupe.KeySize+len(b.decided)+2) // the key's tag and length
+	value := make([]byte, 0, len(p.prebuilt.disposition)+dedupe.KeySize+len(r.pepper)+len(b.decided)+5) // and tags and lengths of the two
 	value = append(value, p.prebuilt.disposition...)
 	if v.Keyed {
 		var err error
-		if value, err = contract.Append(value, &kycv1.Disposition{DedupeKey: v.Key[:]}); err != nil {
+		if value, err = contract.Append(value, &kycv1.Disposition{DedupeKey: v.Key[:], PepperId: r.pepperOf(v)}); err != nil {
 			return err
 		}
 	}

@@ -27,6 +27,8 @@ type Reading struct {
 	Replay   string             // id of the replay that labels what is written; "" in normal operation
 	Ordered  bool               // that replay wrote the task alone: its stage decides
 
+	key      dedupe.Key         // as Item made it, where there is an identity
+	pepper   [8]byte            // the fingerprint of what it is made with
 	at       *kycv1.RawPosition // see position
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
@@ -98,7 +100,10 @@ func (r *Reading) position() *kycv1.RawPosition {
 
 // Item is the record as package dedupe sees it.
 func (r *Reading) Item(keys dedupe.Keyer) dedupe.Item {
-	item := dedupe.Item{Partition: r.In.Partition, Offset: r.In.Offset, Time: r.In.Time, Hash: r.ContentHash}
+	item := dedupe.Item{
+		Partition: r.In.Partition, Offset: r.In.Offset, Hash: r.ContentHash,
+		Endpoint: r.Envelope.GetEndpoint(), ReceivedAt: r.Envelope.GetReceivedAt().AsTime(),
+	}
 	stage := dedupe.StageNormalize
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {
 		stage = dedupe.StageHydrate
@@ -111,8 +116,18 @@ func (r *Reading) Item(keys dedupe.Keyer) dedupe.Item {
 			Stage: stage, TopicID: r.In.TopicID, Tenant: r.Envelope.GetTenant(),
 			RawKey: r.Raw.Key, Identity: r.Identity,
 		})
+		r.key, r.pepper = item.Key, keys.Fingerprint()
 	}
 	return item
+}
+
+// pepperOf is the fingerprint of the pepper that a verdict's key is made with; nil where there is no key, or
+// it is one of the past.
+func (r *Reading) pepperOf(v *dedupe.Verdict) []byte {
+	if v.Keyed && (v.Key == r.key || v.Key == r.key.Variant(r.ContentHash)) {
+		return r.pepper[:]
+	}
+	return nil
 }
 
 // originOf is the raw record behind a task as package dedupe sees it.

@@ -104,7 +104,7 @@ func (b *builder) task(r *Reading, t *kycv1.HydrateTask, topic, replay string) e
 
 func (b *builder) disposition(r *Reading, v *dedupe.Verdict) error {
 	d := r.disposition(v)
-	d.DedupeKey, d.DecidedAt = keyOf(v), b.decidedAt
+	d.DedupeKey, d.PepperId, d.DecidedAt = keyOf(v), r.pepperOf(v), b.decidedAt
 	return b.plain(schemas.DispositionTopic, d, r.Raw.Key, r.Raw.Partition, r.traced("disposition"))
 }
 

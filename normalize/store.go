@@ -24,6 +24,8 @@ func (w *worker) judgeStore(ctx context.Context, err error) error {
 		return nil
 	case errors.Is(err, dedupe.ErrUnrepaired):
 		return nil
+	case errors.Is(err, dedupe.ErrWentBack), errors.Is(err, dedupe.ErrPepper):
+		return stopError{err}
 	case errors.Is(err, dedupe.ErrUnavailable):
 		return w.storeAway(ctx, err)
 	case ctx.Err() != nil:

@@ -153,19 +153,15 @@ func (w *worker) close(slot Slot) {
 }
 
 func (w *worker) newLedger() *dedupe.Ledger {
-	return dedupe.NewLedger(timed{w.o.Claims, w.metrics.redis}, dedupe.LedgerOptions{
+	o := dedupe.LedgerOptions{
 		Group: w.o.Group, Stage: w.o.Stage, TopicID: w.slot.TopicID, DispositionID: w.slot.DispositionID,
 		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
-		History: w.history(),
-	})
-}
-
-// history reads dispositions; a worker that never decides has none.
-func (w *worker) history() dedupe.History {
-	if w.o.Log == nil {
-		return nil
+		Pepper: fmt.Sprintf("%x", w.keys.Fingerprint()), AnyPepper: w.o.AnyPepper,
 	}
-	return w.o.Log.History
+	if w.o.Log != nil { // a worker that never decides has none
+		o.History, o.Bounds = w.o.Log.History, w.o.Log.Bounds
+	}
+	return dedupe.NewLedger(timed{w.o.Claims, w.metrics.redis}, o)
 }
 
 // judge decides what an error of the session means for the worker. since is when the transaction

@@ -61,6 +61,22 @@ func (r *Reader) Ends(ctx context.Context, base string) (map[int32]int64, error)
 	return offsets(topic, listed, err)
 }
 
+// Extent gives the first offset that one partition still holds, and its end.
+func (r *Reader) Extent(ctx context.Context, base string, partition int32) (start, end int64, err error) {
+	starts, err := r.Starts(ctx, base)
+	if err != nil {
+		return 0, 0, err
+	}
+	ends, err := r.Ends(ctx, base)
+	if err != nil {
+		return 0, 0, err
+	}
+	if _, ok := ends[partition]; !ok {
+		return 0, 0, fmt.Errorf("topic %s has no partition %d: it has %d", r.opts.Topic(base), partition, len(ends))
+	}
+	return starts[partition], ends[partition], nil
+}
+
 // StableEnds gives each partition's last stable offset: where a read_committed
 // reader stops until the oldest open transaction ends.
 func (r *Reader) StableEnds(ctx context.Context, base string) (map[int32]int64, error) {

@@ -83,7 +83,7 @@ func (r *Reader) begin(ctx context.Context, base string, partition int32, from r
 		if err != nil {
 			return s, err
 		}
-		s.position = at[partition]
+		s.position = max(s.position, at[partition])
 	}
 	s.resume(starts[partition])
 	return s, nil

@@ -37,9 +37,9 @@ type Position struct {
 // String is the form that commands take: 3@17.
 func (p Position) String() string { return fmt.Sprintf("%d@%d", p.Partition, p.Offset) }
 
-// ScanFrom is where a scan of a partition begins: at the first record that is not
-// older than Time where that is set, else at Offset. A negative offset is the start
-// of the log.
+// ScanFrom is where a scan of a partition begins: at Offset, or at the first record that is
+// not older than Time where one is set and that record comes later. A negative offset is the
+// start of the log.
 type ScanFrom struct {
 	Offset int64
 	Time   time.Time

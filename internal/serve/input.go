@@ -6,6 +6,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -83,6 +84,19 @@ func (input) Judge(err error) normalize.Trouble {
 // History implements normalize.Log.
 func (i input) History(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (int64, error) {
 	return i.reader.ScanRecords(ctx, schemas.DispositionTopic, partition, from, func(r record.Record) error { return fn(r.Offset, r.Value) })
+}
+
+// Bounds implements normalize.Log.
+func (i input) Bounds(ctx context.Context, partition int32) (b dedupe.Bounds, err error) {
+	if b.Raw.Start, b.Raw.End, err = i.reader.Extent(ctx, schemas.Raw, partition); err != nil {
+		return b, err
+	}
+	if b.Dispositions.Start, b.Dispositions.End, err = i.reader.Extent(ctx, schemas.DispositionTopic, partition); err != nil {
+		return b, err
+	}
+	stable, err := i.reader.StableEnds(ctx, schemas.DispositionTopic)
+	b.Stable = stable[partition]
+	return b, err
 }
 
 // Offsets implements normalize.Log. What retention removed, and what a hanging

@@ -77,6 +77,7 @@ func normalizeOptions(c *config.Config) normalize.Options {
 		TTL:                d.Ttl.AsDuration(),
 		Wait:               d.ConfirmWait.AsDuration(),
 		Pepper:             c.Pepper.Reveal(),
+		AnyPepper:          c.File.Dedupe.AcceptOtherPepper,
 		FailOpenAfter:      d.FailOpenAfter.AsDuration(),
 		MaxRecordBytes:     c.MaxRecordBytes(),
 		Encoder:            c.Encoder,

@@ -20,7 +20,25 @@ const (
 	Pending State = 'P'
 	// Done: the owner's disposition is committed.
 	Done State = 'X'
+	// Replaying: a replay claimed for the owner, out of its turn. It says nothing about what became of the
+	// owner: the replay may be dead, and its stage has passed the record, so that nobody comes back for it.
+	Replaying State = 'R'
+	// Contested: pending, and taken over from a replay that may have committed all the same.
+	Contested State = 'C'
 )
+
+// mark is how many zero bytes tell a state in the stored form. Offsets have none in front, so the forms of
+// pending and done claims are those of versions that know no other states; these refuse the rest.
+func (s State) mark() int {
+	switch s {
+	case Replaying:
+		return 1
+	case Contested:
+		return 2
+	default:
+		return 0
+	}
+}
 
 // Claim is what Redis holds under a key. The topic id is not in it: it is part of the key.
 type Claim struct {
@@ -43,15 +61,16 @@ func (c Claim) owns(other Claim) bool {
 
 var errClaim = errors.New("not a claim")
 
-// Append writes the claim's stored form to b: partition and state in one number, hash, and the offset
-// without leading zeros. A usual claim takes at most 12 bytes, since Redis needs 16 bytes more for the
-// 13th; the largest takes 19.
+// Append writes the claim's stored form to b: partition and whether it is done in one number, hash, up to
+// two zero bytes for the states that are rare, and the offset without leading zeros. A usual claim takes at
+// most 12 bytes, since Redis needs 16 bytes more for the 13th; the largest takes 21.
 func (c Claim) Append(b []byte) []byte {
 	place := uint64(uint32(c.Partition)) << 1
 	if c.State == Done {
 		place |= 1
 	}
 	b = append(binary.AppendUvarint(b, place), c.Hash[:]...)
+	b = append(b, make([]byte, c.State.mark())...)
 	var offset [8]byte
 	binary.BigEndian.PutUint64(offset[:], uint64(c.Offset))
 	return append(b, bytes.TrimLeft(offset[:], "\x00")...)
@@ -68,16 +87,33 @@ func ParseClaim(b []byte) (Claim, error) {
 	if len(b) < HashSize {
 		return Claim{}, fmt.Errorf("%w: %d bytes of hash, expected %d", errClaim, len(b), HashSize)
 	}
-	c := Claim{State: Pending, Partition: int32(place >> 1), Hash: [HashSize]byte(b)}
-	if place&1 == 1 {
-		c.State = Done
-	}
+	c := Claim{Partition: int32(place >> 1), Hash: [HashSize]byte(b)}
 	b = b[HashSize:]
+	digits := bytes.TrimLeft(b, "\x00")
+	var ok bool
+	if c.State, ok = stateOf(place&1 == 1, len(b)-len(digits)); !ok {
+		return Claim{}, fmt.Errorf("%w: bad state", errClaim)
+	}
+	b = digits
 	var offset [8]byte
-	if len(b) > len(offset) || (len(b) > 0 && b[0] == 0) || (len(b) == len(offset) && b[0] > math.MaxInt8) {
+	if len(b) > len(offset) || (len(b) == len(offset) && b[0] > math.MaxInt8) {
 		return Claim{}, fmt.Errorf("%w: bad offset", errClaim)
 	}
 	copy(offset[len(offset)-len(b):], b)
 	c.Offset = int64(binary.BigEndian.Uint64(offset[:]))
 	return c, nil
+}
+
+// stateOf is the inverse of State.mark.
+func stateOf(done bool, zeros int) (State, bool) {
+	switch {
+	case done:
+		return Done, zeros == 0
+	case zeros == 0:
+		return Pending, true
+	case zeros == 1:
+		return Replaying, true
+	default:
+		return Contested, zeros == 2
+	}
 }

@@ -14,7 +14,7 @@ const (
 	Drop
 	// TakeOver: the owner comes later in the same partition. Take the claim over, then emit.
 	TakeOver
-	// Wait: the owner is in another partition and not committed yet.
+	// Wait: the owner is not committed yet, and is in another partition or claimed by a replay.
 	Wait
 	// Branch: the owner says something else under the same identity. Decide again with the variant's key.
 	Branch
@@ -35,7 +35,8 @@ func (s Step) String() string {
 //
 // A drop needs a reason that can never point to a record that was itself dropped for this one:
 // either the owner is committed, or it has a smaller offset in the same partition. "Somebody else
-// has it" is no reason: a crashed or paused process also has it.
+// has it" is no reason: a crashed or paused process also has it. Nor is a replay's claim, of whatever
+// offset: the replay may never commit, and its record's turn is over.
 func Decide(own Claim, found *Claim) Step {
 	switch {
 	case found == nil:
@@ -46,6 +47,8 @@ func Decide(own Claim, found *Claim) Step {
 		return Skip
 	case found.State == Done:
 		return Drop
+	case found.State == Replaying:
+		return Wait
 	case found.owns(own):
 		return Retry
 	case found.Partition != own.Partition:

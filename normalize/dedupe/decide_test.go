@@ -27,6 +27,16 @@ func TestDecide(t *testing.T) {
 		{"other content, pending", with(Pending, 3, 9, other), Branch},
 		{"other content, done", with(Done, 3, 9, other), Branch},
 		{"other content, other partition", with(Pending, 2, 9, other), Branch},
+		// A replay that may be dead claimed for a record whose turn is over: no reason to drop.
+		{"a replay's claim, smaller offset", with(Replaying, 3, 9, own.Hash), Wait},
+		{"a replay's claim, larger offset", with(Replaying, 3, 11, own.Hash), Wait},
+		{"a replay's claim for this record", with(Replaying, 3, 10, own.Hash), Wait},
+		{"a replay's claim, other partition", with(Replaying, 2, 9, own.Hash), Wait},
+		{"a replay's claim, other content", with(Replaying, 3, 9, other), Branch},
+		{"taken over from a replay by an earlier record", with(Contested, 3, 9, own.Hash), Drop},
+		{"taken over from a replay by this record", with(Contested, 3, 10, own.Hash), Retry},
+		{"taken over from a replay by a later record", with(Contested, 3, 11, own.Hash), TakeOver},
+		{"taken over from a replay in another partition", with(Contested, 2, 9, own.Hash), Wait},
 		// A log that lost its tail holds another record at this offset now: it must not be skipped.
 		{"other content under own coordinates", with(Done, 3, 10, other), Branch},
 	} {

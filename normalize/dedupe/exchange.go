@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 )
 
 // Mark is one claim under its key.
@@ -42,10 +43,14 @@ func (m Move) accepts(before []string) bool {
 	return true
 }
 
-// Round is one pipeline, in a Cluster one for each master. Its order, there within a shard, carries
-// the meaning: marks of the previous batch, then the watermarks that vouch for them, then the claims of
-// this batch or looks at other marks, and the watermarks read again at the end, so that a server which
-// lost data anywhere before is noticed.
+// Round is one transaction of Redis, in a Cluster one for each shard: all of it is applied, or nothing. Its
+// order carries the meaning: marks of the previous batch, then the watermarks that vouch for them, then the
+// claims of this batch or looks at other marks, and the watermarks read again at the end, so that a server
+// which lost data anywhere before is noticed.
+//
+// A pipeline would not do: a server at the edge of its memory refuses some of the marks and runs the move,
+// a Cluster's slot on its way answers ASK for the keys that it does not have yet, and a user may lack the
+// right to one command. The watermark then vouches for marks that are not there.
 type Round struct {
 	Marks  []Mark // written whatever is there: they are true
 	Moves  []Move
@@ -73,30 +78,31 @@ if v == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
 return v`
 )
 
-// Exchange runs a Round. On an error any part of it may have been applied; asking again is harmless.
+// Exchange runs a Round. After an error, a shard's part of it was applied as a whole or not at all; asking
+// again is harmless.
 func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	pipe := s.client.Pipeline()
-	s.set(ctx, pipe, r.Marks)
+	tx := s.begin()
+	tx.set(ctx, r.Marks)
 	moves := make([][]*redis.Cmd, len(r.Moves))
 	for i, m := range r.Moves {
 		for shard, key := range s.perShard(m.Watermark) {
-			moves[i] = append(moves[i], pipe.Eval(ctx, moveScript, []string{key}, m.from(shard), m.To))
+			moves[i] = append(moves[i], tx.pipes[shard].Eval(ctx, moveScript, []string{key}, m.from(shard), m.To))
 		}
 	}
-	claims := s.set(ctx, pipe, r.Claims, "nx", "get")
+	claims := tx.set(ctx, r.Claims, "nx", "get")
 	looks := make([]*redis.StringCmd, len(r.Looks))
 	for i, key := range r.Looks {
-		looks[i] = pipe.Get(ctx, s.claimKey(key))
+		looks[i] = tx.pipes[s.shardOf(key)].Get(ctx, s.claimKey(key))
 	}
 	reads := make([][]*redis.StringCmd, len(r.Reads))
 	for i, name := range r.Reads {
-		for _, key := range s.perShard(name) {
-			reads[i] = append(reads[i], pipe.Get(ctx, key))
+		for shard, key := range s.perShard(name) {
+			reads[i] = append(reads[i], tx.pipes[shard].Get(ctx, key))
 		}
 	}
-	if err := s.run(ctx, pipe); err != nil {
+	if err := tx.run(ctx); err != nil {
 		return Reply{}, err
 	}
 	reply, err := readReply(moves, claims, reads)
@@ -105,6 +111,55 @@ func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	}
 	reply.Looked, err = foundClaims(looks, (*redis.StringCmd).Result)
 	return reply, err
+}
+
+// transaction is one of Redis for each shard.
+type transaction struct {
+	store *Store
+	pipes []redis.Pipeliner
+}
+
+func (s *Store) begin() *transaction {
+	t := &transaction{store: s, pipes: make([]redis.Pipeliner, len(s.shards))}
+	for i := range t.pipes {
+		t.pipes[i] = s.client.TxPipeline()
+	}
+	return t
+}
+
+// run sends what was queued, to all shards at once. The first error is returned: the batch then waits as a
+// whole.
+func (t *transaction) run(ctx context.Context) error {
+	if len(t.pipes) == 1 {
+		return t.store.run(ctx, again{t.pipes[0]})
+	}
+	var all errgroup.Group
+	for _, pipe := range t.pipes {
+		if pipe.Len() > 0 {
+			all.Go(func() error { return t.store.run(ctx, again{pipe}) })
+		}
+	}
+	return all.Wait()
+}
+
+// again sends a transaction once more where the connection broke, perhaps after it was applied: its owner
+// recognises what it wrote. The client does so with pipelines alone.
+type again struct{ redis.Pipeliner }
+
+// Exec implements redis.Pipeliner.
+func (a again) Exec(ctx context.Context) ([]redis.Cmder, error) {
+	cmds, err := a.Pipeliner.Exec(ctx)
+	var answer redis.Error
+	if err == nil || errors.As(err, &answer) || ctx.Err() != nil {
+		return cmds, err
+	}
+	for _, cmd := range cmds {
+		cmd.SetErr(nil)
+	}
+	if err := a.BatchProcess(ctx, cmds...); err != nil {
+		return cmds, err
+	}
+	return a.Pipeliner.Exec(ctx)
 }
 
 func readReply(moves [][]*redis.Cmd, claims []*redis.Cmd, reads [][]*redis.StringCmd) (Reply, error) {
@@ -164,17 +219,18 @@ func (s *Store) Peek(ctx context.Context, keys []Key) ([]*Claim, error) {
 // seconds rounds up: Redis refuses an expiry of 0.
 func seconds(d time.Duration) int64 { return int64(max(d+time.Second-1, time.Second) / time.Second) }
 
-// run sends the pipeline and returns the first error that is not "no such key". One failed command
+// run sends a pipeline and returns the first error that is not "no such key". One failed command
 // (OOM, READONLY, LOADING) is as bad as all: the batch then waits as a whole.
 func (s *Store) run(ctx context.Context, pipe redis.Pipeliner) error {
 	cmds, err := pipe.Exec(ctx)
+	for _, cmd := range cmds {
+		if cause := cmd.Err(); cause != nil && !errors.Is(cause, redis.Nil) && !redis.IsExecAbortError(cause) {
+			err = cause // says more than that the transaction was given up
+			break
+		}
+	}
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return s.lost(fmt.Errorf("%w: %w", ErrUnavailable, err))
-	}
-	for _, cmd := range cmds {
-		if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) {
-			return s.lost(fmt.Errorf("%w: %w", ErrUnavailable, err))
-		}
 	}
 	return nil
 }

@@ -36,7 +36,14 @@ type Subject struct {
 }
 
 // Keyer makes keys. Its pepper must be the same in every process; another one forgets all claims.
-type Keyer struct{ tools *sync.Pool } // of *keyTool
+type Keyer struct {
+	tools       *sync.Pool // of *keyTool
+	fingerprint [8]byte
+}
+
+// Fingerprint tells peppers apart, and says nothing else about one that is not guessed: it stands beside what
+// was made with it.
+func (k Keyer) Fingerprint() [8]byte { return k.fingerprint }
 
 // keyTool is used again: a MAC that is reset need not digest the pepper once more.
 type keyTool struct {
@@ -47,7 +54,12 @@ type keyTool struct {
 // NewKeyer returns a Keyer. An empty pepper is allowed.
 func NewKeyer(pepper []byte) Keyer {
 	pepper = append([]byte(nil), pepper...)
-	return Keyer{tools: &sync.Pool{New: func() any { return &keyTool{mac: hmac.New(sha256.New, pepper)} }}}
+	mac := hmac.New(sha256.New, pepper)
+	mac.Write([]byte("fingerprint"))
+	return Keyer{
+		tools:       &sync.Pool{New: func() any { return &keyTool{mac: hmac.New(sha256.New, pepper)} }},
+		fingerprint: [8]byte(mac.Sum(nil)),
+	}
 }
 
 // Key returns the key of a delivery.

@@ -1,11 +1,9 @@
 package dedupe
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -19,6 +17,9 @@ type cursor struct {
 	next    int64
 	covered int64
 }
+
+// nearEnough is how many dispositions are rather read than halved once more in search of a raw offset.
+const nearEnough = 1000
 
 var errPassed = errors.New("passed the batch")
 
@@ -45,20 +46,20 @@ func (l *Ledger) known(ctx context.Context, items []Item, verdicts []Verdict) er
 	return nil
 }
 
-// join runs the cursor over the dispositions of one partition's batch. Dispositions come in the
+// join runs the cursor over the dispositions of one partition's batch. A stage's dispositions come in the
 // order of raw offsets, so the first one past the batch ends it.
 func (l *Ledger) join(ctx context.Context, p int32, batch map[int64]int, items []Item, verdicts []Verdict) error {
 	part := l.parts[p]
 	first, last := span(batch)
-	from := record.ScanFrom{Offset: part.cursor.next}
+	from := part.cursor.next
 	if !part.cursor.open || first <= part.cursor.covered {
-		from = record.ScanFrom{Time: items[batch[first]].Time.Add(-l.o.Skew)}
-		if !from.Time.After(time.Unix(0, 0)) {
-			from = record.ScanFrom{}
+		var err error
+		if from, err = l.find(ctx, p, first); err != nil {
+			return err
 		}
 	}
-	next, err := l.o.History(ctx, p, from, func(_ int64, value []byte) error {
-		d, ok := l.own(value)
+	next, err := l.o.History(ctx, p, record.ScanFrom{Offset: from}, func(_ int64, value []byte) error {
+		d, ok := l.o.own(value)
 		if !ok {
 			return nil
 		}
@@ -78,6 +79,42 @@ func (l *Ledger) join(ctx context.Context, p int32, batch map[int64]int, items [
 	return nil
 }
 
+// find is an offset at or shortly before the first disposition of a raw offset or a later one, by halving:
+// raw offsets only grow, whatever the clocks were that stamped the records.
+func (l *Ledger) find(ctx context.Context, p int32, raw int64) (int64, error) {
+	if l.o.Bounds == nil {
+		return 0, nil
+	}
+	bounds, err := l.o.Bounds(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	low, high := max(bounds.Dispositions.Start, 0), bounds.Dispositions.End
+	for high-low > nearEnough {
+		middle := low + (high-low)/2
+		at, reached := int64(-1), high
+		_, err := l.o.History(ctx, p, record.ScanFrom{Offset: middle}, func(offset int64, value []byte) error {
+			if offset >= high {
+				return errPassed
+			}
+			if d, ok := l.o.own(value); ok && d.GetStage() == l.o.Stage {
+				at, reached = claimedAt(d).GetOffset(), offset
+				return errPassed
+			}
+			return nil
+		})
+		switch {
+		case err != nil && !errors.Is(err, errPassed):
+			return 0, err
+		case at >= 0 && at < raw:
+			low = reached + 1
+		default:
+			high = middle
+		}
+	}
+	return low, nil
+}
+
 func span(batch map[int64]int) (first, last int64) {
 	first = int64(1<<63 - 1)
 	for offset := range batch {
@@ -86,19 +123,9 @@ func span(batch map[int64]int) (first, last int64) {
 	return first, last
 }
 
-// sameRecord reports whether a disposition at the record's offset is really this record's: a log that
-// lost its tail may hold another record at the same offset.
+// sameRecord reports whether a disposition at the record's offset is really this record's, whatever pepper
+// and mapping were when it was made: a log that lost its tail may hold another record at the same offset,
+// which arrived at another time.
 func sameRecord(item Item, d *kycv1.Disposition) bool {
-	hash := item.Hash[:]
-	if item.Hash == [32]byte{} {
-		hash = nil
-	}
-	if !bytes.Equal(d.GetContentHash(), hash) {
-		return false
-	}
-	if !item.Identified {
-		return len(d.GetDedupeKey()) == 0
-	}
-	variant := item.Key.Variant(item.Hash)
-	return bytes.Equal(d.GetDedupeKey(), item.Key[:]) || bytes.Equal(d.GetDedupeKey(), variant[:])
+	return d.GetEndpoint() == item.Endpoint && d.GetReceivedAt().AsTime().Equal(item.ReceivedAt)
 }

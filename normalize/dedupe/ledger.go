@@ -23,6 +23,15 @@ type backend interface {
 // the last one read. An error of fn ends it and comes back, with the offset of the record it failed on.
 type History func(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (next int64, err error)
 
+// Extent is the part of a partition that Kafka holds: from the first offset to the one after the last.
+type Extent struct{ Start, End int64 }
+
+// Bounds are those of a partition: of the raw topic, and of the dispositions of the same number.
+type Bounds struct {
+	Raw, Dispositions Extent
+	Stable            int64 // the last stable offset of the dispositions: below End while a transaction is open
+}
+
 // LedgerOptions configures a Ledger. Group, the topic ids, TTL and History are required.
 type LedgerOptions struct {
 	Group         string
@@ -31,8 +40,14 @@ type LedgerOptions struct {
 	DispositionID [16]byte    // of the disposition topic
 	TTL           time.Duration
 	Wait          time.Duration // for an owner in another partition; 1 s
-	Skew          time.Duration // how far clocks of producers may differ; 10 min
 	History       History
+	// Bounds are asked when a partition is repaired or read a second time; nil: everything is believed.
+	Bounds func(ctx context.Context, partition int32) (Bounds, error)
+	// Pepper is its fingerprint, Keyer.Fingerprint in hex; "": it is not compared.
+	Pepper string
+	// AnyPepper accepts marks that were made with another pepper, and with it that copies of what they stand
+	// for are published again.
+	AnyPepper bool
 	// Rule decides; nil means Decide. A test puts a faulty rule here to prove that it can see a loss.
 	Rule func(own Claim, found *Claim) Step
 	Now  func() time.Time
@@ -44,15 +59,18 @@ type Ledger struct {
 	store backend
 	o     LedgerOptions
 	parts map[int32]*partition
+
+	distrusted map[int32]bool // see Distrust
 }
 
 // partition is one partition that was repaired since it came to us and not lost since.
 type partition struct {
-	stored  string    // the watermark as Redis has it in every shard, if Redis lost nothing
-	state   watermark // what it will say once the pending marks are written
-	pending []Mark
-	cursor  cursor
-	open    map[Key]bool // origins of tasks that are known to have no final disposition yet
+	advanced time.Time // when it followed the others last
+	stored   string    // the watermark as Redis has it in every shard, if Redis lost nothing
+	state    watermark // what it will say once the pending marks are written
+	pending  []Mark
+	cursor   cursor
+	open     map[Key]bool // origins of tasks that are known to have no final disposition yet
 }
 
 // DriftError: Redis is not as we left it, and marks may be missing. The batch must be given back and
@@ -80,12 +98,21 @@ func NewLedger(store backend, o LedgerOptions) *Ledger {
 		o.Now = time.Now
 	}
 	o.Wait = or(o.Wait, time.Second)
-	o.Skew = or(o.Skew, 10*time.Minute)
-	return &Ledger{store: store, o: o, parts: make(map[int32]*partition)}
+	return &Ledger{store: store, o: o, parts: make(map[int32]*partition), distrusted: make(map[int32]bool)}
 }
 
 // Repaired reports whether the partition's marks are known to be complete.
 func (l *Ledger) Repaired(p int32) bool { return l.parts[p] != nil }
+
+// Next is the offset of the topic that the stage reads after the last one that is known to be disposed of,
+// 0 where none is: the normaliser's place in a repaired partition, whatever its consumer group says. It is of
+// no meaning to a stage that reads tasks.
+func (l *Ledger) Next(p int32) int64 {
+	if part := l.parts[p]; part != nil {
+		return part.state.highest + 1
+	}
+	return 0
+}
 
 // Forget drops what is known of a partition that was lost, or whose marks are in doubt. Pending
 // marks go with it: whoever repairs the partition next writes them.
@@ -129,7 +156,26 @@ func (l *Ledger) Claim(ctx context.Context, items []Item) ([]Verdict, error) {
 			verdicts[i].Action = Publish
 		}
 	}
-	return verdicts, nil
+	return verdicts, l.checkOwners(items, verdicts)
+}
+
+// checkOwners returns ErrWentBack where a record would be dropped for a committed one that its partition does
+// not hold yet: marks are written after the commit, and whoever has the partition knows what was committed.
+func (l *Ledger) checkOwners(items []Item, verdicts []Verdict) error {
+	if l.o.Stage != kycv1.Stage_STAGE_NORMALIZE {
+		return nil // tasks come and go beside the offsets that are known here
+	}
+	ends := make(map[int32]int64)
+	for _, item := range items {
+		ends[item.Partition] = max(ends[item.Partition], item.Offset, l.parts[item.Partition].state.highest)
+	}
+	for i, v := range verdicts {
+		p := items[i].Partition
+		if v.Action == Duplicate && v.Owner.State == Done && v.Owner.Partition == p && v.Owner.Offset > ends[p] {
+			return fmt.Errorf("%w: raw record %d@%d is a copy of one at offset %d, of a partition that was processed up to %d: %s", ErrWentBack, p, items[i].Offset, v.Owner.Offset, ends[p], wentBack)
+		}
+	}
+	return nil
 }
 
 // Unverified decides a batch without Redis. Its partitions need a repair before the next Claim.
@@ -151,14 +197,14 @@ func (l *Ledger) Settle(items []Item, verdicts []Verdict, dispositions []int64) 
 			continue
 		}
 		part.state.next = max(part.state.next, dispositions[i]+1)
-		part.state.highest = max(part.state.highest, item.raw())
+		part.state.reach(item.raw(), dispositions[i])
 		if item.Origin != nil {
-			mark := l.originMark(*item.Origin, item.claim())
+			mark := l.o.originMark(*item.Origin, item.claim(), part.state)
 			part.pending = append(part.pending, mark)
 			delete(part.open, mark.Key)
 		}
 		if v := verdicts[i]; v.Action == Publish && v.Keyed {
-			part.pending = append(part.pending, Mark{Key: v.Key, Claim: item.claim().Done()})
+			part.pending = append(part.pending, Mark{Key: part.state.keep(v.Key), Claim: item.claim().Done()})
 		}
 	}
 }
@@ -172,19 +218,66 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	return err
 }
 
-// exchange runs one pipeline around the claims or looks of a round and checks every watermark it
+const (
+	// advanceEvery is how often a partition's watermark follows what others disposed of.
+	advanceEvery = time.Minute
+	// advanceLimit bounds how long that may keep a stage from work that came meanwhile.
+	advanceLimit = time.Second
+)
+
+// Advance lets the watermark of a stage that has nothing to do follow the dispositions of the others, and
+// marks what replays wrote among them: or the next repair would read all of them. It reads what came since it
+// last did, once a minute at most for each partition, and is called when nothing else is to be done; the
+// next Claim or Flush writes what it found.
+func (l *Ledger) Advance(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, advanceLimit)
+	defer cancel()
+	for p, part := range l.parts {
+		now := l.o.Now()
+		if l.o.Bounds == nil || part.dirty() || now.Sub(part.advanced) < advanceEvery {
+			continue
+		}
+		part.advanced = now
+		if err := l.follow(ctx, p, part, now); err != nil {
+			return fmt.Errorf("following the dispositions of raw partition %d: %w", p, err)
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) follow(ctx context.Context, p int32, part *partition, now time.Time) error {
+	bounds, err := l.o.Bounds(ctx, p)
+	if err != nil || bounds.Stable < bounds.Dispositions.End {
+		return err // while a transaction is open, its end would be waited for
+	}
+	r := &Repair{o: l.o, partition: p, now: now, state: part.state, unlimited: true}
+	next, err := l.o.History(ctx, p, record.ScanFrom{Offset: part.state.next}, func(offset int64, value []byte) error {
+		if len(r.marks) >= repairChunk {
+			return errPassed
+		}
+		return r.note(ctx, offset, value)
+	})
+	if err != nil && !errors.Is(err, errPassed) {
+		return err
+	}
+	r.state.next = max(part.state.next, next)
+	part.state, part.pending = r.state, append(part.pending, r.marks...)
+	return nil
+}
+
+// exchange runs one round around the claims or looks of a round and checks every watermark it
 // touches.
 func (l *Ledger) exchange(ctx context.Context, round Round, reads []int32) (Reply, error) {
 	var moved []int32
 	for p, part := range l.parts {
 		if part.dirty() {
 			round.Marks = append(round.Marks, part.pending...)
-			round.Moves = append(round.Moves, Move{l.watermarkKey(p), []string{part.stored}, part.state.String()})
+			round.Moves = append(round.Moves, Move{l.o.watermarkKey(p), []string{part.stored}, part.state.String()})
 			moved = append(moved, p)
 		}
 	}
 	for _, p := range reads {
-		round.Reads = append(round.Reads, l.watermarkKey(p))
+		round.Reads = append(round.Reads, l.o.watermarkKey(p))
 	}
 	reply, err := l.store.Exchange(ctx, round)
 	if err != nil {
@@ -223,8 +316,8 @@ func all(seen []string, want string) bool {
 	return !slices.ContainsFunc(seen, func(s string) bool { return s != want })
 }
 
-func (l *Ledger) watermarkKey(p int32) string {
-	return watermarkKey(l.o.Group, l.o.TopicID, l.o.DispositionID, p)
+func (o LedgerOptions) watermarkKey(p int32) string {
+	return watermarkKey(o.Group, o.TopicID, o.DispositionID, p)
 }
 
 func (l *Ledger) missing(parts []int32) []int32 {

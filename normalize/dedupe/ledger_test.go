@@ -94,6 +94,7 @@ func (b *bench) commit(l *Ledger, items []Item, verdicts []Verdict) {
 		d := &kycv1.Disposition{
 			Raw: &kycv1.RawPosition{Partition: items[i].Partition, Offset: items[i].Offset}, RawTopicId: rawTopic[:],
 			Stage: kycv1.Stage_STAGE_NORMALIZE, Kind: kind, ContentHash: items[i].Hash[:], DecidedAt: timestamppb.Now(),
+			Endpoint: items[i].Endpoint, ReceivedAt: timestamppb.New(items[i].ReceivedAt),
 		}
 		if v.Keyed {
 			d.DedupeKey = v.Key[:]
@@ -331,7 +332,7 @@ func TestKnownRecordsAreSkippedInOnePass(t *testing.T) {
 	var all []Item
 	for n := range 60 {
 		i := item(0, int64(n), byte(n/2), 1)
-		i.Time = time.Now()
+		i.ReceivedAt = time.Unix(int64(n), 0)
 		if n%5 == 0 {
 			i.Identified, i.Key = false, Key{}
 		}
@@ -350,8 +351,10 @@ func TestKnownRecordsAreSkippedInOnePass(t *testing.T) {
 	if read > 60+6 {
 		t.Errorf("%d dispositions were read for 60 records, expected one pass", read)
 	}
+	another := item(0, 59, 200, 7)
+	another.ReceivedAt = time.Unix(1000, 0)
 	// An unclean broker lost the tail, and another record stands at an offset disposed of.
-	if got := b.take(b.ledger, item(0, 59, 200, 7)); got != "P" {
+	if got := b.take(b.ledger, another); got != "P" {
 		t.Errorf("another record at a known offset: %s, expected P", got)
 	}
 }

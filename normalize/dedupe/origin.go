@@ -71,11 +71,13 @@ func (l *Ledger) Disposed(ctx context.Context, origins []Origin) ([]bool, error)
 	var parts, missing []int32
 	var asked []int
 	for i, o := range origins {
-		keys[i] = o.key(l.o.TopicID)
 		part := l.parts[o.Partition]
-		switch {
-		case part == nil:
+		if part == nil {
 			missing = append(missing, o.Partition)
+			continue
+		}
+		keys[i] = part.state.keep(o.key(l.o.TopicID))
+		switch {
 		case o.Offset > part.state.highest || part.open[keys[i]]:
 		default:
 			asked = append(asked, i)
@@ -127,7 +129,7 @@ func (p *partition) noteOpen(k Key) {
 // originMark marks an origin as finally disposed of, for the record of claim.
 // It outlives the earlier copies of the task: they were written before it, and their topics keep them
 // for less than its life.
-func (l *Ledger) originMark(o Origin, claim Claim) Mark {
+func (o LedgerOptions) originMark(origin Origin, claim Claim, w watermark) Mark {
 	claim.Hash = [HashSize]byte{}
-	return Mark{Key: o.key(l.o.TopicID), Claim: claim.Done()}
+	return Mark{Key: w.keep(origin.key(o.TopicID)), Claim: claim.Done()}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -11,90 +12,249 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-const repairChunk = 1000 // marks per pipeline
+const (
+	repairChunk = 1000 // marks per transaction of Redis
+	// repairStride is after how many dispositions the watermark moves where few of them have a mark, so that
+	// a repair which is cut off again and again ends all the same.
+	repairStride = 10_000
+)
 
-// ErrMoved: another worker repairs the same partition, or Redis lost data meanwhile. The partition is
-// not repaired; trying again is harmless.
-var ErrMoved = errors.New("redis: the watermark changed during its repair")
+var (
+	// ErrMoved: another worker repairs the same partition, or Redis lost data meanwhile. The partition is
+	// not repaired; trying again is harmless.
+	ErrMoved = errors.New("redis: the watermark changed during its repair")
+	// ErrWentBack: Kafka's logs do not hold what the marks in Redis stand for, as when its data were put
+	// back to an earlier copy. Offsets are given anew then, and a mark would drop a delivery that is
+	// nowhere else, so none of them is believed until they are discarded.
+	ErrWentBack = errors.New("kafka went back behind the marks in redis")
+	// ErrPepper: the marks in Redis, or the dispositions they are made of, were made with another pepper.
+	ErrPepper = errors.New("another pepper was used before")
+)
+
+// wentBack is what to do about ErrWentBack.
+const wentBack = "if its data were put back to a copy, run 'kycbridge marks discard'; until then copies would be dropped for deliveries that are lost"
+
+// BeginRepair forgets a partition and returns the repair of its marks, which is called for each partition
+// that comes to this worker, and again after a DriftError. Several may run at once, in any goroutine; Adopt
+// ends one that ran without an error.
+func (l *Ledger) BeginRepair(p int32) *Repair {
+	l.Forget(p)
+	r := &Repair{store: l.store, o: l.o, partition: p, distrusts: l.distrusted[p]}
+	return r
+}
+
+// Adopt takes over what a repair has found, once it ran without an error.
+func (l *Ledger) Adopt(r *Repair) {
+	delete(l.distrusted, r.partition)
+	l.parts[r.partition] = &partition{stored: r.state.String(), state: r.state}
+}
+
+// Repair repairs a partition: BeginRepair, Run and Adopt.
+func (l *Ledger) Repair(ctx context.Context, p int32) (marks int, err error) {
+	r := l.BeginRepair(p)
+	if marks, err = r.Run(ctx); err == nil {
+		l.Adopt(r)
+	}
+	return marks, err
+}
+
+// Distrust forgets a partition of which Redis lost marks without its watermark: the next repair writes all
+// of them.
+func (l *Ledger) Distrust(p int32) {
+	l.Forget(p)
+	l.distrusted[p] = true
+}
 
 // Repair writes every mark of a partition that Redis may lack, out of the disposition topic, and
-// then takes the watermark over. It is called for each partition that comes to this worker, and again
-// after a DriftError. It returns how many marks it wrote.
+// then takes the watermark over.
 //
 // It first puts its own word into the watermark and moves it with every chunk of marks, in their
-// pipeline: a flush or a rollback during the repair then fails the next move, and with it the repair
+// transaction: a flush or a rollback during the repair then fails the next move, and with it the repair
 // (ErrMoved). A process that dies in the middle leaves a watermark that is true.
-func (l *Ledger) Repair(ctx context.Context, p int32) (marks int, err error) {
-	l.Forget(p)
-	r := &repair{ledger: l, partition: p}
+type Repair struct {
+	store     backend
+	o         LedgerOptions
+	partition int32
+	unlimited bool // nothing is written on the way
+	distrusts bool // the watermark vouches for marks that are not there
+
+	now     time.Time // as the newest disposition bounds it
+	stored  []string  // per shard; a single one stands for all
+	state   watermark
+	pepper  string // of the newest disposition that was read
+	marks   []Mark
+	unmoved int // dispositions read since the watermark moved
+	written int
+}
+
+// Partition is the one that is repaired.
+func (r *Repair) Partition() int32 { return r.partition }
+
+// Run returns how many marks it wrote.
+func (r *Repair) Run(ctx context.Context) (marks int, err error) {
 	if err := r.run(ctx); err != nil {
-		return r.written, fmt.Errorf("repairing the marks of raw partition %d: %w", p, err)
+		return r.written, fmt.Errorf("repairing the marks of raw partition %d: %w", r.partition, err)
 	}
 	return r.written, nil
 }
 
-// repair is one attempt at one partition.
-type repair struct {
-	ledger    *Ledger
-	partition int32
-	stored    []string // per shard; a single one stands for all
-	state     watermark
-	marks     []Mark
-	written   int
-}
-
-func (r *repair) run(ctx context.Context) error {
-	l := r.ledger
-	key := l.watermarkKey(r.partition)
-	reply, err := l.store.Exchange(ctx, Round{Reads: []string{key}})
+func (r *Repair) run(ctx context.Context) error {
+	key := r.o.watermarkKey(r.partition)
+	reply, err := r.store.Exchange(ctx, Round{Reads: []string{key}})
 	if err != nil {
 		return err
 	}
 	r.stored = reply.Seen[0]
 	r.state = leastWatermark(r.stored)
+	if err := r.checkPepper(r.state.pepper, "redis"); err != nil {
+		return err
+	}
+	newest, err := r.look(ctx)
+	if err != nil {
+		return err
+	}
 	r.state.owner = newOwner()
+	if r.distrusts {
+		r.state.next = -1
+	}
 	if err := r.move(ctx); err != nil {
 		return err
 	}
-	from := record.ScanFrom{Offset: r.state.next}
-	if r.state.next < 0 {
-		from = record.ScanFrom{Time: l.o.Now().Add(-l.o.TTL)}
-	}
-	next, err := l.o.History(ctx, r.partition, from, func(offset int64, value []byte) error {
+	next, err := r.o.History(ctx, r.partition, r.from(newest), func(offset int64, value []byte) error {
 		return r.note(ctx, offset, value)
 	})
 	if err != nil {
 		return err
 	}
-	r.state.next = next
-	if err := r.move(ctx); err != nil {
+	if r.state.pepper == "" {
+		if err := r.checkPepper(r.pepper, "its dispositions"); err != nil {
+			return err
+		}
+	}
+	r.state.next, r.state.pepper = max(r.state.next, next), r.o.Pepper
+	return r.move(ctx)
+}
+
+// from is where the marks begin that Redis may lack: behind the watermark, and no older than their life.
+func (r *Repair) from(newest time.Time) record.ScanFrom {
+	r.now = r.o.Now()
+	if !newest.IsZero() && newest.Before(r.now) {
+		// A clock that is ahead by more than their life would find no mark alive.
+		r.now = newest
+	}
+	return record.ScanFrom{Offset: max(r.state.next, 0), Time: r.now.Add(-r.o.TTL)}
+}
+
+// look holds the watermark against the logs, finds the highest raw offset disposed of where the watermark
+// does not know it, and returns when the newest disposition was decided. Without bounds it believes
+// everything.
+func (r *Repair) look(ctx context.Context) (newest time.Time, err error) {
+	if r.o.Bounds == nil {
+		return newest, nil
+	}
+	// The logs only grow: what Redis vouched for before it was read is there now.
+	bounds, err := r.o.Bounds(ctx, r.partition)
+	if err != nil {
+		return newest, err
+	}
+	if err := r.checkBounds(ctx, bounds); err != nil {
+		return newest, err
+	}
+	for back := int64(64); ; back *= 8 {
+		from := max(bounds.Dispositions.End-back, bounds.Dispositions.Start, 0)
+		reached := r.state
+		_, err := r.o.History(ctx, r.partition, record.ScanFrom{Offset: from}, func(offset int64, value []byte) error {
+			d, ok := r.o.own(value)
+			if !ok {
+				return nil
+			}
+			newest = later(newest, d.GetDecidedAt().AsTime())
+			if d.GetStage() == r.o.Stage {
+				reached.reach(d.GetRaw().GetOffset(), offset)
+			}
+			return nil
+		})
+		// Behind the stage's last one are few but other stages' and replays'. Only the normaliser's place
+		// depends on it.
+		known := reached.last >= 0 || r.o.Stage != kycv1.Stage_STAGE_NORMALIZE
+		if err != nil || !newest.IsZero() && known || from <= max(bounds.Dispositions.Start, 0) {
+			r.state.highest, r.state.last = reached.highest, reached.last
+			return newest, err
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// checkBounds returns ErrWentBack where Kafka does not hold what the watermark says: dispositions or raw
+// records beyond the ends, or another disposition where this stage's last one was.
+func (r *Repair) checkBounds(ctx context.Context, b Bounds) error {
+	next := furthest(r.stored, r.state.generation)
+	last := r.state.last
+	switch {
+	case next > b.Dispositions.End:
+		return fmt.Errorf("%w: marks are written up to disposition %d, the partition ends at %d: %s", ErrWentBack, next, b.Dispositions.End, wentBack)
+	case r.state.highest >= b.Raw.End && r.o.Stage == kycv1.Stage_STAGE_NORMALIZE: // tasks may be of a raw topic that is gone
+		return fmt.Errorf("%w: raw offset %d was disposed of, the partition ends at %d: %s", ErrWentBack, r.state.highest, b.Raw.End, wentBack)
+	case last < max(b.Dispositions.Start, 0):
+		return nil // not known, or removed by retention
+	}
+	found := false
+	_, err := r.o.History(ctx, r.partition, record.ScanFrom{Offset: last}, func(offset int64, value []byte) error {
+		if offset == last {
+			d, ok := r.o.own(value)
+			at := d.GetRaw().GetOffset()
+			found = ok && d.GetStage() == r.o.Stage && at == r.state.highest
+		}
+		return errPassed
+	})
+	if err != nil && !errors.Is(err, errPassed) {
 		return err
 	}
-	l.parts[r.partition] = &partition{stored: r.state.String(), state: r.state}
+	if !found {
+		return fmt.Errorf("%w: raw offset %d was disposed of at disposition %d, where another record is now: %s", ErrWentBack, r.state.highest, last, wentBack)
+	}
 	return nil
 }
 
+// checkPepper refuses marks of another pepper: copies of what they stand for would not be recognised.
+func (r *Repair) checkPepper(found, where string) error {
+	if found == "" || found == r.o.Pepper || r.o.AnyPepper {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has its fingerprint %s, the configured one has %s: configure the pepper of before, or set dedupe.accept_other_pepper, after which copies of what was published with it are published again", ErrPepper, where, found, r.o.Pepper)
+}
+
 // note takes one disposition up, and writes a chunk when there is enough for one.
-func (r *repair) note(ctx context.Context, offset int64, value []byte) error {
+func (r *Repair) note(ctx context.Context, offset int64, value []byte) error {
 	r.state.next = offset + 1
-	d, ok := r.ledger.own(value)
+	r.unmoved++
+	d, ok := r.o.own(value)
 	if !ok {
 		return nil
 	}
-	if d.GetStage() == r.ledger.o.Stage {
-		r.state.highest = max(r.state.highest, d.GetRaw().GetOffset())
+	if d.GetStage() == r.o.Stage {
+		r.state.reach(d.GetRaw().GetOffset(), offset)
 	}
-	r.marks = append(r.marks, r.ledger.marks(d)...)
-	if len(r.marks) < repairChunk {
+	if id := d.GetPepperId(); len(id) > 0 {
+		r.pepper = fmt.Sprintf("%x", id)
+	}
+	r.marks = append(r.marks, r.o.marks(d, r.now, r.state)...)
+	if r.unlimited || len(r.marks) < repairChunk && r.unmoved < repairStride {
 		return nil
 	}
 	return r.move(ctx)
 }
 
 // move writes the collected marks and lets the watermark vouch for them.
-func (r *repair) move(ctx context.Context) error {
-	move := Move{Watermark: r.ledger.watermarkKey(r.partition), From: r.stored, To: r.state.String()}
-	reply, err := r.ledger.store.Exchange(ctx, Round{Marks: r.marks, Moves: []Move{move}})
+func (r *Repair) move(ctx context.Context) error {
+	move := Move{Watermark: r.o.watermarkKey(r.partition), From: r.stored, To: r.state.String()}
+	reply, err := r.store.Exchange(ctx, Round{Marks: r.marks, Moves: []Move{move}})
 	if err != nil {
 		return err
 	}
@@ -102,13 +262,13 @@ func (r *repair) move(ctx context.Context) error {
 		return ErrMoved
 	}
 	r.written += len(r.marks)
-	r.stored, r.marks = []string{move.To}, r.marks[:0]
+	r.stored, r.marks, r.unmoved = []string{move.To}, r.marks[:0], 0
 	return nil
 }
 
 // own reads a disposition and reports whether it is about the topic we read, by a stage that claims in
 // our name. What cannot be read is no disposition of ours.
-func (l *Ledger) own(value []byte) (*kycv1.Disposition, bool) {
+func (o LedgerOptions) own(value []byte) (*kycv1.Disposition, bool) {
 	d := &kycv1.Disposition{}
 	if err := proto.Unmarshal(value, d); err != nil {
 		return nil, false
@@ -118,7 +278,7 @@ func (l *Ledger) own(value []byte) (*kycv1.Disposition, bool) {
 		topic = d.GetClaimedTopicId()
 	}
 	stage := d.GetStage()
-	return d, TopicID(topic) == l.o.TopicID && (stage == l.o.Stage || stage == kycv1.Stage_STAGE_REPLAY)
+	return d, TopicID(topic) == o.TopicID && (stage == o.Stage || stage == kycv1.Stage_STAGE_REPLAY)
 }
 
 // claimedAt is the record in whose name a disposition claims.
@@ -131,8 +291,8 @@ func claimedAt(d *kycv1.Disposition) *kycv1.RawPosition {
 
 // marks are the done marks a disposition stands for, for the rest of their life: that of what it
 // claims, and that of its origin. A replay is no final disposition: the origin keeps its own.
-func (l *Ledger) marks(d *kycv1.Disposition) (marks []Mark) {
-	left := min(l.o.TTL-l.o.Now().Sub(d.GetDecidedAt().AsTime()), l.o.TTL)
+func (o LedgerOptions) marks(d *kycv1.Disposition, now time.Time, w watermark) (marks []Mark) {
+	left := min(o.TTL-now.Sub(d.GetDecidedAt().AsTime()), o.TTL)
 	if left <= 0 {
 		return nil
 	}
@@ -140,10 +300,10 @@ func (l *Ledger) marks(d *kycv1.Disposition) (marks []Mark) {
 	claim := Claim{State: Done, Partition: at.GetPartition(), Offset: at.GetOffset()}
 	copy(claim.Hash[:], d.GetContentHash())
 	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE && len(d.GetDedupeKey()) == KeySize {
-		marks = append(marks, Mark{Key: Key(d.GetDedupeKey()), Claim: claim, TTL: left})
+		marks = append(marks, Mark{Key: w.keep(Key(d.GetDedupeKey())), Claim: claim, TTL: left})
 	}
-	if origin, ok := originOf(d); ok && d.GetStage() == l.o.Stage {
-		mark := l.originMark(origin, claim)
+	if origin, ok := originOf(d); ok && d.GetStage() == o.Stage {
+		mark := o.originMark(origin, claim, w)
 		mark.TTL = left
 		marks = append(marks, mark)
 	}

@@ -1,6 +1,7 @@
 package dedupe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ var ErrIncomplete = errors.New("redis: the marks of a partition are not complete
 // replayStore is the part of Store that a ReplayLedger uses.
 type replayStore interface {
 	Exchange(ctx context.Context, r Round) (Reply, error)
+	TakeOver(ctx context.Context, expected, next []Mark) ([]*Claim, error)
 	Peek(ctx context.Context, keys []Key) ([]*Claim, error)
 }
 
@@ -25,17 +27,28 @@ type ReplayLedgerOptions struct {
 	TopicID       [16]byte // of the topic the stage reads
 	DispositionID [16]byte
 	Wait          time.Duration // for another record's claim, and for marks on their way; 1 s
+	Pepper        string        // as in LedgerOptions
+	// Kind is the state of its claims; Replaying when 0. A test puts Pending here, as live traffic claims, to
+	// prove that it can see a loss.
+	Kind State
 }
 
 // ReplayLedger decides records out of their turn: the stage has passed them, and copies of them may have been
 // decided since. So it does not go by which offset is smaller. Another record's mark is a reason to drop,
 // another record's claim is none for anything: its owner may be on its way, or dead. It claims under the
 // same keys as the stage, and only while the stage's watermarks say that no mark is missing; it moves
-// none of them. It is not safe for concurrent use.
+// none of them.
+//
+// Its claims are of a kind of their own, Replaying: live traffic does not take them for a reason to drop, but
+// takes them over when they last too long. So they must be confirmed right before what they are for is
+// committed. A claim of an earlier replay yields: whoever asks has taken over its transactional id.
+//
+// It is not safe for concurrent use.
 type ReplayLedger struct {
 	store replayStore
 	o     ReplayLedgerOptions
 	mine  map[Key]Claim // claimed, and not marked yet
+	kept  watermark     // as it was read last, for how keys are kept
 }
 
 // ReplayItem is one record that a stage has passed.
@@ -46,7 +59,7 @@ type ReplayItem struct {
 
 // NewReplayLedger returns a ReplayLedger.
 func NewReplayLedger(store replayStore, o ReplayLedgerOptions) *ReplayLedger {
-	o.Wait = or(o.Wait, time.Second)
+	o.Wait, o.Kind = or(o.Wait, time.Second), cmp.Or(o.Kind, Replaying)
 	return &ReplayLedger{store: store, o: o, mine: make(map[Key]Claim)}
 }
 
@@ -54,11 +67,8 @@ func NewReplayLedger(store replayStore, o ReplayLedgerOptions) *ReplayLedger {
 // are in Redis, and ErrIncomplete where they do not come.
 func (l *ReplayLedger) Await(ctx context.Context, p int32, before int64) error {
 	for deadline := time.Now().Add(l.o.Wait); ; {
-		reply, err := l.store.Exchange(ctx, Round{Reads: []string{l.watermarkKey(p)}})
-		if err != nil {
-			return err
-		}
-		if err = complete(p, reply.Seen[0], before); err == nil || !time.Now().Before(deadline) {
+		err := l.look(ctx, p, before)
+		if !errors.Is(err, ErrIncomplete) || !time.Now().Before(deadline) {
 			return err
 		}
 		if err := Sleep(ctx, peekEvery); err != nil {
@@ -67,11 +77,24 @@ func (l *ReplayLedger) Await(ctx context.Context, p int32, before int64) error {
 	}
 }
 
-// complete looks at a partition's watermarks: each vouches for the marks of its shard.
-func complete(p int32, stored []string, before int64) error {
-	if s := leastWatermark(stored); s.next < before {
+// look reads a partition's watermarks: each vouches for the marks of its shard.
+func (l *ReplayLedger) look(ctx context.Context, p int32, before int64) error {
+	reply, err := l.store.Exchange(ctx, Round{Reads: []string{l.watermarkKey(p)}})
+	if err != nil {
+		return err
+	}
+	return l.complete(p, reply.Seen[0], before)
+}
+
+func (l *ReplayLedger) complete(p int32, stored []string, before int64) error {
+	s := leastWatermark(stored)
+	if s.pepper != "" && l.o.Pepper != "" && s.pepper != l.o.Pepper {
+		return fmt.Errorf("%w: the marks of raw partition %d have its fingerprint %s, the configured one has %s: replay with the pepper of the normaliser", ErrPepper, p, s.pepper, l.o.Pepper)
+	}
+	if s.next < before {
 		return fmt.Errorf("%w: raw partition %d, written up to disposition %d, expected %d: its stage writes them when it starts and with its next record", ErrIncomplete, p, max(s.next, 0), before)
 	}
+	l.kept = s
 	return nil
 }
 
@@ -86,6 +109,9 @@ func (l *ReplayLedger) Claim(ctx context.Context, p int32, before int64, items [
 			continue
 		}
 		all = append(all, &candidate{ReplayItem: item, at: i, key: item.Key})
+	}
+	if err := l.look(ctx, p, before); err != nil { // tells how keys are kept
+		return nil, err
 	}
 	deadline := time.Now().Add(l.o.Wait)
 	for asking := all; ; {
@@ -114,23 +140,37 @@ func having(all []*candidate, step Step) []*candidate {
 	return slices.DeleteFunc(slices.Clone(all), func(c *candidate) bool { return c.step != step })
 }
 
-// ask claims in one pipeline: the later of two copies meets the claim of the earlier one.
+// ask claims in one round: the later of two copies meets the claim of the earlier one.
 func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*candidate) error {
+	kept := l.kept.generation
 	round := Round{Reads: []string{l.watermarkKey(p)}}
 	for _, c := range all {
-		round.Claims = append(round.Claims, Mark{Key: c.key, Claim: c.claim()})
+		round.Claims = append(round.Claims, l.mark(c))
 	}
 	reply, err := l.store.Exchange(ctx, round)
 	if err != nil {
 		return err
 	}
+	if err := l.complete(p, reply.Seen[0], before); err != nil {
+		return err
+	}
+	if l.kept.generation != kept {
+		return fmt.Errorf("%w: raw partition %d, whose marks were discarded meanwhile", ErrIncomplete, p)
+	}
+	var dead []*candidate
 	for i, c := range all {
-		c.found = reply.Found[i]
-		if c.found == nil || *c.found == c.claim() { // perhaps of an earlier attempt
-			l.mine[c.key] = c.claim()
+		switch c.found = reply.Found[i]; {
+		case c.found == nil || *c.found == l.claim(c): // perhaps of an earlier attempt
+			l.mine[c.key] = l.claim(c)
+		case c.found.State == Replaying && !l.ours(c.key, *c.found):
+			dead = append(dead, c)
 		}
-		held, ours := l.mine[c.key]
-		c.step = decideReplayed(c.claim(), c.Dead, c.found, ours && c.found != nil && held == *c.found)
+	}
+	if err := l.inherit(ctx, dead); err != nil {
+		return err
+	}
+	for _, c := range all {
+		c.step = decideReplayed(l.claim(c), c.Dead, c.found, c.found != nil && l.ours(c.key, *c.found))
 		switch {
 		case c.step == Branch && c.branched:
 			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
@@ -138,7 +178,84 @@ func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*ca
 			c.key, c.branched = c.key.Variant(c.Hash), true
 		}
 	}
-	return complete(p, reply.Seen[0], before)
+	return nil
+}
+
+// inherit takes over the claims of an earlier replay of the partition: it is fenced, and does not commit any
+// more. What it says about other content stays.
+func (l *ReplayLedger) inherit(ctx context.Context, dead []*candidate) error {
+	dead = slices.DeleteFunc(dead, func(c *candidate) bool { return c.found.Hash != l.claim(c).Hash })
+	if len(dead) == 0 {
+		return nil
+	}
+	expected, next := make([]Mark, len(dead)), make([]Mark, len(dead))
+	for i, c := range dead {
+		expected[i], next[i] = Mark{Key: l.kept.keep(c.key), Claim: *c.found}, l.mark(c)
+	}
+	found, err := l.store.TakeOver(ctx, expected, next)
+	if err != nil {
+		return err
+	}
+	for i, c := range dead {
+		// The first of two copies has it by now; the other finds that.
+		if own := l.claim(c); found[i] != nil && *found[i] == expected[i].Claim {
+			c.found = &own
+		} else {
+			c.found = found[i]
+		}
+		if c.found != nil && *c.found == l.claim(c) {
+			l.mine[c.key] = l.claim(c)
+		}
+	}
+	return nil
+}
+
+// Confirm reads the claims of records that are about to be committed once more. One that live traffic has
+// taken over is Undecided: it stays out of the transaction. What is taken over behind this look goes out
+// flagged, as unconfirmed.
+func (l *ReplayLedger) Confirm(ctx context.Context, items []ReplayItem, verdicts []Verdict) error {
+	var keys []Key
+	var at []int
+	for i, v := range verdicts {
+		if v.Action == Publish && v.Keyed {
+			keys, at = append(keys, l.kept.keep(v.Key)), append(at, i)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := l.store.Peek(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for n, i := range at {
+		own := items[i].claim()
+		switch f := found[n]; {
+		case f != nil && f.owns(own) && (f.State == l.o.Kind || f.State != Replaying && verdicts[i].Step == Retry):
+			// ours, or this record's own claim or mark, which was found to yield
+		case f == nil:
+			verdicts[i].Action, verdicts[i].Owner = Undecided, Claim{}
+		default:
+			verdicts[i].Action, verdicts[i].Owner = Undecided, *f
+		}
+	}
+	return nil
+}
+
+func (l *ReplayLedger) ours(k Key, found Claim) bool {
+	held, ok := l.mine[k]
+	return ok && held == found
+}
+
+// claim is what a candidate claims with.
+func (l *ReplayLedger) claim(c *candidate) Claim {
+	own := c.Item.claim()
+	own.State = l.o.Kind
+	return own
+}
+
+func (l *ReplayLedger) mark(c *candidate) Mark {
+	return Mark{Key: l.kept.keep(c.key), Claim: l.claim(c)}
 }
 
 // decideReplayed is Decide for a record that is decided out of turn. ours: what was found is a claim of the
@@ -196,7 +313,7 @@ func (l *ReplayLedger) Done(ctx context.Context, items []ReplayItem, verdicts []
 	var round Round
 	for i, v := range verdicts {
 		if v.Action == Publish && v.Keyed {
-			round.Marks = append(round.Marks, Mark{Key: v.Key, Claim: items[i].claim().Done()})
+			round.Marks = append(round.Marks, Mark{Key: l.kept.keep(v.Key), Claim: items[i].claim().Done()})
 		}
 	}
 	if len(round.Marks) == 0 {
@@ -251,6 +368,27 @@ func (r *DryRunStore) Exchange(ctx context.Context, round Round) (Reply, error) 
 	}
 	reply.Found = found
 	return reply, nil
+}
+
+// TakeOver takes claims over in this process alone.
+func (r *DryRunStore) TakeOver(ctx context.Context, expected, next []Mark) ([]*Claim, error) {
+	keys := make([]Key, len(next))
+	for i, m := range next {
+		keys[i] = m.Key
+	}
+	found, err := r.Peek(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range next {
+		if made, ok := r.made[m.Key]; ok { // perhaps by an earlier one of these
+			found[i] = &made
+		}
+		if found[i] != nil && *found[i] == expected[i].Claim {
+			r.made[m.Key] = m.Claim
+		}
+	}
+	return found, nil
 }
 
 // Peek reads claims, those made here first.

@@ -118,7 +118,7 @@ func (r *resolution) ask(ctx context.Context, parts []int32) error {
 	r.asking = nil
 	claims := make([]Mark, len(groups))
 	for i, g := range groups {
-		claims[i] = Mark{Key: g.classes[0].key, Claim: g.classes[0].own}
+		claims[i] = r.mark(g.classes[0], g.classes[0].own)
 	}
 	reply, err := r.ledger.exchange(ctx, Round{Claims: claims}, parts)
 	if err != nil {
@@ -139,9 +139,17 @@ func (r *resolution) ask(ctx context.Context, parts []int32) error {
 	return nil
 }
 
+// mark is a claim under a contender's key, as its partition keeps keys.
+func (r *resolution) mark(c *contender, claim Claim) Mark {
+	return Mark{Key: r.ledger.parts[c.own.Partition].state.keep(c.key), Claim: claim}
+}
+
 // place puts a contender where its next step is taken.
 func (r *resolution) place(c *contender, found *Claim) error {
 	c.found, c.step = found, r.ledger.o.Rule(c.own, found)
+	if found != nil && found.State == Contested && (c.step == Retry || c.step == TakeOver) {
+		c.unconfirmed = true
+	}
 	switch c.step {
 	case Branch:
 		if c.branched {
@@ -162,7 +170,8 @@ func (r *resolution) again(c *contender) {
 	r.asking = append(r.asking, &group{classes: []*contender{c}})
 }
 
-// takeOver takes over claims of later offsets. Where the claim changed meanwhile, the rule decides again.
+// takeOver takes over claims of later offsets, and of replays that did not end in time. Where the claim
+// changed meanwhile, the rule decides again.
 func (r *resolution) takeOver(ctx context.Context) error {
 	all := r.takingOver
 	r.takingOver = nil
@@ -171,7 +180,7 @@ func (r *resolution) takeOver(ctx context.Context) error {
 	}
 	expected, next := make([]Mark, len(all)), make([]Mark, len(all))
 	for i, c := range all {
-		expected[i], next[i] = Mark{Key: c.key, Claim: *c.found}, Mark{Key: c.key, Claim: c.own}
+		expected[i], next[i] = r.mark(c, *c.found), r.mark(c, c.over(*c.found))
 	}
 	found, err := r.ledger.store.TakeOver(ctx, expected, next)
 	if err != nil {
@@ -190,7 +199,17 @@ func (r *resolution) takeOver(ctx context.Context) error {
 	return nil
 }
 
-// await gives owners in other partitions until the deadline to be committed.
+// over is the claim with which a contender takes another one over. What a replay may have committed stays
+// contested, so that a later attempt at the same record knows it too.
+func (c *contender) over(found Claim) Claim {
+	own := c.own
+	if found.State == Replaying || found.State == Contested {
+		own.State = Contested
+	}
+	return own
+}
+
+// await gives owners in other partitions, and replays, until the deadline to be committed.
 func (r *resolution) await(ctx context.Context) error {
 	all := r.waiting
 	r.waiting = nil
@@ -203,6 +222,9 @@ func (r *resolution) await(ctx context.Context) error {
 	if !time.Now().Before(r.deadline) {
 		for _, c := range all {
 			c.unconfirmed = true
+			if c.found.State == Replaying { // it stays out of the replay's transaction, or is found there
+				r.takingOver = append(r.takingOver, c)
+			}
 		}
 		return nil
 	}
@@ -211,7 +233,7 @@ func (r *resolution) await(ctx context.Context) error {
 	}
 	keys := make([]Key, len(all))
 	for i, c := range all {
-		keys[i] = c.key
+		keys[i] = r.mark(c, c.own).Key
 	}
 	found, err := r.ledger.store.Peek(ctx, keys)
 	if err != nil {

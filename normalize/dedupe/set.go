@@ -8,10 +8,14 @@ import (
 
 // set queues one SET for each mark. There are two for every delivery, so all of a round share their
 // memory: the texts are one string, and the client takes pointers to its parts.
-func (s *Store) set(ctx context.Context, pipe redis.Pipeliner, marks []Mark, options ...any) []*redis.Cmd {
+func (t *transaction) set(ctx context.Context, marks []Mark, options ...any) []*redis.Cmd {
+	s := t.store
 	texts := s.texts(marks)
 	args := make([]any, 0, len(marks)*(len(options)+5))
-	cmds, queued := make([]*redis.Cmd, len(marks)), make([]redis.Cmder, len(marks))
+	cmds, queued := make([]*redis.Cmd, len(marks)), make([][]redis.Cmder, len(t.pipes))
+	if len(t.pipes) == 1 {
+		queued[0] = make([]redis.Cmder, 0, len(marks))
+	}
 	usual := any(seconds(s.ttl))
 	for i, m := range marks {
 		ttl := usual
@@ -22,9 +26,14 @@ func (s *Store) set(ctx context.Context, pipe redis.Pipeliner, marks []Mark, opt
 		args = append(append(args, "set", &texts[2*i], &texts[2*i+1]), options...)
 		args = append(args, "ex", ttl)
 		cmds[i] = redis.NewCmd(ctx, args[from:len(args):len(args)]...)
-		queued[i] = cmds[i]
+		shard := s.shardOf(m.Key)
+		queued[shard] = append(queued[shard], cmds[i])
 	}
-	_ = pipe.BatchProcess(ctx, queued...) // only queues
+	for shard, pipe := range t.pipes {
+		if len(queued[shard]) > 0 {
+			_ = pipe.BatchProcess(ctx, queued[shard]...) // only queues
+		}
+	}
 	return cmds
 }
 

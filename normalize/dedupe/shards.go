@@ -12,10 +12,10 @@ import (
 // shard's marks and read after that shard's claims. Within a shard everything is as with one server,
 // and what a master lost shows in the watermarks of its shards.
 //
-// The order would break if a pipeline's commands for one slot went to two masters, the marks to the
-// old one and the watermark to its successor. So no redirection is followed: it fails the round like
-// any other error, and the whole round is repeated. The price is that claims wait while one of these
-// slots is migrated.
+// A shard's part of a round is a transaction, so that its commands never go to two masters, the marks to the
+// old one and the watermark to its successor. No redirection is followed either: it fails the round like any
+// other error, and the whole round is repeated. The price is that claims wait while one of these slots is
+// migrated.
 
 // shardTags are the hash tags of the shards. Their slots lie near the middle of each sixteenth of the
 // slot range, so that masters that share the range evenly share the shards evenly. Another list
@@ -41,7 +41,10 @@ func shardPrefixes(cluster bool) []string {
 func (s *Store) claimKey(k Key) string { return s.shard(k) + string(k[:]) }
 
 // shard is what stands in front of the key.
-func (s *Store) shard(k Key) string { return s.shards[int(k[0])%len(s.shards)] }
+func (s *Store) shard(k Key) string { return s.shards[s.shardOf(k)] }
+
+// shardOf is which of the shards a key lies in.
+func (s *Store) shardOf(k Key) int { return int(k[0]) % len(s.shards) }
 
 // perShard gives the keys of something that every shard has: a watermark, a trial write.
 func (s *Store) perShard(name string) []string {

@@ -127,6 +127,27 @@ func (s *Store) Close() error {
 	return s.client.Close()
 }
 
+// Discard has the marks of one partition of a stage believed no more: whoever has the partition notices with
+// its next round, and writes those anew that the dispositions stand for. Group and ids are as in LedgerOptions.
+// The old marks stay until they expire, under keys that nobody asks for.
+func (s *Store) Discard(ctx context.Context, group string, topicID, dispositionID [16]byte, partition int32) error {
+	name := watermarkKey(group, topicID, dispositionID, partition)
+	reply, err := s.Exchange(ctx, Round{Reads: []string{name}})
+	if err != nil {
+		return err
+	}
+	next := blank()
+	next.generation, next.owner = leastWatermark(reply.Seen[0]).generation+1, newOwner()
+	move := Move{Watermark: name, From: reply.Seen[0], To: next.String()}
+	if reply, err = s.Exchange(ctx, Round{Moves: []Move{move}}); err != nil {
+		return err
+	}
+	if !move.accepts(reply.Before[0]) {
+		return fmt.Errorf("%w: raw partition %d; stop its stage, or run this again", ErrMoved, partition)
+	}
+	return nil
+}
+
 // Check reports whether Redis is up and suitable: version 7.0 or newer, and no eviction, on every node
 // of a Cluster. An error that wraps ErrUnsuitable will not go away by waiting.
 func (s *Store) Check(ctx context.Context) error {

@@ -6,7 +6,8 @@ import "time"
 type Item struct {
 	Partition  int32
 	Offset     int64
-	Time       time.Time // the record's own, for finding its disposition again
+	Endpoint   string    // "" where the record is no envelope
+	ReceivedAt time.Time // when the delivery arrived; the epoch where the record is no envelope
 	Origin     *Origin   // of a task: open, and in the batch once; see Ledger.Disposed
 	Identified bool      // false: it has no identity, nothing is claimed, nothing can be its copy
 	Key        Key

@@ -9,6 +9,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -85,6 +86,19 @@ type Log struct {
 // History implements normalize.Log.
 func (l Log) History(ctx context.Context, p int32, from record.ScanFrom, fn func(int64, []byte) error) (int64, error) {
 	return l.Scan(ctx, schemas.DispositionTopic, p, from, func(r *kgo.Record) error { return fn(r.Offset, r.Value) })
+}
+
+// Bounds implements normalize.Log.
+func (l Log) Bounds(ctx context.Context, p int32) (b dedupe.Bounds, err error) {
+	if b.Raw.Start, b.Raw.End, err = l.Extent(ctx, schemas.Raw, p); err != nil {
+		return b, err
+	}
+	if b.Dispositions.Start, b.Dispositions.End, err = l.Extent(ctx, schemas.DispositionTopic, p); err != nil {
+		return b, err
+	}
+	stable, err := l.StableEnds(ctx, schemas.DispositionTopic)
+	b.Stable = stable[p]
+	return b, err
 }
 
 // Offsets implements normalize.Log.

@@ -79,6 +79,7 @@ type transactions interface {
 // claims is the store of claims; *dedupe.Store is one.
 type claims interface {
 	Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error)
+	TakeOver(ctx context.Context, expected, next []dedupe.Mark) ([]*dedupe.Claim, error)
 	Peek(ctx context.Context, keys []dedupe.Key) ([]*dedupe.Claim, error)
 }
 

@@ -74,6 +74,9 @@ func validDisposition(x *v1.Disposition) bool {
 	if len(x.ClaimedTopicId) > 0 && len(x.ClaimedTopicId) != 16 {
 		return false
 	}
+	if len(x.PepperId) > 0 && len(x.PepperId) != 8 {
+		return false
+	}
 	// disposition.emitted_names_events
 	if !(x.Kind != 1 || len(x.EventIds) > 0) {
 		return false
@@ -171,6 +174,9 @@ func appendDisposition(b []byte, x *v1.Disposition, valid *bool) []byte {
 	}
 	if len(x.ClaimedTopicId) > 0 {
 		b = protowire.AppendBytes(append(b, 0xa2, 0x01), x.ClaimedTopicId)
+	}
+	if len(x.PepperId) > 0 {
+		b = protowire.AppendBytes(append(b, 0xaa, 0x01), x.PepperId)
 	}
 	return append(b, x.ProtoReflect().GetUnknown()...)
 }

@@ -204,8 +204,12 @@ type Disposition struct {
 	Claimed *RawPosition `protobuf:"bytes,19,opt,name=claimed,proto3" json:"claimed,omitempty"`
 	// Kafka's id of the topic in claimed, 16 bytes. Empty where claimed is absent.
 	ClaimedTopicId []byte `protobuf:"bytes,20,opt,name=claimed_topic_id,json=claimedTopicId,proto3" json:"claimed_topic_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Fingerprint of the pepper that dedupe_key is made with, 8 bytes: keys of
+	// different fingerprints cannot be compared. Empty where dedupe_key is, and on
+	// dispositions of versions that did not tell.
+	PepperId      []byte `protobuf:"bytes,21,opt,name=pepper_id,json=pepperId,proto3" json:"pepper_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Disposition) Reset() {
@@ -378,11 +382,18 @@ func (x *Disposition) GetClaimedTopicId() []byte {
 	return nil
 }
 
+func (x *Disposition) GetPepperId() []byte {
+	if x != nil {
+		return x.PepperId
+	}
+	return nil
+}
+
 var File_kyc_v1_disposition_proto protoreflect.FileDescriptor
 
 const file_kyc_v1_disposition_proto_rawDesc = "" +
 	"\n" +
-	"\x18kyc/v1/disposition.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xc8\r\n" +
+	"\x18kyc/v1/disposition.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xf1\r\n" +
 	"\vDisposition\x12-\n" +
 	"\x03raw\x18\x01 \x01(\v2\x13.kyc.v1.RawPositionB\x06\xbaH\x03\xc8\x01\x01R\x03raw\x12)\n" +
 	"\fraw_topic_id\x18\x02 \x01(\fB\a\xbaH\x04z\x02h\x10R\n" +
@@ -415,7 +426,9 @@ const file_kyc_v1_disposition_proto_rawDesc = "" +
 	"decided_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\tdecidedAt\x12-\n" +
 	"\aclaimed\x18\x13 \x01(\v2\x13.kyc.v1.RawPositionR\aclaimed\x124\n" +
 	"\x10claimed_topic_id\x18\x14 \x01(\fB\n" +
-	"\xbaH\a\xd8\x01\x01z\x02h\x10R\x0eclaimedTopicId:\x84\x05\xbaH\x80\x05\x1a\x81\x01\n" +
+	"\xbaH\a\xd8\x01\x01z\x02h\x10R\x0eclaimedTopicId\x12'\n" +
+	"\tpepper_id\x18\x15 \x01(\fB\n" +
+	"\xbaH\a\xd8\x01\x01z\x02h\bR\bpepperId:\x84\x05\xbaH\x80\x05\x1a\x81\x01\n" +
 	" disposition.emitted_names_events\x120event_ids must not be empty when kind is EMITTED\x1a+this.kind != 1 || this.event_ids.size() > 0\x1a~\n" +
 	"!disposition.duplicate_names_first\x12/duplicate_of must be set when kind is DUPLICATE\x1a(this.kind != 2 || has(this.duplicate_of)\x1aw\n" +
 	"\"disposition.dead_letter_has_reason\x12-reason must be set when kind is DEAD_LETTERED\x1a\"this.kind != 3 || this.reason != 0\x1ap\n" +

@@ -1722,8 +1722,12 @@ type Dedupe struct {
 	// header dedupe=unverified and may be repeated. Default: never; deliveries wait
 	// in Kafka until Redis is back.
 	FailOpenAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=fail_open_after,json=failOpenAfter,proto3" json:"fail_open_after,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Go on where marks were made with another pepper, instead of refusing to start:
+	// copies of what was published with that one are published again. Take it out
+	// once every process has started. Default: false.
+	AcceptOtherPepper bool `protobuf:"varint,6,opt,name=accept_other_pepper,json=acceptOtherPepper,proto3" json:"accept_other_pepper,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Dedupe) Reset() {
@@ -1789,6 +1793,13 @@ func (x *Dedupe) GetFailOpenAfter() *durationpb.Duration {
 		return x.FailOpenAfter
 	}
 	return nil
+}
+
+func (x *Dedupe) GetAcceptOtherPepper() bool {
+	if x != nil {
+		return x.AcceptOtherPepper
+	}
+	return false
 }
 
 // Admin serves /livez, /readyz and /metrics. Keep it off the internet.
@@ -2571,7 +2582,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\rgive_up_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b\x01R\vgiveUpAfter\x12\xcf\x01\n" +
 	"\x12max_response_bytes\x18\x06 \x01(\x05B\xa0\x01\xbaH\x9c\x01\xba\x01\x98\x01\n" +
-	"\x1ahydrate.max_response_bytes\x12Imust be 0 (default 1048576) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\x10maxResponseBytes\"\x96\x03\n" +
+	"\x1ahydrate.max_response_bytes\x12Imust be 0 (default 1048576) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\x10maxResponseBytes\"\xc6\x03\n" +
 	"\x06Dedupe\x127\n" +
 	"\x03ttl\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x03ttl\x12 \n" +
@@ -2581,7 +2592,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\fconfirm_wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\vconfirmWait\x12M\n" +
 	"\x0ffail_open_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\n" +
-	"\xbaH\a\xaa\x01\x042\x02\b\x01R\rfailOpenAfter:j\xbaHg\x1ae\n" +
+	"\xbaH\a\xaa\x01\x042\x02\b\x01R\rfailOpenAfter\x12.\n" +
+	"\x13accept_other_pepper\x18\x06 \x01(\bR\x11acceptOtherPepper:j\xbaHg\x1ae\n" +
 	"\x11dedupe.one_pepper\x12#set pepper or pepper_file, not both\x1a+this.pepper == '' || this.pepper_file == ''\"\x9f\x01\n" +
 	"\x05Admin\x12\x95\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB}\xbaHz\xba\x01w\n" +
