@@ -83,7 +83,7 @@ return v`
 func (s *Store) Exchange(ctx context.Context, r Round) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	tx := s.begin()
+	tx := s.begin(len(r.Marks)+len(r.Moves)+len(r.Claims) > 0)
 	tx.set(ctx, r.Marks)
 	moves := make([][]*redis.Cmd, len(r.Moves))
 	for i, m := range r.Moves {
@@ -119,10 +119,15 @@ type transaction struct {
 	pipes []redis.Pipeliner
 }
 
-func (s *Store) begin() *transaction {
+// begin makes one. Where nothing is written a pipeline does, and a server without memory answers it.
+func (s *Store) begin(writes bool) *transaction {
 	t := &transaction{store: s, pipes: make([]redis.Pipeliner, len(s.shards))}
 	for i := range t.pipes {
-		t.pipes[i] = s.client.TxPipeline()
+		if writes {
+			t.pipes[i] = s.client.TxPipeline()
+		} else {
+			t.pipes[i] = s.client.Pipeline()
+		}
 	}
 	return t
 }
