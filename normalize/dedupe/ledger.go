@@ -67,6 +67,7 @@ type Ledger struct {
 type partition struct {
 	advanced time.Time // when it followed the others last
 	stored   string    // the watermark as Redis has it in every shard, if Redis lost nothing
+	placed   bool      // see Next
 	state    watermark // what it will say once the pending marks are written
 	pending  []Mark
 	cursor   cursor
@@ -104,14 +105,14 @@ func NewLedger(store backend, o LedgerOptions) *Ledger {
 // Repaired reports whether the partition's marks are known to be complete.
 func (l *Ledger) Repaired(p int32) bool { return l.parts[p] != nil }
 
-// Next is the offset of the topic that the stage reads after the last one that is known to be disposed of,
-// 0 where none is: the normaliser's place in a repaired partition, whatever its consumer group says. It is of
-// no meaning to a stage that reads tasks.
+// Next is the raw offset after the highest one that is disposed of, 0 where none ever was, and -1 where that
+// is not known: the normaliser's place in a repaired partition, whatever its consumer group says. It is of no
+// meaning to a stage that reads tasks.
 func (l *Ledger) Next(p int32) int64 {
-	if part := l.parts[p]; part != nil {
+	if part := l.parts[p]; part != nil && part.placed {
 		return part.state.highest + 1
 	}
-	return 0
+	return -1
 }
 
 // Forget drops what is known of a partition that was lost, or whose marks are in doubt. Pending

@@ -1,7 +1,9 @@
 package dedupe
 
 import (
+	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -17,6 +19,9 @@ const (
 	// repairStride is after how many dispositions the watermark moves where few of them have a mark, so that
 	// a repair which is cut off again and again ends all the same.
 	repairStride = 10_000
+	// lookMost is how many dispositions are read back at most in search of the stage's last one: what is
+	// further behind is found by the repair itself, or is older than any mark.
+	lookMost = 32_768
 )
 
 var (
@@ -46,7 +51,7 @@ func (l *Ledger) BeginRepair(p int32) *Repair {
 // Adopt takes over what a repair has found, once it ran without an error.
 func (l *Ledger) Adopt(r *Repair) {
 	delete(l.distrusted, r.partition)
-	l.parts[r.partition] = &partition{stored: r.state.String(), state: r.state}
+	l.parts[r.partition] = &partition{stored: r.state.String(), state: r.state, placed: r.placed || r.state.highest >= 0}
 }
 
 // Repair repairs a partition: BeginRepair, Run and Adopt.
@@ -78,6 +83,7 @@ type Repair struct {
 	unlimited bool // nothing is written on the way
 	distrusts bool // the watermark vouches for marks that are not there
 
+	placed  bool      // the highest raw offset disposed of is known, or that there is none
 	now     time.Time // as the newest disposition bounds it
 	stored  []string  // per shard; a single one stands for all
 	state   watermark
@@ -131,7 +137,7 @@ func (r *Repair) run(ctx context.Context) error {
 			return err
 		}
 	}
-	r.state.next, r.state.pepper = max(r.state.next, next), r.o.Pepper
+	r.state.next, r.state.pepper = max(r.state.next, next), cmp.Or(r.o.Pepper, r.state.pepper)
 	return r.move(ctx)
 }
 
@@ -165,19 +171,17 @@ func (r *Repair) look(ctx context.Context) (newest time.Time, err error) {
 		reached := r.state
 		_, err := r.o.History(ctx, r.partition, record.ScanFrom{Offset: from}, func(offset int64, value []byte) error {
 			d, ok := r.o.own(value)
-			if !ok {
-				return nil
-			}
 			newest = later(newest, d.GetDecidedAt().AsTime())
-			if d.GetStage() == r.o.Stage {
+			if ok && d.GetStage() == r.o.Stage {
 				reached.reach(d.GetRaw().GetOffset(), offset)
 			}
 			return nil
 		})
 		// Behind the stage's last one are few but other stages' and replays'. Only the normaliser's place
 		// depends on it.
-		known := reached.last >= 0 || r.o.Stage != kycv1.Stage_STAGE_NORMALIZE
-		if err != nil || !newest.IsZero() && known || from <= max(bounds.Dispositions.Start, 0) {
+		whole := from <= max(bounds.Dispositions.Start, 0)
+		r.placed = reached.last >= 0 || whole
+		if err != nil || whole || !newest.IsZero() && (r.placed || back >= lookMost || r.o.Stage != kycv1.Stage_STAGE_NORMALIZE) {
 			r.state.highest, r.state.last = reached.highest, reached.last
 			return newest, err
 		}
@@ -224,7 +228,7 @@ func (r *Repair) checkBounds(ctx context.Context, b Bounds) error {
 
 // checkPepper refuses marks of another pepper: copies of what they stand for would not be recognised.
 func (r *Repair) checkPepper(found, where string) error {
-	if found == "" || found == r.o.Pepper || r.o.AnyPepper {
+	if found == "" || r.o.Pepper == "" || found == r.o.Pepper || r.o.AnyPepper {
 		return nil
 	}
 	return fmt.Errorf("%w: %s has its fingerprint %s, the configured one has %s: configure the pepper of before, or set dedupe.accept_other_pepper, after which copies of what was published with it are published again", ErrPepper, where, found, r.o.Pepper)
@@ -234,21 +238,23 @@ func (r *Repair) checkPepper(found, where string) error {
 func (r *Repair) note(ctx context.Context, offset int64, value []byte) error {
 	r.state.next = offset + 1
 	r.unmoved++
-	d, ok := r.o.own(value)
-	if !ok {
-		return nil
+	if d, ok := r.o.own(value); ok {
+		r.take(offset, d)
 	}
-	if d.GetStage() == r.o.Stage {
-		r.state.reach(d.GetRaw().GetOffset(), offset)
-	}
-	if id := d.GetPepperId(); len(id) > 0 {
-		r.pepper = fmt.Sprintf("%x", id)
-	}
-	r.marks = append(r.marks, r.o.marks(d, r.now, r.state)...)
 	if r.unlimited || len(r.marks) < repairChunk && r.unmoved < repairStride {
 		return nil
 	}
 	return r.move(ctx)
+}
+
+func (r *Repair) take(offset int64, d *kycv1.Disposition) {
+	if d.GetStage() == r.o.Stage {
+		r.state.reach(d.GetRaw().GetOffset(), offset)
+	}
+	if id := d.GetPepperId(); len(id) > 0 {
+		r.pepper = hex.EncodeToString(id)
+	}
+	r.marks = append(r.marks, r.o.marks(d, r.now, r.state)...)
 }
 
 // move writes the collected marks and lets the watermark vouch for them.

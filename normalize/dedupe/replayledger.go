@@ -157,12 +157,14 @@ func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*ca
 	if l.kept.generation != kept {
 		return fmt.Errorf("%w: raw partition %d, whose marks were discarded meanwhile", ErrIncomplete, p)
 	}
-	var dead []*candidate
 	for i, c := range all {
-		switch c.found = reply.Found[i]; {
-		case c.found == nil || *c.found == l.claim(c): // perhaps of an earlier attempt
+		if c.found = reply.Found[i]; c.found == nil || *c.found == l.claim(c) { // perhaps of an earlier attempt
 			l.mine[c.key] = l.claim(c)
-		case c.found.State == Replaying && !l.ours(c.key, *c.found):
+		}
+	}
+	var dead []*candidate
+	for _, c := range all {
+		if c.found != nil && c.found.State == Replaying && !l.ours(c.key, *c.found) {
 			dead = append(dead, c)
 		}
 	}
