@@ -57,3 +57,27 @@ func BenchmarkKey(b *testing.B) {
 		keys.Key(s)
 	}
 }
+
+// BenchmarkRepair writes the marks of a partition of which Redis knows nothing, from memory: what reading Kafka
+// costs comes on top.
+func BenchmarkRepair(b *testing.B) {
+	const dispositions = 100_000
+	s, ctx := patient(b, startRedis(b).addr), context.Background()
+	j := &journal{parts: map[int32][][]byte{}}
+	for n := range dispositions {
+		d := disposition(int64(n), Key{})
+		binary.BigEndian.PutUint64(d.DedupeKey, uint64(n))
+		d.ContentHash, d.EventIds = make([]byte, 32), []string{"00000000-0000-5000-8000-000000000000"}
+		d.Tenant, d.Provider, d.Endpoint, d.MapperVersion = "default", "complycube", "complycube-live", "complycube/3"
+		j.append(0, d)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		l := NewLedger(s, LedgerOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, TTL: time.Hour, History: j.read})
+		l.Distrust(0)
+		if marks, err := l.Repair(ctx, 0); err != nil || marks != dispositions {
+			b.Fatal(marks, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*dispositions), "ns/mark")
+}
