@@ -141,6 +141,7 @@ type Options struct {
 	Pepper   []byte
 	// AnyPepper accepts marks of another pepper; see dedupe.LedgerOptions.
 	AnyPepper bool
+	Former    []dedupe.Former // topics that the stage read before
 	// FailOpenAfter: after the store was down this long, publish without it, flagged "unverified".
 	// 0: never.
 	FailOpenAfter time.Duration

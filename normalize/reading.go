@@ -112,10 +112,11 @@ func (r *Reading) Item(keys dedupe.Keyer) dedupe.Item {
 	}
 	if len(r.Identity) > 0 {
 		item.Identified = true
-		item.Key = keys.Key(dedupe.Subject{
+		subject := dedupe.Subject{
 			Stage: stage, TopicID: r.In.TopicID, Tenant: r.Envelope.GetTenant(),
 			RawKey: r.Raw.Key, Identity: r.Identity,
-		})
+		}
+		item.Key, item.Former = keys.Key(subject), keys.Former(subject)
 		r.key, r.pepper = item.Key, keys.Fingerprint()
 	}
 	return item

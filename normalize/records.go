@@ -162,6 +162,9 @@ func (r *Reading) disposition(v *dedupe.Verdict) *kycv1.Disposition {
 	if v.Action == dedupe.Duplicate {
 		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE
 		d.DuplicateOf = &kycv1.RawPosition{Topic: r.In.Topic, Partition: v.Owner.Partition, Offset: v.Owner.Offset}
+		if v.Former != nil {
+			d.DuplicateOfTopicId = v.Former[:]
+		}
 		return d
 	}
 	switch o := r.Outcome.(type) {

@@ -50,7 +50,7 @@ func newWorker(o Options, slot int) *worker {
 		o: o, id: TransactionalID(o.ID, o.Instance, slot), owned: newOwnership(), aside: map[int32]bool{},
 		polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
-		keys: dedupe.NewKeyer(o.Pepper),
+		keys: dedupe.NewKeyer(o.Pepper).WithFormer(o.Former),
 	}
 	if o.Source != nil {
 		w.source = o.Source(slot)
@@ -157,6 +157,7 @@ func (w *worker) newLedger() *dedupe.Ledger {
 		Group: w.o.Group, Stage: w.o.Stage, TopicID: w.slot.TopicID, DispositionID: w.slot.DispositionID,
 		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
 		Pepper: fmt.Sprintf("%x", w.keys.Fingerprint()), AnyPepper: w.o.AnyPepper,
+		Former: w.o.Former,
 	}
 	if w.o.Log != nil { // a worker that never decides has none
 		o.History, o.Bounds = w.o.Log.History, w.o.Log.Bounds

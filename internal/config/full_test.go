@@ -32,8 +32,7 @@ func full() *configv1.Config {
 		Ingest:    fullIngest(),
 		Normalize: &configv1.Normalize{Slots: 4, BatchRecords: 100, SessionTimeout: seconds(20), HeartbeatInterval: seconds(3), TransactionTimeout: seconds(30), ShutdownGrace: seconds(6)},
 		Hydrate:   &configv1.Hydrate{Slots: 4, Concurrency: 8, Rate: 0.5, Timeout: seconds(5), GiveUpAfter: seconds(3600), MaxResponseBytes: 65536},
-		Dedupe:    &configv1.Dedupe{Ttl: seconds(700000), Pepper: secretValue, ConfirmWait: seconds(3), FailOpenAfter: seconds(60), AcceptOtherPepper: true},
-		Admin:     &configv1.Admin{Listen: ":9090"},
+		Dedupe:    &configv1.Dedupe{Ttl: seconds(700000), Pepper: secretValue, ConfirmWait: seconds(3), FailOpenAfter: seconds(60), AcceptOtherPepper: true, FormerTopics: formerTopics()}, Admin: &configv1.Admin{Listen: ":9090"},
 		Endpoints: []*configv1.Endpoint{fullEndpoint(), smallEndpoint("shop-test"), smallEndpoint("a")},
 	}
 }
@@ -141,4 +140,13 @@ func smallConfigs() []proto.Message {
 		Hydrate: &configv1.Hydrate{}, Dedupe: &configv1.Dedupe{}, Admin: &configv1.Admin{}, Endpoints: []*configv1.Endpoint{smallEndpoint("one")},
 	}
 	return []proto.Message{bare, empty}
+}
+
+func formerTopics() (all []*configv1.FormerTopics) {
+	for _, last := range "ABC" {
+		all = append(all, &configv1.FormerTopics{
+			RawId: "AAAAAAAAAAAAAAAAAAAAB" + string(last), HydrateId: "AAAAAAAAAAAAAAAAAAAAC" + string(last), SameOffsets: true,
+		})
+	}
+	return all
 }

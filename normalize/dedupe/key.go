@@ -39,6 +39,34 @@ type Subject struct {
 type Keyer struct {
 	tools       *sync.Pool // of *keyTool
 	fingerprint [8]byte
+	former      []Former
+}
+
+// Former is a topic that a stage read before its deployment moved to another cluster: what was published of
+// it is a reason to drop here as well.
+type Former struct {
+	TopicID [16]byte
+	// SameOffsets: its records lie in the topic that the stage reads now, where they lay.
+	SameOffsets bool
+}
+
+// WithFormer returns a Keyer that knows former topics, too.
+func (k Keyer) WithFormer(all []Former) Keyer {
+	k.former = all
+	return k
+}
+
+// Former returns the keys that a delivery had in the former topics, in their order; nil where there are none.
+func (k Keyer) Former(s Subject) []Key {
+	if len(k.former) == 0 {
+		return nil
+	}
+	keys := make([]Key, len(k.former))
+	for i, f := range k.former {
+		s.TopicID = f.TopicID
+		keys[i] = k.Key(s)
+	}
+	return keys
 }
 
 // Fingerprint tells peppers apart, and says nothing else about one that is not guessed: it stands beside what

@@ -48,6 +48,8 @@ type LedgerOptions struct {
 	// AnyPepper accepts marks that were made with another pepper, and with it that copies of what they stand
 	// for are published again.
 	AnyPepper bool
+	// Former are topics that the stage read before; Item.Former has a key for each.
+	Former []Former
 	// Rule decides; nil means Decide. A test puts a faulty rule here to prove that it can see a loss.
 	Rule func(own Claim, found *Claim) Step
 	Now  func() time.Time
@@ -172,7 +174,7 @@ func (l *Ledger) checkOwners(items []Item, verdicts []Verdict) error {
 	}
 	for i, v := range verdicts {
 		p := items[i].Partition
-		if v.Action == Duplicate && v.Owner.State == Done && v.Owner.Partition == p && v.Owner.Offset > ends[p] {
+		if v.Action == Duplicate && v.Former == nil && v.Owner.State == Done && v.Owner.Partition == p && v.Owner.Offset > ends[p] {
 			return fmt.Errorf("%w: raw record %d@%d is a copy of one at offset %d, of a partition that was processed up to %d: %s", ErrWentBack, p, items[i].Offset, v.Owner.Offset, ends[p], wentBack)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -238,8 +239,10 @@ func (r *Repair) checkPepper(found, where string) error {
 func (r *Repair) note(ctx context.Context, offset int64, value []byte) error {
 	r.state.next = offset + 1
 	r.unmoved++
-	if d, ok := r.o.own(value); ok {
+	if d := r.o.read(value); r.o.ours(d) {
 		r.take(offset, d)
+	} else if r.o.formerly(d) {
+		r.marks = append(r.marks, r.o.marks(d, r.now, r.state)...)
 	}
 	if r.unlimited || len(r.marks) < repairChunk && r.unmoved < repairStride {
 		return nil
@@ -272,19 +275,44 @@ func (r *Repair) move(ctx context.Context) error {
 	return nil
 }
 
-// own reads a disposition and reports whether it is about the topic we read, by a stage that claims in
-// our name. What cannot be read is no disposition of ours.
+// own reads a disposition and reports whether it is ours.
 func (o LedgerOptions) own(value []byte) (*kycv1.Disposition, bool) {
+	d := o.read(value)
+	return d, o.ours(d)
+}
+
+// read reads a disposition of a stage that claims in our name; nil where it is none.
+func (o LedgerOptions) read(value []byte) *kycv1.Disposition {
 	d := &kycv1.Disposition{}
 	if err := proto.Unmarshal(value, d); err != nil {
-		return nil, false
+		return nil
 	}
-	topic := d.GetRawTopicId()
+	return d
+}
+
+// ours reports whether a disposition is about the topic we read, by a stage that claims in our name.
+func (o LedgerOptions) ours(d *kycv1.Disposition) bool {
+	id := claimedTopic(d)
+	same := id == o.TopicID || slices.ContainsFunc(o.Former, func(f Former) bool { return f.SameOffsets && f.TopicID == id })
+	return d != nil && same && o.claims(d.GetStage())
+}
+
+// formerly reports whether a disposition is about a topic that we read before.
+func (o LedgerOptions) formerly(d *kycv1.Disposition) bool {
+	id := claimedTopic(d)
+	return d != nil && slices.ContainsFunc(o.Former, func(f Former) bool { return f.TopicID == id }) && o.claims(d.GetStage())
+}
+
+func (o LedgerOptions) claims(stage kycv1.Stage) bool {
+	return stage == o.Stage || stage == kycv1.Stage_STAGE_REPLAY
+}
+
+// claimedTopic is the topic of the record in whose name a disposition claims.
+func claimedTopic(d *kycv1.Disposition) [16]byte {
 	if d.GetClaimed() != nil {
-		topic = d.GetClaimedTopicId()
+		return TopicID(d.GetClaimedTopicId())
 	}
-	stage := d.GetStage()
-	return d, TopicID(topic) == o.TopicID && (stage == o.Stage || stage == kycv1.Stage_STAGE_REPLAY)
+	return TopicID(d.GetRawTopicId())
 }
 
 // claimedAt is the record in whose name a disposition claims.

@@ -28,6 +28,7 @@ type ReplayLedgerOptions struct {
 	DispositionID [16]byte
 	Wait          time.Duration // for another record's claim, and for marks on their way; 1 s
 	Pepper        string        // as in LedgerOptions
+	Former        []Former      // as in LedgerOptions
 	// Kind is the state of its claims; Replaying when 0. A test puts Pending here, as live traffic claims, to
 	// prove that it can see a loss.
 	Kind State
@@ -108,7 +109,7 @@ func (l *ReplayLedger) Claim(ctx context.Context, p int32, before int64, items [
 			verdicts[i] = Verdict{Action: Publish}
 			continue
 		}
-		all = append(all, &candidate{ReplayItem: item, at: i, key: item.Key})
+		all = append(all, &candidate{ReplayItem: item, at: i, key: item.Key, former: slices.Clone(item.Former)})
 	}
 	if err := l.look(ctx, p, before); err != nil { // tells how keys are kept
 		return nil, err
@@ -146,6 +147,9 @@ func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*ca
 	round := Round{Reads: []string{l.watermarkKey(p)}}
 	for _, c := range all {
 		round.Claims = append(round.Claims, l.mark(c))
+		for _, k := range c.former {
+			round.Looks = append(round.Looks, l.kept.keep(k))
+		}
 	}
 	reply, err := l.store.Exchange(ctx, round)
 	if err != nil {
@@ -172,15 +176,37 @@ func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*ca
 		return err
 	}
 	for _, c := range all {
+		looked := reply.Looked[:len(c.former)]
+		reply.Looked = reply.Looked[len(c.former):]
+		if l.formerly(c, looked) {
+			continue
+		}
 		c.step = decideReplayed(l.claim(c), c.Dead, c.found, c.found != nil && l.ours(c.key, *c.found))
 		switch {
 		case c.step == Branch && c.branched:
 			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
 		case c.step == Branch:
-			c.key, c.branched = c.key.Variant(c.Hash), true
+			c.branch()
 		}
 	}
 	return nil
+}
+
+// formerly decides a candidate by what former topics say of it; false where they say nothing.
+func (l *ReplayLedger) formerly(c *candidate, looked []*Claim) bool {
+	for i, found := range looked {
+		switch {
+		case found == nil || found.State != Done || found.Hash != c.claim().Hash && c.branched:
+		case found.Hash == c.claim().Hash:
+			c.step, c.found, c.key, c.topic = Drop, found, c.former[i], &l.o.Former[i].TopicID
+			return true
+		default:
+			c.step = Branch
+			c.branch()
+			return true
+		}
+	}
+	return false
 }
 
 // inherit takes over the claims of an earlier replay of the partition: it is fenced, and does not commit any
@@ -289,8 +315,17 @@ type candidate struct {
 	at       int
 	key      Key
 	branched bool
+	former   []Key // what key would be in the former topics
 	step     Step
 	found    *Claim
+	topic    *[16]byte // that found is of, where that is a former one
+}
+
+func (c *candidate) branch() {
+	c.key, c.branched = c.key.Variant(c.Hash), true
+	for i := range c.former {
+		c.former[i] = c.former[i].Variant(c.Hash)
+	}
 }
 
 func (c *candidate) verdict() Verdict {
@@ -301,7 +336,7 @@ func (c *candidate) verdict() Verdict {
 	case Skip:
 		v.Action = Nothing
 	case Drop:
-		v.Action, v.Owner = Duplicate, *c.found
+		v.Action, v.Owner, v.Former = Duplicate, *c.found, c.topic
 	default:
 		if c.branched {
 			v.Flag = Conflict
@@ -369,7 +404,8 @@ func (r *DryRunStore) Exchange(ctx context.Context, round Round) (Reply, error) 
 		}
 	}
 	reply.Found = found
-	return reply, nil
+	reply.Looked, err = r.Peek(ctx, round.Looks)
+	return reply, err
 }
 
 // TakeOver takes claims over in this process alone.

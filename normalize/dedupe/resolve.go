@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -22,10 +23,20 @@ type contender struct {
 	hash     [32]byte
 	members  []int // indices into the batch, offsets ascending
 	branched bool  // it is at its variant's key already
+	former   []Key // what key would be in the former topics
 
 	step        Step
 	found       *Claim
+	topic       *[16]byte // that found is of, where that is a former one
 	unconfirmed bool
+}
+
+// branch turns to the key of the contender's own content.
+func (c *contender) branch() {
+	c.key, c.branched = c.key.Variant(c.hash), true
+	for i := range c.former {
+		c.former[i] = c.former[i].Variant(c.hash)
+	}
 }
 
 // group is all contents of a batch under one key in one partition, smallest offset first.
@@ -65,7 +76,7 @@ type firsts struct {
 
 func (f *firsts) begin(i int, item Item) *group {
 	f.members[0], f.classes[0] = i, &f.contender
-	f.contender = contender{key: item.Key, own: item.claim(), hash: item.Hash, members: f.members[:]}
+	f.contender = contender{key: item.Key, own: item.claim(), hash: item.Hash, members: f.members[:], former: slices.Clone(item.Former)}
 	f.group.classes = f.classes[:]
 	return &f.group
 }
@@ -77,7 +88,7 @@ func (g *group) add(i int, item Item) {
 			return
 		}
 	}
-	g.classes = append(g.classes, &contender{key: item.Key, own: item.claim(), hash: item.Hash, members: []int{i}})
+	g.classes = append(g.classes, &contender{key: item.Key, own: item.claim(), hash: item.Hash, members: []int{i}, former: slices.Clone(item.Former)})
 }
 
 // resolution carries one batch from its first pipeline to a final step for every contender.
@@ -120,13 +131,20 @@ func (r *resolution) ask(ctx context.Context, parts []int32) error {
 	for i, g := range groups {
 		claims[i] = r.mark(g.classes[0], g.classes[0].own)
 	}
-	reply, err := r.ledger.exchange(ctx, Round{Claims: claims}, parts)
+	reply, err := r.ledger.exchange(ctx, Round{Claims: claims, Looks: r.formerly(groups)}, parts)
 	if err != nil {
 		return err
 	}
 	for i, g := range groups {
 		found := reply.Found[i]
 		for _, c := range g.classes {
+			looked := reply.Looked[:len(c.former)]
+			reply.Looked = reply.Looked[len(c.former):]
+			if done, err := r.placeFormer(c, looked); err != nil {
+				return err
+			} else if done {
+				continue
+			}
 			if err := r.place(c, found); err != nil {
 				return err
 			}
@@ -137,6 +155,39 @@ func (r *resolution) ask(ctx context.Context, parts []int32) error {
 		}
 	}
 	return nil
+}
+
+// formerly are the keys of a round's contenders in the former topics.
+func (r *resolution) formerly(groups []*group) (keys []Key) {
+	for _, g := range groups {
+		for _, c := range g.classes {
+			for _, k := range c.former {
+				keys = append(keys, r.ledger.parts[c.own.Partition].state.keep(k))
+			}
+		}
+	}
+	return keys
+}
+
+// placeFormer places a contender by what former topics say of it. Only what was committed there counts: nobody
+// is on the way any more.
+func (r *resolution) placeFormer(c *contender, looked []*Claim) (done bool, err error) {
+	for i, found := range looked {
+		switch {
+		case found == nil || found.State != Done:
+		case found.Hash == c.own.Hash:
+			c.step, c.found, c.key = Drop, found, c.former[i]
+			c.topic = &r.ledger.o.Former[i].TopicID
+			return true, nil
+		case c.branched:
+			return true, fmt.Errorf("redis: the mark at variant key %s carries another content", c.former[i])
+		default:
+			c.branch()
+			r.again(c)
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // mark is a claim under a contender's key, as its partition keeps keys.
@@ -155,8 +206,8 @@ func (r *resolution) place(c *contender, found *Claim) error {
 		if c.branched {
 			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
 		}
-		c.key, c.branched = c.key.Variant(c.hash), true
-		r.asking = append(r.asking, &group{classes: []*contender{c}})
+		c.branch()
+		r.again(c)
 	case TakeOver:
 		r.takingOver = append(r.takingOver, c)
 	case Wait:

@@ -11,6 +11,7 @@ type Item struct {
 	Origin     *Origin   // of a task: open, and in the batch once; see Ledger.Disposed
 	Identified bool      // false: it has no identity, nothing is claimed, nothing can be its copy
 	Key        Key
+	Former     []Key    // what Key would be in the former topics, as in LedgerOptions
 	Hash       [32]byte // of the content
 }
 
@@ -59,8 +60,9 @@ type Verdict struct {
 	Step   Step // how the rule came to it; of no meaning for followers and unidentified records
 	Flag   Flag
 	Keyed  bool
-	Key    Key   // under which it was decided: the identity's, or its variant's
-	Owner  Claim // of a Duplicate
+	Key    Key       // under which it was decided: the identity's, or its variant's
+	Owner  Claim     // of a Duplicate
+	Former *[16]byte // the topic that Owner lies in, where that is a former one
 }
 
 // spread turns a contender's step into the verdicts of its members.
@@ -70,8 +72,9 @@ func (c *contender) spread(items []Item, verdicts []Verdict) {
 		owner = *c.found
 	}
 	for n, i := range c.members {
-		v := Verdict{Action: Duplicate, Step: c.step, Keyed: true, Key: c.key, Owner: owner}
+		v := Verdict{Action: Duplicate, Step: c.step, Keyed: true, Key: c.key, Owner: owner, Former: c.topic}
 		switch {
+		case c.topic != nil:
 		case c.step == Drop && owner.State == Done && owner.owns(items[i].claim()):
 			v.Action = Nothing // the mark is this later member's own
 		case n > 0 || c.step == Drop:

@@ -474,8 +474,30 @@ func validDedupe(x *v1.Dedupe) bool {
 	if x.FailOpenAfter != nil && x.FailOpenAfter.AsDuration() < 1*time.Second {
 		return false
 	}
+	if len(x.FormerTopics) > 4 {
+		return false
+	}
+	for _, v := range x.FormerTopics {
+		if !validFormerTopics(v) {
+			return false
+		}
+	}
 	// dedupe.one_pepper
 	if !(x.Pepper == "" || x.PepperFile == "") {
+		return false
+	}
+	return true
+}
+
+// validFormerTopics reports whether x provably keeps its rules.
+func validFormerTopics(x *v1.FormerTopics) bool {
+	if x == nil {
+		return false
+	}
+	if !matches8(x.RawId) {
+		return false
+	}
+	if !(x.HydrateId == "" || matches8(x.HydrateId)) {
 		return false
 	}
 	return true
@@ -497,13 +519,13 @@ func validEndpoint(x *v1.Endpoint) bool {
 	if x == nil {
 		return false
 	}
-	if !matches8(x.Name) {
+	if !matches9(x.Name) {
 		return false
 	}
-	if !matches9(x.Provider) {
+	if !matches10(x.Provider) {
 		return false
 	}
-	if !(x.Tenant == "" || matches10(x.Tenant)) {
+	if !(x.Tenant == "" || matches11(x.Tenant)) {
 		return false
 	}
 	if !(x.Environment == 1 || x.Environment == 2) {
@@ -578,7 +600,7 @@ func validHeaderProof(x *v1.HeaderProof) bool {
 	if x == nil {
 		return false
 	}
-	if !matches11(x.Name) {
+	if !matches12(x.Name) {
 		return false
 	}
 	if len(x.Secrets) < 1 || len(x.Secrets) > 8 {
@@ -632,7 +654,7 @@ func validSecret(x *v1.Secret) bool {
 	if x == nil {
 		return false
 	}
-	if !matches12(x.Id) {
+	if !matches13(x.Id) {
 		return false
 	}
 	if x.Value != "" && !(len(x.Value) >= 16 && len(x.Value) <= 4096) {
@@ -657,10 +679,10 @@ func validApi(x *v1.Api) bool {
 	if x == nil {
 		return false
 	}
-	if !(x.BaseUrl == "" || matches13(x.BaseUrl)) {
+	if !(x.BaseUrl == "" || matches14(x.BaseUrl)) {
 		return false
 	}
-	if !(x.TokenUrl == "" || matches13(x.TokenUrl)) {
+	if !(x.TokenUrl == "" || matches14(x.TokenUrl)) {
 		return false
 	}
 	if len(x.Key) > 4096 && utf8.RuneCountInString(x.Key) > 4096 {

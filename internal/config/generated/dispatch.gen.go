@@ -41,6 +41,8 @@ func Valid(m proto.Message) bool {
 		return validHydrate(m)
 	case *v1.Dedupe:
 		return validDedupe(m)
+	case *v1.FormerTopics:
+		return validFormerTopics(m)
 	case *v1.Admin:
 		return validAdmin(m)
 	case *v1.Endpoint:

@@ -64,10 +64,24 @@ func matches7(s string) bool { return s != "" && matches7Pattern().MatchString(s
 
 var matches7Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s,]*:[0-9]{1,5}$`) })
 
-// matches8 reports whether s matches `^[a-z0-9-]{1,63}$`.
+// matches8 reports whether s matches `^[A-Za-z0-9_-]{22}$`.
 func matches8(s string) bool {
+	if len(s) < 22 {
+		return false
+	}
+	for i := range 22 {
+		if !in2[s[i]] {
+			return false
+		}
+	}
+	s = s[22:]
+	return s == ""
+}
+
+// matches9 reports whether s matches `^[a-z0-9-]{1,63}$`.
+func matches9(s string) bool {
 	n0 := 0
-	for n0 < len(s) && in2[s[n0]] {
+	for n0 < len(s) && in3[s[n0]] {
 		n0++
 	}
 	if n0 < 1 || n0 > 63 {
@@ -76,14 +90,14 @@ func matches8(s string) bool {
 	return n0 == len(s)
 }
 
-// matches9 reports whether s matches `^[a-z0-9][a-z0-9_-]{0,62}$`.
-func matches9(s string) bool {
-	if s == "" || !in3[s[0]] {
+// matches10 reports whether s matches `^[a-z0-9][a-z0-9_-]{0,62}$`.
+func matches10(s string) bool {
+	if s == "" || !in4[s[0]] {
 		return false
 	}
 	s = s[1:]
 	n1 := 0
-	for n1 < len(s) && in4[s[n1]] {
+	for n1 < len(s) && in5[s[n1]] {
 		n1++
 	}
 	if n1 > 62 {
@@ -92,9 +106,9 @@ func matches9(s string) bool {
 	return n1 == len(s)
 }
 
-// matches10 reports whether s matches `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`.
-func matches10(s string) bool {
-	if s == "" || !in5[s[0]] {
+// matches11 reports whether s matches `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`.
+func matches11(s string) bool {
+	if s == "" || !in6[s[0]] {
 		return false
 	}
 	s = s[1:]
@@ -108,10 +122,10 @@ func matches10(s string) bool {
 	return n1 == len(s)
 }
 
-// matches11 reports whether s matches `^[A-Za-z0-9-]{1,128}$`.
-func matches11(s string) bool {
+// matches12 reports whether s matches `^[A-Za-z0-9-]{1,128}$`.
+func matches12(s string) bool {
 	n0 := 0
-	for n0 < len(s) && in6[s[n0]] {
+	for n0 < len(s) && in7[s[n0]] {
 		n0++
 	}
 	if n0 < 1 || n0 > 128 {
@@ -120,10 +134,10 @@ func matches11(s string) bool {
 	return n0 == len(s)
 }
 
-// matches12 reports whether s matches `^[a-z0-9-]{1,32}$`.
-func matches12(s string) bool {
+// matches13 reports whether s matches `^[a-z0-9-]{1,32}$`.
+func matches13(s string) bool {
 	n0 := 0
-	for n0 < len(s) && in2[s[n0]] {
+	for n0 < len(s) && in3[s[n0]] {
 		n0++
 	}
 	if n0 < 1 || n0 > 32 {
@@ -132,10 +146,10 @@ func matches12(s string) bool {
 	return n0 == len(s)
 }
 
-// matches13 reports whether s matches `^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`.
-func matches13(s string) bool { return s != "" && matches13Pattern().MatchString(s) }
+// matches14 reports whether s matches `^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`.
+func matches14(s string) bool { return s != "" && matches14Pattern().MatchString(s) }
 
-var matches13Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`) })
+var matches14Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`) })
 
 var in0 = [256]bool{
 	'!': true, '#': true, '$': true, '%': true, '&': true, '\'': true, '(': true, ')': true,
@@ -166,13 +180,24 @@ var in1 = [256]bool{
 
 var in2 = [256]bool{
 	'-': true, '0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true,
+	'7': true, '8': true, '9': true, 'A': true, 'B': true, 'C': true, 'D': true, 'E': true,
+	'F': true, 'G': true, 'H': true, 'I': true, 'J': true, 'K': true, 'L': true, 'M': true,
+	'N': true, 'O': true, 'P': true, 'Q': true, 'R': true, 'S': true, 'T': true, 'U': true,
+	'V': true, 'W': true, 'X': true, 'Y': true, 'Z': true, '_': true, 'a': true, 'b': true,
+	'c': true, 'd': true, 'e': true, 'f': true, 'g': true, 'h': true, 'i': true, 'j': true,
+	'k': true, 'l': true, 'm': true, 'n': true, 'o': true, 'p': true, 'q': true, 'r': true,
+	's': true, 't': true, 'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
+}
+
+var in3 = [256]bool{
+	'-': true, '0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true,
 	'7': true, '8': true, '9': true, 'a': true, 'b': true, 'c': true, 'd': true, 'e': true,
 	'f': true, 'g': true, 'h': true, 'i': true, 'j': true, 'k': true, 'l': true, 'm': true,
 	'n': true, 'o': true, 'p': true, 'q': true, 'r': true, 's': true, 't': true, 'u': true,
 	'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
 }
 
-var in3 = [256]bool{
+var in4 = [256]bool{
 	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true,
 	'8': true, '9': true, 'a': true, 'b': true, 'c': true, 'd': true, 'e': true, 'f': true,
 	'g': true, 'h': true, 'i': true, 'j': true, 'k': true, 'l': true, 'm': true, 'n': true,
@@ -180,7 +205,7 @@ var in3 = [256]bool{
 	'w': true, 'x': true, 'y': true, 'z': true,
 }
 
-var in4 = [256]bool{
+var in5 = [256]bool{
 	'-': true, '0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true,
 	'7': true, '8': true, '9': true, '_': true, 'a': true, 'b': true, 'c': true, 'd': true,
 	'e': true, 'f': true, 'g': true, 'h': true, 'i': true, 'j': true, 'k': true, 'l': true,
@@ -188,7 +213,7 @@ var in4 = [256]bool{
 	'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
 }
 
-var in5 = [256]bool{
+var in6 = [256]bool{
 	'0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true, '7': true,
 	'8': true, '9': true, 'A': true, 'B': true, 'C': true, 'D': true, 'E': true, 'F': true,
 	'G': true, 'H': true, 'I': true, 'J': true, 'K': true, 'L': true, 'M': true, 'N': true,
@@ -199,7 +224,7 @@ var in5 = [256]bool{
 	'u': true, 'v': true, 'w': true, 'x': true, 'y': true, 'z': true,
 }
 
-var in6 = [256]bool{
+var in7 = [256]bool{
 	'-': true, '0': true, '1': true, '2': true, '3': true, '4': true, '5': true, '6': true,
 	'7': true, '8': true, '9': true, 'A': true, 'B': true, 'C': true, 'D': true, 'E': true,
 	'F': true, 'G': true, 'H': true, 'I': true, 'J': true, 'K': true, 'L': true, 'M': true,

@@ -77,6 +77,9 @@ func validDisposition(x *v1.Disposition) bool {
 	if len(x.PepperId) > 0 && len(x.PepperId) != 8 {
 		return false
 	}
+	if len(x.DuplicateOfTopicId) > 0 && len(x.DuplicateOfTopicId) != 16 {
+		return false
+	}
 	// disposition.emitted_names_events
 	if !(x.Kind != 1 || len(x.EventIds) > 0) {
 		return false
@@ -177,6 +180,9 @@ func appendDisposition(b []byte, x *v1.Disposition, valid *bool) []byte {
 	}
 	if len(x.PepperId) > 0 {
 		b = protowire.AppendBytes(append(b, 0xaa, 0x01), x.PepperId)
+	}
+	if len(x.DuplicateOfTopicId) > 0 {
+		b = protowire.AppendBytes(append(b, 0xb2, 0x01), x.DuplicateOfTopicId)
 	}
 	return append(b, x.ProtoReflect().GetUnknown()...)
 }

@@ -207,9 +207,13 @@ type Disposition struct {
 	// Fingerprint of the pepper that dedupe_key is made with, 8 bytes: keys of
 	// different fingerprints cannot be compared. Empty where dedupe_key is, and on
 	// dispositions of versions that did not tell.
-	PepperId      []byte `protobuf:"bytes,21,opt,name=pepper_id,json=pepperId,proto3" json:"pepper_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	PepperId []byte `protobuf:"bytes,21,opt,name=pepper_id,json=pepperId,proto3" json:"pepper_id,omitempty"`
+	// Where duplicate_of lies in another topic than this record: Kafka's id of that
+	// one, 16 bytes. It is the topic of the same name from before the deployment
+	// moved to another cluster. Empty otherwise.
+	DuplicateOfTopicId []byte `protobuf:"bytes,22,opt,name=duplicate_of_topic_id,json=duplicateOfTopicId,proto3" json:"duplicate_of_topic_id,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Disposition) Reset() {
@@ -389,11 +393,18 @@ func (x *Disposition) GetPepperId() []byte {
 	return nil
 }
 
+func (x *Disposition) GetDuplicateOfTopicId() []byte {
+	if x != nil {
+		return x.DuplicateOfTopicId
+	}
+	return nil
+}
+
 var File_kyc_v1_disposition_proto protoreflect.FileDescriptor
 
 const file_kyc_v1_disposition_proto_rawDesc = "" +
 	"\n" +
-	"\x18kyc/v1/disposition.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xf1\r\n" +
+	"\x18kyc/v1/disposition.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xb0\x0e\n" +
 	"\vDisposition\x12-\n" +
 	"\x03raw\x18\x01 \x01(\v2\x13.kyc.v1.RawPositionB\x06\xbaH\x03\xc8\x01\x01R\x03raw\x12)\n" +
 	"\fraw_topic_id\x18\x02 \x01(\fB\a\xbaH\x04z\x02h\x10R\n" +
@@ -428,7 +439,9 @@ const file_kyc_v1_disposition_proto_rawDesc = "" +
 	"\x10claimed_topic_id\x18\x14 \x01(\fB\n" +
 	"\xbaH\a\xd8\x01\x01z\x02h\x10R\x0eclaimedTopicId\x12'\n" +
 	"\tpepper_id\x18\x15 \x01(\fB\n" +
-	"\xbaH\a\xd8\x01\x01z\x02h\bR\bpepperId:\x84\x05\xbaH\x80\x05\x1a\x81\x01\n" +
+	"\xbaH\a\xd8\x01\x01z\x02h\bR\bpepperId\x12=\n" +
+	"\x15duplicate_of_topic_id\x18\x16 \x01(\fB\n" +
+	"\xbaH\a\xd8\x01\x01z\x02h\x10R\x12duplicateOfTopicId:\x84\x05\xbaH\x80\x05\x1a\x81\x01\n" +
 	" disposition.emitted_names_events\x120event_ids must not be empty when kind is EMITTED\x1a+this.kind != 1 || this.event_ids.size() > 0\x1a~\n" +
 	"!disposition.duplicate_names_first\x12/duplicate_of must be set when kind is DUPLICATE\x1a(this.kind != 2 || has(this.duplicate_of)\x1aw\n" +
 	"\"disposition.dead_letter_has_reason\x12-reason must be set when kind is DEAD_LETTERED\x1a\"this.kind != 3 || this.reason != 0\x1ap\n" +

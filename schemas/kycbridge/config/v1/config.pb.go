@@ -1726,8 +1726,12 @@ type Dedupe struct {
 	// copies of what was published with that one are published again. Take it out
 	// once every process has started. Default: false.
 	AcceptOtherPepper bool `protobuf:"varint,6,opt,name=accept_other_pepper,json=acceptOtherPepper,proto3" json:"accept_other_pepper,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// The topics that this deployment used before it moved to another cluster, so that
+	// copies of what was published there are still recognised. Needed for as long as
+	// a mark is kept. Default: none.
+	FormerTopics  []*FormerTopics `protobuf:"bytes,7,rep,name=former_topics,json=formerTopics,proto3" json:"former_topics,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Dedupe) Reset() {
@@ -1802,6 +1806,81 @@ func (x *Dedupe) GetAcceptOtherPepper() bool {
 	return false
 }
 
+func (x *Dedupe) GetFormerTopics() []*FormerTopics {
+	if x != nil {
+		return x.FormerTopics
+	}
+	return nil
+}
+
+// FormerTopics are the raw topic and the hydrate topic of another cluster, by the
+// ids that `kafka-topics.sh --describe` shows there. The disposition topic must have
+// been copied from it.
+type FormerTopics struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether raw and hydrate topics were copied with their offsets: records that
+	// were processed there are then known by them. Otherwise the new ones must have
+	// begun empty. Default: false.
+	SameOffsets bool `protobuf:"varint,1,opt,name=same_offsets,json=sameOffsets,proto3" json:"same_offsets,omitempty"`
+	// Id of the raw topic, 22 characters. Required.
+	RawId string `protobuf:"bytes,2,opt,name=raw_id,json=rawId,proto3" json:"raw_id,omitempty"`
+	// Id of the hydrate topic. Needed where an endpoint has an api.
+	HydrateId     string `protobuf:"bytes,3,opt,name=hydrate_id,json=hydrateId,proto3" json:"hydrate_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FormerTopics) Reset() {
+	*x = FormerTopics{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FormerTopics) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FormerTopics) ProtoMessage() {}
+
+func (x *FormerTopics) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FormerTopics.ProtoReflect.Descriptor instead.
+func (*FormerTopics) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *FormerTopics) GetSameOffsets() bool {
+	if x != nil {
+		return x.SameOffsets
+	}
+	return false
+}
+
+func (x *FormerTopics) GetRawId() string {
+	if x != nil {
+		return x.RawId
+	}
+	return ""
+}
+
+func (x *FormerTopics) GetHydrateId() string {
+	if x != nil {
+		return x.HydrateId
+	}
+	return ""
+}
+
 // Admin serves /livez, /readyz and /metrics. Keep it off the internet.
 type Admin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1813,7 +1892,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1825,7 +1904,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1838,7 +1917,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Admin) GetListen() string {
@@ -1899,7 +1978,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1911,7 +1990,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1924,7 +2003,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Endpoint) GetName() string {
@@ -2038,7 +2117,7 @@ type HeaderProof struct {
 
 func (x *HeaderProof) Reset() {
 	*x = HeaderProof{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +2129,7 @@ func (x *HeaderProof) String() string {
 func (*HeaderProof) ProtoMessage() {}
 
 func (x *HeaderProof) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +2142,7 @@ func (x *HeaderProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderProof.ProtoReflect.Descriptor instead.
 func (*HeaderProof) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HeaderProof) GetName() string {
@@ -2104,7 +2183,7 @@ type Jwt struct {
 
 func (x *Jwt) Reset() {
 	*x = Jwt{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2116,7 +2195,7 @@ func (x *Jwt) String() string {
 func (*Jwt) ProtoMessage() {}
 
 func (x *Jwt) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2129,7 +2208,7 @@ func (x *Jwt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwt.ProtoReflect.Descriptor instead.
 func (*Jwt) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Jwt) GetJwksUrl() string {
@@ -2202,7 +2281,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2214,7 +2293,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2227,7 +2306,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Secret) GetId() string {
@@ -2302,7 +2381,7 @@ type Api struct {
 
 func (x *Api) Reset() {
 	*x = Api{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2314,7 +2393,7 @@ func (x *Api) String() string {
 func (*Api) ProtoMessage() {}
 
 func (x *Api) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2327,7 +2406,7 @@ func (x *Api) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Api.ProtoReflect.Descriptor instead.
 func (*Api) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Api) GetBaseUrl() string {
@@ -2582,7 +2661,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\rgive_up_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b\x01R\vgiveUpAfter\x12\xcf\x01\n" +
 	"\x12max_response_bytes\x18\x06 \x01(\x05B\xa0\x01\xbaH\x9c\x01\xba\x01\x98\x01\n" +
-	"\x1ahydrate.max_response_bytes\x12Imust be 0 (default 1048576) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\x10maxResponseBytes\"\xc6\x03\n" +
+	"\x1ahydrate.max_response_bytes\x12Imust be 0 (default 1048576) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\x10maxResponseBytes\"\x98\x04\n" +
 	"\x06Dedupe\x127\n" +
 	"\x03ttl\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x03ttl\x12 \n" +
@@ -2593,8 +2672,16 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\vconfirmWait\x12M\n" +
 	"\x0ffail_open_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b\x01R\rfailOpenAfter\x12.\n" +
-	"\x13accept_other_pepper\x18\x06 \x01(\bR\x11acceptOtherPepper:j\xbaHg\x1ae\n" +
-	"\x11dedupe.one_pepper\x12#set pepper or pepper_file, not both\x1a+this.pepper == '' || this.pepper_file == ''\"\x9f\x01\n" +
+	"\x13accept_other_pepper\x18\x06 \x01(\bR\x11acceptOtherPepper\x12P\n" +
+	"\rformer_topics\x18\a \x03(\v2!.kycbridge.config.v1.FormerTopicsB\b\xbaH\x05\x92\x01\x02\x10\x04R\fformerTopics:j\xbaHg\x1ae\n" +
+	"\x11dedupe.one_pepper\x12#set pepper or pepper_file, not both\x1a+this.pepper == '' || this.pepper_file == ''\"\x87\x03\n" +
+	"\fFormerTopics\x12!\n" +
+	"\fsame_offsets\x18\x01 \x01(\bR\vsameOffsets\x12\x9a\x01\n" +
+	"\x06raw_id\x18\x02 \x01(\tB\x82\x01\xbaH\x7f\xba\x01|\n" +
+	"\x14former_topics.raw_id\x12?must be a topic's id as kafka-topics.sh shows it, 22 characters\x1a#this.matches('^[A-Za-z0-9_-]{22}$')R\x05rawId\x12\xb6\x01\n" +
+	"\n" +
+	"hydrate_id\x18\x03 \x01(\tB\x96\x01\xbaH\x92\x01\xba\x01\x8e\x01\n" +
+	"\x18former_topics.hydrate_id\x12?must be a topic's id as kafka-topics.sh shows it, 22 characters\x1a1this == '' || this.matches('^[A-Za-z0-9_-]{22}$')R\thydrateId\"\x9f\x01\n" +
 	"\x05Admin\x12\x95\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB}\xbaHz\xba\x01w\n" +
 	"\fadmin.listen\x122must be host:port or :port, such as 127.0.0.1:9090\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\"\xaf\f\n" +
@@ -2716,7 +2803,7 @@ func file_kycbridge_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(SaslMechanism)(0),            // 0: kycbridge.config.v1.SaslMechanism
 	(Compression)(0),              // 1: kycbridge.config.v1.Compression
@@ -2738,15 +2825,16 @@ var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(*Normalize)(nil),             // 17: kycbridge.config.v1.Normalize
 	(*Hydrate)(nil),               // 18: kycbridge.config.v1.Hydrate
 	(*Dedupe)(nil),                // 19: kycbridge.config.v1.Dedupe
-	(*Admin)(nil),                 // 20: kycbridge.config.v1.Admin
-	(*Endpoint)(nil),              // 21: kycbridge.config.v1.Endpoint
-	(*HeaderProof)(nil),           // 22: kycbridge.config.v1.HeaderProof
-	(*Jwt)(nil),                   // 23: kycbridge.config.v1.Jwt
-	(*Secret)(nil),                // 24: kycbridge.config.v1.Secret
-	(*Api)(nil),                   // 25: kycbridge.config.v1.Api
-	(*durationpb.Duration)(nil),   // 26: google.protobuf.Duration
-	(v1.Environment)(0),           // 27: kyc.v1.Environment
-	(*timestamppb.Timestamp)(nil), // 28: google.protobuf.Timestamp
+	(*FormerTopics)(nil),          // 20: kycbridge.config.v1.FormerTopics
+	(*Admin)(nil),                 // 21: kycbridge.config.v1.Admin
+	(*Endpoint)(nil),              // 22: kycbridge.config.v1.Endpoint
+	(*HeaderProof)(nil),           // 23: kycbridge.config.v1.HeaderProof
+	(*Jwt)(nil),                   // 24: kycbridge.config.v1.Jwt
+	(*Secret)(nil),                // 25: kycbridge.config.v1.Secret
+	(*Api)(nil),                   // 26: kycbridge.config.v1.Api
+	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
+	(v1.Environment)(0),           // 28: kyc.v1.Environment
+	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
 }
 var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
 	7,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
@@ -2755,8 +2843,8 @@ var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
 	15, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
 	17, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
 	19, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
-	20, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
-	21, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
+	21, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
+	22, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
 	18, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
 	1,  // 9: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
 	1,  // 10: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
@@ -2768,45 +2856,46 @@ var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
 	12, // 16: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
 	13, // 17: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
 	2,  // 18: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
-	26, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
-	26, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
-	26, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
-	26, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
+	27, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
+	27, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
+	27, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
+	27, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
 	3,  // 23: kycbridge.config.v1.Topics.encoding:type_name -> kycbridge.config.v1.Encoding
-	26, // 24: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
-	26, // 25: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
-	26, // 26: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
-	26, // 27: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
-	26, // 28: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
+	27, // 24: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
+	27, // 25: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
+	27, // 26: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
+	27, // 27: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
+	27, // 28: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
 	16, // 29: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
 	4,  // 30: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
-	26, // 31: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
-	26, // 32: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
-	26, // 33: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
-	26, // 34: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
-	26, // 35: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
-	26, // 36: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
-	26, // 37: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
-	26, // 38: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
-	26, // 39: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
-	27, // 40: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
-	24, // 41: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
-	25, // 42: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
-	24, // 43: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
-	24, // 44: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
-	22, // 45: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
-	24, // 46: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
-	23, // 47: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
-	24, // 48: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
-	26, // 49: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
-	28, // 50: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
-	28, // 51: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
-	5,  // 52: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	27, // 31: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
+	27, // 32: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
+	27, // 33: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
+	27, // 34: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
+	27, // 35: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
+	27, // 36: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
+	27, // 37: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
+	27, // 38: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
+	27, // 39: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
+	20, // 40: kycbridge.config.v1.Dedupe.former_topics:type_name -> kycbridge.config.v1.FormerTopics
+	28, // 41: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
+	25, // 42: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
+	26, // 43: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
+	25, // 44: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
+	25, // 45: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
+	23, // 46: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
+	25, // 47: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
+	24, // 48: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
+	25, // 49: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
+	27, // 50: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
+	29, // 51: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
+	29, // 52: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
+	5,  // 53: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_kycbridge_config_v1_config_proto_init() }
@@ -2820,7 +2909,7 @@ func file_kycbridge_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kycbridge_config_v1_config_proto_rawDesc), len(file_kycbridge_config_v1_config_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
