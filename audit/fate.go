@@ -29,6 +29,7 @@ func (l *lane) disposition(r record.Record) error {
 		}
 		return nil
 	}
+	l.note(d, raw)
 	f := l.fate(raw)
 	switch {
 	case f == nil:
@@ -71,14 +72,11 @@ func (l *lane) disposed(d *kycv1.Disposition, raw record.Position, f *fate) {
 	case duplicate:
 		*f |= repeated
 		l.f.v.Repeats++
-		l.dropped(d, raw)
+		l.dropped(d, raw, false)
 		return
 	default:
 		l.f.violate(o4, raw, "a disposition of no known kind")
 		return
-	}
-	if c := d.GetClaimed(); c != nil {
-		l.parts[raw.Partition].claims[c.GetOffset()] = true
 	}
 	l.names(d, raw, 0, true)
 }
@@ -102,14 +100,12 @@ func (l *lane) replayed(d *kycv1.Disposition, raw record.Position) {
 		l.f.violate(o2, raw, fmt.Sprintf("replayed twice by %q", d.GetReplayId()))
 	}
 	l.name(once, raw, false)
-	if c := d.GetClaimed(); c != nil && d.GetKind() != duplicate {
-		l.parts[raw.Partition].claims[c.GetOffset()] = true
-	}
 	switch d.GetKind() {
 	case emitted:
 		tally.Emitted++
 	case duplicate:
 		tally.Duplicates++
+		l.dropped(d, raw, true)
 	case dead:
 		tally.DeadLettered++
 		l.f.arrived(d.GetVendorEventId())
@@ -117,34 +113,13 @@ func (l *lane) replayed(d *kycv1.Disposition, raw record.Position) {
 	l.names(d, raw, n, true)
 }
 
-// dropped looks at what a duplicate is said to repeat: something that was let through. Pointing at
-// nothing, it would be a delivery that was lost.
-func (l *lane) dropped(d *kycv1.Disposition, raw record.Position) {
-	of := positionOf(d.GetDuplicateOf())
-	p := l.parts[raw.Partition]
-	drop := drop{raw: raw.Offset, of: of.Offset, task: d.GetClaimed() != nil}
-	switch {
-	case of.Partition != raw.Partition:
-		l.f.v.Older++
-	case !l.resolves(p, drop):
-		p.drops = append(p.drops, drop)
-	}
-}
-
-func (l *lane) resolves(p *part, d drop) bool {
-	if d.task {
-		return p.claims[d.of]
-	}
-	at := d.of - p.span.First
-	return at >= 0 && at < int64(len(p.fates)) && p.fates[at].stands()
-}
-
 // close judges what is only known once everything is read.
 func (l *lane) close(ctx context.Context) error {
 	for partition, p := range l.parts {
-		for _, d := range p.drops {
-			l.unresolved(partition, p, d)
+		if err := l.repeats(ctx, partition, p); err != nil {
+			return err
 		}
+		l.expired(partition, p)
 		for n, f := range p.fates {
 			raw := record.Position{Partition: partition, Offset: p.span.First + int64(n)}
 			switch {
@@ -164,7 +139,9 @@ func (l *lane) close(ctx context.Context) error {
 	for id, o := range l.outputs {
 		raw := record.Position{Partition: o.partition, Offset: o.offset}
 		switch {
-		case o.promised && o.seen == 0 && !o.flagged:
+		case o.promised && !o.there() && l.repeated(id):
+			l.f.v.Republished++
+		case o.promised && !o.there():
 			l.f.violate(o4, raw, id.String()+" is named by its disposition and is in no topic")
 		case !o.named:
 			l.f.violate(o4, raw, id.String()+" is in a topic, and no disposition names it")
@@ -173,34 +150,32 @@ func (l *lane) close(ctx context.Context) error {
 	return nil
 }
 
-// unresolved judges a duplicate whose original was not there when it was read.
-func (l *lane) unresolved(partition int32, p *part, d drop) {
-	outside := !d.task && (d.of < p.span.First || d.of >= p.span.end())
-	switch {
-	case l.resolves(p, d):
-	case outside, d.task && !p.span.Since.IsZero():
-		l.f.v.Older++
-	default:
-		what := "raw record " + record.Position{Partition: partition, Offset: d.of}.String()
-		if d.task {
-			what = fmt.Sprintf("task %d of the hydrate stage", d.of)
-		}
-		l.f.violate(o4, record.Position{Partition: partition, Offset: d.raw}, "dropped as a duplicate of "+what+", which was never let through")
+// repeated reports whether an event that is not in its topic stands there as a replay published it again: the
+// topic was made anew, and what it had held was re-emitted.
+func (l *lane) repeated(id outputID) bool {
+	if id.of(kindLetter) {
+		return false
 	}
+	for n := range l.f.replays {
+		if l.outputs[outputID{id: id.id, replay: uint16(n + 1)}].there() {
+			return true
+		}
+	}
+	return false
 }
 
 // near is how far apart two records without a disposition may be to be looked up in one scan.
 const near = 1000
 
-// missing looks up the raw records that have no disposition at all: what retention has removed
-// meanwhile is not lost.
+// missing looks up the raw records that have no disposition at all, to name their deliveries. Those that
+// retention has removed meanwhile are known by their offsets alone.
 func (l *lane) missing(ctx context.Context, partition int32, p *part) error {
 	all := int64(len(p.fates))
 	for at := p.undisposed(0); at >= 0; at = p.undisposed(at) {
 		reached := at
 		pass := func(to int64) {
 			for ; reached < min(to, all); reached++ {
-				l.vanished(p.fates[reached])
+				l.vanished(p, record.Position{Partition: partition, Offset: p.span.First + reached})
 			}
 		}
 		next, err := l.in.Raw.scan(ctx, partition, record.ScanFrom{Offset: p.span.First + at}, func(r record.Record) error {
@@ -227,10 +202,12 @@ func (l *lane) missing(ctx context.Context, partition int32, p *part) error {
 	return nil
 }
 
-func (l *lane) vanished(f fate) {
-	if f == 0 {
+// vanished judges a record that is gone. The normaliser's offset was past it before anything was read, so a
+// disposition would have been found.
+func (l *lane) vanished(p *part, raw record.Position) {
+	if p.fates[raw.Offset-p.span.First] == 0 {
 		l.f.v.Vanished++
-		l.f.v.Raw--
+		l.f.violate(o4, raw, "no disposition, and retention removed it while the check ran")
 	}
 }
 

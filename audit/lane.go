@@ -23,15 +23,18 @@ type lane struct {
 	outputs map[outputID]output
 	order   order
 	waiting map[record.Position]bool // raw records that wait for the vendor's API
+	hollow  map[string]*hollow       // by dedupe key: see drop
 	late    bool                     // dispositions that come now were written while the check ran
 }
 
 // part is one raw partition.
 type part struct {
 	span   Span
-	fates  []fate         // of each raw record, from span.First on
-	claims map[int64]bool // tasks in whose name the hydrate stage wrote something
-	drops  []drop         // duplicates of what was not seen when they were read
+	fates  []fate          // of each raw record, from span.First on
+	prints []print         // of the keys that each raw record was let through under
+	tasks  map[int64]print // the same of the tasks in whose name the hydrate stage wrote something
+	drops  []drop          // duplicates that cannot be judged before all is read
+	gone   *gone           // what is known of the records before span.First; nil: they are not looked at
 }
 
 // fate is what was read of one raw record.
@@ -47,12 +50,6 @@ const (
 
 // stands reports whether a duplicate may point at the record: the normaliser let it through.
 func (f fate) stands() bool { return f&(asked|filled) != 0 || f&ended != 0 && f&repeated == 0 }
-
-// drop is a raw record that was dropped as the duplicate of another.
-type drop struct {
-	raw, of int64
-	task    bool // of is an offset of the task topic
-}
 
 // outputID names an event, by its id, or a dead letter or replayed record, by its raw position.
 type outputID struct {
@@ -70,11 +67,15 @@ type output struct {
 	flagged   bool  // stands under a flag that admits a double
 }
 
+// there reports whether an output stands in its topic.
+func (o output) there() bool { return o.seen > 0 || o.flagged }
+
 func newLane(in *Evidence, f *findings, partitions []int32) *lane {
-	l := &lane{in: in, f: f, parts: map[int32]*part{}, outputs: map[outputID]output{}, waiting: map[record.Position]bool{}}
+	l := &lane{in: in, f: f, parts: map[int32]*part{}, outputs: map[outputID]output{}, waiting: map[record.Position]bool{}, hollow: map[string]*hollow{}}
 	for n, p := range partitions {
 		span := in.Spans[p]
-		l.parts[p] = &part{span: span, fates: make([]fate, span.end()-span.First), claims: map[int64]bool{}}
+		records := span.end() - span.First
+		l.parts[p] = &part{span: span, fates: make([]fate, records), prints: make([]print, records), tasks: map[int64]print{}, gone: newGone(span)}
 		if n == 0 || span.Since.Before(l.since) {
 			l.since = span.Since
 		}

@@ -25,8 +25,12 @@ type Verdict struct {
 	Read     int64            `json:"records_read"`    // of all topics
 	Unread   int64            `json:"unreadable"`      // records that are not what their topic promises
 	Older    int64            `json:"older_originals"` // duplicates of a record outside of the range
-	Vanished int64            `json:"expired"`         // raw records that retention removed while the check ran
-	Notes    []string         `json:"notes"`           // what limits the verdict
+	Vanished int64            `json:"expired"`         // raw records without a disposition that retention removed while the check ran
+
+	Unprocessed int64    `json:"expired_unprocessed"` // raw records that retention removed before they were processed
+	Mended      int64    `json:"mended_duplicates"`   // duplicates of nothing whose delivery came out later
+	Republished int64    `json:"republished"`         // events that are in their topic only as a replay published them again
+	Notes       []string `json:"notes"`               // what limits the verdict, and what to do about violations
 }
 
 // Check is one line of the verdict.
@@ -81,6 +85,7 @@ type findings struct {
 	v       Verdict
 	read    int64
 	seen    map[string]bool // accepted deliveries that came out
+	hollow  bool            // there are duplicates of nothing
 	replays []Replay        // by the number that outputs know them by, less one
 }
 
@@ -159,6 +164,12 @@ func (f *findings) verdict() *Verdict {
 				f.violate(o1, record.Position{Partition: -1, Offset: -1}, "the accepted delivery "+id+" is in no topic")
 			}
 		}
+	}
+	if f.hollow {
+		f.v.Notes = append(f.v.Notes, hollowAdvice)
+	}
+	if f.v.Unprocessed > 0 {
+		f.v.Notes = append(f.v.Notes, expiredAdvice)
 	}
 	f.v.Read = f.read
 	f.v.Replays = append(f.v.Replays, f.replays...)

@@ -31,6 +31,29 @@ type Span struct {
 	Next  int64     // the offset after the last one
 	Done  int64     // the normaliser's committed offset, taken before anything is read
 	Since time.Time // the other topics are read from here on; zero: from their start
+	End   int64     // of the log, taken after Done; 0: not known
+	Gone  *Gone     // the records before First have expired, and are to be accounted for; nil: they are not
+}
+
+// Gone says how to find out whether the records that a log has no longer were processed. The
+// normaliser disposes of a partition's records in their order, so the dispositions tell what it left out.
+type Gone struct {
+	// From is the offset in the disposition topic to read from; nothing is asked about records before
+	// the first one that is found there.
+	From int64
+	// Whole: the disposition topic never held anything before From, so nothing was disposed of before
+	// what is found there.
+	Whole bool
+	// Oldest is when the first record that is left arrived; zero where none is.
+	Oldest time.Time
+}
+
+// from is where the dispositions of a span are read from.
+func (s Span) from() record.ScanFrom {
+	if s.Gone != nil {
+		return record.ScanFrom{Offset: s.Gone.From}
+	}
+	return record.ScanFrom{Time: s.Since}
 }
 
 func (s Span) end() int64 { return max(min(s.Next, s.Done), s.First) }
@@ -66,7 +89,7 @@ var errWide = errors.New("an event is in another partition than its raw record")
 // pending, not as lost.
 //
 // It reads one raw partition at a time, with the partition of that number of every
-// other topic, since an event has its raw record's key. Memory: one byte for each raw
+// other topic, since an event has its raw record's key. Memory: two bytes for each raw
 // record of the partition, about 60 for each of its events and dead letters, and about
 // 150 for each of its subjects. Read together, all partitions count as one.
 //
@@ -79,7 +102,7 @@ func Verify(ctx context.Context, in Evidence, o VerifyOptions) (*Verdict, error)
 		lanes := in.eachAlone()
 		v, err := in.verify(ctx, o, lanes, true)
 		// What is missing may stand in a partition that was not read, as nothing of its own is judged.
-		elsewhere := err == nil && v.Violations() > 0 && len(lanes) < len(in.Spans)
+		elsewhere := err == nil && v.Violations() > 0 && in.judged() < len(in.Spans)
 		if !elsewhere && !errors.Is(err, errWide) {
 			return v, err
 		}
@@ -101,11 +124,21 @@ func (in *Evidence) partitions() []int32 { return slices.Sorted(maps.Keys(in.Spa
 
 func (in *Evidence) eachAlone() (lanes [][]int32) {
 	for _, p := range in.partitions() {
-		if s := in.Spans[p]; s.end() > s.First {
+		if s := in.Spans[p]; s.end() > s.First || s.Gone != nil {
 			lanes = append(lanes, []int32{p})
 		}
 	}
 	return lanes
+}
+
+// judged is how many partitions have a record whose events are looked for.
+func (in *Evidence) judged() (n int) {
+	for _, s := range in.Spans {
+		if s.end() > s.First {
+			n++
+		}
+	}
+	return n
 }
 
 func (in *Evidence) verify(ctx context.Context, o VerifyOptions, lanes [][]int32, alone bool) (*Verdict, error) {
@@ -124,11 +157,38 @@ func (in *Evidence) verify(ctx context.Context, o VerifyOptions, lanes [][]int32
 func (l *lane) run(ctx context.Context, alone bool) error {
 	ends := map[int32]int64{}
 	for p, part := range l.parts {
-		next, err := l.in.Dispositions.scan(ctx, p, record.ScanFrom{Time: part.span.Since}, l.told(l.in.Dispositions, l.disposition))
+		next, err := l.in.Dispositions.scan(ctx, p, part.span.from(), l.told(l.in.Dispositions, l.disposition))
 		if err != nil {
 			return err
 		}
 		ends[p] = next
+	}
+	if err := l.outcomes(ctx, alone); err != nil {
+		return err
+	}
+	l.late = true
+	for p, next := range ends {
+		if _, err := l.in.Dispositions.scan(ctx, p, record.ScanFrom{Offset: next}, l.told(l.in.Dispositions, l.disposition)); err != nil {
+			return err
+		}
+	}
+	return l.close(ctx)
+}
+
+// judges reports whether the lane has a record that is judged by what became of it.
+func (l *lane) judges() bool {
+	for _, p := range l.parts {
+		if len(p.fates) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// outcomes reads what the records became, beside their dispositions.
+func (l *lane) outcomes(ctx context.Context, alone bool) error {
+	if !l.judges() {
+		return nil
 	}
 	for _, t := range l.in.Domain {
 		l.order = order{}
@@ -147,13 +207,7 @@ func (l *lane) run(ctx context.Context, alone bool) error {
 			}
 		}
 	}
-	l.late = true
-	for p, next := range ends {
-		if _, err := l.in.Dispositions.scan(ctx, p, record.ScanFrom{Offset: next}, l.told(l.in.Dispositions, l.disposition)); err != nil {
-			return err
-		}
-	}
-	return l.close(ctx)
+	return nil
 }
 
 // each reads the partitions of a topic that belong to the lane.

@@ -93,7 +93,7 @@ func (w *world) evidence() audit.Evidence {
 		span, ok := w.spans[p]
 		if !ok {
 			end := int64(len(w.topics[schemas.Raw][p]))
-			span = audit.Span{Next: end, Done: end}
+			span = audit.Span{Next: end, Done: end, End: end}
 		}
 		e.Spans[p] = span
 	}

@@ -31,7 +31,9 @@ and the events of a subject are in order. The command changes nothing, commits n
 offsets, and may run on the live system: records that were not processed when it began
 count as pending.
 
-Without --since and --until it checks all raw records that Kafka still holds.
+Without --since and --until it checks all raw records that Kafka still holds. Of those
+that have expired it checks that they were processed, as far back as one retention of the
+raw topic before the oldest that is left; --since looks further back.
 ` + windowHelp + `
 
 It prints a table, or with --json one JSON document. Both list the first violations by

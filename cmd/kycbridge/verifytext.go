@@ -54,6 +54,9 @@ func writeRemarks(out io.Writer, v *audit.Verdict) {
 		say(r.Asked, "of its deliveries were handed to the hydrate stage")
 	}
 	say(v.Older, "duplicates repeat a record outside the range, which was not checked")
+	say(v.Mended, "duplicates repeat nothing, and their deliveries came out later")
+	say(v.Republished, "events are in their topic only as a replay published them again")
+	say(v.Unprocessed, "raw records expired before they were processed")
 	say(v.Vanished, "raw records without a disposition were removed by retention during the check: what they were is unknown")
 	say(v.Unread, "records could not be decoded and were skipped")
 	for _, n := range v.Notes {

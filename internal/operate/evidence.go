@@ -17,12 +17,19 @@ import (
 // normaliser, which stamps the others, may differ.
 const clockSlack = time.Hour
 
+// stepBack is how many offsets before a time dispositions are read, so that one of the normaliser's is
+// among them, however long nothing came: behind it, what was left out is known.
+const stepBack = 10_000
+
 // evidenceReader finds what audit.Verify looks at.
 type evidenceReader struct {
 	reader   *topicReader
 	now      time.Time
 	evidence audit.Evidence
 	notes    []string
+
+	told      map[int32]int64 // the first offsets of the disposition topic
+	retention time.Duration   // of the raw topic; 0: for ever, or not known
 }
 
 // collect asks first what the stages have committed: all that is read afterwards is
@@ -75,27 +82,61 @@ func (e *evidenceReader) spans(ctx context.Context, w Window, done map[int32]int
 	if err != nil {
 		return err
 	}
+	if e.told, err = e.reader.Starts(ctx, schemas.DispositionTopic); err != nil {
+		return err
+	}
+	if e.retention, err = e.reader.Retention(ctx, schemas.Raw); err != nil {
+		return err
+	}
 	var expired int64
 	e.evidence.Spans = map[int32]audit.Span{}
 	for p, start := range starts {
-		span := audit.Span{First: max(froms[p], start), Next: min(tos[p], ends[p]), Done: done[p], Since: w.From}
-		if span.Next = max(span.Next, span.First); span.First == start {
-			expired += start
+		span := audit.Span{First: max(froms[p], start), Next: min(tos[p], ends[p]), Done: done[p], Since: w.From, End: ends[p]}
+		span.Next = max(span.Next, span.First)
+		oldest, err := e.timeAt(ctx, p, span.First)
+		if err != nil {
+			return err
 		}
 		if span.Since.IsZero() {
-			if span.Since, err = e.timeAt(ctx, p, span.First); err != nil {
-				return err
-			}
+			span.Since = oldest
 		}
 		if !span.Since.IsZero() {
 			span.Since = span.Since.Add(-clockSlack)
 		}
+		if span.First == start && start > 0 {
+			expired += start
+			if span.Gone, err = e.gone(ctx, p, w.From, oldest); err != nil {
+				return err
+			}
+		}
 		e.evidence.Spans[p] = span
 	}
 	if expired > 0 {
-		e.notes = append(e.notes, fmt.Sprintf("retention has removed the %d raw records before these: they cannot be checked any more, and `kycbridge trace` tells from the dispositions what became of them", expired))
+		e.notes = append(e.notes, fmt.Sprintf("retention has removed the %d raw records before these: of them it is only checked that they were processed, "+
+			"back to --since or else for one retention of the raw topic; `kycbridge trace` tells from the dispositions what became of them", expired))
 	}
 	return nil
+}
+
+// gone says where the dispositions of a partition's expired records are read from: from the beginning of the
+// window on, else from one retention before the oldest record that is left.
+func (e *evidenceReader) gone(ctx context.Context, partition int32, from, oldest time.Time) (*audit.Gone, error) {
+	g := &audit.Gone{From: e.told[partition], Oldest: oldest}
+	if from.IsZero() && e.retention > 0 {
+		if from = oldest; from.IsZero() {
+			from = e.now
+		}
+		from = from.Add(-e.retention)
+	}
+	if !from.IsZero() {
+		at, err := e.reader.OffsetsAt(ctx, schemas.DispositionTopic, from.Add(-clockSlack))
+		if err != nil {
+			return nil, err
+		}
+		g.From = max(at[partition]-stepBack, g.From)
+	}
+	g.Whole = g.From == 0
+	return g, nil
 }
 
 // kept moves the beginning to where every topic still holds what the raw records became, and

@@ -68,6 +68,7 @@ type Record struct {
 	Message proto.Message
 	Value   []byte // what stands in its place; nil: the message, encoded
 	Headers []kgo.RecordHeader
+	Time    time.Time // zero: now
 }
 
 // Write writes records, in order.
@@ -83,7 +84,7 @@ func (b *Broker) Write(all ...Record) {
 		if !ok || err != nil {
 			b.t.Fatalf("%T cannot be written: %v", r.Message, err)
 		}
-		out = append(out, &kgo.Record{Topic: b.Kafka.Topic(topic.Base), Key: []byte(Key), Partition: 1, Value: value, Headers: r.Headers})
+		out = append(out, &kgo.Record{Topic: b.Kafka.Topic(topic.Base), Key: []byte(Key), Partition: 1, Value: value, Headers: r.Headers, Timestamp: r.Time})
 	}
 	if err := b.client.ProduceSync(b.t.Context(), out...).FirstErr(); err != nil {
 		b.t.Fatal(err)
