@@ -20,6 +20,7 @@ const (
 	stageMap      = "map"
 	stageValidate = "validate"
 	stageHydrate  = "hydrate"
+	stageSkip     = "skip"
 )
 
 // RawRecord is one record of the raw topic, or of another topic that a stage reads.
@@ -239,6 +240,18 @@ func (i *Interpreter) GiveUp(raw RawRecord) (*Reading, error) {
 		return r, err
 	}
 	return r.giveUp(), nil
+}
+
+// PassOver is the reading of a record that an operator has passed over, for the reason given. Nothing of it is
+// interpreted. It has no identity, so a copy that comes later is not its duplicate.
+func (i *Interpreter) PassOver(raw RawRecord, why string) (*Reading, error) {
+	r := newReading(raw, i.o.MaxRecordBytes)
+	r.attempts = 0
+	if _, err := i.decode(r); err != nil {
+		return r, err
+	}
+	r.bury(stageSkip, kycv1.DeadLetterReason_DEAD_LETTER_REASON_SKIPPED_BY_OPERATOR, "", why)
+	return r, nil
 }
 
 // GiveUpTask is the reading of a task that must not be interpreted again.

@@ -40,6 +40,12 @@ func OpenTransactor(ctx context.Context, o Options, id string, limit time.Durati
 // an error the outcome is unknown or the id was taken over (ErrFenced); the
 // Transactor can only be closed.
 func (t *Transactor) Commit(ctx context.Context, out []record.Outgoing) (bool, error) {
+	return t.CommitIf(ctx, out, func(context.Context) error { return nil })
+}
+
+// CommitIf is Commit with a last look: ok is asked when Kafka has all records and no
+// reader sees them yet. Its error aborts the transaction, and is the AbortReason.
+func (t *Transactor) CommitIf(ctx context.Context, out []record.Outgoing, ok func(context.Context) error) (bool, error) {
 	if t.broken != nil {
 		return false, t.broken
 	}
@@ -57,6 +63,9 @@ func (t *Transactor) Commit(ctx context.Context, out []record.Outgoing) (bool, e
 		return false, t.fail("produce", t.reason)
 	}
 	t.settle(records)
+	if t.reason == nil {
+		t.reason = ok(ctx)
+	}
 	if err := t.client.EndTransaction(ctx, kgo.TransactionEndTry(t.reason == nil)); err != nil {
 		return false, t.fail("end", err)
 	}

@@ -1,6 +1,7 @@
 package sink
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -88,5 +89,40 @@ func TestFirstTransactionsAreCommitted(t *testing.T) {
 	}
 	if n := len(readAll(t, o, schemas.Session)); n != clients {
 		t.Errorf("%d of %d committed events are there", n, clients)
+	}
+}
+
+// TestTransactorAsksBeforeItCommits: a last look that refuses leaves nothing for readers, and the next
+// transaction goes through.
+func TestTransactorAsksBeforeItCommits(t *testing.T) {
+	_, o := fake(t)
+	x := openTransactor(t, o)
+	out := []record.Outgoing{sessionEvent("a"), disposition(1, 7)}
+	refusal := errors.New("not now")
+	committed, err := x.CommitIf(testContext(t), out, func(context.Context) error {
+		if n := len(readAll(t, o, schemas.Session)); n != 0 {
+			t.Errorf("%d events are seen before the look", n)
+		}
+		return refusal
+	})
+	if committed || err != nil || !errors.Is(x.AbortReason(), refusal) {
+		t.Errorf("refused: %t, %v, %v", committed, err, x.AbortReason())
+	}
+	committed, err = x.CommitIf(testContext(t), out, func(context.Context) error { return nil })
+	if n := len(readAll(t, o, schemas.Session)); !committed || err != nil || n != 1 {
+		t.Errorf("granted: %t, %v, %d events", committed, err, n)
+	}
+}
+
+// TestMembersOfAGroup: none where it never was, and one with a session.
+func TestMembersOfAGroup(t *testing.T) {
+	_, o := fake(t)
+	r, err := OpenReader(testContext(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	if n, err := r.Members(testContext(t), "nobody"); n != 0 || err != nil {
+		t.Errorf("a group that never was: %d, %v", n, err)
 	}
 }

@@ -84,6 +84,9 @@ func unseen(d audit.Delivery) (ids []string) {
 // stageNames are the stages that decide.
 var stageNames = map[string]string{"NORMALIZE": "the normaliser", "HYDRATE": "the hydrate stage", "REPLAY": "a replay"}
 
+// skippedByOperator is the reason of what `skip` passed over.
+const skippedByOperator = "SKIPPED_BY_OPERATOR"
+
 func fateText(f audit.Disposition) string {
 	text := f.Kind
 	switch {
@@ -99,7 +102,10 @@ func fateText(f audit.Disposition) string {
 		text += ", waits for the vendor's API"
 	}
 	who := stageNames[f.Stage]
-	if who == "" {
+	switch {
+	case f.Reason == skippedByOperator:
+		who = "an operator"
+	case who == "":
 		who = f.Stage
 	}
 	return text + "  by " + who + prefixed(" ", f.Replay) + prefixed(", mapping ", f.Mapper)

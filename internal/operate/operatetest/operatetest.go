@@ -120,6 +120,7 @@ func trace(n int) []kgo.RecordHeader {
 func Raw(n int) Record {
 	return Record{Message: &kycv1.RawEnvelope{
 		Provider: "complycube", Endpoint: "shop", Tenant: "default", DeliveryId: DeliveryID(n), ReceivedAt: timestamppb.New(at(n)), Body: []byte(`{"name":"CANARY"}`),
+		Environment: kycv1.Environment_ENVIRONMENT_LIVE, Method: "POST",
 	}}
 }
 

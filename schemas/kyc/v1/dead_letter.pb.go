@@ -35,7 +35,8 @@ type DeadLetter struct {
 	// the event for what broke a rule. Empty where no single field is.
 	Field string `protobuf:"bytes,3,opt,name=field,proto3" json:"field,omitempty"`
 	// Where it failed: "decode" (the raw record), "identify" (the vendor's
-	// identity), "map", "validate" or "hydrate".
+	// identity), "map", "validate" or "hydrate". "skip" where an operator had it
+	// passed over.
 	Stage string `protobuf:"bytes,4,opt,name=stage,proto3" json:"stage,omitempty"`
 	// What was found and what was expected. Never quotes the delivery's body.
 	Detail string `protobuf:"bytes,5,opt,name=detail,proto3" json:"detail,omitempty"`

@@ -354,6 +354,9 @@ const (
 	DeadLetterReason_DEAD_LETTER_REASON_HYDRATION_FAILED DeadLetterReason = 6
 	// Parsed, but over a limit of ours, such as nesting or the number of keys.
 	DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT DeadLetterReason = 7
+	// An operator had it passed over before it was processed; detail says who and
+	// why. Replay to process it after all.
+	DeadLetterReason_DEAD_LETTER_REASON_SKIPPED_BY_OPERATOR DeadLetterReason = 8
 )
 
 // Enum value maps for DeadLetterReason.
@@ -367,16 +370,18 @@ var (
 		5: "DEAD_LETTER_REASON_CRASHER",
 		6: "DEAD_LETTER_REASON_HYDRATION_FAILED",
 		7: "DEAD_LETTER_REASON_REJECTED_CONTENT",
+		8: "DEAD_LETTER_REASON_SKIPPED_BY_OPERATOR",
 	}
 	DeadLetterReason_value = map[string]int32{
-		"DEAD_LETTER_REASON_UNSPECIFIED":      0,
-		"DEAD_LETTER_REASON_MALFORMED":        1,
-		"DEAD_LETTER_REASON_UNMAPPED":         2,
-		"DEAD_LETTER_REASON_INVALID":          3,
-		"DEAD_LETTER_REASON_MISMATCH":         4,
-		"DEAD_LETTER_REASON_CRASHER":          5,
-		"DEAD_LETTER_REASON_HYDRATION_FAILED": 6,
-		"DEAD_LETTER_REASON_REJECTED_CONTENT": 7,
+		"DEAD_LETTER_REASON_UNSPECIFIED":         0,
+		"DEAD_LETTER_REASON_MALFORMED":           1,
+		"DEAD_LETTER_REASON_UNMAPPED":            2,
+		"DEAD_LETTER_REASON_INVALID":             3,
+		"DEAD_LETTER_REASON_MISMATCH":            4,
+		"DEAD_LETTER_REASON_CRASHER":             5,
+		"DEAD_LETTER_REASON_HYDRATION_FAILED":    6,
+		"DEAD_LETTER_REASON_REJECTED_CONTENT":    7,
+		"DEAD_LETTER_REASON_SKIPPED_BY_OPERATOR": 8,
 	}
 )
 
@@ -1045,7 +1050,7 @@ const file_kyc_v1_event_proto_rawDesc = "" +
 	"\tDecidedBy\x12\x1a\n" +
 	"\x16DECIDED_BY_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11DECIDED_BY_SYSTEM\x10\x01\x12\x14\n" +
-	"\x10DECIDED_BY_HUMAN\x10\x02*\xac\x02\n" +
+	"\x10DECIDED_BY_HUMAN\x10\x02*\xd8\x02\n" +
 	"\x10DeadLetterReason\x12\"\n" +
 	"\x1eDEAD_LETTER_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cDEAD_LETTER_REASON_MALFORMED\x10\x01\x12\x1f\n" +
@@ -1054,7 +1059,8 @@ const file_kyc_v1_event_proto_rawDesc = "" +
 	"\x1bDEAD_LETTER_REASON_MISMATCH\x10\x04\x12\x1e\n" +
 	"\x1aDEAD_LETTER_REASON_CRASHER\x10\x05\x12'\n" +
 	"#DEAD_LETTER_REASON_HYDRATION_FAILED\x10\x06\x12'\n" +
-	"#DEAD_LETTER_REASON_REJECTED_CONTENT\x10\aB`\n" +
+	"#DEAD_LETTER_REASON_REJECTED_CONTENT\x10\a\x12*\n" +
+	"&DEAD_LETTER_REASON_SKIPPED_BY_OPERATOR\x10\bB`\n" +
 	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
