@@ -129,7 +129,7 @@ func FuzzParsePosition(f *testing.F) {
 }
 
 func TestReasonNames(t *testing.T) {
-	if all := ReasonNames(); !slices.Contains(all, "hydration_failed") || slices.Contains(all, "unspecified") || len(all) != 7 {
+	if all := ReasonNames(); !slices.Contains(all, "hydration_failed") || slices.Contains(all, "unspecified") || len(all) != 8 {
 		t.Errorf("the reasons are %v", all)
 	}
 }

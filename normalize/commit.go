@@ -57,7 +57,7 @@ func (w *worker) settle(b *batch, out []record.Outgoing, last []int) {
 		}
 	}
 	for _, r := range b.readings {
-		w.progress.reached(r.In.Partition, r.In.Offset+1)
+		w.progress.reached(r.In.Partition, r.In.Offset+1, r.In.Time)
 	}
 	w.ledger.Settle(b.items, verdicts, dispositions)
 }

@@ -3,6 +3,9 @@ package normalize
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -64,7 +67,7 @@ func TestLagCountsPartitionsWithoutACommitOfOurs(t *testing.T) {
 		{"no partition", func() {}, 0},
 		{"one of which the group has read 4 of 10", func() { p.begin(0) }, 6},
 		{"and one nobody has read", func() { p.begin(1) }, 9},
-		{"after a commit", func() { p.reached(0, 9) }, 4},
+		{"after a commit", func() { p.reached(0, 9, time.Time{}) }, 4},
 		{"another session without partitions", func() { p.reset() }, 0},
 	} {
 		step.do()
@@ -80,22 +83,56 @@ func TestExpiredRecordsAreCounted(t *testing.T) {
 	p.begin(0)
 	p.begin(1)
 	committed := map[int32]int64{0: 10}
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	for _, step := range []struct {
 		what   string
 		starts map[int32]int64
 		do     func()
-		want   int64
+		want   string
 	}{
-		{"the group is ahead of the start", map[int32]int64{0: 10, 1: 7}, func() {}, 0},
-		{"five are gone", map[int32]int64{0: 15, 1: 7}, func() {}, 5},
-		{"they are not counted again", map[int32]int64{0: 15, 1: 7}, func() {}, 0},
-		{"two more", map[int32]int64{0: 17, 1: 7}, func() {}, 2},
-		{"reading has gone on", map[int32]int64{0: 17, 1: 7}, func() { p.reached(0, 20); p.reached(1, 9) }, 0},
-		{"and fell behind again", map[int32]int64{0: 21, 1: 12}, func() {}, 4},
+		{"the group is ahead of the start", map[int32]int64{0: 10, 1: 7}, func() {}, ""},
+		{"five are gone", map[int32]int64{0: 15, 1: 7}, func() {}, "0@10-15 "},
+		{"they are not counted again", map[int32]int64{0: 15, 1: 7}, func() {}, ""},
+		{"two more", map[int32]int64{0: 17, 1: 7}, func() {}, "0@15-17 "},
+		{"reading has gone on", map[int32]int64{0: 17, 1: 7}, func() { p.reached(0, 20, noon); p.reached(1, 12, noon) }, ""},
+		{"and fell behind again", map[int32]int64{0: 21, 1: 12}, func() {}, "0@20-21 after 12:00"},
+		{"and the partition went and came", map[int32]int64{0: 25}, func() { p.forget(0); p.begin(0); committed[0] = 23 }, "0@23-25 "},
 	} {
 		step.do()
-		if got := p.expired(step.starts, committed); got != step.want {
-			t.Errorf("%s: %d records, want %d", step.what, got, step.want)
+		got := ""
+		for _, e := range p.expired(step.starts, committed) {
+			if got += fmt.Sprintf("%d@%d-%d ", e.partition, e.from, e.to); !e.after.IsZero() {
+				got += "after " + e.after.Format("15:04")
+			}
 		}
+		if got != step.want {
+			t.Errorf("%s: %q, want %q", step.what, got, step.want)
+		}
+	}
+}
+
+// The line about it says which records are gone and when they arrived, as far as that is known.
+func TestExpiredRecordsAreLoggedWithTheirTime(t *testing.T) {
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	var line strings.Builder
+	w := &worker{log: slog.New(slog.NewTextHandler(&line, nil))}
+	w.progress.reached(3, 10, noon)
+	n := &Normalizer{workers: []*worker{w}}
+	var err error
+	if n.metrics, err = newMetrics("kycbridge_normalize", prometheus.NewRegistry(), n.workers); err != nil {
+		t.Fatal(err)
+	}
+	at := Offsets{Starts: map[int32]int64{3: 15}, Oldest: func(_ context.Context, p int32) (time.Time, error) {
+		return noon.Add(time.Duration(p) * time.Hour), nil
+	}}
+	n.countExpired(t.Context(), at)
+	if got := line.String(); !strings.HasSuffix(got, " partition=3 records=5 first=10 last=14 received_after=2026-05-04T12:00:00.000Z received_before=2026-05-04T15:00:00.000Z\n") {
+		t.Errorf("the line is %q", got)
+	}
+	at.Starts[3], at.Oldest = 16, nil
+	line.Reset()
+	n.countExpired(t.Context(), at)
+	if got := line.String(); !strings.Contains(got, "records=1 first=15 last=15 received_after=") || strings.Contains(got, "before=") {
+		t.Errorf("without the log's answer, the line is %q", got)
 	}
 }

@@ -188,16 +188,26 @@ func (n *Normalizer) measure(ctx context.Context) error {
 	}
 	n.metrics.lag.Set(float64(lag))
 	n.metrics.held.Set(float64(at.Held))
-	n.countExpired(at)
+	n.countExpired(ctx, at)
 	return nil
 }
 
-// countExpired counts and logs what retention removed: a consumer silently continues at what is left.
-func (n *Normalizer) countExpired(at Offsets) {
+// countExpired counts and logs what retention removed, and when it had arrived: a consumer silently continues
+// at what is left.
+func (n *Normalizer) countExpired(ctx context.Context, at Offsets) {
 	for _, w := range n.workers {
-		if gone := w.progress.expired(at.Starts, at.Committed); gone > 0 {
-			n.metrics.expired.Add(float64(gone))
-			w.log.Error("retention removed raw records before they were processed: have the vendors send that time again, and raise the retention", "records", gone)
+		for _, gone := range w.progress.expired(at.Starts, at.Committed) {
+			n.metrics.expired.Add(float64(gone.to - gone.from))
+			args := []any{"partition", gone.partition, "records", gone.to - gone.from, "first", gone.from, "last", gone.to - 1}
+			if !gone.after.IsZero() {
+				args = append(args, "received_after", gone.after.UTC())
+			}
+			if at.Oldest != nil {
+				if before, err := at.Oldest(ctx, gone.partition); err == nil && !before.IsZero() {
+					args = append(args, "received_before", before.UTC())
+				}
+			}
+			w.log.Error("retention removed raw records before they were processed: have the vendors send that time again, and raise the retention", args...)
 		}
 	}
 }

@@ -94,6 +94,8 @@ type Offsets struct {
 	Committed map[int32]int64 // the group's
 	Ends      map[int32]int64
 	Held      int64 // records of the output topics beyond the last stable offset
+	// Oldest asks when the first record that is still held arrived; zero where none is. nil: it is not asked.
+	Oldest func(ctx context.Context, partition int32) (time.Time, error)
 }
 
 // Watch is what an open slot calls when its partitions change, from any goroutine.

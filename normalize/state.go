@@ -133,8 +133,16 @@ type progress struct {
 	oldest atomic.Int64 // unix nanoseconds of the oldest record in hand; 0: none
 
 	mu   sync.Mutex
-	next map[int32]int64 // the offset after the last committed record; notYet: none was ours
-	gone map[int32]int64 // records before the start of the log that were counted as expired
+	next map[int32]int64     // the offset after the last committed record; notYet: none was ours
+	last map[int32]time.Time // when that record arrived
+	gone map[int32]int64     // the offset before which all that expired is counted
+}
+
+// expired is raw records of a partition that retention removed before they were processed.
+type expired struct {
+	partition int32
+	from, to  int64     // to is excluded
+	after     time.Time // the arrival of the last one processed before them; zero: not known
 }
 
 // notYet stands for a partition that is ours and in which nothing was committed by us: its lag
@@ -163,29 +171,36 @@ func (p *progress) reset() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.next)
+	clear(p.last)
 }
 
-func (p *progress) reached(partition int32, next int64) {
+// reached notes that a record is committed, which arrived at a time.
+func (p *progress) reached(partition int32, next int64, arrived time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.next == nil {
 		p.next = make(map[int32]int64)
 	}
-	p.next[partition] = next
+	if p.last == nil {
+		p.last = make(map[int32]time.Time)
+	}
+	p.next[partition], p.last[partition] = next, arrived
 }
 
 func (p *progress) forget(partition int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.next, partition)
+	delete(p.last, partition)
 }
 
-// expired returns how many more records lie before the starts of the log, unprocessed, than last time.
-func (p *progress) expired(starts, committed map[int32]int64) (more int64) {
+// expired returns which records lie before the starts of the log, unprocessed, that it has not returned before.
+func (p *progress) expired(starts, committed map[int32]int64) (all []expired) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.gone
-	p.gone = make(map[int32]int64)
+	if p.gone == nil {
+		p.gone = make(map[int32]int64)
+	}
 	for partition, next := range p.next {
 		if next == notYet {
 			at, ok := committed[partition]
@@ -194,12 +209,13 @@ func (p *progress) expired(starts, committed map[int32]int64) (more int64) {
 			}
 			next = at
 		}
-		if gone := starts[partition] - next; gone > 0 {
-			p.gone[partition] = gone
-			more += max(gone-before[partition], 0)
+		from, to := max(next, p.gone[partition]), starts[partition]
+		if from < to {
+			p.gone[partition] = to
+			all = append(all, expired{partition: partition, from: from, to: to, after: p.last[partition]})
 		}
 	}
-	return more
+	return all
 }
 
 // lag adds up how many records lie between what was reached and the ends. committed are the

@@ -3,6 +3,9 @@ package serve
 import (
 	"context"
 	"errors"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
@@ -111,7 +114,23 @@ func (i input) Offsets(ctx context.Context) (at normalize.Offsets, err error) {
 	if at.Starts, err = i.reader.Starts(ctx, i.base); err != nil {
 		return at, err
 	}
+	at.Oldest = i.oldest
 	at.Held, err = i.reader.Held(ctx, written()...)
+	return at, err
+}
+
+// errFirst ends a scan at its first record.
+var errFirst = errors.New("the first record")
+
+// oldest is when the first record that a partition still holds arrived.
+func (i input) oldest(ctx context.Context, partition int32) (at time.Time, err error) {
+	_, err = i.reader.Scan(ctx, i.base, partition, record.ScanFrom{}, func(r *kgo.Record) error {
+		at = r.Timestamp
+		return errFirst
+	})
+	if errors.Is(err, errFirst) {
+		err = nil
+	}
 	return at, err
 }
 
