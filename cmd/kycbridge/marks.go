@@ -75,11 +75,11 @@ func discardMarks(ctx context.Context, env *environment, f marksFlags) error {
 	if report == nil {
 		return explainKafka(s, err)
 	}
-	write := writeMarks
 	if f.json {
-		write = func(w io.Writer, r *operate.MarksReport) error { return writeLine(w, r) }
-	}
-	if err := write(env.stdout, report); err != nil {
+		if err := writeLine(env.stdout, report); err != nil {
+			return err
+		}
+	} else if err := writeMarks(env.stdout, report, f.config); err != nil {
 		return err
 	}
 	switch {
@@ -91,16 +91,18 @@ func discardMarks(ctx context.Context, env *environment, f marksFlags) error {
 	return nil
 }
 
-// marksNext is what comes after the command.
+// marksNext is what comes after the command, with the configuration's file.
 const marksNext = `next:
   1. start the stages, or see them go on: they write the marks anew that Kafka's dispositions stand for
   2. have the vendors send again what came since Kafka's copy was made
-  3. kycbridge replay --mode fill-gaps --all --dry-run --config FILE   what of the raw topic has no outcome
-  4. kycbridge verify --config FILE                                    what is still missing
+  3. kycbridge replay --mode fill-gaps --all --dry-run --config %[1]s
+     says which raw deliveries have no outcome; without --dry-run it fills them in
+  4. kycbridge verify --config %[1]s
+     says what is still missing
 `
 
-// writeMarks writes a report for a person.
-func writeMarks(w io.Writer, r *operate.MarksReport) error {
+// writeMarks writes a report for a person. file is the configuration's.
+func writeMarks(w io.Writer, r *operate.MarksReport, file string) error {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s: id %s\n", r.DispositionTopic, r.DispositionID)
 	for _, stage := range r.Stages {
@@ -111,7 +113,7 @@ func writeMarks(w io.Writer, r *operate.MarksReport) error {
 		fmt.Fprintf(&out, "%s, marks of %s (id %s): %s\n", stage.Group, stage.Topic, stage.TopicID, what)
 	}
 	if !r.DryRun {
-		out.WriteString(marksNext)
+		fmt.Fprintf(&out, marksNext, shellWord(file))
 	}
 	if _, err := io.WriteString(w, out.String()); err != nil {
 		return fmt.Errorf("cannot print: %w", err)

@@ -81,7 +81,7 @@ func runSkip(ctx context.Context, env *environment, f skipFlags) error {
 		if err := writeLine(env.stdout, report); err != nil {
 			return err
 		}
-	} else if err := writeSkip(env.stdout, report); err != nil {
+	} else if err := writeSkip(env.stdout, report, f.config); err != nil {
 		return err
 	}
 	switch {
@@ -93,8 +93,8 @@ func runSkip(ctx context.Context, env *environment, f skipFlags) error {
 	return nil
 }
 
-// writeSkip writes a report for a person.
-func writeSkip(w io.Writer, r *operate.SkipReport) error {
+// writeSkip writes a report for a person. file is the configuration's.
+func writeSkip(w io.Writer, r *operate.SkipReport, file string) error {
 	verb := "passed over"
 	if r.DryRun {
 		verb = "would be passed over"
@@ -104,10 +104,10 @@ func writeSkip(w io.Writer, r *operate.SkipReport) error {
 		text += fmt.Sprintf("received between %s and %s\n", moment(r.First), moment(r.Last))
 	}
 	if r.DryRun && r.Members > 0 {
-		text += fmt.Sprintf("the normaliser's group has %d members: stop them first\n", r.Members)
+		text += fmt.Sprintf("the normaliser's group has %d member(s): stop them first\n", r.Members)
 	}
 	if !r.DryRun && r.Skipped > 0 {
-		text += "to process them after all: kycbridge deadletter replay --reason skipped_by_operator --config FILE\n"
+		text += "to process them after all: kycbridge deadletter replay --reason skipped_by_operator --config " + shellWord(file) + "\n"
 	}
 	if _, err := io.WriteString(w, text); err != nil {
 		return fmt.Errorf("cannot print: %w", err)

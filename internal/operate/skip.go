@@ -152,7 +152,7 @@ func (k *skip) dry(ctx context.Context) (*SkipReport, error) {
 func (k *skip) alone(ctx context.Context) error {
 	members, err := k.reader.Members(ctx, normalize.DefaultGroup)
 	if err == nil && members > 0 {
-		err = fmt.Errorf("the consumer group %s has %d members: stop every process that normalizes; one that was killed is a member until its session times out", k.group, members)
+		err = fmt.Errorf("the consumer group %s has %d member(s): stop every process that normalizes; one that was killed is a member until its session times out", k.group, members)
 	}
 	return err
 }

@@ -157,7 +157,7 @@ func TestSkipRefusesBesideANormaliser(t *testing.T) {
 		}
 	}
 	report, err := operate.Skip(t.Context(), servers(p), q)
-	if err == nil || !strings.Contains(err.Error(), "skipped up to offset 203") || !strings.Contains(err.Error(), "kycbridge-normalize has 1 members: stop every process that normalizes") || report.Skipped != 200 {
+	if err == nil || !strings.Contains(err.Error(), "skipped up to offset 203") || !strings.Contains(err.Error(), "kycbridge-normalize has 1 member(s): stop every process that normalizes") || report.Skipped != 200 {
 		t.Errorf("a normaliser that came in between: %+v, %v", report, err)
 	}
 	letters := 0
@@ -169,7 +169,7 @@ func TestSkipRefusesBesideANormaliser(t *testing.T) {
 	if letters != 200 {
 		t.Errorf("%d letters, want those of the first transaction", letters)
 	}
-	if report, err := operate.Skip(t.Context(), servers(p), skipTo(253)); report != nil || err == nil || !strings.Contains(err.Error(), "has 1 members") {
+	if report, err := operate.Skip(t.Context(), servers(p), skipTo(253)); report != nil || err == nil || !strings.Contains(err.Error(), "has 1 member(s)") {
 		t.Errorf("beside a normaliser: %+v, %v", report, err)
 	}
 	q = skipTo(253)
