@@ -101,6 +101,9 @@ func (l *lane) dropped(d *kycv1.Disposition, raw record.Position, replay bool) {
 	p := l.parts[raw.Partition]
 	elsewhere := one.of.Partition != raw.Partition
 	switch {
+	case len(d.GetDuplicateOfTopicId()) > 0: // of another cluster's topic
+		l.f.v.Older++
+		return
 	case !elsewhere && !one.backwards():
 	case !elsewhere && p.resolves(one):
 		return

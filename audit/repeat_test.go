@@ -64,6 +64,9 @@ var repeats = []struct {
 		w.dispose(y, first, emitted, event(y), replayedBy("r1"), under(3))
 		w.dispose(x, w.receive(x), duplicate, of(first), under(3))
 	}, "", 0},
+	{"of a record of another cluster's topic", func(w *world) {
+		w.dispose(x, w.receive(x), duplicate, of(record.Position{Offset: 99}), func(d *kycv1.Disposition) { d.DuplicateOfTopicId = make([]byte, 16) })
+	}, "", 1},
 	{"a task of its own offset", func(w *world) {
 		raw := w.receive(x)
 		w.dispose(x, raw, hydrating)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -35,6 +36,9 @@ type Topic struct {
 type Topics struct {
 	Raw, Dispositions, DeadLetters Topic
 	Domain                         []Topic
+	// Former are Kafka's ids of topics that the raw topic was copied from with their offsets: dispositions
+	// of theirs are of its records.
+	Former [][16]byte
 }
 
 // Put files a topic under its base name, and reports whether it is one of these.
@@ -57,7 +61,8 @@ func (t *Topics) Put(topic Topic) bool {
 
 // foreign reports whether a disposition is about an earlier topic of the raw topic's name.
 func (t *Topics) foreign(d *kycv1.Disposition) bool {
-	return t.Raw.ID != [16]byte{} && !bytes.Equal(d.GetRawTopicId(), t.Raw.ID[:])
+	is := func(id [16]byte) bool { return bytes.Equal(d.GetRawTopicId(), id[:]) }
+	return t.Raw.ID != [16]byte{} && !is(t.Raw.ID) && !slices.ContainsFunc(t.Former, is)
 }
 
 // errEnough ends a scan that has seen what it was for.

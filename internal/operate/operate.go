@@ -9,6 +9,7 @@
 package operate
 
 import (
+	"encoding/base64"
 	"log/slog"
 	"time"
 
@@ -32,6 +33,7 @@ type Servers struct {
 	Limits  Limits               // only for replays
 	Vendors []providers.Provider // whose deliveries are understood
 	Encoder contract.Encoder     // of domain events; nil: plain protobuf
+	Former  [][16]byte           // Kafka's ids of topics that the raw topic was copied from with their offsets
 }
 
 // Limits are the settings that the stages and a replay must share.
@@ -58,7 +60,18 @@ func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
 		},
 		Vendors: vendors,
 		Encoder: c.Encoder,
+		Former:  formerRaw(c),
 	}
+}
+
+// formerRaw are the raw topics whose records lie in the raw topic where they lay. Validated ids are base64.
+func formerRaw(c *config.Config) (all [][16]byte) {
+	for _, f := range c.File.Dedupe.FormerTopics {
+		if id, err := base64.RawURLEncoding.DecodeString(f.RawId); f.SameOffsets && err == nil && len(id) == 16 {
+			all = append(all, [16]byte(id))
+		}
+	}
+	return all
 }
 
 // Window is a range of time: from From on, before To. A zero end is open.

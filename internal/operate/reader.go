@@ -15,6 +15,7 @@ type topicReader struct {
 	*sink.Reader
 	kafka  sink.Options
 	events contract.Encoder
+	former [][16]byte
 }
 
 func (s Servers) open(ctx context.Context) (*topicReader, error) {
@@ -22,7 +23,7 @@ func (s Servers) open(ctx context.Context) (*topicReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &topicReader{reader, s.Kafka, s.Encoder}, nil
+	return &topicReader{reader, s.Kafka, s.Encoder, s.Former}, nil
 }
 
 // topic finds a topic by its base name.

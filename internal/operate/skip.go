@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -286,7 +287,10 @@ func (r *topicReader) undisposed(ctx context.Context, partition int32, raw [16]b
 		next, from := int64(-1), max(end-width, start)
 		_, err := r.ScanRecords(ctx, schemas.DispositionTopic, partition, record.ScanFrom{Offset: from}, func(one record.Record) error {
 			d := &kycv1.Disposition{}
-			if contract.Unmarshal(one.Value, d) == nil && dedupe.TopicID(d.GetRawTopicId()) == raw && d.GetStage() == kycv1.Stage_STAGE_NORMALIZE {
+			if contract.Unmarshal(one.Value, d) != nil || d.GetStage() != kycv1.Stage_STAGE_NORMALIZE {
+				return nil
+			}
+			if id := dedupe.TopicID(d.GetRawTopicId()); id == raw || slices.Contains(r.former, id) {
 				next = max(next, d.GetRaw().GetOffset()+1)
 			}
 			return nil

@@ -31,6 +31,7 @@ func Trace(ctx context.Context, s Servers, q TraceQuery) (*audit.Story, error) {
 	if a.Pending, err = reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw); err != nil {
 		return nil, err
 	}
+	a.Former = s.Former
 	for _, t := range schemas.Topics() {
 		topic, err := reader.topic(ctx, t.Base)
 		if err == nil && t.Base != schemas.Raw {

@@ -22,6 +22,7 @@ func Verify(ctx context.Context, s Servers, q VerifyQuery) (*audit.Verdict, erro
 	}
 	defer reader.Close()
 	e := evidenceReader{reader: reader, now: time.Now()}
+	e.evidence.Former = s.Former
 	if err := e.collect(ctx, q.Window); err != nil {
 		return nil, err
 	}

@@ -139,3 +139,31 @@ func TestVerifyAcceptsADomainTopicMadeAnew(t *testing.T) {
 		t.Errorf("re-emitted: %d, found %q", v.Republished, violations(v))
 	}
 }
+
+// TestVerifyAfterAMove: the topics were copied from another cluster with their offsets, so the dispositions name
+// the raw topic's id of there.
+func TestVerifyAfterAMove(t *testing.T) {
+	t.Parallel()
+	p := operatetest.Start(t)
+	there := [16]byte{15: 1}
+	disposed := p.Disposed(0, operatetest.Dead)
+	disposed.Message.(*kycv1.Disposition).RawTopicId = there[:]
+	p.Write(operatetest.Raw(0), operatetest.Buried(0), disposed, operatetest.Raw(1))
+	p.Processed(1, 1)
+	if v := verified(t, p, operate.Window{}); v.Violations() == 0 {
+		t.Error("dispositions of a topic that nobody named count")
+	}
+	s := servers(p)
+	s.Former = [][16]byte{{15: 2}, there}
+	v, err := operate.Verify(t.Context(), s, operate.VerifyQuery{})
+	if err != nil || v.Violations() != 0 || v.Dead != 1 {
+		t.Errorf("%d dead, %v, found %q", v.Dead, err, violations(v))
+	}
+	if story, err := operate.Trace(t.Context(), s, operate.TraceQuery{ID: "1@0"}); err != nil || len(story.Deliveries) != 1 || len(story.Deliveries[0].Dispositions) != 1 {
+		t.Errorf("trace tells %+v, %v", story, err)
+	}
+	p.Processed(1, 0)
+	if r, err := operate.Skip(t.Context(), s, skipTo(2)); err != nil || r.From != 1 || r.Skipped != 1 {
+		t.Errorf("skipped %+v, %v; want from 1 on", r, err)
+	}
+}
