@@ -196,6 +196,11 @@ func (i *Interpreter) ask(r *Reading, p *providers.Provider, d *providers.Delive
 func (i *Interpreter) decode(r *Reading) (bool, error) {
 	envelope := &kycv1.RawEnvelope{}
 	const malformed = kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED
+	if r.badKey != "" {
+		// Its copies need not lie in its partition, so nothing can be said about which of them counts.
+		r.bury(stageDecode, malformed, "key", r.badKey)
+		return false, nil
+	}
 	if err := contract.Unmarshal(r.Raw.Value, envelope); err != nil {
 		r.bury(stageDecode, malformed, "", "the raw record is no envelope")
 		return false, nil

@@ -1,6 +1,9 @@
 package normalize
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -13,6 +16,9 @@ const (
 	maxEvents = 10000
 	// recordOverhead is what a record needs beside its value: key, headers, framing.
 	recordOverhead = 4096
+	// maxKey is the longest key of a raw record that is taken as it is. Those of ingest are an endpoint's name
+	// and an id, at most 320 bytes; a longer one may leave no room for a value beside it.
+	maxKey = 1024
 	// idBytes is what one event id takes in a disposition.
 	idBytes = 40
 )
@@ -20,6 +26,24 @@ const (
 // fits reports whether a value of so many bytes may be written for the record.
 func (r *Reading) fits(bytes int) bool {
 	return r.maxBytes <= 0 || bytes+len(r.Raw.Key)+recordOverhead <= r.maxBytes
+}
+
+// keyProblem says why a raw record's key is none of ours; "" where it may be.
+func keyProblem(key []byte) string {
+	switch n := len(key); {
+	case n == 0:
+		return "the raw record has no key"
+	case n > maxKey:
+		return fmt.Sprintf("the raw record's key has %d bytes; expected at most %d", n, maxKey)
+	}
+	return ""
+}
+
+// standInKey is the key of what is written for a raw record whose own key cannot be used: without one its
+// dead letter could not be written, and it would hold its partition for ever.
+func standInKey(value []byte) []byte {
+	sum := sha256.Sum256(value)
+	return hex.AppendEncode(nil, sum[:])
 }
 
 // shrink leaves the body out of a dead letter that would not fit: the raw record still has it, and

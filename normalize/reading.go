@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -29,6 +31,7 @@ type Reading struct {
 
 	key      dedupe.Key         // as Item made it, where there is an identity
 	pepper   [8]byte            // the fingerprint of what it is made with
+	badKey   string             // why the raw record's own key cannot be used; "": it is
 	at       *kycv1.RawPosition // see position
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
@@ -37,7 +40,12 @@ type Reading struct {
 }
 
 func newReading(raw RawRecord, maxBytes int) *Reading {
-	return &Reading{Raw: raw, In: raw, stage: kycv1.Stage_STAGE_NORMALIZE, attempts: 1, maxBytes: maxBytes}
+	r := &Reading{stage: kycv1.Stage_STAGE_NORMALIZE, attempts: 1, maxBytes: maxBytes, badKey: keyProblem(raw.Key)}
+	if r.badKey != "" {
+		raw.Key = standInKey(raw.Value)
+	}
+	r.Raw, r.In = raw, raw
+	return r
 }
 
 func taskReading(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, maxBytes int) *Reading {
@@ -58,11 +66,16 @@ func (r *Reading) identify(n *providers.Notice) {
 	r.VendorID, r.VendorType = n.ID, n.Type
 }
 
-// fetch makes the reading a task as it begins.
+// fetch makes the reading a task as it begins, or a dead letter where the task would not fit into a record.
 func (r *Reading) fetch() {
-	r.Outcome = &Fetch{Task: &kycv1.HydrateTask{
+	task := &kycv1.HydrateTask{
 		Envelope: r.Envelope, Raw: r.position(), FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING,
-	}}
+	}
+	if size := proto.Size(task); !r.fits(size) {
+		r.bury(stageHydrate, rejected, "", fmt.Sprintf("a task of %d bytes for the vendor's API does not fit into one record", size))
+		return
+	}
+	r.Outcome = &Fetch{Task: task}
 }
 
 // refuse turns an error of a vendor's package into a dead letter.

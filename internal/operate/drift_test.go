@@ -56,7 +56,7 @@ func topicOf(name string, values [][]byte, read func(record.Record) (audit.Obser
 	return audit.Source{Name: name, Partitions: 1, Observe: read,
 		Scan: func(_ context.Context, _ int32, fn func(record.Record) error) error {
 			for n, value := range values {
-				if err := fn(record.Record{Topic: name, Offset: int64(n), Value: value}); err != nil {
+				if err := fn(record.Record{Topic: name, Offset: int64(n), Key: []byte("shop/x"), Value: value}); err != nil {
 					return err
 				}
 			}
