@@ -162,6 +162,10 @@ func (s *singleton) Rewind(context.Context) error {
 	return nil
 }
 
+func (*singleton) Hold([]int32)           {}
+func (*singleton) Release([]int32)        {}
+func (*singleton) Seek(int32, int64) bool { return true }
+
 // bystander is a Source whose record of partition 0 kills, and whose other one waits for that.
 type bystander struct{ *life }
 

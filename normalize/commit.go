@@ -21,12 +21,15 @@ func (w *worker) commit(ctx context.Context, b *batch) (bool, error) {
 	switch {
 	case err != nil:
 		w.metrics.transactions.WithLabelValues("failed").Inc()
+		w.shorten(b, err, start)
 		return false, w.judge(err, start)
 	case !committed:
 		w.metrics.transactions.WithLabelValues("aborted").Inc()
+		w.shorten(b, w.slot.Refused(), start)
 		return false, nil
 	}
 	w.metrics.transactions.WithLabelValues("committed").Inc()
+	w.size.written(time.Since(start), w.o.TransactionTimeout, w.o.Batch)
 	w.refused = backoff{}
 	w.state.end(ErrRefused)
 	w.settle(b, out, last)

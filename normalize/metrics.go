@@ -31,6 +31,7 @@ type metrics struct {
 	reopened     prometheus.Counter
 	lag          prometheus.Gauge
 	expired      prometheus.Counter
+	moved        *prometheus.CounterVec // direction
 	held         prometheus.Gauge
 }
 
@@ -61,13 +62,14 @@ func newMetrics(namespace string, r prometheus.Registerer, workers []*worker) (*
 	m.held = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "held_records", Help: "Records of the output topics beyond the last stable offset. Above 0 for minutes: a hanging transaction blocks read_committed consumers.",
 	})
+	m.moved = counter(namespace, "offsets_moved_total", "Records between where the group's offset was set from outside and where reading went on: forward are those that it would have passed over, back those that are read again.", "direction")
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "oldest_unprocessed_age_seconds", Help: "Age of the oldest raw record being processed; 0 when there is none.",
 	}, func() float64 { return oldestAge(workers, time.Now()).Seconds() })
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.records, m.deadLetters, m.claims, m.flagged, m.transactions, m.duration, m.batch, m.redis,
-		m.repairs, m.marks, m.drift, m.reopened, m.lag, m.expired, m.held, age,
+		m.repairs, m.marks, m.drift, m.reopened, m.lag, m.expired, m.moved, m.held, age,
 	} {
 		errs = append(errs, r.Register(c))
 	}

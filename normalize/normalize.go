@@ -45,6 +45,13 @@ type session interface {
 	Commit(ctx context.Context, out []record.Outgoing) (bool, error)
 	// Rewind gives the batch back: it will be polled again.
 	Rewind(ctx context.Context) error
+	// Hold has Poll give no records of these partitions until they are released. A partition that comes is
+	// held.
+	Hold(partitions []int32)
+	Release(partitions []int32)
+	// Seek has a partition be read from an offset; no batch is open. It reports whether the partition was
+	// there to be moved.
+	Seek(partition int32, offset int64) bool
 }
 
 // claims is the store of claims; *dedupe.Store is one. Safe for concurrent use.
@@ -62,6 +69,7 @@ type health interface {
 // Slot is an open session with what the worker must know about its topics.
 type Slot struct {
 	Session       session
+	Topic         string   // that is read; its full name
 	TopicID       [16]byte // of the topic that is read; the raw topic's when zero
 	RawTopicID    [16]byte
 	DispositionID [16]byte
@@ -69,6 +77,9 @@ type Slot struct {
 	// Refused is why the last Commit was aborted, nil where it was only a rebalance.
 	Refused func() error
 }
+
+// name is that of the topic that is read.
+func (s Slot) name() string { return cmp.Or(s.Topic, "raw") }
 
 // Sessions opens sessions. Safe for concurrent use.
 type Sessions interface {
@@ -99,7 +110,11 @@ type Offsets struct {
 }
 
 // Watch is what an open slot calls when its partitions change, from any goroutine.
-type Watch struct{ Assigned, Revoked func(partitions []int32) }
+type Watch struct {
+	Assigned, Revoked func(partitions []int32)
+	// Placed tells of partitions that came where they are read from. None flows before.
+	Placed func(map[int32]record.Place)
+}
 
 // Trouble is what an error of a session means.
 type Trouble uint8
@@ -229,8 +244,9 @@ func New(o Options) (*Normalizer, error) {
 	if n.metrics, err = newMetrics(o.Metrics, o.Registerer, n.workers); err != nil {
 		return nil, fmt.Errorf("normalize: metrics: %w", err)
 	}
+	turns := make(chan struct{}, repairsAtOnce)
 	for _, w := range n.workers {
-		w.metrics, w.alone = n.metrics, &n.alone
+		w.metrics, w.alone, w.turns = n.metrics, &n.alone, turns
 	}
 	return n, nil
 }

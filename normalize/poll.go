@@ -20,13 +20,15 @@ const (
 func (w *worker) poll(ctx context.Context, p Poll) (records []*kgo.Record, suspicious bool, err error) {
 	ctx, done := p.Wakeup.during(ctx)
 	defer done()
+	ctx, awake := w.wakeup.during(ctx)
+	defer awake()
 	ctx, cancel := context.WithTimeout(ctx, w.limit(p))
 	defer cancel()
-	if p.Max <= 0 {
+	most := w.size.of(p.Max, w.inHand)
+	if most <= 0 {
 		<-ctx.Done()
 		return nil, false, nil
 	}
-	most := p.Max
 	if len(w.singly) > 0 {
 		most = 1
 	}
@@ -48,7 +50,7 @@ func (w *worker) limit(p Poll) time.Duration {
 	switch {
 	case p.Limit > 0:
 		return min(p.Limit, pollLimit)
-	case w.ledger.Pending():
+	case w.ledger.Pending(), w.moving:
 		return pollPending // marks are soon written
 	}
 	return pollLimit
@@ -56,6 +58,7 @@ func (w *worker) limit(p Poll) time.Duration {
 
 // took notes how far was polled, and goes back to whole batches behind a suspicious one.
 func (w *worker) took(records []*kgo.Record) {
+	w.inHand += len(records)
 	for _, r := range records {
 		w.polled[r.Partition] = r.Offset
 		if until, ok := w.singly[r.Partition]; ok && r.Offset >= until {

@@ -73,8 +73,11 @@ type Wakeup struct {
 	cancel context.CancelFunc
 }
 
-// Wake ends the poll that is under way, or else the next one.
+// Wake ends the poll that is under way, or else the next one. A nil Wakeup has none.
 func (w *Wakeup) Wake() {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.woken = true; w.cancel != nil {

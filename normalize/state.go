@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // What Ready may say, beside dedupe.ErrUnavailable.
@@ -23,8 +25,9 @@ var (
 
 // state is the readiness of one slot. Set by the slot, read by anyone.
 type state struct {
-	mu  sync.Mutex
-	err error
+	mu        sync.Mutex
+	err       error
+	repairing error // partitions that wait for their marks, while the others flow
 }
 
 func (s *state) set(err error) {
@@ -36,7 +39,14 @@ func (s *state) set(err error) {
 func (s *state) get() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.err
+	return errors.Join(s.err, s.repairing)
+}
+
+// repair says which partitions wait for their marks; nil: none.
+func (s *state) repair(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.repairing = err
 }
 
 // end takes a reason back, unless another one has taken its place.
@@ -50,16 +60,21 @@ func (s *state) end(reason error) {
 
 // ownership collects which partitions came and went; the group's goroutine tells it, the slot asks.
 type ownership struct {
+	wakeup *Wakeup // of the slot, when there is something to ask; nil: none
+
 	mu      sync.Mutex
 	member  bool // the group was joined, perhaps without a partition for us
 	owned   map[int32]bool
 	changed map[int32]bool
-	busy    int32 // the partition that is being worked on; see during
-	cut     context.CancelFunc
+	places  map[int32]*record.Place // of owned partitions, once it is known
+	cut     map[int32]context.CancelFunc
 }
 
-func newOwnership() *ownership {
-	return &ownership{owned: make(map[int32]bool), changed: make(map[int32]bool)}
+func newOwnership(w *Wakeup) *ownership {
+	return &ownership{
+		wakeup: w, owned: make(map[int32]bool), changed: make(map[int32]bool),
+		places: make(map[int32]*record.Place), cut: make(map[int32]context.CancelFunc),
+	}
 }
 
 func (o *ownership) assigned(parts []int32) {
@@ -67,33 +82,63 @@ func (o *ownership) assigned(parts []int32) {
 	defer o.mu.Unlock()
 	o.member = true
 	for _, p := range parts {
-		o.owned[p], o.changed[p] = true, true
-		o.interrupt(p)
+		o.owned[p] = true
+		o.change(p)
+	}
+	o.wakeup.Wake()
+}
+
+func (o *ownership) revoked(parts []int32) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, p := range parts {
+		delete(o.owned, p)
+		o.change(p)
+	}
+	o.wakeup.Wake()
+}
+
+// change ends the work on a partition. The lock is held.
+func (o *ownership) change(p int32) {
+	o.changed[p] = true
+	delete(o.places, p)
+	if cut := o.cut[p]; cut != nil {
+		cut()
 	}
 }
 
+// placed notes where partitions are read from.
+func (o *ownership) placed(at map[int32]record.Place) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for p, place := range at {
+		o.places[p] = &place
+	}
+	o.wakeup.Wake()
+}
+
+// place is where a partition is read from; nil: it is not known yet.
+func (o *ownership) place(p int32) *record.Place {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.places[p]
+}
+
 // during returns a context for work on one partition, which ends when the partition comes or goes.
-// done ends it; one piece of work at a time.
+// done ends it; one piece of work for each partition at a time.
 func (o *ownership) during(ctx context.Context, p int32) (work context.Context, done func()) {
 	work, cancel := context.WithCancel(ctx)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.busy, o.cut = p, cancel
+	o.cut[p] = cancel
 	if o.changed[p] {
 		cancel()
 	}
 	return work, func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		o.cut = nil
+		delete(o.cut, p)
 		cancel()
-	}
-}
-
-// interrupt ends the work on a partition. The lock is held.
-func (o *ownership) interrupt(p int32) {
-	if o.cut != nil && o.busy == p {
-		o.cut()
 	}
 }
 
@@ -102,16 +147,6 @@ func (o *ownership) joined() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.member
-}
-
-func (o *ownership) revoked(parts []int32) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, p := range parts {
-		delete(o.owned, p)
-		o.changed[p] = true
-		o.interrupt(p)
-	}
 }
 
 // drain returns what changed since it was last asked, and what is owned now.

@@ -8,7 +8,7 @@ import (
 // A slot is a member once the group says so, even if it gives it no partition:
 // more slots than partitions must not keep a process unready for ever.
 func TestJoinedWithoutAPartition(t *testing.T) {
-	o := newOwnership()
+	o := newOwnership(nil)
 	if o.joined() {
 		t.Error("joined before the group said anything")
 	}
@@ -39,7 +39,7 @@ func TestStateEndsOnlyItsReason(t *testing.T) {
 
 // Work on a partition ends when that partition goes, and not when another one does.
 func TestWorkEndsWithItsPartition(t *testing.T) {
-	o := newOwnership()
+	o := newOwnership(nil)
 	o.assigned([]int32{1, 2})
 	o.drain()
 	work, done := o.during(t.Context(), 1)

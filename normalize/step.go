@@ -40,6 +40,7 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 // gather polls for the source until it wants something else.
 func (w *worker) gather(ctx, work context.Context) (Next, error) {
 	clear(w.polled)
+	w.inHand = 0
 	in := Input{
 		Slot: w.slot, PoisonPill: w.guard.isPoisonPill,
 		Disposed: func(tasks []Task) ([]bool, error) { return w.disposed(work, tasks) },

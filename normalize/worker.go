@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
@@ -28,9 +29,18 @@ type worker struct {
 	metrics  *metrics
 	state    state
 	owned    *ownership
-	aside    map[int32]bool // partitions whose repair waits for a record of theirs
+	wakeup   Wakeup // ends a poll: partitions came or went, or a repair ended
+	session  context.Context
+	repairs  *repairs
+	turns    chan struct{}           // see repairs
+	aside    map[int32]bool          // partitions whose repair waits for a record of theirs
+	ailing   map[int32]*ailing       // those that cannot be repaired
+	begun    map[int32]*record.Place // those of which it is decided where they are read from
+	flowing  map[int32]bool          // those that are not held
+	moving   bool                    // one of them could not be moved yet to where it is read from
 	progress progress
 	polled   map[int32]int64 // per partition, the last record of this step
+	inHand   int             // records of this step
 	singly   map[int32]int64 // partitions that are polled record by record, up to this offset
 
 	slot    Slot
@@ -41,13 +51,14 @@ type worker struct {
 	pause   backoff   // between questions to the store
 	refused backoff   // between transactions that Kafka does not take
 	guard   guard
+	size    size          // of batches
 	shared  func()        // gives alone back; nil: it is not held
 	alone   *sync.RWMutex // held for writing by the slot whose record must be alone in the process
 }
 
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
-		o: o, id: TransactionalID(o.ID, o.Instance, slot), owned: newOwnership(), aside: map[int32]bool{},
+		o: o, id: TransactionalID(o.ID, o.Instance, slot), turns: make(chan struct{}, repairsAtOnce),
 		polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
 		keys: dedupe.NewKeyer(o.Pepper).WithFormer(o.Former),
@@ -101,10 +112,9 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 		}
 	}
 	w.state.set(errJoining)
-	w.owned, w.aside = newOwnership(), map[int32]bool{}
-	clear(w.singly)
+	w.forgetAll()
 	watch := w.owned
-	w.slot, err = w.o.Sessions.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked})
+	w.slot, err = w.o.Sessions.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked, Placed: watch.placed})
 	if err != nil {
 		return false, w.judge(err, time.Time{})
 	}
@@ -113,8 +123,10 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 		w.slot.TopicID = w.slot.RawTopicID
 	}
 	w.ledger = w.newLedger()
-	w.progress.reset()
-	w.guard.alone = nil
+	var end context.CancelFunc
+	w.session, end = context.WithCancel(ctx)
+	defer w.repairs.stop()
+	defer end()
 	work, cancel := Outlive(ctx, w.o.Grace)
 	defer cancel()
 	defer func() {
@@ -133,6 +145,17 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 		w.log.Info("marks left for the next repair", "error", err)
 	}
 	return worked, nil
+}
+
+// forgetAll begins anew, as a session does.
+func (w *worker) forgetAll() {
+	w.owned, w.repairs = newOwnership(&w.wakeup), newRepairs(w.turns, &w.wakeup)
+	w.aside, w.ailing = map[int32]bool{}, map[int32]*ailing{}
+	w.begun, w.flowing = map[int32]*record.Place{}, map[int32]bool{}
+	clear(w.singly)
+	w.state.repair(nil)
+	w.progress.reset()
+	w.guard.alone = nil
 }
 
 // close leaves the group, but does not wait for ever for a group that does not answer: opening the

@@ -8,7 +8,12 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
+
+// fetchWait is how long a broker may hold an answer back for which it has no records.
+const fetchWait = 500 * time.Millisecond
 
 // SessionOptions describes one worker slot. Zero durations take the defaults.
 type SessionOptions struct {
@@ -25,6 +30,9 @@ type SessionOptions struct {
 	// ones included). They run on another goroutine, concurrently with Poll and
 	// Commit, hold up the group while they run, and must not call the session.
 	OnAssigned, OnRevoked func(partitions []int32)
+	// OnPlaced reports where partitions that came are read from; each is held (Session.Hold) from when it
+	// came. nil: partitions are read from where the group's offsets say, at once.
+	OnPlaced func(map[int32]record.Place)
 }
 
 func (o SessionOptions) withDefaults() SessionOptions {
@@ -82,7 +90,7 @@ func OpenSession(ctx context.Context, o Options, so SessionOptions) (*Session, e
 // consumer is the options of the consumer half of the client.
 func (s *Session) consumer() []kgo.Opt {
 	watch := newOwnership(s.opts.Topic(s.session.Input), s.session)
-	return []kgo.Opt{
+	return append(s.placed(watch.assigned), []kgo.Opt{
 		kgo.ConsumerGroup(s.opts.Scoped(s.session.Group)),
 		kgo.ConsumeTopics(s.opts.Topic(s.session.Input)),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
@@ -99,10 +107,11 @@ func (s *Session) consumer() []kgo.Opt {
 		kgo.RebalanceTimeout(s.limit),
 		kgo.HeartbeatInterval(s.session.Heartbeat),
 		kgo.FetchMaxBytes(fetchBytes),
-		kgo.OnPartitionsAssigned(watch.assigned),
+		// A partition that is released, or that came, is asked for with the next request to its broker.
+		kgo.FetchMaxWait(fetchWait),
 		kgo.OnPartitionsRevoked(watch.gone),
 		kgo.OnPartitionsLost(watch.gone),
-	}
+	}...)
 }
 
 // TopicID is the id of the input topic at open. Claims are scoped by it.

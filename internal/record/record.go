@@ -44,3 +44,23 @@ type ScanFrom struct {
 	Offset int64
 	Time   time.Time
 }
+
+// Nowhere stands for an offset that a group has not committed.
+const Nowhere int64 = -1
+
+// Place is where a partition that came to a member of a group is read from.
+type Place struct {
+	Committed int64 // the group's offset; Nowhere: none
+	Foreign   bool  // no member has committed it: it was set from outside
+	// Start and End are the log's, where Committed is foreign or Nowhere; the partition is read from Start
+	// then.
+	Start, End int64
+}
+
+// At is the offset that is read first.
+func (p Place) At() int64 {
+	if p.Foreign || p.Committed == Nowhere {
+		return p.Start
+	}
+	return p.Committed
+}

@@ -48,7 +48,7 @@ func (i input) Open(ctx context.Context, id string, watch normalize.Watch) (norm
 	if err != nil {
 		return normalize.Slot{}, err
 	}
-	slot := normalize.Slot{Session: failSession(session), TopicID: session.TopicID(), RawTopicID: raw, DispositionID: disposition, Close: session.Close, Refused: session.Refused}
+	slot := normalize.Slot{Session: failSession(session), Topic: session.Topic(), TopicID: session.TopicID(), RawTopicID: raw, DispositionID: disposition, Close: session.Close, Refused: session.Refused}
 	if i.base == schemas.Raw {
 		slot.RawTopicID = session.TopicID() // what is read, whatever has happened since
 	}
@@ -67,6 +67,7 @@ func (i input) sessionOptions(id string, watch normalize.Watch) sink.SessionOpti
 		TransactionTimeout: n.TransactionTimeout.AsDuration(),
 		OnAssigned:         watch.Assigned,
 		OnRevoked:          watch.Revoked,
+		OnPlaced:           watch.Placed,
 	}
 }
 

@@ -33,12 +33,12 @@ func Restless(group, input string) sink.SessionOptions {
 
 // OpenSlot opens a session as the command does, and adds it to a slot that names the topics' ids.
 func OpenSlot(ctx context.Context, kafka sink.Options, so sink.SessionOptions, id string, watch normalize.Watch, slot normalize.Slot) (normalize.Slot, error) {
-	so.TransactionalID, so.OnAssigned, so.OnRevoked = id, watch.Assigned, watch.Revoked
+	so.TransactionalID, so.OnAssigned, so.OnRevoked, so.OnPlaced = id, watch.Assigned, watch.Revoked, watch.Placed
 	s, err := sink.OpenSession(ctx, kafka, so)
 	if err != nil {
 		return normalize.Slot{}, err
 	}
-	slot.Session, slot.TopicID, slot.Close, slot.Refused = s, s.TopicID(), s.Close, s.Refused
+	slot.Session, slot.Topic, slot.TopicID, slot.Close, slot.Refused = s, s.Topic(), s.TopicID(), s.Close, s.Refused
 	if slot.RawTopicID == [16]byte{} {
 		slot.RawTopicID = s.TopicID()
 	}

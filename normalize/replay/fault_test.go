@@ -8,11 +8,15 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/replay"
 	"github.com/kycbridge/kycbridge/schemas"
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -221,18 +225,29 @@ func TestOnlyWhatTheNormaliserHasPassed(t *testing.T) {
 	expect(t, "events", w.said(""), "a/ b/")
 }
 
-// TestSkippedRecordsAreGaps: records without a disposition, because somebody moved the group's offsets.
+// TestSkippedRecordsAreGaps: records without a disposition before one that has its own, as an earlier version
+// left them where somebody had moved the group's offsets.
 func TestSkippedRecordsAreGaps(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "a"})
 	w.normalised()
-	w.send(0, said{Subject: "s", ID: "b"}, said{Subject: "s", ID: "b"}, said{Subject: "s", ID: "a"})
-	if err := w.Reader.Commit(w.Ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 4}); err != nil {
+	w.send(0, said{Subject: "s", ID: "b"}, said{Subject: "s", ID: "b"}, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "a"})
+	raw := w.IDs[schemas.Raw]
+	past, err := contract.Marshal(&kycv1.Disposition{
+		Raw: &kycv1.RawPosition{Topic: "kyc.raw.v1", Offset: 4}, RawTopicId: raw[:], Stage: kycv1.Stage_STAGE_NORMALIZE,
+		Kind:        kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE,
+		DuplicateOf: &kycv1.RawPosition{Topic: "kyc.raw.v1"}, DecidedAt: timestamppb.Now(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write([]record.Outgoing{{Topic: schemas.DispositionTopic, Key: []byte("shop/s"), Value: past}})
+	if err := w.Reader.Commit(w.Ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 5}); err != nil {
 		t.Fatal(err)
 	}
 	w.send(0, said{Subject: "s", ID: "c"})
 	w.normalised()
-	expect(t, "counts", counted(w.replay(w.options("skipped", replay.FillGaps))), "emitted 1, duplicate 2, no_gap 2, ")
+	expect(t, "counts", counted(w.replay(w.options("skipped", replay.FillGaps))), "emitted 1, duplicate 2, no_gap 3, ")
 	expect(t, "filled", w.said("skipped"), "b/")
 	expect(t, "live", w.said(""), "a/ c/")
 }
