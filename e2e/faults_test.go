@@ -4,6 +4,7 @@ import (
 	"os"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -20,7 +21,10 @@ type fault struct {
 	brokers int    // of the fake Kafka; 1 when 0
 	tags    string // build tags beside failpoints
 	config  string // added to the configuration
-	redis   []string
+	// defaults: with the default times, partitions and batches instead of short ones.
+	defaults bool
+	limit    time.Duration // of what is measured; 0: none
+	redis    []string
 	// redisAddr is where the processes find Redis, when not at the server itself.
 	redisAddr func(s *scene) string
 	run       func(s *scene)
@@ -29,7 +33,7 @@ type fault struct {
 // suite is every fault, in the order of the table.
 func suite() []fault {
 	var all []fault
-	for _, part := range [][]fault{crashFaults(), kafkaFaults(), networkFaults(), slowFaults(), redisFaults(), contentFaults()} {
+	for _, part := range [][]fault{crashFaults(), kafkaFaults(), networkFaults(), slowFaults(), redisFaults(), contentFaults(), standstillFaults()} {
 		all = append(all, part...)
 	}
 	return all

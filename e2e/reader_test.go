@@ -35,6 +35,7 @@ type reader struct {
 	mu       sync.Mutex
 	records  map[position]*kgo.Record
 	disposed map[position]bool          // raw records whose final disposition was read
+	visible  map[position]time.Time     // when it was
 	next     map[string]map[int32]int64 // per topic and partition, the offset after the last record read
 	newest   time.Time
 }
@@ -74,7 +75,7 @@ func read(t testing.TB, kafka, prefix string) *reader {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{prefix: prefix, client: client, cancel: cancel, done: make(chan struct{}), newest: time.Now(),
-		records: map[position]*kgo.Record{}, disposed: map[position]bool{}, next: map[string]map[int32]int64{}}
+		records: map[position]*kgo.Record{}, disposed: map[position]bool{}, visible: map[position]time.Time{}, next: map[string]map[int32]int64{}}
 	go r.run(ctx, t)
 	t.Cleanup(r.stop)
 	return r
@@ -106,7 +107,11 @@ func (r *reader) note(t testing.TB, record *kgo.Record) {
 		t.Errorf("%s/%d@%d: %v", record.Topic, record.Partition, record.Offset, err)
 	}
 	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
-		r.disposed[rawOf(d.GetRaw())] = true
+		at := rawOf(d.GetRaw())
+		r.disposed[at] = true
+		if _, again := r.visible[at]; !again {
+			r.visible[at] = r.newest
+		}
 	}
 }
 

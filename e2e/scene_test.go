@@ -46,6 +46,7 @@ type scene struct {
 	struck  time.Time
 	ends    kadm.ListedOffsets // of raw when it struck
 	slowest time.Duration
+	stands  time.Duration // see stood
 	note    string
 	entered bool
 	proxy   *proxy
@@ -120,6 +121,11 @@ func (s *scene) write() {
 	if s.f.redisAddr != nil {
 		address = s.f.redisAddr(s)
 	}
+	timing := fmt.Sprintf("  session_timeout: %s\n  heartbeat_interval: 0.3s\n  transaction_timeout: %s\n", session, transaction)
+	partitions, batch := "  partitions: 4\n", "  slots: 1\n  batch_records: 100\n"
+	if s.f.defaults {
+		timing, partitions, batch = "", "", ""
+	}
 	yaml := fmt.Sprintf(`kafka:
   brokers: ["%s"]
   topic_prefix: "%s"
@@ -128,18 +134,13 @@ redis:
   address: "%s"
 topics:
   create_missing: true
-  partitions: 4
-  safety: SAFETY_WARN
+%s  safety: SAFETY_WARN
 ingest:
   listen: "${KYCBRIDGE_LISTEN}"
   drain_delay: 0.2s
 normalize:
-  slots: 1
-  batch_records: 100
-  session_timeout: %s
-  heartbeat_interval: 0.3s
-  transaction_timeout: %s
-admin:
+  shutdown_grace: 5s
+%s%sadmin:
   listen: "${KYCBRIDGE_ADMIN}"
 endpoints:
   - name: complycube
@@ -148,7 +149,7 @@ endpoints:
     secrets:
       - id: primary
         value: "${KYCBRIDGE_SECRET_COMPLYCUBE}"
-%s`, strings.ReplaceAll(s.kafka, ",", `", "`), s.prefix, address, session, transaction, s.f.config)
+%s`, strings.ReplaceAll(s.kafka, ",", `", "`), s.prefix, address, partitions, batch, timing, s.f.config)
 	if err := os.WriteFile(s.configFile(), []byte(yaml), 0o600); err != nil {
 		s.Fatal(err)
 	}

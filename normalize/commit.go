@@ -22,7 +22,7 @@ func (w *worker) commit(ctx context.Context, b *batch) (bool, error) {
 	case err != nil:
 		w.metrics.transactions.WithLabelValues("failed").Inc()
 		w.shorten(b, err, start)
-		return false, w.judge(err, start)
+		return false, w.judge(err)
 	case !committed:
 		w.metrics.transactions.WithLabelValues("aborted").Inc()
 		w.shorten(b, w.slot.Refused(), start)

@@ -310,7 +310,6 @@ func TestOwnStallReopensTheSession(t *testing.T) {
 	fence := &atomic.Bool{}
 	fence.Store(true)
 	p := w.start(0, func(o *normalize.Options) {
-		o.TransactionTimeout = time.Nanosecond // every transaction is older
 		o.Sessions = normalizetest.Wrap(o.Sessions, func(slot *normalize.Slot) {
 			slot.Session = fenced{slot.Session.(*sink.Session), fence}
 		})

@@ -124,8 +124,8 @@ const (
 	Passing Trouble = iota
 	// Reopen: close the session and open a new one with the same transactional id.
 	Reopen
-	// Fenced: another producer took over the transactional id, or our transaction timed out.
-	Fenced
+	// Twin: another process, which lives, took our place under our instance number.
+	Twin
 	// Stop: a new session would fail the same way.
 	Stop
 )

@@ -42,7 +42,7 @@ func (w *worker) poll(ctx context.Context, p Poll) (records []*kgo.Record, suspi
 		_ = dedupe.Sleep(ctx, backoffFirst)
 		return records, false, nil
 	}
-	return nil, false, w.judge(err, time.Time{})
+	return nil, false, w.judge(err)
 }
 
 // limit is how long a poll may take.

@@ -2,7 +2,6 @@ package normalize
 
 import (
 	"context"
-	"time"
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
@@ -119,7 +118,7 @@ func (w *worker) giveBack(ctx, work context.Context, back GiveBack) error {
 		w.readSingly()
 	}
 	if err := w.slot.Session.Rewind(work); err != nil {
-		return w.judge(err, time.Time{})
+		return w.judge(err)
 	}
 	return w.judgeStore(ctx, back.Cause)
 }

@@ -116,7 +116,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	watch := w.owned
 	w.slot, err = w.o.Sessions.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked, Placed: watch.placed})
 	if err != nil {
-		return false, w.judge(err, time.Time{})
+		return false, w.judge(err)
 	}
 	defer w.close(w.slot)
 	if w.slot.TopicID == [16]byte{} {
@@ -188,27 +188,15 @@ func (w *worker) newLedger() *dedupe.Ledger {
 	return dedupe.NewLedger(timed{w.o.Claims, w.metrics.redis}, o)
 }
 
-// judge decides what an error of the session means for the worker. since is when the transaction
-// began that it ended, if one did.
-//
-// A broker fences a producer in two cases that look alike: another process took over the id, or our
-// transaction outlived its limit because this process stood still (SIGSTOP, a paused machine). Only
-// the age of the transaction tells them apart.
-func (w *worker) judge(err error, since time.Time) error {
+// judge decides what an error of the session means for the worker.
+func (w *worker) judge(err error) error {
 	switch w.o.Sessions.Judge(err) {
 	case Stop:
 		return stopError{err}
-	case Fenced:
-		if !since.IsZero() && age(since) < w.o.TransactionTimeout {
-			return stopError{fmt.Errorf("fenced: another process runs with --instance %d (transactional id %s); give each process its own number: %w", w.o.Instance, w.id, err)}
-		}
+	case Twin:
+		return stopError{fmt.Errorf("fenced: another process runs with --instance %d (transactional id %s); give each process its own number: %w", w.o.Instance, w.id, err)}
 	}
 	return err
-}
-
-// age is the longer of the monotonic and the wall clock's: one of them stops while a machine sleeps.
-func age(since time.Time) time.Duration {
-	return max(time.Since(since), time.Now().Round(0).Sub(since.Round(0)))
 }
 
 // Outlive returns a context that ends grace after ctx, so that the batch in hand can be finished.

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 
@@ -17,7 +18,10 @@ import (
 var (
 	// ErrFenced: another producer took over the transactional id, or the broker
 	// ended a transaction that ran past its time limit.
-	ErrFenced = errors.New("fenced: another producer took over the transactional id")
+	ErrFenced = errors.New("fenced: the broker no longer takes this producer for the owner of its transactional id")
+	// ErrTwin: a process that is alive took the slot's place in the consumer group. It
+	// wraps ErrFenced.
+	ErrTwin = fmt.Errorf("%w, and another process has its place in the consumer group", ErrFenced)
 	// ErrTooLarge: a record exceeds the size limit; it can never be written.
 	ErrTooLarge = errors.New("the record is larger than max_message_bytes allows")
 	// ErrUnavailable: no broker could be reached or asked.
@@ -81,8 +85,8 @@ type class struct {
 // stands before what says less.
 func classes() []class {
 	return []class{
-		{ClassFenced, "another process uses the same instance number: give each its own --instance", []error{
-			ErrFenced, kerr.ProducerFenced, kerr.InvalidProducerEpoch, kerr.FencedInstanceID,
+		{ClassFenced, "this process stood still for longer than its session or transaction may last, or another took over its work", []error{
+			ErrFenced, kerr.ProducerFenced, kerr.InvalidProducerEpoch,
 		}},
 		{ClassTopicChanged, "the topic was recreated: stop, read the runbook, start again", []error{ErrTopicChanged, kerr.UnknownTopicID, kerr.InconsistentTopicID}},
 		{ClassTooLarge, "raise kafka.max_message_bytes and max.message.bytes of the topics, or lower the body limit", []error{ErrTooLarge, kerr.MessageTooLarge, kerr.RecordListTooLarge}},
@@ -148,8 +152,12 @@ func classOf(err error) class {
 	return class{label: ClassOther}
 }
 
-// typedClass covers the errors that only their type identifies.
+// typedClass covers the errors that only their type identifies, and what is a case of
+// another row with an advice of its own.
 func typedClass(err error) (class, bool) {
+	if errors.Is(err, ErrTwin) || errors.Is(err, kerr.FencedInstanceID) {
+		return class{label: ClassFenced, advice: "another process uses the same instance number: give each its own --instance"}, true
+	}
 	var loss *kgo.ErrDataLoss
 	if errors.As(err, &loss) {
 		return class{label: ClassDataLoss, advice: "the broker lost records it had acknowledged: read the runbook"}, true

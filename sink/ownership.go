@@ -16,6 +16,8 @@ import (
 type ownership struct {
 	topic      string
 	came, went func([]int32)
+	// before runs before partitions that came are read; nil: nothing does.
+	before func(context.Context, *kgo.Client)
 
 	mu    sync.Mutex
 	owned map[int32]bool
@@ -33,7 +35,10 @@ func newOwnership(topic string, so SessionOptions) *ownership {
 	return w
 }
 
-func (w *ownership) assigned(_ context.Context, _ *kgo.Client, added map[string][]int32) {
+func (w *ownership) assigned(ctx context.Context, client *kgo.Client, added map[string][]int32) {
+	if w.before != nil && len(added[w.topic]) > 0 {
+		w.before(ctx, client)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	came := slices.Sorted(slices.Values(added[w.topic]))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -58,6 +59,8 @@ func (s *Session) fetchError(ctx context.Context, fetches kgo.Fetches) error {
 			return
 		case errors.Is(err, kgo.ErrClientClosed):
 			s.broken = ErrClosed
+		case errors.Is(err, kerr.FencedInstanceID):
+			s.broken = fmt.Errorf("group %s: %w", s.opts.Scoped(s.session.Group), produceError(err))
 		case Classify(err) == ClassTopicChanged:
 			s.broken = ErrTopicChanged
 		default:

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -146,6 +147,9 @@ func produceError(err error) error {
 	case ClassClosed:
 		return ErrClosed
 	case ClassFenced:
+		if errors.Is(err, kerr.FencedInstanceID) {
+			return fmt.Errorf("%w: %w", ErrTwin, err)
+		}
 		return fmt.Errorf("%w: %w", ErrFenced, err)
 	}
 	return err

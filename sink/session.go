@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,11 +19,11 @@ const fetchWait = 500 * time.Millisecond
 // SessionOptions describes one worker slot. Zero durations take the defaults.
 type SessionOptions struct {
 	Group           string // plain name; the session scopes it (Options.Scoped)
-	TransactionalID string // stable per slot: a successor with it frees readers at once; scoped as well
+	TransactionalID string // stable per slot: a successor with it has the slot's place in the group and frees readers, both at once; scoped as well
 	Input           string // base name of the topic that is read
 	Gather          bool   // Poll may be called again while a batch is open, which then grows
 
-	SessionTimeout     time.Duration // default 10 s: how long partitions stand still after a kill
+	SessionTimeout     time.Duration // default 10 s: how long partitions stand still when a killed process does not come back
 	Heartbeat          time.Duration // default 2 s
 	TransactionTimeout time.Duration // default 15 s: how long an open transaction may hold readers
 
@@ -57,6 +58,9 @@ type Session struct {
 
 	open   bool  // a polled batch is neither committed nor rewound
 	queued error // a fetch error that came together with records
+
+	stop   context.CancelFunc // ends what runs beside the session
+	beside sync.WaitGroup
 }
 
 // OpenSession joins the group and takes over the transactional id. It asks for
@@ -77,6 +81,8 @@ func OpenSession(ctx context.Context, o Options, so SessionOptions) (*Session, e
 		return nil, fmt.Errorf("options of the Kafka client: %w", err)
 	}
 	s.client = s.txn.Client()
+	beside, stop := context.WithCancel(context.Background())
+	s.stop = stop
 	if s.input, err = lookup(ctx, s.client, o.Topic(so.Input)); err == nil {
 		err = s.takeOver(ctx)
 	}
@@ -84,14 +90,17 @@ func OpenSession(ctx context.Context, o Options, so SessionOptions) (*Session, e
 		s.Close()
 		return nil, err
 	}
+	s.beside.Go(func() { s.whole(beside) })
 	return s, nil
 }
 
 // consumer is the options of the consumer half of the client.
 func (s *Session) consumer() []kgo.Opt {
 	watch := newOwnership(s.opts.Topic(s.session.Input), s.session)
+	watch.before = s.endOrphans
 	return append(s.placed(watch.assigned), []kgo.Opt{
 		kgo.ConsumerGroup(s.opts.Scoped(s.session.Group)),
+		kgo.InstanceID(s.id), // see member.go
 		kgo.ConsumeTopics(s.opts.Topic(s.session.Input)),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.Balancers(watched{kgo.CooperativeStickyBalancer(), watch}),
@@ -123,9 +132,11 @@ func (s *Session) Partitions() int { return len(s.input.leaders) }
 // Close leaves the group, so that its partitions move at once, and closes. A
 // transaction still open is ended by the successor or by its time limit.
 func (s *Session) Close() {
+	s.stop()
+	s.beside.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 	defer cancel()
-	if err := s.client.LeaveGroupContext(ctx); err != nil && !errors.Is(err, kgo.ErrClientClosed) {
+	if err := s.leave(ctx); err != nil && !errors.Is(err, kgo.ErrClientClosed) {
 		s.log.Debug("left the consumer group without its answer", "class", Classify(err))
 	}
 	s.txn.Close()

@@ -75,11 +75,11 @@ func (i input) sessionOptions(id string, watch normalize.Watch) sink.SessionOpti
 // then goes on, or ends by itself.
 func (input) Judge(err error) normalize.Trouble {
 	switch {
-	case errors.Is(err, sink.ErrFenced):
-		return normalize.Fenced
+	case errors.Is(err, sink.ErrTwin):
+		return normalize.Twin
 	case errors.Is(err, sink.ErrTopicChanged):
 		return normalize.Stop
-	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
+	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrFenced), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
 		return normalize.Reopen
 	}
 	return normalize.Passing

@@ -56,11 +56,11 @@ func (o Opens) Open(ctx context.Context, id string, w normalize.Watch) (normaliz
 // Judge implements normalize.Sessions, as the program does.
 func (Opens) Judge(err error) normalize.Trouble {
 	switch {
-	case errors.Is(err, sink.ErrFenced):
-		return normalize.Fenced
+	case errors.Is(err, sink.ErrTwin):
+		return normalize.Twin
 	case errors.Is(err, sink.ErrTopicChanged):
 		return normalize.Stop
-	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
+	case errors.Is(err, sink.ErrBroken), errors.Is(err, sink.ErrFenced), errors.Is(err, sink.ErrClosed), errors.Is(err, sink.ErrBatchOpen):
 		return normalize.Reopen
 	}
 	return normalize.Passing

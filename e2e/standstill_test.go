@@ -1,0 +1,166 @@
+package e2e
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// standstillFaults: how long a subject's events stand still, with the default
+// configuration, on Apache Kafka. What is measured is the longest wait of any delivery
+// from the raw topic to its disposition, as a reader at read_committed sees it.
+func standstillFaults() []fault {
+	row := func(name, does string, limit time.Duration, run func(*scene)) fault {
+		return fault{name: "standstill-" + name, only: true, defaults: true, run: run, limit: limit,
+			does: fmt.Sprintf("%s: the longest wait of a delivery for its event, at most %v", does, limit)}
+	}
+	return []fault{
+		row("kill-one", "`kill -9` of the only normaliser, which restarts at once", 2*time.Second, killsOf(1)),
+		row("kill-two", "`kill -9` of each of two normalisers in turn, which restart at once", 2*time.Second, killsOf(2)),
+		row("roll", "a rolling restart (SIGTERM) of three normalisers", 500*time.Millisecond, roll),
+		row("dead", "`kill -9` of one of two normalisers, which does not come back", 11*time.Second, neverBack),
+		row("scale-out", "from two normalisers to four, partitions that do not move", time.Second, scaleOut),
+	}
+}
+
+// killsOf kills each of n normalisers in turn, twice.
+func killsOf(n int) func(*scene) {
+	return func(s *scene) {
+		all := s.normalizers(n)
+		s.steady()
+		for range 2 {
+			for i := range all {
+				s.strike()
+				all[i].kill()
+				all[i] = all[i].again()
+				s.recover()
+				s.grow(100)
+				s.stood(s.everywhere)
+			}
+		}
+		s.within()
+	}
+}
+
+func roll(s *scene) {
+	all := s.normalizers(3)
+	s.steady()
+	s.strike()
+	for i := range all {
+		all[i].stop(s)
+		s.grow(20)
+		all[i] = all[i].again()
+		s.grow(50)
+	}
+	s.recover()
+	s.stood(s.everywhere)
+	s.within()
+}
+
+func neverBack(s *scene) {
+	all := s.normalizers(2)
+	s.steady()
+	s.strike()
+	all[0].kill()
+	s.recover()
+	s.stood(s.everywhere)
+	s.within()
+}
+
+// scaleOut adds two normalisers at once.
+func scaleOut(s *scene) {
+	s.normalizers(2)
+	s.steady()
+	before := s.owners()
+	s.strike()
+	for i := range 2 {
+		s.launch(nil, freePort(s), freePort(s), "normalize", "--instance", fmt.Sprint(2+i))
+	}
+	after := before
+	s.await("four normalisers have partitions", func() bool {
+		after = s.owners()
+		members := map[string]bool{}
+		for _, m := range after {
+			members[m] = true
+		}
+		return len(after) == len(before) && len(members) == 4
+	})
+	s.grow(200)
+	s.recover()
+	s.stood(func(partition int32) bool { return before[partition] == after[partition] })
+	s.within()
+}
+
+// normalizers starts an ingest and n normalisers, and waits until each has partitions.
+func (s *scene) normalizers(n int) (all []*member) {
+	s.Helper()
+	s.ingest()
+	for i := range n {
+		all = append(all, s.normalizer(i, ""))
+	}
+	return all
+}
+
+// steady starts the sender and waits until every partition has had some of it.
+func (s *scene) steady() {
+	s.Helper()
+	s.pace = 50 * time.Millisecond // so that it is not the load of this machine that is measured
+	s.send()
+	s.grow(300)
+	s.strike()
+	s.recover()
+	s.slowest = 0
+}
+
+// owners are the client ids of the members that have the raw topic's partitions.
+func (s *scene) owners() map[int32]string {
+	described, err := s.admin.DescribeGroups(s.Context(), s.prefix+"kycbridge-normalize")
+	if err != nil {
+		return nil
+	}
+	at := map[int32]string{}
+	for _, g := range described {
+		for _, m := range g.Members {
+			assigned, ok := m.Assigned.AsConsumer()
+			if !ok {
+				continue
+			}
+			for _, t := range assigned.Topics {
+				for _, p := range t.Partitions {
+					at[p] = m.ClientID
+				}
+			}
+		}
+	}
+	return at
+}
+
+func (s *scene) everywhere(int32) bool { return true }
+
+// stood takes the longest wait since the strike up, in place of the time to recover.
+func (s *scene) stood(counts func(partition int32) bool) {
+	s.during.mu.Lock()
+	defer s.during.mu.Unlock()
+	longest, where := s.stands, position{}
+	for at, record := range s.during.records {
+		seen, ok := s.during.visible[at]
+		if topicOf(at.topic).Base != schemas.Raw || !ok || !counts(at.partition) || seen.Before(s.struck) {
+			continue
+		}
+		if waited := seen.Sub(record.Timestamp); waited > longest {
+			longest, where = waited, at
+		}
+	}
+	s.stands = longest
+	s.Logf("the longest wait so far is %v (partition %d offset %d)", longest.Round(time.Millisecond), where.partition, where.offset)
+}
+
+// within ends the scene and holds what was measured against the limit.
+func (s *scene) within() {
+	s.slowest = s.stands
+	s.settle()
+	if s.stands > s.f.limit {
+		s.Errorf("a delivery waited %v for its event, want at most %v", s.stands.Round(time.Millisecond), s.f.limit)
+	}
+}
