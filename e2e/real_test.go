@@ -72,6 +72,11 @@ endpoints:
 	if err := os.WriteFile(d.config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	// Beside other environments a new one is made by hand, not by a process that starts.
+	env := []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret}
+	if _, told, code := command(t, env, "topics", "create", "--config", d.config); code != 0 {
+		t.Fatalf("topics create: code %d\n%s", code, told)
+	}
 	return d
 }
 

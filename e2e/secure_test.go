@@ -116,6 +116,9 @@ func through(t *testing.T, config string, env ...string) *stage {
 	s := &stage{listen: freePort(t)}
 	admin := freePort(t)
 	env = append(env, "KYCBRIDGE_SECRET_COMPLYCUBE="+secret)
+	if _, told, code := command(t, env, "topics", "create", "--config", config); code != 0 {
+		t.Fatalf("topics create: code %d\n%s", code, told)
+	}
 	s.process = start(t, admin, append(env, "KYCBRIDGE_LISTEN="+s.listen, "KYCBRIDGE_ADMIN="+admin), "all", "--config", config)
 	s.ready(t)
 	once(t, s, config, env)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -136,7 +138,7 @@ func (r *Reader) topics(ctx context.Context) (map[string]topicState, error) {
 		case detail.Err != nil:
 			return nil, fmt.Errorf("topic %s: %w: %s", name, detail.Err, Advice(detail.Err))
 		default:
-			found[name] = topicState{partitions: int32(len(detail.Partitions)), replication: detail.Partitions.NumReplicas()}
+			found[name] = topicState{partitions: int32(len(detail.Partitions)), replication: detail.Partitions.NumReplicas(), id: detail.ID}
 		}
 	}
 	return found, nil
@@ -181,7 +183,48 @@ func apply(state *topicState, key, value string) {
 		state.minISR = number
 	case "max.message.bytes":
 		state.maxMessageBytes = number
+	case "retention.ms":
+		state.retention = time.Duration(number) * time.Millisecond
+		if number > int(math.MaxInt64/time.Millisecond) { // longer than a duration can say
+			state.retention = -1
+		}
 	case "unclean.leader.election.enable":
 		state.unclean = value == "true"
 	}
+}
+
+// CheckPrefix refuses to begin anew where that looks like a wrong prefix: none of our
+// topics is there, and another prefix has all of them. Deliveries would be accepted into
+// topics that nobody reads. CreateTopics itself does not ask: who calls it by hand means it.
+func CheckPrefix(ctx context.Context, o Options) error {
+	reader, err := OpenReader(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	details, err := reader.admin.ListTopics(ctx)
+	if err != nil {
+		return fmt.Errorf("the topics cannot be listed: %w", err)
+	}
+	for _, topic := range schemas.Topics() {
+		if details.Has(o.Topic(topic.Base)) {
+			return nil
+		}
+	}
+	for _, name := range details.Names() {
+		prefix, ok := strings.CutSuffix(name, schemas.Raw)
+		if ok && len(absent(Options{TopicPrefix: prefix}, states(details))) == 0 {
+			return fmt.Errorf("%w: no topic begins with kafka.topic_prefix %q, and all of them with %q: correct the prefix, or create the topics of another environment with %s", ErrTopics, o.prefix(), prefix, CreateCommand)
+		}
+	}
+	return nil
+}
+
+// states are topics of which only the name counts.
+func states(details kadm.TopicDetails) map[string]topicState {
+	found := map[string]topicState{}
+	for name := range details {
+		found[name] = topicState{}
+	}
+	return found
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/kycbridge/kycbridge/schemas"
 )
@@ -95,4 +96,52 @@ func TestCreateAndCheckOnARealBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("warnings: %q", warnings)
+}
+
+// Kafka below 2.8 has no topic ids, which claims are made of.
+func TestKafkaWithoutTopicIDsIsRefused(t *testing.T) {
+	_, o := fake(t, kfake.MaxVersions(kversion.V2_7_0()))
+	o.MaxMessageBytes = 1 << 20
+	_, err := CheckTopics(testContext(t), o, TopicSettings{Safety: Warn})
+	_, opened := OpenSession(testContext(t), o, slot())
+	for what, err := range map[string]error{"CheckTopics": err, "OpenSession": opened} {
+		if !errors.Is(err, ErrTooOld) || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "Kafka "+LeastKafka) {
+			t.Errorf("%s: %v, want one line with ErrTooOld and the least version", what, err)
+		}
+	}
+	_, o = fake(t, kfake.MaxVersions(kversion.V2_8_0()))
+	o.MaxMessageBytes = 1 << 20
+	if _, err := CheckTopics(testContext(t), o, TopicSettings{Safety: Warn}); err != nil {
+		t.Errorf("the least version: %v, want no error", err)
+	}
+}
+
+func TestCheckPrefix(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	at := func(prefix string) Options { return Options{Brokers: cluster.ListenAddrs(), TopicPrefix: prefix} }
+	check := func(what, prefix, want string) {
+		t.Helper()
+		err := CheckPrefix(testContext(t), at(prefix))
+		if want == "" && err != nil || want != "" && (!errors.Is(err, ErrTopics) || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", what, err, want)
+		}
+	}
+	check("an empty cluster", "kyc.", "")
+	if err := cluster.CreateTopic("other.raw.v1", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	check("a part of another set", "kyc.", "")
+	if _, err := CreateTopics(testContext(t), at("kyc."), TopicSettings{Partitions: 1}); err != nil {
+		t.Fatal(err)
+	}
+	check("our own set", "kyc.", "")
+	check("a wrong prefix", "kcy.", `no topic begins with kafka.topic_prefix "kcy.", and all of them with "kyc."`)
+	if err := cluster.CreateTopic("kcy.raw.v1", 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	check("a set of ours that is not whole", "kcy.", "")
 }

@@ -40,6 +40,8 @@ var (
 	ErrTopicChanged = errors.New("the topic was deleted and created again")
 	// ErrTopics: topics are missing or set up in a way that is refused.
 	ErrTopics = errors.New("topic check failed")
+	// ErrTooOld: the brokers, or a proxy before them, speak as a Kafka below LeastKafka.
+	ErrTooOld = errors.New("this Kafka is too old")
 	// ErrRebalanced: the group moved partitions, so the transaction was aborted
 	// and its records will be read again. It is normal and never an alarm.
 	ErrRebalanced = errors.New("the consumer group rebalanced")
@@ -71,6 +73,7 @@ const (
 	ClassDataLoss       = "data_loss"
 	ClassDecompress     = "decompress"
 	ClassTransaction    = "transaction"
+	ClassClock          = "clock"
 	ClassOther          = "other"
 )
 
@@ -111,6 +114,7 @@ func classes() []class {
 			kerr.UnknownProducerID, kerr.InvalidProducerIDMapping, kerr.OutOfOrderSequenceNumber, kerr.TransactionCoordinatorFenced,
 		}},
 		{ClassDecompress, "a batch in the topic unpacks to more than the limit: find out who wrote it", []error{kgo.ErrMaxDecompress}},
+		{ClassClock, "this machine's clock or the broker's is wrong: compare `date` on both, and put right the one that is off", []error{kerr.InvalidTimestamp}},
 		{ClassTimeout, "Kafka answers too slowly: look at the brokers and the network", []error{
 			context.DeadlineExceeded, kgo.ErrRecordTimeout, kgo.ErrRecordRetries, kerr.RequestTimedOut,
 		}},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -22,6 +23,7 @@ func TestClassify(t *testing.T) {
 		{kerr.ProducerFenced, ClassFenced},
 		{kerr.InvalidProducerEpoch, ClassFenced},
 		{kerr.FencedInstanceID, ClassFenced},
+		{kerr.InvalidTimestamp, ClassClock},
 		{errors.Join(errors.New("end"), kerr.RequestTimedOut, kerr.ProducerFenced), ClassFenced},
 		{kerr.MessageTooLarge, ClassTooLarge},
 		{kgo.ErrMaxBuffered, ClassBufferFull},
@@ -80,6 +82,26 @@ func TestEveryClassHasAdvice(t *testing.T) {
 	}
 }
 
+// Only a living twin is told of as one, and a clock as a clock.
+func TestAdviceOfCases(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		says string
+		want bool
+	}{
+		{fmt.Errorf("end: %w", ErrTwin), "--instance", true},
+		{kerr.FencedInstanceID, "--instance", true},
+		{fmt.Errorf("end: %w", ErrFenced), "--instance", false},
+		{kerr.InvalidProducerEpoch, "--instance", false},
+		{kerr.InvalidTimestamp, "clock", true},
+		{kerr.InvalidTimestamp, "`date`", true},
+	} {
+		if got := strings.Contains(Advice(test.err), test.says); got != test.want {
+			t.Errorf("%v: advice %q, want %q in it: %t", test.err, Advice(test.err), test.says, test.want)
+		}
+	}
+}
+
 func TestProduceErrorKeepsTheCause(t *testing.T) {
 	tests := []struct{ err, is error }{
 		{kerr.MessageTooLarge, ErrTooLarge},
@@ -87,6 +109,7 @@ func TestProduceErrorKeepsTheCause(t *testing.T) {
 		{kgo.ErrClientClosed, ErrClosed},
 		{kerr.InvalidProducerEpoch, ErrFenced},
 		{kerr.InvalidProducerEpoch, kerr.InvalidProducerEpoch},
+		{kerr.FencedInstanceID, ErrTwin},
 		{kerr.NotEnoughReplicas, kerr.NotEnoughReplicas},
 	}
 	for _, test := range tests {

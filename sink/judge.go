@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kycbridge/kycbridge/schemas"
 )
@@ -19,18 +20,26 @@ type topicState struct {
 	minISR          int
 	maxMessageBytes int
 	unclean         bool // a replica that lags may become leader, losing records
+	id              TopicID
+	retention       time.Duration // 0: unread; negative: for ever
 }
 
 // judge compares the topics that were found with what must be. Problems that
 // break the protocol are an error always; problems of safety are warnings, or
 // an error too under Refuse.
 func judge(o Options, s TopicSettings, found map[string]topicState) (warnings []string, err error) {
+	if name := withoutID(o, found); name != "" { // nothing else matters then
+		return nil, fmt.Errorf("%w: %w", ErrTopics, tooOld(name))
+	}
 	var errs []error
 	if list := absent(o, found); len(list) > 0 {
 		errs = append(errs, fmt.Errorf("%w: %s: create them with %s", errAbsent, strings.Join(list, ", "), CreateCommand))
 	}
 	if list := unequal(o, found); len(list) > 0 {
 		errs = append(errs, fmt.Errorf("topics that must have one partition count differ: %s: delete the empty ones and run %s, or see the runbook for raising the count", strings.Join(list, ", "), CreateCommand))
+	}
+	if err := tooLong(o, s, found); err != nil {
+		errs = append(errs, err)
 	}
 	size := int(o.maxMessageBytes())
 	if list := where(o, found, func(t topicState) (int, bool) {
@@ -39,16 +48,65 @@ func judge(o Options, s TopicSettings, found map[string]topicState) (warnings []
 		errs = append(errs, fmt.Errorf("max.message.bytes is below kafka.max_message_bytes %d: %s: raise it on these topics", size, strings.Join(list, ", ")))
 	}
 	warnings = unsafe(o, found)
+	short := tooShort(o, s.withDefaults(), found)
 	if s.withDefaults().Safety == Refuse {
 		for _, w := range warnings {
 			errs = append(errs, errors.New(w+" (topics.safety: WARN accepts it)"))
 		}
 		warnings = nil
 	}
+	warnings = append(warnings, short...)
 	if len(errs) > 0 {
 		return warnings, fmt.Errorf("%w: %w", ErrTopics, errors.Join(errs...))
 	}
 	return warnings, nil
+}
+
+// withoutID names a topic that has no id; "" where all have one.
+func withoutID(o Options, found map[string]topicState) string {
+	for _, topic := range schemas.Topics() {
+		if t, ok := found[o.Topic(topic.Base)]; ok && t.id == (TopicID{}) {
+			return o.Topic(topic.Base)
+		}
+	}
+	return ""
+}
+
+// tooLong refuses topics that are read, and keep records for longer than the marks which
+// recognise them live: a group that starts again at the oldest record would publish what
+// it has published.
+func tooLong(o Options, s TopicSettings, found map[string]topicState) error {
+	for _, topic := range schemas.Topics() {
+		name := o.Topic(topic.Base)
+		kept := found[name].retention
+		if s.MarkLife <= 0 || topic.Retention != schemas.RetainRaw || kept >= 0 && kept <= s.MarkLife {
+			continue
+		}
+		return fmt.Errorf("retention.ms of %s is %s, longer than dedupe.ttl %s: marks would end before the records they are for; raise dedupe.ttl, or set retention.ms to %s (topics.raw_retention)",
+			name, told(kept), s.MarkLife, millis(s.withDefaults().RawRetention))
+	}
+	return nil
+}
+
+// told writes a retention.
+func told(kept time.Duration) string {
+	if kept < 0 {
+		return "-1 (for ever)"
+	}
+	return fmt.Sprintf("%s (%s)", millis(kept), kept)
+}
+
+// tooShort warns of topics that are read, and keep records for less time than configured.
+func tooShort(o Options, s TopicSettings, found map[string]topicState) []string {
+	var out []string
+	for _, topic := range schemas.Topics() {
+		name := o.Topic(topic.Base)
+		if kept := found[name].retention; topic.Retention == schemas.RetainRaw && kept > 0 && kept < s.RawRetention {
+			out = append(out, fmt.Sprintf("retention.ms of %s is %s, less than topics.raw_retention %s: what is not processed by then is lost; raise it on the topic, or lower topics.raw_retention",
+				name, told(kept), s.RawRetention))
+		}
+	}
+	return out
 }
 
 // unsafe names settings under which the loss of one broker may lose records.

@@ -42,6 +42,9 @@ func lookup(ctx context.Context, client *kgo.Client, topic string) (located, err
 	case err != nil:
 		return located{}, fmt.Errorf("topic %s: %w", topic, err)
 	}
+	if found.TopicID == (TopicID{}) {
+		return located{}, tooOld(topic)
+	}
 	leaders := make(map[int32]int32, len(found.Partitions))
 	for _, p := range found.Partitions {
 		if p.Leader < 0 {
@@ -50,6 +53,15 @@ func lookup(ctx context.Context, client *kgo.Client, topic string) (located, err
 		leaders[p.Partition] = p.Leader
 	}
 	return located{name: topic, id: found.TopicID, leaders: leaders}, nil
+}
+
+// LeastKafka is the oldest version whose topics have ids. Claims hold the raw topic's:
+// without it, two deployments would drop each other's deliveries as copies.
+const LeastKafka = "2.8"
+
+// tooOld is the error about a topic without an id.
+func tooOld(topic string) error {
+	return fmt.Errorf("%w: topic %s has no id, want one, as Kafka %s and newer give: upgrade the brokers, and the proxy between if there is one", ErrTooOld, topic, LeastKafka)
 }
 
 // missing is the error about a topic that does not exist.

@@ -83,6 +83,9 @@ func (o Options) Validate() error {
 	if o.MaxMessageBytes != 0 && o.MaxMessageBytes < 1<<16 {
 		errs = append(errs, fmt.Errorf("kafka.max_message_bytes is %d: at least %d is needed", o.MaxMessageBytes, 1<<16))
 	}
+	if o.MaxMessageBytes > maxDecompressBytes {
+		errs = append(errs, fmt.Errorf("kafka.max_message_bytes is %d: at most %d, since no reader unpacks a larger batch", o.MaxMessageBytes, maxDecompressBytes))
+	}
 	if err := o.SASL.validate(); err != nil {
 		errs = append(errs, err)
 	}
@@ -104,6 +107,16 @@ func CheckSizes(maxBody int64, maxMessageBytes int32) error {
 	}
 	return fmt.Errorf("a body of %d bytes needs records of %d bytes (envelope and dead letter included) but max_message_bytes is %d: raise kafka.max_message_bytes to at least %d or lower the body limit",
 		maxBody, need, maxMessageBytes, need)
+}
+
+// CheckWaiting checks that the largest body, with its envelope, is not more than may wait
+// for Kafka: it would be answered 503 for ever. Both are in bytes.
+func CheckWaiting(maxBody, maxWaiting int64) error {
+	if need := maxBody + EnvelopeOverhead; need > maxWaiting {
+		return fmt.Errorf("a body of %d bytes needs %d bytes with its envelope but only %d may wait for Kafka: raise ingest.max_waiting_body_bytes to at least %d or lower the body limit",
+			maxBody, need, maxWaiting, need)
+	}
+	return nil
 }
 
 // Topic gives the full name of a topic from its base name (schemas.Raw, …).

@@ -17,6 +17,8 @@ func TestValidate(t *testing.T) {
 		{"no port", Options{Brokers: []string{"a:1,kafka"}}, `"kafka" is not host:port`},
 		{"no host", Options{Brokers: []string{":9092"}}, `":9092" is not host:port`},
 		{"a small batch", Options{Brokers: []string{"a:1"}, MaxMessageBytes: 1000}, "max_message_bytes is 1000"},
+		{"the largest batch", Options{Brokers: []string{"a:1"}, MaxMessageBytes: maxDecompressBytes}, ""},
+		{"a batch that no reader unpacks", Options{Brokers: []string{"a:1"}, MaxMessageBytes: maxDecompressBytes + 1}, "kafka.max_message_bytes is 67108865: at most 67108864, since no reader unpacks a larger batch"},
 		{"all codecs", Options{Brokers: []string{"a:1"}, Compression: "gzip", RawCompression: "zstd"}, ""},
 		{"unknown codec", Options{Brokers: []string{"a:1"}, Compression: "brotli"}, `compression "brotli" is unknown`},
 		{"unknown raw codec", Options{Brokers: []string{"a:1"}, RawCompression: "x"}, `compression "x" is unknown`},
@@ -71,5 +73,15 @@ func TestCheckSizes(t *testing.T) {
 		if (err == nil) != test.ok {
 			t.Errorf("body %d in %d: %v, want ok %t", test.body, test.max, err, test.ok)
 		}
+	}
+}
+
+func TestCheckWaiting(t *testing.T) {
+	if err := CheckWaiting(1<<20, 1<<20+EnvelopeOverhead); err != nil {
+		t.Error(err)
+	}
+	const want = "a body of 1048576 bytes needs 1114112 bytes with its envelope but only 1114111 may wait for Kafka: raise ingest.max_waiting_body_bytes to at least 1114112 or lower the body limit"
+	if err := CheckWaiting(1<<20, 1<<20+EnvelopeOverhead-1); err == nil || err.Error() != want {
+		t.Errorf("%v, want %q", err, want)
 	}
 }

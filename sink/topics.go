@@ -32,6 +32,10 @@ type TopicSettings struct {
 	DeadLetterRetention  time.Duration // default 30 days
 	SegmentAge           time.Duration // default 1 day: retention removes whole segments only
 
+	// MarkLife is how long a dedupe mark lives: records must not be kept for longer. 0:
+	// not compared, as in a process that decides nothing.
+	MarkLife time.Duration
+
 	Safety Safety // default Refuse
 }
 

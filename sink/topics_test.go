@@ -61,7 +61,7 @@ func TestPlanKeepsEachClassAsLongAsItMust(t *testing.T) {
 func whole() map[string]topicState {
 	found := map[string]topicState{}
 	for _, topic := range schemas.Topics() {
-		found[Options{}.Topic(topic.Base)] = topicState{partitions: 12, replication: 3, minISR: 2, maxMessageBytes: DefaultMaxMessageBytes}
+		found[Options{}.Topic(topic.Base)] = topicState{partitions: 12, replication: 3, minISR: 2, maxMessageBytes: DefaultMaxMessageBytes, id: TopicID{1}, retention: 14 * day}
 	}
 	return found
 }
@@ -85,7 +85,12 @@ func TestJudge(t *testing.T) {
 		{"counts differ", change("kyc.hydrate.v1", func(s *topicState) { s.partitions = 6 }), true, "kyc.raw.v1 (12), kyc.hydrate.v1 (6)"},
 		{"an event topic may have its own count", change("kyc.aml.v1", func(s *topicState) { s.partitions = 3 }), false, ""},
 		{"records too large", change("kyc.raw.v1", func(s *topicState) { s.maxMessageBytes = 1_000_012 }), true, "kyc.raw.v1 (1000012)"},
-		{"settings unread", change("kyc.raw.v1", func(s *topicState) { s.maxMessageBytes, s.minISR = 0, 0 }), false, ""},
+		{"settings unread", change("kyc.raw.v1", func(s *topicState) { s.maxMessageBytes, s.minISR, s.retention = 0, 0, 0 }), false, ""},
+		{"no topic ids", change("kyc.hydrate.v1", func(s *topicState) { s.id = TopicID{} }), true, "topic kyc.hydrate.v1 has no id, want one, as Kafka 2.8 and newer give: upgrade the brokers"},
+		{"records outlive marks", change("kyc.hydrate.v1", func(s *topicState) { s.retention = 16*day + 1 }), true, "retention.ms of kyc.hydrate.v1 is 1382400000 (384h0m0.000000001s), longer than dedupe.ttl 384h0m0s: marks would end before the records they are for; raise dedupe.ttl, or set retention.ms to 1209600000"},
+		{"records live for ever", change("kyc.raw.v1", func(s *topicState) { s.retention = -1 }), true, "retention.ms of kyc.raw.v1 is -1 (for ever), longer than dedupe.ttl"},
+		{"records live as long as marks", change("kyc.raw.v1", func(s *topicState) { s.retention = 16 * day }), false, ""},
+		{"events live for ever", change("kyc.aml.v1", func(s *topicState) { s.retention = -1 }), false, ""},
 		{"replication", change("kyc.raw.v1", func(s *topicState) { s.replication = 2 }), false, "replication factor below 3: kyc.raw.v1 (2)"},
 		{"replication everywhere", func(f map[string]topicState) {
 			for name := range f {
@@ -99,9 +104,9 @@ func TestJudge(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			found := whole()
 			test.change(found)
-			_, err := judge(Options{}, TopicSettings{}, found)
+			_, err := judge(Options{}, TopicSettings{MarkLife: 16 * day}, found)
 			check(t, "REFUSE", err, test.want)
-			warnings, err := judge(Options{}, TopicSettings{Safety: Warn}, found)
+			warnings, err := judge(Options{}, TopicSettings{MarkLife: 16 * day, Safety: Warn}, found)
 			if test.always {
 				check(t, "WARN", err, test.want)
 				return
@@ -123,5 +128,26 @@ func check(t *testing.T, mode string, err error, want string) {
 	}
 	if want != "" && (!errors.Is(err, ErrTopics) || !strings.Contains(err.Error(), want)) {
 		t.Errorf("%s: %v, want %q", mode, err, want)
+	}
+}
+
+// A process that makes no marks compares none; raw records that live too short are told
+// of, whatever is safe.
+func TestJudgeOfRetention(t *testing.T) {
+	found := whole()
+	state := found["kyc.raw.v1"]
+	state.retention = -1
+	found["kyc.raw.v1"] = state
+	if warnings, err := judge(Options{}, TopicSettings{}, found); err != nil || len(warnings) != 0 {
+		t.Errorf("without marks: %q, %v, want nothing", warnings, err)
+	}
+	state.retention = day
+	found["kyc.raw.v1"] = state
+	const want = "retention.ms of kyc.raw.v1 is 86400000 (24h0m0s), less than topics.raw_retention 336h0m0s: what is not processed by then is lost; raise it on the topic, or lower topics.raw_retention"
+	for _, safety := range []Safety{Warn, Refuse} {
+		warnings, err := judge(Options{}, TopicSettings{Safety: safety, MarkLife: 16 * day}, found)
+		if err != nil || len(warnings) != 1 || warnings[0] != want {
+			t.Errorf("%s: %q, %v, want the warning %q", safety, warnings, err, want)
+		}
 	}
 }

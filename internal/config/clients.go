@@ -69,6 +69,7 @@ func (c *Config) TopicSettings() sink.TopicSettings {
 		DomainRetention:      t.DomainRetention.AsDuration(),
 		DispositionRetention: t.DispositionRetention.AsDuration(),
 		DeadLetterRetention:  t.DeadletterRetention.AsDuration(),
+		MarkLife:             c.File.Dedupe.Ttl.AsDuration(),
 		Safety:               safety,
 	}
 }

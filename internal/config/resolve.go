@@ -121,6 +121,9 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, needs Needs, c *Config) End
 	if err := sink.CheckSizes(int64(e.MaxBodyBytes), c.File.Kafka.MaxMessageBytes); err != nil {
 		f.add(fieldPath("endpoints", i, "max_body_bytes"), err.Error())
 	}
+	if err := sink.CheckWaiting(int64(e.MaxBodyBytes), c.File.Ingest.MaxWaitingBodyBytes); err != nil {
+		f.add(fieldPath("endpoints", i, "max_body_bytes"), err.Error())
+	}
 	f.api(i, e, &out, c)
 	if needs.Ingest { // nothing else judges senders
 		out.Proofs = f.proofs(i, e, out.Vendor, c)

@@ -92,7 +92,13 @@ func (s *service) openTopics(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
 	defer cancel()
 	settings, check := s.Config.TopicSettings(), sink.CheckTopics
+	if !s.Role.Works() {
+		settings.MarkLife = 0 // it makes no marks, and must take deliveries
+	}
 	if s.Config.File.Topics.CreateMissing {
+		if err := sink.CheckPrefix(ctx, s.kafka); err != nil {
+			return err
+		}
 		created, err := sink.CreateTopics(ctx, s.kafka, settings)
 		if err != nil {
 			return err

@@ -78,7 +78,7 @@ func validKafka(x *v1.Kafka) bool {
 	if len(x.ClientId) > 128 && utf8.RuneCountInString(x.ClientId) > 128 {
 		return false
 	}
-	if !(x.MaxMessageBytes == 0 || x.MaxMessageBytes >= 65536 && x.MaxMessageBytes <= 104857600) {
+	if !(x.MaxMessageBytes == 0 || x.MaxMessageBytes >= 65536 && x.MaxMessageBytes <= 67108864) {
 		return false
 	}
 	if len(x.Rack) > 255 && utf8.RuneCountInString(x.Rack) > 255 {

@@ -511,7 +511,8 @@ type Kafka struct {
 	RawCompression Compression `protobuf:"varint,5,opt,name=raw_compression,json=rawCompression,proto3,enum=kycbridge.config.v1.Compression" json:"raw_compression,omitempty"`
 	// Largest record in bytes, before compression; topics are created with the
 	// same limit. Must hold a body at its cap, its envelope and the dead letter
-	// made of it. Default 4194304 (4 MiB).
+	// made of it. At most 64 MiB: no reader unpacks a larger batch. Default 4194304
+	// (4 MiB).
 	MaxMessageBytes int32 `protobuf:"varint,6,opt,name=max_message_bytes,json=maxMessageBytes,proto3" json:"max_message_bytes,omitempty"`
 	// Rack or zone this process runs in, as the brokers name theirs (broker.rack).
 	// Where the brokers have a replica selector, it then reads from a replica of
@@ -1305,7 +1306,8 @@ type Ingest struct {
 	// Default 5000.
 	MaxRequests int32 `protobuf:"varint,3,opt,name=max_requests,json=maxRequests,proto3" json:"max_requests,omitempty"`
 	// Bytes of bodies that may wait for Kafka at a time; above it the answer is 503
-	// (backpressure). Default 67108864 (64 MiB).
+	// (backpressure). Must hold the largest body with its envelope. Default 67108864
+	// (64 MiB).
 	MaxWaitingBodyBytes int64 `protobuf:"varint,4,opt,name=max_waiting_body_bytes,json=maxWaitingBodyBytes,proto3" json:"max_waiting_body_bytes,omitempty"`
 	// Time a client has to send its headers. Default 5s.
 	ReadHeaderTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=read_header_timeout,json=readHeaderTimeout,proto3" json:"read_header_timeout,omitempty"`
@@ -2509,7 +2511,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\tendpoints\x18\b \x03(\v2\x1d.kycbridge.config.v1.EndpointB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tendpoints\x126\n" +
 	"\ahydrate\x18\x14 \x01(\v2\x1c.kycbridge.config.v1.HydrateR\ahydrate:\xa5\x03\xbaH\xa1\x03\x1a\x86\x01\n" +
 	"\x1cconfig.endpoint_names_unique\x12>two endpoints have the same name; every endpoint needs its own\x1a&this.endpoints.map(e, e.name).unique()\x1a\x95\x02\n" +
-	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xa4\n" +
+	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xa1\n" +
 	"\n" +
 	"\x05Kafka\x12\xdd\x01\n" +
 	"\abrokers\x18\x01 \x03(\tB\xc2\x01\xbaH\xbe\x01\x92\x01\xba\x01\b\x01\x10d\"\xb3\x01\xba\x01\xaf\x01\n" +
@@ -2518,9 +2520,9 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x12kafka.topic_prefix\x12hmust consist of a-z, 0-9, '.', '_' and '-', end with '.' and have at most 100 characters, such as \"kyc.\"\x1a4this == '' || this.matches('^[a-z0-9._-]{0,99}\\\\.$')R\vtopicPrefix\x12%\n" +
 	"\tclient_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bclientId\x12B\n" +
 	"\vcompression\x18\x04 \x01(\x0e2 .kycbridge.config.v1.CompressionR\vcompression\x12I\n" +
-	"\x0fraw_compression\x18\x05 \x01(\x0e2 .kycbridge.config.v1.CompressionR\x0erawCompression\x12\xd0\x01\n" +
-	"\x11max_message_bytes\x18\x06 \x01(\x05B\xa3\x01\xbaH\x9f\x01\xba\x01\x9b\x01\n" +
-	"\x17kafka.max_message_bytes\x12Mmust be 0 (default 4194304) or between 65536 (64 KiB) and 104857600 (100 MiB)\x1a1this == 0 || (this >= 65536 && this <= 104857600)R\x0fmaxMessageBytes\x12\x1c\n" +
+	"\x0fraw_compression\x18\x05 \x01(\x0e2 .kycbridge.config.v1.CompressionR\x0erawCompression\x12\xcd\x01\n" +
+	"\x11max_message_bytes\x18\x06 \x01(\x05B\xa0\x01\xbaH\x9c\x01\xba\x01\x98\x01\n" +
+	"\x17kafka.max_message_bytes\x12Kmust be 0 (default 4194304) or between 65536 (64 KiB) and 67108864 (64 MiB)\x1a0this == 0 || (this >= 65536 && this <= 67108864)R\x0fmaxMessageBytes\x12\x1c\n" +
 	"\x04rack\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04rack\x120\n" +
 	"\x03tls\x18\b \x01(\v2\x1e.kycbridge.config.v1.ClientTlsR\x03tls\x12-\n" +
 	"\x04sasl\x18\t \x01(\v2\x19.kycbridge.config.v1.SaslR\x04sasl:\xcf\x02\xbaH\xcb\x02\x1a\xc8\x02\n" +
