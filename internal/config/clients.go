@@ -116,7 +116,7 @@ func (c *Config) tokens(o *configv1.Oauth) clientauth.Tokens {
 		return clientauth.TokenFile(o.TokenFile)
 	}
 	return clientauth.Client{
-		URL: o.TokenUrl, ID: o.ClientId, Secret: string(c.KafkaClientSecret.Reveal()),
+		URL: o.TokenUrl, ID: o.ClientId, Secret: c.KafkaClientSecret.Latest(),
 		Scopes: o.Scopes, Audience: o.Audience, CAFile: o.CaFile,
 	}.Tokens()
 }

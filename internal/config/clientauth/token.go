@@ -43,7 +43,7 @@ func TokenFile(path string) Tokens {
 type Client struct {
 	URL      string
 	ID       string
-	Secret   string
+	Secret   func() string // gives the secret that is valid now, for each question
 	Scopes   []string
 	Audience string
 	CAFile   string // authorities of the server; "" means the system's
@@ -112,7 +112,7 @@ func (k *keeper) ask(ctx context.Context) (tokenAnswer, error) {
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
-	req.SetBasicAuth(url.QueryEscape(k.client.ID), url.QueryEscape(k.client.Secret))
+	req.SetBasicAuth(url.QueryEscape(k.client.ID), url.QueryEscape(k.client.Secret()))
 	resp, err := k.http.Do(req)
 	if err != nil {
 		var failed *url.Error

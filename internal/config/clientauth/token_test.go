@@ -25,7 +25,7 @@ func tokenServer(t *testing.T, status int, answer func(n int) string) (Client, *
 		fmt.Fprint(w, answer(len(asked)))
 	}))
 	t.Cleanup(server.Close)
-	return Client{URL: server.URL + "/token", ID: "kyc", Secret: clientSecret, Scopes: []string{"a", "b"}, Audience: "kafka"}, &asked
+	return Client{URL: server.URL + "/token", ID: "kyc", Secret: func() string { return clientSecret }, Scopes: []string{"a", "b"}, Audience: "kafka"}, &asked
 }
 
 func TestTokensAreKept(t *testing.T) {
@@ -54,6 +54,22 @@ func TestTokensAreKept(t *testing.T) {
 				t.Errorf("asked with %v as %q", r.Form, user)
 			}
 		})
+	}
+}
+
+// A secret that was changed is used with the next question.
+func TestChangedClientSecretIsUsed(t *testing.T) {
+	c, asked := tokenServer(t, 200, func(int) string { return `{"access_token":"x"}` })
+	secrets := []string{"first", "second"}
+	c.Secret = func() string { return secrets[len(*asked)] }
+	tokens := c.Tokens()
+	for i, want := range secrets {
+		if _, err := tokens(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, _ := (*asked)[i].BasicAuth(); got != want {
+			t.Errorf("question %d was asked with %q, want %q", i, got, want)
+		}
 	}
 }
 

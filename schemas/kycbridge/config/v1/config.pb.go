@@ -811,7 +811,8 @@ type Oauth struct {
 	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	// Its secret; only from the environment, as `${VAR}`.
 	ClientSecret string `protobuf:"bytes,3,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	// File that holds the secret, instead of client_secret. Read at start.
+	// File that holds the secret, instead of client_secret. Read at start, and again
+	// for each token.
 	ClientSecretFile string `protobuf:"bytes,4,opt,name=client_secret_file,json=clientSecretFile,proto3" json:"client_secret_file,omitempty"`
 	// Scopes to ask for. Default: none, so the server chooses.
 	Scopes []string `protobuf:"bytes,5,rep,name=scopes,proto3" json:"scopes,omitempty"`
