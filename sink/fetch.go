@@ -10,6 +10,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // fetch asks for the records from s.position on and notes how far the answer
@@ -57,6 +59,11 @@ var errNoAnswer = errors.New("the broker's answer leaves out the partition")
 
 // request sends one fetch to the partition's leader.
 func (s *scan) request(ctx context.Context) (*kmsg.FetchResponseTopicPartition, error) {
+	return fetchOnce(ctx, s.reader.client, s.topic, s.partition, s.position)
+}
+
+// fetchOnce asks the leader of a partition once for what it has from an offset on.
+func fetchOnce(ctx context.Context, client *kgo.Client, from located, number int32, offset int64) (*kmsg.FetchResponseTopicPartition, error) {
 	req := kmsg.NewPtrFetchRequest()
 	req.ReplicaID = -1
 	req.MaxWaitMillis = 500
@@ -67,18 +74,18 @@ func (s *scan) request(ctx context.Context) (*kmsg.FetchResponseTopicPartition, 
 	req.IsolationLevel = 1
 	req.SessionEpoch = -1
 	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic, topic.TopicID = s.topic.name, s.topic.id
+	topic.Topic, topic.TopicID = from.name, from.id
 	partition := kmsg.NewFetchRequestTopicPartition()
-	partition.Partition = s.partition
+	partition.Partition = number
 	partition.CurrentLeaderEpoch = -1
-	partition.FetchOffset = s.position
+	partition.FetchOffset = offset
 	partition.LastFetchedEpoch = -1
 	partition.LogStartOffset = -1
 	partition.PartitionMaxBytes = fetchBytes
 	topic.Partitions = append(topic.Partitions, partition)
 	req.Topics = append(req.Topics, topic)
 
-	answer, err := s.reader.client.Broker(int(s.topic.leaders[s.partition])).Request(ctx, req)
+	answer, err := client.Broker(int(from.leaders[number])).Request(ctx, req)
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +106,10 @@ func (s *scan) request(ctx context.Context) (*kmsg.FetchResponseTopicPartition, 
 // everything up to the end is decided mean that there is nothing left.
 func (s *scan) read(answer *kmsg.FetchResponseTopicPartition) ([]*kgo.Record, error) {
 	s.answered = time.Now()
-	opts := kgo.ProcessFetchPartitionOpts{
-		Offset: s.position, IsolationLevel: kgo.ReadCommitted(), Topic: s.topic.name, Partition: s.partition,
+	decoded, next := unpack(answer, s.topic.name, s.partition, s.position, s.reader.decoder)
+	if decoded.Err != nil && next <= s.position && undecodable(decoded.Err) {
+		return s.passOver(answer, decoded.Err)
 	}
-	decoded, next := kgo.ProcessFetchPartition(opts, answer, s.reader.decoder, nil)
 	if decoded.Err != nil {
 		return nil, fmt.Errorf("reading %s partition %d at offset %d: %w", s.topic.name, s.partition, s.position, decoded.Err)
 	}
@@ -118,6 +125,36 @@ func (s *scan) read(answer *kmsg.FetchResponseTopicPartition) ([]*kgo.Record, er
 		s.fetched = s.end
 	}
 	return nil, nil
+}
+
+// unpack decodes an answer to a fetch at an offset, and gives the offset to go on at.
+func unpack(answer *kmsg.FetchResponseTopicPartition, topic string, partition int32, offset int64, decoder kgo.Decompressor) (kgo.FetchPartition, int64) {
+	return kgo.ProcessFetchPartition(kgo.ProcessFetchPartitionOpts{
+		Offset: offset, IsolationLevel: kgo.ReadCommitted(), Topic: topic, Partition: partition,
+	}, answer, decoder, nil)
+}
+
+// passOver goes on behind a batch that cannot be read, once it was asked for twice. Of the
+// raw topic it gives what stands for its records; no other topic has any that count.
+func (s *scan) passOver(answer *kmsg.FetchResponseTopicPartition, why error) ([]*kgo.Record, error) {
+	g, ok := gapIn(answer, s.position, why)
+	if !ok {
+		return nil, fmt.Errorf("reading %s partition %d at offset %d: %w", s.topic.name, s.partition, s.position, why)
+	}
+	if s.spoilt != s.position+1 {
+		s.spoilt = s.position + 1
+		return nil, nil
+	}
+	s.reader.opts.logger().Warn("a batch cannot be read and is passed over: find out who wrote it",
+		"topic", s.topic.name, "partition", s.partition, "from", g.from, "to", g.next-1, "error", why)
+	if s.topic.name != s.reader.opts.Topic(schemas.Raw) {
+		s.fetched = g.next
+		return nil, nil
+	}
+	records := g.chunk(s.topic.name, s.partition, gapChunk)
+	s.fetched = g.from + int64(len(records))
+	s.spoilt = s.fetched + 1 // the rest of it is not asked for twice
+	return records, nil
 }
 
 // outOfRange finds out on which side of the log the position fell off.

@@ -68,6 +68,13 @@ func (w *ownership) holds(parts []int32) {
 	w.leave(went)
 }
 
+// owns reports whether a partition is this member's.
+func (w *ownership) owns(partition int32) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.owned[partition]
+}
+
 func (w *ownership) gone(_ context.Context, _ *kgo.Client, removed map[string][]int32) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -28,6 +28,11 @@ func (s *Session) Poll(ctx context.Context, max int) ([]*kgo.Record, error) {
 		s.queued = nil
 		return nil, err
 	}
+	if !s.open {
+		if records := s.pollGap(max); len(records) > 0 {
+			return records, nil
+		}
+	}
 	fetches := s.txn.PollRecords(ctx, max)
 	err := s.fetchError(ctx, fetches)
 	records := fetches.Records()
@@ -63,6 +68,7 @@ func (s *Session) fetchError(ctx context.Context, fetches kgo.Fetches) error {
 			s.broken = fmt.Errorf("group %s: %w", s.opts.Scoped(s.session.Group), produceError(err))
 		case Classify(err) == ClassTopicChanged:
 			s.broken = ErrTopicChanged
+		case topic == s.input.name && s.noteGap(partition, err):
 		default:
 			errs = append(errs, fmt.Errorf("reading %s partition %d: %w", topic, partition, err))
 		}

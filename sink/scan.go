@@ -55,6 +55,7 @@ type scan struct {
 	fetched   int64 // the next offset the last answer did not cover
 	end       int64 // of the partition when the scan began
 	empty     int   // answers in a row that held nothing
+	spoilt    int64 // the offset after which the last answer could not be decoded, plus one; 0: it could
 	answered  time.Time
 }
 

@@ -59,6 +59,10 @@ type Session struct {
 	open   bool  // a polled batch is neither committed nor rewound
 	queued error // a fetch error that came together with records
 
+	watch   *ownership
+	gaps    map[int32]gap // batches that cannot be read, by partition
+	filling *filling      // what of them is in the open batch
+
 	stop   context.CancelFunc // ends what runs beside the session
 	beside sync.WaitGroup
 }
@@ -98,6 +102,7 @@ func OpenSession(ctx context.Context, o Options, so SessionOptions) (*Session, e
 func (s *Session) consumer() []kgo.Opt {
 	watch := newOwnership(s.opts.Topic(s.session.Input), s.session)
 	watch.before = s.endOrphans
+	s.watch = watch
 	return append(s.placed(watch.assigned), []kgo.Opt{
 		kgo.ConsumerGroup(s.opts.Scoped(s.session.Group)),
 		kgo.InstanceID(s.id), // see member.go

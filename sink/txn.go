@@ -34,11 +34,18 @@ func (s *Session) Commit(ctx context.Context, out []record.Outgoing) (committed 
 	if err != nil {
 		return false, s.fail("flush", err)
 	}
+	filling := s.filling
+	if filling != nil && produced == nil {
+		produced = s.commitGap(ctx)
+	}
 	committed, err = s.end(ctx, produced)
 	if err != nil || !committed {
 		return false, err
 	}
 	setOffsets(out, records)
+	if filling != nil {
+		s.filled(filling)
+	}
 	return true, nil
 }
 
@@ -63,7 +70,7 @@ func (s *Session) end(ctx context.Context, produced error) (bool, error) {
 	default:
 		s.reason = ErrRebalanced
 	}
-	s.open = false
+	s.open, s.filling = false, nil
 	return committed, nil
 }
 
@@ -80,7 +87,7 @@ func (s *Session) Rewind(ctx context.Context) error {
 	if _, err := s.txn.End(ctx, kgo.TryAbort); err != nil {
 		return s.fail("rewind", err)
 	}
-	s.open = false
+	s.open, s.filling = false, nil
 	return nil
 }
 
