@@ -417,3 +417,26 @@ func TestNewRawPartitionsWaitForTheOtherTopics(t *testing.T) {
 	w.expectEvents("1/x")
 	w.audit()
 }
+
+// A foreign producer wrote a batch that unpacks to more than the limit: it gets a dead letter, and what is
+// behind it flows.
+func TestBatchThatCannotBeReadBecomesADeadLetter(t *testing.T) {
+	w := newWorld(t, 1)
+	w.start(0)
+	w.send(0, said{Subject: "s", ID: "1", Text: "x"})
+	foreign := normalizetest.Must(kgo.NewClient(kgo.SeedBrokers(w.Sink.Brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchMaxBytes(100<<20), kgo.MaxBufferedBytes(200<<20), kgo.ProducerBatchCompression(kgo.GzipCompression())))(t)
+	defer foreign.Close()
+	bomb := &kgo.Record{Topic: w.Sink.Topic(schemas.Raw), Key: []byte("bomb"), Value: make([]byte, 65<<20)}
+	if err := foreign.ProduceSync(w.Ctx, bomb).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	w.send(0, said{Subject: "s", ID: "2", Text: "x"})
+	w.settle()
+	w.expectEvents("1/x", "2/x")
+	w.audit()
+	letters := normalizetest.Decode(t, w.Read(schemas.DeadLetterTopic), func() *kycv1.DeadLetter { return &kycv1.DeadLetter{} })
+	if len(letters) != 1 || letters[0].GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED {
+		t.Errorf("dead letters %v, want one that is malformed", letters)
+	}
+}
