@@ -24,7 +24,7 @@ type SessionOptions struct {
 	Gather          bool   // Poll may be called again while a batch is open, which then grows
 
 	SessionTimeout     time.Duration // default 10 s: how long partitions stand still when a killed process does not come back
-	Heartbeat          time.Duration // default 2 s
+	Heartbeat          time.Duration // default 0.2 s: how long a rebalance may wait for this slot
 	TransactionTimeout time.Duration // default 15 s: how long an open transaction may hold readers
 
 	// OnAssigned and OnRevoked report which input partitions came and went (lost
@@ -41,7 +41,7 @@ func (o SessionOptions) withDefaults() SessionOptions {
 		o.SessionTimeout = 10 * time.Second
 	}
 	if o.Heartbeat <= 0 {
-		o.Heartbeat = 2 * time.Second
+		o.Heartbeat = 200 * time.Millisecond
 	}
 	return o
 }

@@ -33,7 +33,7 @@ const (
 	defaultSlots              = 1
 	defaultBatchRecords       = 500
 	defaultSessionTimeout     = 10 * time.Second
-	defaultHeartbeat          = 2 * time.Second
+	defaultHeartbeat          = 200 * time.Millisecond
 	defaultTransactionTimeout = 15 * time.Second
 	defaultShutdownGrace      = 5 * time.Second
 

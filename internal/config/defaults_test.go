@@ -35,7 +35,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		{"slots", "Default 1.", defaultSlots == 1},
 		{"batch_records", "Default 500", defaultBatchRecords == 500},
 		{"session_timeout", "Default 10s", defaultSessionTimeout == 10*time.Second},
-		{"heartbeat_interval", "Default 2s", defaultHeartbeat == 2*time.Second},
+		{"heartbeat_interval", "Default 0.2s", defaultHeartbeat == 200*time.Millisecond},
 		{"transaction_timeout", "Default 15s", defaultTransactionTimeout == 15*time.Second},
 		{"shutdown_grace", "Default 5s", defaultShutdownGrace == 5*time.Second},
 		{"concurrency", "Default 4.", defaultConcurrency == 4},

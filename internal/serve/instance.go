@@ -36,7 +36,7 @@ func PickInstance(r Role, hostname func() (string, error)) (Instance, error) {
 		return Instance{}, err
 	}
 	return Instance{Number: n, Note: fmt.Sprintf("instance %d is random, because the host name %q does not end in a number: "+
-		"exactly-once still holds, but after a crash consumers may wait for the transaction timeout; avoid that with --instance N, the same at every start", n, host)}, nil
+		"exactly-once still holds, but after a crash its partitions wait for the session timeout; avoid that with --instance N, the same at every start", n, host)}, nil
 }
 
 // ordinal reads the digits after the last "-" of a host name's first label.

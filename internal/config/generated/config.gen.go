@@ -422,7 +422,7 @@ func validNormalize(x *v1.Normalize) bool {
 		return false
 	}
 	// normalize.heartbeat_within_session
-	if !(proof.If(x.HeartbeatInterval != nil, x.HeartbeatInterval.AsDuration(), 2*time.Second) < proof.If(x.SessionTimeout != nil, x.SessionTimeout.AsDuration(), 10*time.Second)) {
+	if !(proof.If(x.HeartbeatInterval != nil, x.HeartbeatInterval.AsDuration(), time.Duration(200000000)) < proof.If(x.SessionTimeout != nil, x.SessionTimeout.AsDuration(), 10*time.Second)) {
 		return false
 	}
 	return true

@@ -1526,7 +1526,8 @@ type Normalize struct {
 	// Session timeout of the consumer group: a worker silent for this long loses its
 	// partitions. Default 10s.
 	SessionTimeout *durationpb.Duration `protobuf:"bytes,3,opt,name=session_timeout,json=sessionTimeout,proto3" json:"session_timeout,omitempty"`
-	// How often a worker sends a heartbeat to the consumer group. Default 2s.
+	// How often a worker sends a heartbeat to the consumer group. A rebalance waits
+	// until each worker has learnt of it by one. Default 0.2s.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
 	// Kafka aborts an unfinished transaction after this time; it may block
 	// consumers for as long. Default 15s.
@@ -2640,7 +2641,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\bkey_file\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80 R\akeyFile\x12@\n" +
 	"\vmin_version\x18\x03 \x01(\x0e2\x1f.kycbridge.config.v1.TlsVersionR\n" +
-	"minVersion\"\x84\a\n" +
+	"minVersion\"\x88\a\n" +
 	"\tNormalize\x12s\n" +
 	"\x05slots\x18\x01 \x01(\x05B]\xbaHZ\xba\x01W\n" +
 	"\x0fnormalize.slots\x12*must be 0 (default 1) or between 1 and 256\x1a\x18this >= 0 && this <= 256R\x05slots\x12\x90\x01\n" +
@@ -2651,8 +2652,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\xd8\x04*\x00R\x11heartbeatInterval\x12[\n" +
 	"\x13transaction_timeout\x18\x05 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x03\b\x84\a2\x02\b\x01R\x12transactionTimeout\x12O\n" +
 	"\x0eshutdown_grace\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
-	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\rshutdownGrace:\x92\x02\xbaH\x8e\x02\x1a\x8b\x02\n" +
-	"\"normalize.heartbeat_within_session\x12Rheartbeat_interval (default 2s) must be shorter than session_timeout (default 10s)\x1a\x90\x01(has(this.heartbeat_interval) ? this.heartbeat_interval : duration('2s')) < (has(this.session_timeout) ? this.session_timeout : duration('10s'))\"\xf9\x05\n" +
+	"\xaa\x01\a\"\x03\b\x90\x1c2\x00R\rshutdownGrace:\x96\x02\xbaH\x92\x02\x1a\x8f\x02\n" +
+	"\"normalize.heartbeat_within_session\x12Theartbeat_interval (default 0.2s) must be shorter than session_timeout (default 10s)\x1a\x92\x01(has(this.heartbeat_interval) ? this.heartbeat_interval : duration('0.2s')) < (has(this.session_timeout) ? this.session_timeout : duration('10s'))\"\xf9\x05\n" +
 	"\aHydrate\x12q\n" +
 	"\x05slots\x18\x01 \x01(\x05B[\xbaHX\xba\x01U\n" +
 	"\rhydrate.slots\x12*must be 0 (default 2) or between 1 and 256\x1a\x18this >= 0 && this <= 256R\x05slots\x12\x83\x01\n" +
