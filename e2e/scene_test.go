@@ -46,7 +46,7 @@ type scene struct {
 	struck  time.Time
 	ends    kadm.ListedOffsets // of raw when it struck
 	slowest time.Duration
-	stands  time.Duration // see stood
+	since   time.Time // see within
 	note    string
 	entered bool
 	proxy   *proxy

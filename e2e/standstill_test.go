@@ -36,10 +36,9 @@ func killsOf(n int) func(*scene) {
 				all[i] = all[i].again()
 				s.recover()
 				s.grow(100)
-				s.stood(s.everywhere)
 			}
 		}
-		s.within()
+		s.within(s.everywhere)
 	}
 }
 
@@ -54,8 +53,7 @@ func roll(s *scene) {
 		s.grow(50)
 	}
 	s.recover()
-	s.stood(s.everywhere)
-	s.within()
+	s.within(s.everywhere)
 }
 
 func neverBack(s *scene) {
@@ -63,9 +61,15 @@ func neverBack(s *scene) {
 	s.steady()
 	s.strike()
 	all[0].kill()
-	s.recover()
-	s.stood(s.everywhere)
-	s.within()
+	s.await("the other normaliser has every partition", func() bool {
+		owners := map[string]bool{}
+		for _, m := range s.owners() {
+			owners[m] = true
+		}
+		return len(owners) == 1 && owners[all[1].client]
+	})
+	s.grow(100)
+	s.within(s.everywhere)
 }
 
 // scaleOut adds two normalisers at once.
@@ -87,9 +91,7 @@ func scaleOut(s *scene) {
 		return len(after) == len(before) && len(members) == 4
 	})
 	s.grow(200)
-	s.recover()
-	s.stood(func(partition int32) bool { return before[partition] == after[partition] })
-	s.within()
+	s.within(func(partition int32) bool { return before[partition] == after[partition] })
 }
 
 // normalizers starts an ingest and n normalisers, and waits until each has partitions.
@@ -110,7 +112,7 @@ func (s *scene) steady() {
 	s.grow(300)
 	s.strike()
 	s.recover()
-	s.slowest = 0
+	s.slowest, s.since = 0, time.Now()
 }
 
 // owners are the client ids of the members that have the raw topic's partitions.
@@ -138,29 +140,32 @@ func (s *scene) owners() map[int32]string {
 
 func (s *scene) everywhere(int32) bool { return true }
 
-// stood takes the longest wait since the strike up, in place of the time to recover.
-func (s *scene) stood(counts func(partition int32) bool) {
+// within ends the scene and holds the longest wait since steady, in the partitions that
+// count, against the limit.
+func (s *scene) within(counts func(partition int32) bool) {
+	s.Helper()
+	s.stop()
+	s.during.quiet(s)
+	longest, at := s.longestWait(counts)
+	s.slowest = longest
+	s.Logf("the longest wait is %v, partition %d offset %d", longest.Round(time.Millisecond), at.partition, at.offset)
+	s.settle()
+	if longest > s.f.limit {
+		s.Errorf("a delivery waited %v for its event, want at most %v", longest.Round(time.Millisecond), s.f.limit)
+	}
+}
+
+func (s *scene) longestWait(counts func(partition int32) bool) (longest time.Duration, where position) {
 	s.during.mu.Lock()
 	defer s.during.mu.Unlock()
-	longest, where := s.stands, position{}
 	for at, record := range s.during.records {
 		seen, ok := s.during.visible[at]
-		if topicOf(at.topic).Base != schemas.Raw || !ok || !counts(at.partition) || seen.Before(s.struck) {
+		if topicOf(at.topic).Base != schemas.Raw || !ok || !counts(at.partition) || seen.Before(s.since) {
 			continue
 		}
 		if waited := seen.Sub(record.Timestamp); waited > longest {
 			longest, where = waited, at
 		}
 	}
-	s.stands = longest
-	s.Logf("the longest wait so far is %v (partition %d offset %d)", longest.Round(time.Millisecond), where.partition, where.offset)
-}
-
-// within ends the scene and holds what was measured against the limit.
-func (s *scene) within() {
-	s.slowest = s.stands
-	s.settle()
-	if s.stands > s.f.limit {
-		s.Errorf("a delivery waited %v for its event, want at most %v", s.stands.Round(time.Millisecond), s.f.limit)
-	}
+	return longest, where
 }
