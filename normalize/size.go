@@ -63,3 +63,8 @@ func (w *worker) shorten(b *batch, err error, since time.Time) {
 		w.log.Warn("a transaction ran out of time; the next batches are smaller", "records", len(b.readings), "next", w.size.most, "limit", w.o.TransactionTimeout)
 	}
 }
+
+// age is the longer of the monotonic and the wall clock's: one of them stops while a machine sleeps.
+func age(since time.Time) time.Duration {
+	return max(time.Since(since), time.Now().Round(0).Sub(since.Round(0)))
+}
