@@ -2,8 +2,8 @@ package replay
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -17,11 +17,11 @@ import (
 // written again as it was, and the stage takes both for copies of one, should it not be lost after all. A
 // task for a record that was done with carries the label of the replay, which makes it another one.
 
-// findTasks finds out which records of the stretch the hydrate stage has in hand. Only what is HYDRATING in
-// the history is looked for. The history was read before the stage's offsets, and these before the topics,
-// so whatever is not found now was disposed of meanwhile, and the stage then passes a copy over; or lost.
+// findTasks finds out which records of the stretch the hydrate stage was to have in hand, and has not. Only what is
+// HYDRATING in the history is looked for. The history was read before the stage's offsets, and these before the
+// topics, so whatever is not found now was disposed of meanwhile, which the history tells when it is read on, and
+// the stage passes a copy over; or it is lost. What is handed over later is not looked for.
 func (p *partition) findTasks(ctx context.Context) error {
-	p.tasks = nil
 	if p.o.Mode != FillGaps || p.o.Topics.Waiting == nil || !p.history.anyHydrating() {
 		return nil
 	}
@@ -34,30 +34,41 @@ func (p *partition) findTasks(ctx context.Context) error {
 		}
 		from[i] = at[p.number]
 	}
-	found := map[int64]bool{}
+	p.history.loseTasks()
 	for i, base := range bases {
 		err := p.o.Topics.Scan(ctx, base, p.number, record.ScanFrom{Offset: from[i]}, func(r normalize.RawRecord) error {
 			task := &kycv1.HydrateTask{}
 			if err := contract.Unmarshal(r.Value, task); err == nil {
-				found[task.GetRaw().GetOffset()] = true
+				p.history.foundTask(task.GetRaw().GetOffset())
 			}
 			return nil
 		})
-		if err != nil && !errors.Is(err, errEnough) {
+		if err != nil {
 			return fmt.Errorf("what the hydrate stage has in hand: %w", err)
 		}
 	}
-	p.tasks = found
 	return nil
 }
 
+// anyHydrating reports whether the hydrate stage may have a record of the stretch in hand.
 func (h *history) anyHydrating() bool {
-	for i := range h.all {
-		if h.all[i].hydrating {
-			return true
+	return slices.ContainsFunc(h.fates, func(f fate) bool { return f.is(fateHydrating) })
+}
+
+// loseTasks takes every task for lost that is not found hereafter.
+func (h *history) loseTasks() {
+	for i, f := range h.fates {
+		if f.is(fateHydrating) {
+			h.fates[i] |= fateLost
 		}
 	}
-	return false
+}
+
+// foundTask notes that the task of a raw record is in hand.
+func (h *history) foundTask(raw int64) {
+	if i := h.index(raw); i >= 0 {
+		h.fates[i] &^= fateLost
+	}
 }
 
 // unanswered reports whether a record became a dead letter of the hydrate stage though nothing is known of what

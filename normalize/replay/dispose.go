@@ -70,6 +70,8 @@ func outcome(c *chosen, v dedupe.Verdict, fills bool) Outcome {
 		return Contended
 	case v.Action == dedupe.Nothing:
 		return NoGap
+	case v.Action == dedupe.Duplicate && c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE:
+		return NoGap // another record was told in place of the one that it was dropped for
 	case v.Action == dedupe.Duplicate:
 		return Duplicate
 	case c.read.Letter() != nil:

@@ -271,18 +271,17 @@ func TestFlushedRedisStopsGapFilling(t *testing.T) {
 	expect(t, "written", w.said("flushed"), "x/")
 }
 
+// watermark is the key of the normaliser's, of a world with one partition.
+func (w *world) watermark() string {
+	return fmt.Sprintf("kyc:d:s:%s:%x:%x:0", normalize.DefaultGroup, w.IDs[schemas.Raw], w.IDs[schemas.DispositionTopic])
+}
+
 // TestMarksLeftBehindStopGapFilling: a normaliser died between its last commit and its marks.
 func TestMarksLeftBehindStopGapFilling(t *testing.T) {
 	w := newWorld(t, 1)
 	w.send(0, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "x", Do: "new"})
 	w.normalised()
-	watermark := ""
-	for _, key := range w.Redis.Keys() {
-		if strings.HasPrefix(key, "kyc:d:s:"+normalize.DefaultGroup) {
-			watermark = key
-		}
-	}
-	if err := w.Redis.Set(watermark, "1:0:dead"); err != nil {
+	if err := w.Redis.Set(w.watermark(), "1:0:dead"); err != nil {
 		t.Fatal(err)
 	}
 	o := w.options("behind", replay.FillGaps)
@@ -292,6 +291,54 @@ func TestMarksLeftBehindStopGapFilling(t *testing.T) {
 		t.Fatalf("ended with %v, want ErrIncomplete for partition 0", err)
 	}
 	expect(t, "written", w.said("behind"), "")
+}
+
+// TestMarksLeftBehindBeforeTheSelection: what is chosen came later than all that a mark is missing of.
+func TestMarksLeftBehindBeforeTheSelection(t *testing.T) {
+	w := newWorld(t, 1)
+	w.send(0, said{Subject: "s", ID: "a"}, said{Subject: "s", ID: "b"})
+	w.normalised()
+	w.clock = time.Now().Add(time.Hour)
+	w.send(0, said{Subject: "s", ID: "a"})
+	if err := w.Reader.Commit(w.Ctx, normalize.DefaultGroup, schemas.Raw, map[int32]int64{0: 3}); err != nil {
+		t.Fatal(err)
+	}
+	w.Redis.FlushAll()
+	if err := w.Redis.Set(w.watermark(), "0:-1:dead"); err != nil {
+		t.Fatal(err)
+	}
+	o := w.options("late", replay.FillGaps)
+	o.Wait, o.Select.Ranges = time.Millisecond, []replay.Range{{From: 2, To: 2}}
+	if _, err := replay.Run(w.Ctx, o); !errors.Is(err, dedupe.ErrIncomplete) {
+		t.Fatalf("ended with %v, want ErrIncomplete", err)
+	}
+	expect(t, "written", w.said("late"), "")
+}
+
+// TestAClockAheadHidesNoDisposition: ingest's clock was two hours ahead, so raw records look younger than what was
+// decided about them. Without an identity, nothing but the disposition says that they were published.
+func TestAClockAheadHidesNoDisposition(t *testing.T) {
+	w := newWorld(t, 1)
+	w.clock = time.Now().Add(2 * time.Hour)
+	w.send(0, said{Subject: "s", Text: "anonymous"}, said{Subject: "s", Text: "anonymous", Do: "new"})
+	w.normalised()
+	expect(t, "counts", counted(w.replay(w.options("fill", replay.FillGaps))), "emitted 1, no_gap 1, ")
+	expect(t, "re-emit", counted(w.replay(w.options("again", replay.ReEmit))), "emitted 2, ")
+}
+
+// TestAClockAheadEndsNoTimeRange: a record whose clock was ahead does not end the range for those after it.
+func TestAClockAheadEndsNoTimeRange(t *testing.T) {
+	w := newWorld(t, 1)
+	now := time.Now().Truncate(time.Second)
+	w.clock = now.Add(30 * time.Minute)
+	w.send(0, said{Subject: "s", ID: "ahead"})
+	w.clock = now
+	w.send(0, said{Subject: "s", ID: "right"})
+	w.normalised()
+	o := w.options("hour", replay.ReEmit)
+	o.Select.Until = now.Add(time.Minute)
+	expect(t, "counts", counted(w.replay(o)), "emitted 1, ")
+	expect(t, "events", w.said("hour"), "right/")
 }
 
 // TestRefusals: what cannot be replayed is said before anything is asked.

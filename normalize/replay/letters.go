@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"time"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
@@ -33,10 +32,21 @@ func (l Letter) raw(partition int32) (normalize.RawRecord, error) {
 	return normalize.RawRecord{Partition: partition, Offset: l.Offset, Time: l.Envelope.GetReceivedAt().AsTime(), Key: l.Key, Value: value}, err
 }
 
-// witness is what the dispositions say beside the past of single records: which identities were told by which
-// record. Marks end two days after raw records do, and letters live longer, so Redis does not know it all.
+// spansOf are the offsets of letters.
+func spansOf(letters []Letter) []span {
+	spans := make([]span, len(letters))
+	for i, l := range letters {
+		spans[i] = span{l.Offset, l.Offset + 1}
+	}
+	return spans
+}
+
+// witness is what the dispositions say beside the fates of single records: which identities were told by which
+// record. Marks end two days after raw records do, and letters live longer, so Redis does not know it all. It
+// holds at most two keys for a letter.
 type witness struct {
-	told map[dedupe.Key]int64 // the raw offset that was let through under a key; -1: none was seen
+	letters []Letter             // by offset
+	told    map[dedupe.Key]int64 // the raw offset that was let through under a key; -1: none was seen
 }
 
 // note takes a disposition up.
@@ -52,58 +62,61 @@ func (w *witness) note(d *kycv1.Disposition) {
 	}
 }
 
-// letters works off what only the dead letters still hold, from where an earlier attempt stopped.
-func (p *partition) letters(ctx context.Context) error {
-	left := slices.DeleteFunc(byOffset(p.o.Letters[p.number]), func(l Letter) bool { return l.Offset < p.next })
-	defer func() { p.witness, p.tasks = nil, nil }()
-	for len(left) > 0 {
-		n := 1
-		for n < len(left) && left[n].Offset-left[0].Offset < p.o.Stretch {
-			n++
-		}
-		if err := p.lettersOf(ctx, left[:n]); err != nil {
-			return err
-		}
-		left = left[n:]
+// agrees reports whether a disposition is of a letter, and of the delivery that the letter holds: a raw topic that
+// was recreated has the same offsets.
+func (w *witness) agrees(d *kycv1.Disposition) bool {
+	if w == nil {
+		return false
 	}
-	return nil
+	i, found := slices.BinarySearchFunc(w.letters, d.GetRaw().GetOffset(), func(l Letter, o int64) int { return cmp.Compare(l.Offset, o) })
+	return found && d.GetReceivedAt().AsTime().Equal(w.letters[i].Envelope.GetReceivedAt().AsTime())
 }
 
-// lettersOf works off the letters of a stretch.
-func (p *partition) lettersOf(ctx context.Context, letters []Letter) (err error) {
-	records := make([]normalize.RawRecord, len(letters))
-	since := time.Time{}
-	p.witness = &witness{told: map[dedupe.Key]int64{}}
-	for i, l := range letters {
-		if records[i], err = l.raw(p.number); err != nil {
+// letters works off the letters of a stretch, in offset order.
+func (p *partition) letters(ctx context.Context, letters []Letter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	p.witness = &witness{letters: letters, told: map[dedupe.Key]int64{}}
+	since := letters[0].Envelope.GetReceivedAt().AsTime()
+	for _, l := range letters {
+		r, err := l.raw(p.number)
+		if err != nil {
 			return err
 		}
-		keys, err := p.keysOf(records[i])
+		keys, err := p.keysOf(r)
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
 			p.witness.told[key] = -1
 		}
-		if at := records[i].Time; i == 0 || at.Before(since) {
-			since = at
+		if r.Time.Before(since) {
+			since = r.Time
 		}
 	}
-	s := span{letters[0].Offset, letters[len(letters)-1].Offset + 1}
 	// A copy may have been told before, for as long as a mark would have lived.
-	first := normalize.RawRecord{Time: since.Add(-p.o.StaleAfter)}
-	if p.history, err = p.readHistory(ctx, p.number, s, first); err != nil {
+	if err := p.history.begin(ctx, since.Add(-p.o.StaleAfter-skew)); err != nil {
 		return err
 	}
-	for _, r := range records {
+	if err := p.history.read(ctx); err != nil {
+		return err
+	}
+	for _, l := range letters {
 		if ctx.Err() != nil {
 			return ErrInterrupted
+		}
+		r, err := l.raw(p.number)
+		if err != nil {
+			return err
 		}
 		if err := p.take(ctx, r); err != nil {
 			return err
 		}
 	}
-	return p.flush(ctx)
+	err := p.flush(ctx)
+	p.witness = nil
+	return err
 }
 
 // keysOf are the keys that a record may be told under, as it is read now.
@@ -121,16 +134,16 @@ func (p *partition) keysOf(r normalize.RawRecord) ([]dedupe.Key, error) {
 }
 
 // spent says why a letter is left alone; "" where it is not. What its raw record was is only believed where the
-// disposition agrees, since a raw topic that was recreated has the same offsets. The vendor's API is not asked:
+// disposition agrees. The vendor's API is not asked:
 // what it would say may have been told by others, longer ago than marks live.
 func (p *partition) spent(c *chosen) (Outcome, error) {
 	const dead = kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
 	switch {
 	case p.witness == nil:
 		return "", nil
-	case c.past.last != dead || c.past.hydrating || !c.past.received.Equal(c.raw.Time):
+	case c.past.last != dead || c.past.hydrating || !c.past.agrees:
 		return NoGap, nil
-	case c.past.claimed >= 0:
+	case c.past.tasked:
 		return ObjectGone, nil
 	}
 	keys, err := p.keysOf(c.raw)

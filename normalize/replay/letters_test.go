@@ -28,6 +28,7 @@ func (w *world) outlived() (all []replay.Letter, ranges []replay.Range) {
 // fromLetters is a replay of what only dead letters hold.
 func (w *world) fromLetters(id string, all []replay.Letter, ranges []replay.Range) *replay.Report {
 	o := w.options(id, replay.FillGaps)
+	o.Stretch = 2 // several
 	o.Letters, o.Select = map[int32][]replay.Letter{0: all}, replay.Selection{Ranges: ranges, PoisonPills: true}
 	return w.replay(o)
 }

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,9 +31,8 @@ type partition struct {
 	keys    dedupe.Keyer
 
 	history *history
-	witness *witness       // while letters are worked off
-	tasks   map[int64]bool // raw offsets of the stretch whose tasks are still with the hydrate stage
-	held    []*chosen      // the batch in hand
+	witness *witness  // while letters are worked off
+	held    []*chosen // the batch in hand
 	bytes   int
 
 	// What stands when a transaction is given up: where to go on, and the report up to there.
@@ -90,16 +90,14 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 	p.gaps = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
 	p.keys = dedupe.NewKeyer(p.o.Pepper)
 	p.ledgers = p.newLedgers()
-	if err := p.letters(ctx); err != nil || len(spans) == 0 {
-		return err
-	}
-	end := spans[len(spans)-1].to
-	for from := spans[0].from; from < end; {
-		stretch := span{from, min(from+p.o.Stretch, end)}
-		if err := p.stretch(ctx, stretch, spans); err != nil {
+	letters := slices.DeleteFunc(slices.Clone(p.o.Letters[p.number]), func(l Letter) bool { return l.Offset < p.next })
+	for left := merge(append(spansOf(letters), spans...)); len(left) > 0; {
+		stretch, rest := cut(left, p.o.Stretch)
+		n, _ := slices.BinarySearchFunc(letters, stretch[len(stretch)-1].to, func(l Letter, o int64) int { return cmp.Compare(l.Offset, o) })
+		if err := p.stretch(ctx, letters[:n], stretch); err != nil {
 			return err
 		}
-		from = stretch.to
+		left, letters = rest, letters[n:]
 	}
 	return nil
 }
@@ -125,19 +123,33 @@ func (p *partition) newLedgers() map[kycv1.Stage]*dedupe.ReplayLedger {
 	}
 }
 
-// stretch replays what the spans hold of a stretch.
-func (p *partition) stretch(ctx context.Context, s span, spans []span) error {
-	first, ok, err := p.first(ctx, s)
-	if err != nil || !ok {
+// stretch replays some spans, which have the offsets of letters and of raw records after them.
+func (p *partition) stretch(ctx context.Context, letters []Letter, all []span) (err error) {
+	raw := all
+	if n := len(letters); n > 0 {
+		raw = windows(all, letters[n-1].Offset+1, 1<<62, 0)
+	}
+	first, found, err := p.first(ctx, raw)
+	if err != nil || !found && len(letters) == 0 {
 		return err
 	}
-	if p.history, err = p.readHistory(ctx, p.number, span{first.Offset, s.to}, first); err != nil {
+	p.history = p.newHistory(all)
+	defer func() { p.history, p.witness = nil, nil }()
+	if err := p.letters(ctx, letters); err != nil || !found {
+		return err
+	}
+	if len(letters) == 0 {
+		if err := p.history.begin(ctx, first.Time.Add(-skew)); err != nil {
+			return err
+		}
+	}
+	if err := p.history.read(ctx); err != nil {
 		return err
 	}
 	if err := p.findTasks(ctx); err != nil {
 		return err
 	}
-	for _, w := range windows(spans, first.Offset, s.to, near) {
+	for _, w := range windows(raw, first.Offset, 1<<62, near) {
 		err := p.o.Topics.Scan(ctx, schemas.Raw, p.number, record.ScanFrom{Offset: w.from}, func(r normalize.RawRecord) error {
 			if r.Offset >= w.to {
 				return errEnough
@@ -145,7 +157,7 @@ func (p *partition) stretch(ctx context.Context, s span, spans []span) error {
 			if ctx.Err() != nil {
 				return ErrInterrupted
 			}
-			if !holds(spans, r.Offset) {
+			if !holds(raw, r.Offset) {
 				return nil
 			}
 			return p.take(ctx, r)
@@ -157,16 +169,19 @@ func (p *partition) stretch(ctx context.Context, s span, spans []span) error {
 	return p.flush(ctx)
 }
 
-// first finds the first record of a stretch.
-func (p *partition) first(ctx context.Context, s span) (first normalize.RawRecord, ok bool, err error) {
-	err = p.o.Topics.Scan(ctx, schemas.Raw, p.number, record.ScanFrom{Offset: s.from}, func(r normalize.RawRecord) error {
-		first, ok = r, r.Offset < s.to
+// first finds the first raw record of some spans.
+func (p *partition) first(ctx context.Context, spans []span) (first normalize.RawRecord, found bool, err error) {
+	if len(spans) == 0 {
+		return first, false, nil
+	}
+	err = p.o.Topics.Scan(ctx, schemas.Raw, p.number, record.ScanFrom{Offset: spans[0].from}, func(r normalize.RawRecord) error {
+		first, found = r, r.Offset < spans[len(spans)-1].to
 		return errEnough
 	})
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return first, ok, err
+	return first, found, err
 }
 
 // take puts a record into the batch in hand, if it is meant, and works the batch off when it is full.
@@ -176,7 +191,10 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 	if !p.match.within(r.Time) {
 		return nil
 	}
-	past := *p.history.at(r.Offset)
+	past, err := p.history.past(ctx, r.Offset)
+	if err != nil {
+		return err
+	}
 	envelope := &kycv1.RawEnvelope{}
 	if err := contract.Unmarshal(r.Value, envelope); err != nil {
 		envelope = nil
@@ -186,9 +204,8 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 	}
 	c := &chosen{raw: r, past: past, vendor: vendorOf(envelope, p.o.Providers)}
 	c.raw.Topic, c.raw.TopicID = p.o.Topics.RawName, p.o.Topics.RawID
-	why := p.leave(c)
+	why := p.leave(past)
 	if why == "" {
-		var err error
 		if why, err = p.spent(c); err != nil {
 			return err
 		}
@@ -201,6 +218,9 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 		p.report.add(t)
 		return nil
 	}
+	if err := p.history.detail(ctx, r.Offset, &c.past); err != nil {
+		return err
+	}
 	p.held, p.bytes = append(p.held, c), p.bytes+len(r.Value)
 	if len(p.held) < p.o.Batch && p.bytes < batchBytes {
 		return nil
@@ -209,22 +229,22 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 }
 
 // leave is why nothing is to be done for a record; "" where something is.
-func (p *partition) leave(c *chosen) Outcome {
+func (p *partition) leave(past past) Outcome {
 	const emitted, dead = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED, kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
 	switch {
-	case c.past.done:
+	case past.done:
 		return Before
-	case c.past.hydrating && (p.tasks == nil || p.tasks[c.raw.Offset]):
+	case past.hydrating && !past.lost:
 		return WithHydrate
-	case c.past.hydrating:
-		return "" // its task is lost
-	case p.o.Mode == ReEmit && c.past.last == emitted:
+	case past.hydrating:
+		return ""
+	case p.o.Mode == ReEmit && past.last == emitted:
 		return ""
 	case p.o.Mode == ReEmit:
 		return NeverEmitted
-	case c.past.last != dead && c.past.last != kycv1.DispositionKind_DISPOSITION_KIND_UNSPECIFIED:
+	case past.last != dead && past.last != kycv1.DispositionKind_DISPOSITION_KIND_UNSPECIFIED && !past.orphan:
 		return NoGap
-	case c.past.reason == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER && c.past.last == dead && !p.o.Select.PoisonPills:
+	case past.reason == kycv1.DeadLetterReason_DEAD_LETTER_REASON_CRASHER && past.last == dead && !p.o.Select.PoisonPills:
 		return PoisonPill
 	}
 	return ""

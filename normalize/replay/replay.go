@@ -112,7 +112,8 @@ type Options struct {
 	MaxRecordBytes int
 
 	Batch    int            // most raw records in one transaction; 200
-	Stretch  int64          // raw offsets whose dispositions are held at once, 40 bytes each; 524288
+	Stretch  int64          // most raw offsets whose fates are held at once, 8 bytes each; 2^27
+	Page     int            // of those, how many are worked off between two looks at the end of the dispositions; 8192
 	Progress func(Progress) // called after every batch; may be nil
 	// Grace is how long the batch in hand may take when ctx ends; 20 s.
 	Grace time.Duration
@@ -123,7 +124,10 @@ func (o Options) withDefaults() Options {
 		o.Batch = 200
 	}
 	if o.Stretch <= 0 {
-		o.Stretch = 1 << 19
+		o.Stretch = 1 << 27
+	}
+	if o.Page <= 0 {
+		o.Page = 8192
 	}
 	if o.Wait <= 0 {
 		o.Wait = 5 * time.Second

@@ -16,6 +16,10 @@ import (
 // skew is how far the clocks of those who write records may differ.
 const skew = 10 * time.Minute
 
+// ahead is how far the times of raw records may be ahead of those that come after them: Kafka refuses a record whose
+// time is more than an hour ahead of its own clock, unless it is told otherwise.
+const ahead = time.Hour + skew
+
 // Selection chooses raw records: those that pass everything that is set.
 type Selection struct {
 	Since, Until time.Time // of the raw record's own time; Until itself is out
@@ -109,7 +113,7 @@ func (r *run) plan(ctx context.Context) (map[int32][]span, error) {
 		lower = at
 	}
 	if !s.Until.IsZero() {
-		at, err := t.After(ctx, s.Until.Add(skew))
+		at, err := t.After(ctx, s.Until.Add(ahead))
 		if err != nil {
 			return nil, err
 		}
@@ -179,9 +183,30 @@ func windows(spans []span, from, before, near int64) []span {
 }
 
 // holds reports whether an offset is in one of the sorted spans.
-func holds(spans []span, offset int64) bool {
+func holds(spans []span, offset int64) bool { return spanOf(spans, offset) >= 0 }
+
+// spanOf is which of the sorted spans has an offset; -1: none.
+func spanOf(spans []span, offset int64) int {
 	i, found := slices.BinarySearchFunc(spans, offset, func(s span, o int64) int { return cmp.Compare(s.from, o) })
-	return found || i > 0 && offset < spans[i-1].to
+	if !found {
+		i--
+	}
+	if i < 0 || offset >= spans[i].to {
+		return -1
+	}
+	return i
+}
+
+// cut takes the first n offsets off some spans.
+func cut(spans []span, n int64) (head, rest []span) {
+	for i, s := range spans {
+		if s.to-s.from >= n {
+			head = append(slices.Clone(spans[:i]), span{s.from, s.from + n})
+			return head, windows(spans[i:], s.from+n, 1<<62, 0)
+		}
+		n -= s.to - s.from
+	}
+	return spans, nil
 }
 
 // matcher is the part of a selection that only a record's content decides.
@@ -205,6 +230,9 @@ func (m *matcher) within(t time.Time) bool {
 
 // names reports whether a disposition holds one of the ids.
 func (m *matcher) names(d *kycv1.Disposition) bool {
+	if len(m.ids) == 0 {
+		return false
+	}
 	named := m.found(d.GetVendorEventId())
 	for _, id := range d.GetEventIds() {
 		named = m.found(id) || named
