@@ -53,7 +53,7 @@ no default:
                     label and the event id sees these events twice.
   --mode fill-gaps  publish only what never was: dead letters that a mapping now
                     understands, and deliveries without an outcome. It makes claims in
-                    Redis as live traffic does, so nothing is doubled.
+                    Redis, so nothing is doubled.
 
 Choose the deliveries: --since, --until, --range, --id, --endpoint and --vendor combine;
 --all takes everything in the raw topic. A replay skips what the normaliser has not

@@ -24,6 +24,7 @@ var outcomeTexts = map[replay.Outcome]string{
 	replay.ObjectGone:   "left alone: the stored answer of the vendor's API is gone",
 	replay.PoisonPill:   "left alone: a poison pill, it killed processes; replay it by its id, --reason crasher or --crashers",
 	replay.Contended:    "left alone: a copy of it is claimed and not committed yet; run again later",
+	replay.TakenOver:    "left alone: taken over by live traffic, which publishes a copy; run again to see that nothing is missing",
 }
 
 // writeReplay writes the report of a replay for a person.

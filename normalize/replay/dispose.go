@@ -12,38 +12,79 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// dispose decides the batch in hand and writes it in one transaction.
+// dispose decides the batch in hand and writes it in one transaction, again where it was aborted. What live traffic
+// took over since it was claimed stays out.
 func (p *partition) dispose(ctx context.Context) error {
 	verdicts, err := p.verdicts(ctx)
 	if err != nil {
 		return err
 	}
-	var out []record.Outgoing
-	tallies := make([]tally, len(p.held))
+	taken := make([]bool, len(p.held))
+	for n := 1; ; n++ {
+		if err := p.confirm(ctx, verdicts, taken); err != nil {
+			return err
+		}
+		tallies := p.tallies(verdicts, taken)
+		out, err := p.records(verdicts, tallies)
+		if err != nil {
+			return err
+		}
+		committed, err := p.commit(ctx, out)
+		switch {
+		case err != nil:
+			return err
+		case committed:
+			p.settled(tallies)
+			return p.marks(ctx, verdicts)
+		case n == tries:
+			return fmt.Errorf("kafka refuses the transaction: %w", p.writer.AbortReason())
+		}
+		if pause(ctx, n) != nil {
+			return ErrInterrupted
+		}
+	}
+}
+
+// tallies are what the report says of the batch in hand once it is committed.
+func (p *partition) tallies(verdicts []dedupe.Verdict, taken []bool) []tally {
+	all := make([]tally, len(p.held))
+	for i, c := range p.held {
+		all[i] = tally{outcome: outcome(c, verdicts[i], p.o.Mode == FillGaps), vendor: c.vendor}
+		if taken[i] {
+			all[i].outcome = TakenOver
+		}
+		if all[i].outcome == Emitted {
+			all[i].events = int64(len(c.read.Events()))
+		}
+	}
+	return all
+}
+
+// records are what the batch in hand becomes.
+func (p *partition) records(verdicts []dedupe.Verdict, tallies []tally) (out []record.Outgoing, err error) {
+	clear(p.unsure)
 	now := time.Now()
 	for i, c := range p.held {
-		tallies[i] = tally{outcome: outcome(c, verdicts[i], p.o.Mode == FillGaps), vendor: c.vendor}
-		if tallies[i].outcome == Emitted {
-			tallies[i].events = int64(len(c.read.Events()))
+		if !tallies[i].outcome.Writes() {
+			continue
 		}
-		if tallies[i].outcome.Writes() {
-			written, err := c.read.Records(verdicts[i], now)
-			if err != nil {
-				return err
-			}
-			out = append(out, written...)
-			p.unsure[c.raw.Offset] = tallies[i]
+		written, err := c.read.Records(verdicts[i], now)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, written...)
+		p.unsure[c.raw.Offset] = tallies[i]
 	}
-	if err := p.commit(ctx, out); err != nil {
-		return err
-	}
+	return out, nil
+}
+
+// settled reports what is committed.
+func (p *partition) settled(tallies []tally) {
 	clear(p.unsure)
 	for _, t := range tallies {
 		p.report.add(t)
 	}
 	p.safe(p.seen) // whatever becomes of the marks: repair writes them, too
-	return p.marks(ctx, verdicts)
 }
 
 // stillDead reports whether a record has a dead letter for the same reason already. It is not written
@@ -118,6 +159,45 @@ func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
 	return verdicts, nil
 }
 
+// confirm looks at the claims once more, right before the batch is committed: a live copy takes over what takes too
+// long. A duplicate of a record that is left is left as well.
+func (p *partition) confirm(ctx context.Context, verdicts []dedupe.Verdict, taken []bool) error {
+	if p.writer == nil {
+		return nil
+	}
+	for stage, late := range p.ledgers {
+		items, at := p.items(stage)
+		decided := pick(verdicts, at)
+		if err := late.Confirm(ctx, items, decided); err != nil {
+			return err
+		}
+		left := map[int64]bool{}
+		for n, i := range at {
+			if decided[n].Action == dedupe.Undecided && verdicts[i].Action == dedupe.Publish {
+				verdicts[i], taken[i] = decided[n], true
+			}
+			if taken[i] {
+				left[items[n].Offset] = true
+			}
+		}
+		for _, i := range at {
+			if v := &verdicts[i]; v.Action == dedupe.Duplicate && v.Owner.State != dedupe.Done && left[v.Owner.Offset] {
+				v.Action, taken[i] = dedupe.Undecided, true
+			}
+		}
+	}
+	return nil
+}
+
+// pick takes the verdicts at some places.
+func pick(verdicts []dedupe.Verdict, at []int) []dedupe.Verdict {
+	picked := make([]dedupe.Verdict, len(at))
+	for n, i := range at {
+		picked[n] = verdicts[i]
+	}
+	return picked
+}
+
 // items are the records of the batch in hand that a stage would claim.
 func (p *partition) items(stage kycv1.Stage) (items []dedupe.ReplayItem, at []int) {
 	for i, c := range p.held {
@@ -147,36 +227,26 @@ func (p *partition) repeat(c *chosen) dedupe.Verdict {
 	return v
 }
 
-// commit writes the transaction, again where it was aborted.
-func (p *partition) commit(ctx context.Context, out []record.Outgoing) error {
+// commit writes the transaction, if there is anything to write: (false, nil): it was aborted.
+func (p *partition) commit(ctx context.Context, out []record.Outgoing) (bool, error) {
 	if p.writer == nil || len(out) == 0 {
-		return nil
+		return true, nil
 	}
-	for n := 1; ; n++ {
-		committed, err := p.writer.Commit(ctx, out)
-		switch {
-		case err != nil:
-			return &unknownError{err}
-		case committed:
-			p.report.Transactions++
-			return nil
-		case n == tries:
-			return fmt.Errorf("kafka refuses the transaction: %w", p.writer.AbortReason())
-		}
-		if pause(ctx, n) != nil {
-			return ErrInterrupted
-		}
+	committed, err := p.writer.Commit(ctx, out)
+	if err != nil {
+		return false, &unknownError{err}
 	}
+	if committed {
+		p.report.Transactions++
+	}
+	return committed, nil
 }
 
 // marks writes the marks of what is committed. Until then the claims hold copies off.
 func (p *partition) marks(ctx context.Context, verdicts []dedupe.Verdict) error {
 	for stage, late := range p.ledgers {
 		items, at := p.items(stage)
-		decided := make([]dedupe.Verdict, len(at))
-		for n, i := range at {
-			decided[n] = verdicts[i]
-		}
+		decided := pick(verdicts, at)
 		for n := 1; ; n++ {
 			err := late.Done(ctx, items, decided)
 			if err == nil {

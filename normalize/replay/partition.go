@@ -114,7 +114,7 @@ func (p *partition) newLedgers() map[kycv1.Stage]*dedupe.ReplayLedger {
 	ledger := func(group string, topic [16]byte) *dedupe.ReplayLedger {
 		return dedupe.NewReplayLedger(store, dedupe.ReplayLedgerOptions{
 			Group: group, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
-			Pepper: fmt.Sprintf("%x", p.keys.Fingerprint()),
+			Kind: p.o.kind, Pepper: fmt.Sprintf("%x", p.keys.Fingerprint()),
 		})
 	}
 	return map[kycv1.Stage]*dedupe.ReplayLedger{

@@ -117,6 +117,8 @@ type Options struct {
 	Progress func(Progress) // called after every batch; may be nil
 	// Grace is how long the batch in hand may take when ctx ends; 20 s.
 	Grace time.Duration
+
+	kind dedupe.State // of claims, for a test; see dedupe.ReplayLedgerOptions
 }
 
 func (o Options) withDefaults() Options {
@@ -151,7 +153,7 @@ func (o Options) Validate() error {
 	case o.Mode != FillGaps && len(o.Letters) > 0:
 		return errors.New("dead letters do not hold what was published: they can only fill gaps")
 	case o.Mode == FillGaps && o.Claims == nil:
-		return errors.New("filling gaps needs Redis, to make claims as live traffic does")
+		return errors.New("filling gaps needs Redis, where it makes claims")
 	}
 	return o.Select.Validate()
 }

@@ -24,13 +24,14 @@ const (
 	ObjectGone   Outcome = "object_gone"
 	PoisonPill   Outcome = "crasher"
 	Contended    Outcome = "contended"
+	TakenOver    Outcome = "taken_over"
 )
 
 // Outcomes are all there are, in the order of a report.
 func Outcomes() []Outcome {
 	return []Outcome{
 		Emitted, DeadLettered, Duplicate, Asked, StillDead, Before, NoGap, NeverEmitted, WithHydrate, NeedsAPI,
-		ObjectGone, PoisonPill, Contended,
+		ObjectGone, PoisonPill, Contended, TakenOver,
 	}
 }
 
