@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"log/slog"
 	"strings"
 	"time"
@@ -28,6 +29,23 @@ func (c *Config) Hydrates() func(endpoint string) bool {
 		on[e.Name] = e.Api != nil
 	}
 	return func(endpoint string) bool { return on[endpoint] }
+}
+
+// FormerTopics are the raw and the hydrate topics that the deployment had in other clusters.
+func (c *Config) FormerTopics() (raw, hydrate []dedupe.Former) {
+	for _, f := range c.File.Dedupe.FormerTopics {
+		raw = appendFormer(raw, f.RawId, f.SameOffsets)
+		hydrate = appendFormer(hydrate, f.HydrateId, f.SameOffsets)
+	}
+	return raw, hydrate
+}
+
+// appendFormer appends a topic of an id as Kafka's tools show it; the rules of the configuration know that it is one.
+func appendFormer(all []dedupe.Former, id string, sameOffsets bool) []dedupe.Former {
+	if b, err := base64.RawURLEncoding.DecodeString(id); err == nil && len(b) == 16 {
+		all = append(all, dedupe.Former{TopicID: [16]byte(b), SameOffsets: sameOffsets})
+	}
+	return all
 }
 
 // KafkaOptions are what every client of Kafka is opened with.

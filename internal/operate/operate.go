@@ -39,6 +39,8 @@ type Servers struct {
 // Limits are the settings that the stages and a replay must share.
 type Limits struct {
 	Pepper             []byte
+	Former             []dedupe.Former            // raw topics of before a move
+	FormerTasks        []dedupe.Former            // and hydrate topics
 	Hydrates           func(endpoint string) bool // reports whether the vendor's API may be asked
 	StaleAfter         time.Duration
 	MaxRecordBytes     int
@@ -47,12 +49,15 @@ type Limits struct {
 
 // FromConfig are the servers of a configuration.
 func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
+	former, formerTasks := c.FormerTopics()
 	return Servers{
 		Kafka:  c.KafkaOptions(nil),
 		Redis:  c.RedisOptions(),
 		Topics: c.TopicSettings(),
 		Limits: Limits{
 			Pepper:             c.Pepper.Reveal(),
+			Former:             former,
+			FormerTasks:        formerTasks,
 			Hydrates:           c.Hydrates(),
 			StaleAfter:         c.File.Dedupe.Ttl.AsDuration(),
 			MaxRecordBytes:     c.MaxRecordBytes(),

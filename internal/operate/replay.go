@@ -66,6 +66,7 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 	}
 	defer reader.Close()
 	o.Pepper, o.NormalizeGroup, o.HydrateGroup = s.Limits.Pepper, normalize.DefaultGroup, hydrate.DefaultGroup
+	o.Former, o.FormerTasks = s.Limits.Former, s.Limits.FormerTasks
 	o.Providers, o.Validator, o.Hydrates = s.Vendors, contract.NewValidator(), s.Limits.Hydrates
 	o.Encoder, o.StaleAfter, o.MaxRecordBytes = s.Encoder, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
 	o.Open = s.openWriter
@@ -116,6 +117,7 @@ func (r *topicReader) replayTopics(ctx context.Context) (replay.Topics, error) {
 		Waiting: func(ctx context.Context, base string) (map[int32]int64, error) {
 			return r.Committed(ctx, hydrate.DefaultGroup, base)
 		},
+		Bounds: r.bounds,
 		Scan: func(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(normalize.RawRecord) error) error {
 			_, err := r.ScanRecords(ctx, base, partition, from, func(one record.Record) error {
 				return fn(rawRecord(one))
@@ -123,4 +125,17 @@ func (r *topicReader) replayTopics(ctx context.Context) (replay.Topics, error) {
 			return err
 		},
 	}, errors.Join(err1, err2, err3)
+}
+
+// bounds are those of a raw partition and of its dispositions.
+func (r *topicReader) bounds(ctx context.Context, partition int32) (b dedupe.Bounds, err error) {
+	if b.Raw.Start, b.Raw.End, err = r.Extent(ctx, schemas.Raw, partition); err != nil {
+		return b, err
+	}
+	if b.Dispositions.Start, b.Dispositions.End, err = r.Extent(ctx, schemas.DispositionTopic, partition); err != nil {
+		return b, err
+	}
+	stable, err := r.StableEnds(ctx, schemas.DispositionTopic)
+	b.Stable = stable[partition]
+	return b, err
 }

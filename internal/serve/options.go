@@ -2,13 +2,11 @@ package serve
 
 import (
 	"crypto/tls"
-	"encoding/base64"
 	"time"
 
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/providers"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
@@ -72,6 +70,7 @@ func GraceOf(c *config.Config) Grace {
 // normalizeOptions leaves what opens and closes to the caller.
 func normalizeOptions(c *config.Config) normalize.Options {
 	n, d := c.File.Normalize, c.File.Dedupe
+	former, _ := c.FormerTopics()
 	return normalize.Options{
 		Hydrates:           c.Hydrates(),
 		Slots:              int(n.Slots),
@@ -80,24 +79,13 @@ func normalizeOptions(c *config.Config) normalize.Options {
 		Wait:               d.ConfirmWait.AsDuration(),
 		Pepper:             c.Pepper.Reveal(),
 		AnyPepper:          c.File.Dedupe.AcceptOtherPepper,
-		Former:             former(c, (*configv1.FormerTopics).GetRawId),
+		Former:             former,
 		FailOpenAfter:      d.FailOpenAfter.AsDuration(),
 		MaxRecordBytes:     c.MaxRecordBytes(),
 		Encoder:            c.Encoder,
 		TransactionTimeout: n.TransactionTimeout.AsDuration(),
 		Grace:              max(n.ShutdownGrace.AsDuration(), time.Nanosecond), // zero would mean the default
 	}
-}
-
-// former are the topics of before a move that a stage read; id picks it.
-func former(c *config.Config, id func(*configv1.FormerTopics) string) (all []dedupe.Former) {
-	for _, f := range c.File.Dedupe.FormerTopics {
-		// The rules of the configuration know that it is one.
-		if b, err := base64.RawURLEncoding.DecodeString(id(f)); err == nil && len(b) == 16 {
-			all = append(all, dedupe.Former{TopicID: [16]byte(b), SameOffsets: f.SameOffsets})
-		}
-	}
-	return all
 }
 
 // hydrateOptions leaves the stage and the wait topic to the caller.

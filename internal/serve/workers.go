@@ -3,8 +3,6 @@ package serve
 import (
 	"context"
 
-	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
-
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
@@ -62,7 +60,7 @@ func (s *service) openHydrator(reader *sink.Reader, stage normalize.Options) (er
 	tasks := s.input(reader, hydrate.DefaultGroup, schemas.Hydrate)
 	stage.Slots, stage.Batch = int(s.Config.File.Hydrate.Slots), 0
 	stage.Sessions, stage.Log = tasks, tasks
-	stage.Former = former(s.Config, (*configv1.FormerTopics).GetHydrateId)
+	_, stage.Former = s.Config.FormerTopics()
 	o.Stage, o.Wait = stage, s.input(reader, hydrate.DefaultGroup, schemas.HydrateWait)
 	if s.hydrator, err = hydrate.New(o); err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // ErrIncomplete: Redis lacks marks of what is committed in a partition, so nothing may be claimed
@@ -29,6 +31,11 @@ type ReplayLedgerOptions struct {
 	Wait          time.Duration // for another record's claim, and for marks on their way; 1 s
 	Pepper        string        // as in LedgerOptions
 	Former        []Former      // as in LedgerOptions
+	// Stage and History, as in LedgerOptions, are only needed with Bounds: what the watermark says is held against
+	// the logs. nil: it is believed.
+	Stage   kycv1.Stage
+	History History
+	Bounds  func(ctx context.Context, partition int32) (Bounds, error)
 	// Kind is the state of its claims; Replaying when 0. A test puts Pending here, as live traffic claims, to
 	// prove that it can see a loss.
 	Kind State
@@ -50,6 +57,8 @@ type ReplayLedger struct {
 	o     ReplayLedgerOptions
 	mine  map[Key]Claim // claimed, and not marked yet
 	kept  watermark     // as it was read last, for how keys are kept
+
+	believed map[int32]bool // partitions whose watermarks agreed with the logs
 }
 
 // ReplayItem is one record that a stage has passed.
@@ -61,11 +70,12 @@ type ReplayItem struct {
 // NewReplayLedger returns a ReplayLedger.
 func NewReplayLedger(store replayStore, o ReplayLedgerOptions) *ReplayLedger {
 	o.Wait, o.Kind = or(o.Wait, time.Second), cmp.Or(o.Kind, Replaying)
-	return &ReplayLedger{store: store, o: o, mine: make(map[Key]Claim)}
+	return &ReplayLedger{store: store, o: o, mine: make(map[Key]Claim), believed: make(map[int32]bool)}
 }
 
 // Await returns once the marks of all dispositions before an offset of the partition's disposition topic
-// are in Redis, and ErrIncomplete where they do not come.
+// are in Redis, and ErrIncomplete where they do not come. The first time it looks whether Kafka has what they stand for:
+// ErrWentBack.
 func (l *ReplayLedger) Await(ctx context.Context, p int32, before int64) error {
 	for deadline := time.Now().Add(l.o.Wait); ; {
 		err := l.look(ctx, p, before)
@@ -84,8 +94,34 @@ func (l *ReplayLedger) look(ctx context.Context, p int32, before int64) error {
 	if err != nil {
 		return err
 	}
+	if err := l.believe(ctx, p, reply.Seen[0]); err != nil {
+		return err
+	}
 	return l.complete(p, reply.Seen[0], before)
 }
+
+// believe holds a partition's watermarks against the logs, until they have agreed once.
+func (l *ReplayLedger) believe(ctx context.Context, p int32, stored []string) error {
+	if l.o.Bounds == nil || l.believed[p] {
+		return nil
+	}
+	bounds, err := l.o.Bounds(ctx, p)
+	if err != nil {
+		return err
+	}
+	r := Repair{
+		o:         LedgerOptions{Stage: l.o.Stage, TopicID: l.o.TopicID, Former: l.o.Former, History: l.o.History},
+		partition: p, stored: stored, state: leastWatermark(stored),
+	}
+	if err := r.checkBounds(ctx, bounds); err != nil {
+		return err
+	}
+	l.believed[p] = true
+	return nil
+}
+
+// WentBack is an ErrWentBack: what was found, and the way out.
+func WentBack(found string) error { return fmt.Errorf("%w: %s: %s", ErrWentBack, found, wentBack) }
 
 func (l *ReplayLedger) complete(p int32, stored []string, before int64) error {
 	s := leastWatermark(stored)

@@ -152,6 +152,9 @@ func (p *partition) verdicts(ctx context.Context) ([]dedupe.Verdict, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := p.believe(ctx, stage, at, decided); err != nil {
+			return nil, err
+		}
 		for n, i := range at {
 			verdicts[i] = decided[n]
 		}
@@ -198,6 +201,34 @@ func pick(verdicts []dedupe.Verdict, at []int) []dedupe.Verdict {
 	return picked
 }
 
+// believe returns dedupe.ErrWentBack where a mark stands for what no disposition says: it is written after the commit.
+// Tasks come and go beside the offsets that are known here.
+func (p *partition) believe(ctx context.Context, stage kycv1.Stage, at []int, decided []dedupe.Verdict) error {
+	if stage != kycv1.Stage_STAGE_NORMALIZE {
+		return nil
+	}
+	fresh := false
+	for n, i := range at {
+		v, offset := decided[n], p.held[i].raw.Offset
+		switch {
+		case v.Action == dedupe.Duplicate && v.Former == nil && v.Owner.State == dedupe.Done && v.Owner.Partition == p.number:
+			offset = v.Owner.Offset
+		case v.Action != dedupe.Nothing:
+			continue
+		}
+		if !p.history.told(offset) && !fresh {
+			if err := p.history.read(ctx); err != nil {
+				return err
+			}
+			fresh = true
+		}
+		if !p.history.told(offset) {
+			return dedupe.WentBack(fmt.Sprintf("a mark says that raw offset %d was disposed of, and no disposition does", offset))
+		}
+	}
+	return nil
+}
+
 // items are the records of the batch in hand that a stage would claim.
 func (p *partition) items(stage kycv1.Stage) (items []dedupe.ReplayItem, at []int) {
 	for i, c := range p.held {
@@ -205,7 +236,7 @@ func (p *partition) items(stage kycv1.Stage) (items []dedupe.ReplayItem, at []in
 			continue
 		}
 		dead := c.past.last == kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED
-		items = append(items, dedupe.ReplayItem{Item: c.read.Item(p.keys), Dead: dead})
+		items = append(items, dedupe.ReplayItem{Item: c.read.Item(p.keys[stage]), Dead: dead})
 		at = append(at, i)
 	}
 	return items, at
@@ -221,8 +252,11 @@ func stageOf(c *chosen) kycv1.Stage {
 // repeat is the verdict about a record that was emitted: the same, under the key that was claimed then.
 func (p *partition) repeat(c *chosen) dedupe.Verdict {
 	v := dedupe.Verdict{Action: dedupe.Publish, Keyed: c.past.keyed, Key: c.past.key}
-	if item := c.read.Item(p.keys); v.Keyed && item.Identified && v.Key == item.Key.Variant(item.Hash) {
-		v.Flag = dedupe.Conflict
+	item := c.read.Item(p.keys[stageOf(c)])
+	for n, key := range keysOf(item) {
+		if v.Keyed && v.Key == key && n%2 == 1 { // that of its own content
+			v.Flag = dedupe.Conflict
+		}
 	}
 	return v
 }

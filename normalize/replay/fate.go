@@ -9,26 +9,27 @@ import (
 // The rest of it (past.key and the like) few records need, and place tells where it is. From the lowest bit:
 //
 //	0–1    the last final disposition; 0: there is none
-//	2–7    why it is a dead letter; 0 where the reason does not fit
-//	8–15   flags
+//	2–6    why it is a dead letter; 0 where the reason does not fit
+//	7–15   flags
 //	16–63  place: the offset of the last disposition, final or HYDRATING
 type fate uint64
 
 const (
-	fateHydrating fate = 1 << (8 + iota) // handed to the hydrate stage, and nothing final since
+	fateHydrating fate = 1 << (7 + iota) // handed to the hydrate stage, and nothing final since
 	fateLost                             // HYDRATING, and its task was in no topic when tasks were looked for
 	fateDone                             // this replay has disposed of it
 	fateNamed                            // it holds an id of the selection
 	fateKeyed                            // the last final one has a key
 	fateTasked                           // the last final one claimed for a task
 	fateAgrees                           // the last final one is of a delivery that came when the letter's did
-	fateOrphan                           // a duplicate of what was never disposed of
+	fateOrphan                           // a duplicate of what nothing was told of before, nor of itself
+	fateTold                             // it was published, became a dead letter, or was handed to the hydrate stage, at some time
 )
 
 const (
 	fateKinds   fate = 3
-	fateReasons fate = 63
-	fateFlags   fate = 255 << 8
+	fateReasons fate = 31
+	fateFlags   fate = 511 << 7
 	fateAnew         = fateHydrating | fateLost | fateKeyed | fateTasked | fateAgrees | fateOrphan // what a final disposition says anew
 
 	reasonAt = 2
@@ -47,7 +48,7 @@ func (f fate) place() int64 { return int64(f >> placeAt) }
 
 // handed is the fate of a record that is handed to the hydrate stage by the disposition at a place.
 func (f fate) handed(place int64) fate {
-	return f&^fateLost&(1<<placeAt-1) | fateHydrating | fate(place)<<placeAt
+	return f&^fateLost&(1<<placeAt-1) | fateHydrating | fateTold | fate(place)<<placeAt
 }
 
 // disposed is the fate of a record whose final disposition is at a place.
@@ -62,6 +63,9 @@ func (f fate) disposed(d *kycv1.Disposition, place int64) fate {
 	}
 	if d.GetClaimed() != nil {
 		f |= fateTasked
+	}
+	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE {
+		f |= fateTold
 	}
 	return f
 }

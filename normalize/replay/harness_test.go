@@ -202,7 +202,8 @@ func (w *world) options(id string, mode replay.Mode) replay.Options {
 			Committed: func(ctx context.Context) (map[int32]int64, error) {
 				return w.Reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
 			},
-			Scan: w.scan,
+			Bounds: normalizetest.Log{Reader: w.Reader}.Bounds,
+			Scan:   w.scan,
 		},
 		Open:   w.open,
 		Taken:  func(err error) bool { return errors.Is(err, sink.ErrFenced) },

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
@@ -71,9 +72,18 @@ func (h *history) scan(ctx context.Context, from record.ScanFrom, fn func(at int
 	return err
 }
 
-// ours reports whether a disposition is of this life of the raw topic.
+// ours reports whether a disposition is of this life of the raw topic, or of one that its records were copied from
+// with their offsets.
 func (h *history) ours(d *kycv1.Disposition) bool {
-	return dedupe.TopicID(d.GetRawTopicId()) == h.p.o.Topics.RawID && d.GetRaw().GetPartition() == h.p.number
+	id := dedupe.TopicID(d.GetRawTopicId())
+	same := id == h.p.o.Topics.RawID || slices.ContainsFunc(h.p.o.Former, func(f dedupe.Former) bool { return f.SameOffsets && f.TopicID == id })
+	return same && d.GetRaw().GetPartition() == h.p.number
+}
+
+// formerly reports whether a disposition is of a raw topic that the deployment had in another cluster.
+func (h *history) formerly(d *kycv1.Disposition) bool {
+	id := dedupe.TopicID(d.GetRawTopicId())
+	return slices.ContainsFunc(h.p.o.Former, func(f dedupe.Former) bool { return f.TopicID == id })
 }
 
 // read takes up what is new in the disposition topic.
@@ -81,12 +91,15 @@ func (h *history) read(ctx context.Context) error {
 	return h.scan(ctx, record.ScanFrom{Offset: h.next}, func(at int64, d *kycv1.Disposition) error {
 		h.next = at + 1
 		if !h.ours(d) {
+			if h.formerly(d) {
+				h.p.witness.note(d, elsewhere)
+			}
 			return nil
 		}
 		if d.GetStage() != kycv1.Stage_STAGE_REPLAY {
 			h.ends[d.GetStage()] = at + 1
 		}
-		h.p.witness.note(d)
+		h.p.witness.note(d, d.GetRaw().GetOffset())
 		h.note(at, d)
 		if d.GetStage() == kycv1.Stage_STAGE_NORMALIZE {
 			h.highest = max(h.highest, d.GetRaw().GetOffset())
@@ -110,7 +123,7 @@ func (h *history) note(at int64, d *kycv1.Disposition) {
 		if h.p.witness.agrees(d) {
 			f |= fateAgrees
 		}
-		if h.orphaned(d) {
+		if !f.is(fateTold) && h.orphaned(d) {
 			f |= fateOrphan
 		}
 	}
@@ -123,19 +136,21 @@ func (h *history) note(at int64, d *kycv1.Disposition) {
 	h.fates[i] = f
 }
 
-// orphaned reports whether a raw record was dropped for one that nothing was published for before, as when Kafka
-// lost its newest records and a mark in Redis outlived them.
+// orphaned reports whether a raw record was dropped for one that nothing was told of before, as when Kafka lost its
+// newest records and a mark in Redis outlived them.
 func (h *history) orphaned(d *kycv1.Disposition) bool {
 	owner := d.GetDuplicateOf()
-	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE || d.GetClaimed() != nil || owner.GetPartition() != h.p.number {
-		return false
-	}
-	i := h.index(owner.GetOffset())
+	return d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE && d.GetClaimed() == nil && len(d.GetDuplicateOfTopicId()) == 0 &&
+		owner.GetPartition() == h.p.number && !h.told(owner.GetOffset())
+}
+
+// told reports whether copies of a raw record may be dropped: it was disposed of as something else than a copy itself.
+func (h *history) told(offset int64) bool {
+	i := h.index(offset)
 	if i < 0 {
-		return owner.GetOffset() > h.highest
+		return offset <= h.highest
 	}
-	f := h.fates[i]
-	return !f.is(fateHydrating) && (f.kind() == kycv1.DispositionKind_DISPOSITION_KIND_UNSPECIFIED || f.kind() == kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE)
+	return h.fates[i].is(fateTold)
 }
 
 // past is what became of a raw record of the stretch, without details. Records are asked for in the order of

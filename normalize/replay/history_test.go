@@ -348,6 +348,35 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
+// TestToldIsTold: what was told of once is no gap, and drops copies, whatever its last disposition says.
+func TestToldIsTold(t *testing.T) {
+	const emitted, duplicate, hydrating = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED, kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE, kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING
+	said := func(raw int64, kind kycv1.DispositionKind, of int64) *kycv1.Disposition {
+		return &kycv1.Disposition{
+			Raw: &kycv1.RawPosition{Offset: raw}, RawTopicId: rawID[:], Stage: kycv1.Stage_STAGE_NORMALIZE, Kind: kind, DuplicateOf: &kycv1.RawPosition{Offset: of},
+		}
+	}
+	task := said(100, duplicate, 3)
+	task.Claimed, task.ClaimedTopicId = &kycv1.RawPosition{Offset: 7}, taskID[:]
+	moved := said(104, duplicate, 9999)
+	moved.DuplicateOfTopicId = oldID[:]
+	copied := said(105, emitted, 0)
+	copied.RawTopicId = oldID[:]
+	all := []*kycv1.Disposition{
+		said(100, hydrating, 0), task, said(101, duplicate, 100), // what was fetched was known
+		said(102, emitted, 0), said(102, duplicate, 9999), said(103, duplicate, 102), // read again without marks
+		moved, copied,
+	}
+	topic := &dispositions{len: int64(len(all)), at: func(at int64) ([]byte, time.Time) { return encode(t, all[at]), noon }}
+	p := topic.part(Options{Mode: FillGaps, Former: []dedupe.Former{{TopicID: oldID, SameOffsets: true}}})
+	h := through(t, p, []span{{100, 106}}, noon)
+	for i, f := range h.fates {
+		if why := p.leave(f.past()); why != NoGap {
+			t.Errorf("raw offset %d is left for %q, want %q", 100+i, why, NoGap)
+		}
+	}
+}
+
 // BenchmarkHistory reads the history of a whole partition, with the details of every record: what a replay that
 // re-emits all of it does beside the replaying. The time of a disposition includes making it, as the floor does.
 func BenchmarkHistory(b *testing.B) {

@@ -3,6 +3,7 @@ package replay
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
@@ -43,21 +44,24 @@ func spansOf(letters []Letter) []span {
 
 // witness is what the dispositions say beside the fates of single records: which identities were told by which
 // record. Marks end two days after raw records do, and letters live longer, so Redis does not know it all. It
-// holds at most two keys for a letter.
+// holds two keys for a letter, and two more for each former topic.
 type witness struct {
 	letters []Letter             // by offset
 	told    map[dedupe.Key]int64 // the raw offset that was let through under a key; -1: none was seen
 }
 
-// note takes a disposition up.
-func (w *witness) note(d *kycv1.Disposition) {
+// elsewhere stands for the offset of a record in another topic.
+const elsewhere = math.MaxInt64
+
+// note takes a disposition up, of the record at a raw offset.
+func (w *witness) note(d *kycv1.Disposition, offset int64) {
 	if w == nil || len(d.GetDedupeKey()) != dedupe.KeySize {
 		return
 	}
 	switch d.GetKind() {
 	case kycv1.DispositionKind_DISPOSITION_KIND_EMITTED, kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING:
 		if _, wanted := w.told[dedupe.Key(d.GetDedupeKey())]; wanted {
-			w.told[dedupe.Key(d.GetDedupeKey())] = d.GetRaw().GetOffset()
+			w.told[dedupe.Key(d.GetDedupeKey())] = offset
 		}
 	}
 }
@@ -126,11 +130,18 @@ func (p *partition) keysOf(r normalize.RawRecord) ([]dedupe.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	item := read.Item(p.keys)
+	return keysOf(read.Item(p.keys[kycv1.Stage_STAGE_NORMALIZE])), nil
+}
+
+// keysOf are the keys that an item may have been decided under, in former topics too.
+func keysOf(item dedupe.Item) (keys []dedupe.Key) {
 	if !item.Identified {
-		return nil, nil
+		return nil
 	}
-	return []dedupe.Key{item.Key, item.Key.Variant(item.Hash)}, nil
+	for _, key := range append([]dedupe.Key{item.Key}, item.Former...) {
+		keys = append(keys, key, key.Variant(item.Hash))
+	}
+	return keys
 }
 
 // spent says why a letter is left alone; "" where it is not. What its raw record was is only believed where the

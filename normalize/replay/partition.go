@@ -28,7 +28,7 @@ type partition struct {
 	again   *normalize.Interpreter
 	gaps    *normalize.Interpreter
 	ledgers map[kycv1.Stage]*dedupe.ReplayLedger
-	keys    dedupe.Keyer
+	keys    map[kycv1.Stage]dedupe.Keyer // of the stages that claim
 
 	history *history
 	witness *witness  // while letters are worked off
@@ -88,7 +88,8 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 	p.again = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
 	o.Hydrates = p.o.Hydrates
 	p.gaps = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
-	p.keys = dedupe.NewKeyer(p.o.Pepper)
+	keys := dedupe.NewKeyer(p.o.Pepper)
+	p.keys = map[kycv1.Stage]dedupe.Keyer{kycv1.Stage_STAGE_NORMALIZE: keys.WithFormer(p.o.Former), kycv1.Stage_STAGE_HYDRATE: keys.WithFormer(p.o.FormerTasks)}
 	p.ledgers = p.newLedgers()
 	letters := slices.DeleteFunc(slices.Clone(p.o.Letters[p.number]), func(l Letter) bool { return l.Offset < p.next })
 	for left := merge(append(spansOf(letters), spans...)); len(left) > 0; {
@@ -111,16 +112,26 @@ func (p *partition) newLedgers() map[kycv1.Stage]*dedupe.ReplayLedger {
 	if p.o.DryRun {
 		store = dedupe.NewDryRunStore(store)
 	}
-	ledger := func(group string, topic [16]byte) *dedupe.ReplayLedger {
+	ledger := func(stage kycv1.Stage, group string, topic [16]byte, former []dedupe.Former) *dedupe.ReplayLedger {
 		return dedupe.NewReplayLedger(store, dedupe.ReplayLedgerOptions{
-			Group: group, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
-			Kind: p.o.kind, Pepper: fmt.Sprintf("%x", p.keys.Fingerprint()),
+			Group: group, Stage: stage, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
+			Kind: p.o.kind, Pepper: fmt.Sprintf("%x", p.keys[stage].Fingerprint()), Former: former,
+			History: p.scanDispositions, Bounds: p.o.Topics.Bounds,
 		})
 	}
+	const normalises, hydrates = kycv1.Stage_STAGE_NORMALIZE, kycv1.Stage_STAGE_HYDRATE
 	return map[kycv1.Stage]*dedupe.ReplayLedger{
-		kycv1.Stage_STAGE_NORMALIZE: ledger(p.o.NormalizeGroup, p.o.Topics.RawID),
-		kycv1.Stage_STAGE_HYDRATE:   ledger(p.o.HydrateGroup, p.o.Topics.HydrateID),
+		normalises: ledger(normalises, p.o.NormalizeGroup, p.o.Topics.RawID, p.o.Former),
+		hydrates:   ledger(hydrates, p.o.HydrateGroup, p.o.Topics.HydrateID, p.o.FormerTasks),
 	}
+}
+
+// scanDispositions is a dedupe.History.
+func (p *partition) scanDispositions(ctx context.Context, number int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (next int64, err error) {
+	next = from.Offset
+	return next, p.o.Topics.Scan(ctx, schemas.DispositionTopic, number, from, func(r normalize.RawRecord) error {
+		return fn(r.Offset, r.Value)
+	})
 }
 
 // stretch replays some spans, which have the offsets of letters and of raw records after them.

@@ -53,6 +53,8 @@ type Topics struct {
 	Committed func(ctx context.Context) (map[int32]int64, error)
 	// Waiting gives the hydrate stage's offsets in a topic of tasks, by base name. Only to fill gaps.
 	Waiting func(ctx context.Context, base string) (map[int32]int64, error)
+	// Bounds are those of a partition, against which the marks are held; nil: they are believed.
+	Bounds func(ctx context.Context, partition int32) (dedupe.Bounds, error)
 	// Scan gives the committed records of one partition of a topic, by base name, in order, up to the
 	// end it has when Scan begins, waiting for open transactions. An error of fn ends it and comes back.
 	Scan func(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(normalize.RawRecord) error) error
@@ -101,6 +103,7 @@ type Options struct {
 	// Claims, Pepper and the names of the groups are only needed to fill gaps.
 	Claims                       claims
 	Pepper                       []byte
+	Former, FormerTasks          []dedupe.Former // of the raw and the hydrate topic, in another cluster
 	NormalizeGroup, HydrateGroup string
 	Wait                         time.Duration // for marks and claims on their way; 5 s
 
