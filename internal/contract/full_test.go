@@ -91,6 +91,7 @@ func fullTask() *kycv1.HydrateTask {
 	return &kycv1.HydrateTask{
 		Envelope: fullEnvelope(), Raw: position(), Attempt: 2, NotBefore: noon, FetchResult: kycv1.FetchResult_FETCH_RESULT_FETCHED,
 		FetchedKind: "identification", Fetched: []byte("{}"), FetchedAt: noon, AskedAgain: true,
+		RawTopicId: bytes.Repeat([]byte{4}, 16),
 	}
 }
 

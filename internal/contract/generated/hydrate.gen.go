@@ -27,6 +27,9 @@ func validHydrateTask(x *v1.HydrateTask) bool {
 	if len(x.FetchedKind) > 64 && utf8.RuneCountInString(x.FetchedKind) > 64 {
 		return false
 	}
+	if len(x.RawTopicId) > 0 && len(x.RawTopicId) != 16 {
+		return false
+	}
 	// hydrate.fetched_is_there
 	if !(x.FetchResult != 2 || len(x.Fetched) > 0 && x.FetchedAt != nil) {
 		return false
@@ -73,6 +76,9 @@ func appendHydrateTask(b []byte, x *v1.HydrateTask, valid *bool) []byte {
 	}
 	if x.AskedAgain {
 		b = append(append(b, 0x48), 1)
+	}
+	if len(x.RawTopicId) > 0 {
+		b = protowire.AppendBytes(append(b, 0x52), x.RawTopicId)
 	}
 	return append(b, x.ProtoReflect().GetUnknown()...)
 }

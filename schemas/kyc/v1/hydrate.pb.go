@@ -89,9 +89,10 @@ func (FetchResult) EnumDescriptor() ([]byte, []int) {
 }
 
 // HydrateTask is a delivery that needs the vendor's API: first without, then
-// with the fetched object. Topics hydrate.v1 and, while its time has not come,
-// hydrate.wait.v1; key and partition number as in the raw topic. Internal to
-// kycbridge: consumers read the events that come of it.
+// with the fetched object. Topic hydrate.v1, where a task also waits for its
+// API, and hydrate.wait.v1, which is only read: earlier releases wrote there.
+// Key and partition number are as in the raw topic. Internal to kycbridge:
+// consumers read the events that come of it.
 type HydrateTask struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The delivery as it arrived.
@@ -113,7 +114,11 @@ type HydrateTask struct {
 	// The API was asked once more after an answer that may have come too early:
 	// an unknown object, or a state that was told before. The next such answer is
 	// believed.
-	AskedAgain    bool `protobuf:"varint,9,opt,name=asked_again,json=askedAgain,proto3" json:"asked_again,omitempty"`
+	AskedAgain bool `protobuf:"varint,9,opt,name=asked_again,json=askedAgain,proto3" json:"asked_again,omitempty"`
+	// Kafka's id of the raw topic that raw was read from, 16 bytes: the task is
+	// about that topic's record, also when a topic of its name was made anew.
+	// Empty on tasks of earlier releases.
+	RawTopicId    []byte `protobuf:"bytes,10,opt,name=raw_topic_id,json=rawTopicId,proto3" json:"raw_topic_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -211,11 +216,18 @@ func (x *HydrateTask) GetAskedAgain() bool {
 	return false
 }
 
+func (x *HydrateTask) GetRawTopicId() []byte {
+	if x != nil {
+		return x.RawTopicId
+	}
+	return nil
+}
+
 var File_kyc_v1_hydrate_proto protoreflect.FileDescriptor
 
 const file_kyc_v1_hydrate_proto_rawDesc = "" +
 	"\n" +
-	"\x14kyc/v1/hydrate.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\x1a\x10kyc/v1/raw.proto\"\xec\x04\n" +
+	"\x14kyc/v1/hydrate.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\x1a\x10kyc/v1/raw.proto\"\x9a\x05\n" +
 	"\vHydrateTask\x127\n" +
 	"\benvelope\x18\x01 \x01(\v2\x13.kyc.v1.RawEnvelopeB\x06\xbaH\x03\xc8\x01\x01R\benvelope\x12-\n" +
 	"\x03raw\x18\x02 \x01(\v2\x13.kyc.v1.RawPositionB\x06\xbaH\x03\xc8\x01\x01R\x03raw\x12!\n" +
@@ -228,7 +240,11 @@ const file_kyc_v1_hydrate_proto_rawDesc = "" +
 	"\n" +
 	"fetched_at\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\tfetchedAt\x12\x1f\n" +
 	"\vasked_again\x18\t \x01(\bR\n" +
-	"askedAgain:\xbc\x01\xbaH\xb8\x01\x1a\xb5\x01\n" +
+	"askedAgain\x12,\n" +
+	"\fraw_topic_id\x18\n" +
+	" \x01(\fB\n" +
+	"\xbaH\a\xd8\x01\x01z\x02h\x10R\n" +
+	"rawTopicId:\xbc\x01\xbaH\xb8\x01\x1a\xb5\x01\n" +
 	"\x18hydrate.fetched_is_there\x12Lfetched and fetched_at must be set when fetch_result is FETCH_RESULT_FETCHED\x1aKthis.fetch_result != 2 || (this.fetched.size() > 0 && has(this.fetched_at))*\xac\x01\n" +
 	"\vFetchResult\x12\x1c\n" +
 	"\x18FETCH_RESULT_UNSPECIFIED\x10\x00\x12\x18\n" +
