@@ -65,6 +65,8 @@ type Session struct {
 
 	stop   context.CancelFunc // ends what runs beside the session
 	beside sync.WaitGroup
+
+	stay map[int32]int64 // see StayAt
 }
 
 // OpenSession joins the group and takes over the transactional id. It asks for

@@ -20,6 +20,7 @@ import (
 // ctx should end only when the process does: cancelling it in the middle makes
 // the outcome unknowable.
 func (s *Session) Commit(ctx context.Context, out []record.Outgoing) (committed bool, err error) {
+	ctx = s.staying(ctx)
 	if s.broken != nil {
 		return false, s.brokenError()
 	}
