@@ -189,7 +189,7 @@ func (b *bystander) Take(_ context.Context, in Input, polled []*kgo.Record) (Nex
 		<-b.beside
 	}
 	read := &Forward{As: as, Records: []record.Outgoing{{Value: []byte(as)}}}
-	return Process{[]*Reading{{In: RawRecord{Partition: polled[0].Partition}, Outcome: read}}}, nil
+	return Process{Readings: []*Reading{{In: RawRecord{Partition: polled[0].Partition}, Outcome: read}}}, nil
 }
 
 // meet waits for the other record, unless it cannot come while this one is in hand, since one of the two

@@ -35,7 +35,7 @@ func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdi
 func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
 	origins := make([]dedupe.Origin, len(tasks))
 	for i, t := range tasks {
-		origins[i] = originOf(w.slot.RawTopicID, t.GetRaw(), t.GetEnvelope(), t.Replay)
+		origins[i] = originOf(rawTopicOf(t.HydrateTask, w.slot.RawTopicID), t.GetRaw(), t.GetEnvelope(), t.Replay)
 		delete(w.aside, origins[i].Partition) // it is ours, so its repair is, too
 	}
 	if !w.bypassed() {
@@ -52,5 +52,5 @@ func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
 	for _, o := range origins {
 		w.ledger.Forget(o.Partition) // if the store is back when the batch is claimed, it is polled again
 	}
-	return make([]bool, len(tasks)), nil
+	return w.recall(ctx, origins)
 }

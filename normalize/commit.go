@@ -15,6 +15,9 @@ func (w *worker) commit(ctx context.Context, b *batch) (bool, error) {
 	if err != nil {
 		return false, stopError{err}
 	}
+	if err := w.stayAt(b.offsets); err != nil {
+		return false, stopError{err}
+	}
 	start := time.Now()
 	committed, err := w.slot.Session.Commit(ctx, out)
 	w.metrics.duration.Observe(time.Since(start).Seconds())
@@ -61,6 +64,9 @@ func (w *worker) settle(b *batch, out []record.Outgoing, last []int) {
 	}
 	for _, r := range b.readings {
 		w.progress.reached(r.In.Partition, r.In.Offset+1, r.In.Time)
+	}
+	for p, at := range b.offsets {
+		w.progress.reached(p, at)
 	}
 	w.ledger.Settle(b.items, verdicts, dispositions)
 }

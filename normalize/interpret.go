@@ -75,7 +75,7 @@ func (i *Interpreter) Interpret(raw RawRecord) (*Reading, error) {
 }
 
 // InterpretTask reads a task whose fetch has ended. in is the task's own record, rawTopic the id of the
-// topic of its webhook's record.
+// topic of its webhook's record where the task does not say.
 func (i *Interpreter) InterpretTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) (*Reading, error) {
 	return i.guarded(taskReading(in, rawTopic, task, i.o.MaxRecordBytes), i.read)
 }
@@ -262,6 +262,16 @@ func (i *Interpreter) PassOver(raw RawRecord, why string) (*Reading, error) {
 // GiveUpTask is the reading of a task that must not be interpreted again.
 func (i *Interpreter) GiveUpTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) *Reading {
 	return taskReading(in, rawTopic, task, i.o.MaxRecordBytes).giveUp()
+}
+
+// FailTask is the reading of a task whose object cannot be had. detail says why, and quotes nothing of it.
+func (i *Interpreter) FailTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, detail string) *Reading {
+	r := taskReading(in, rawTopic, task, i.o.MaxRecordBytes)
+	if p := i.providers[r.Envelope.GetProvider()]; p != nil {
+		r.Provider, r.MapperVersion = p.Name, p.MapperVersion
+	}
+	r.bury(stageHydrate, kycv1.DeadLetterReason_DEAD_LETTER_REASON_HYDRATION_FAILED, "fetched", detail)
+	return r
 }
 
 func (r *Reading) giveUp() *Reading {

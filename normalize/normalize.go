@@ -54,6 +54,12 @@ type session interface {
 	Seek(partition int32, offset int64) bool
 }
 
+// stayer is a session whose group's offsets may stay behind what was polled; see Process.Offsets.
+type stayer interface {
+	// StayAt says where the next Commit leaves the group's offsets.
+	StayAt(at map[int32]int64)
+}
+
 // claims is the store of claims; *dedupe.Store is one. Safe for concurrent use.
 type claims interface {
 	Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error)

@@ -50,12 +50,22 @@ func newReading(raw RawRecord, maxBytes int) *Reading {
 
 func taskReading(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, maxBytes int) *Reading {
 	at := task.GetRaw()
+	rawTopic = rawTopicOf(task, rawTopic)
 	return &Reading{
 		In: in, Envelope: task.GetEnvelope(), stage: kycv1.Stage_STAGE_HYDRATE,
 		Raw:      RawRecord{Topic: at.GetTopic(), TopicID: rawTopic, Partition: at.GetPartition(), Offset: at.GetOffset(), Time: in.Time, Key: in.Key},
 		attempts: max(task.GetAttempt(), 1), maxBytes: maxBytes,
 		fetched: &providers.Fetched{Result: task.GetFetchResult(), Kind: task.GetFetchedKind(), Body: task.GetFetched(), At: task.GetFetchedAt().AsTime()},
 	}
+}
+
+// rawTopicOf is the id of the raw topic that a task's record was read from; that of today's for a task of a
+// release that did not note it.
+func rawTopicOf(task *kycv1.HydrateTask, today [16]byte) [16]byte {
+	if id := task.GetRawTopicId(); len(id) == len(today) {
+		return [16]byte(id)
+	}
+	return today
 }
 
 func (r *Reading) identify(n *providers.Notice) {
@@ -69,7 +79,7 @@ func (r *Reading) identify(n *providers.Notice) {
 // fetch makes the reading a task as it begins, or a dead letter where the task would not fit into a record.
 func (r *Reading) fetch() {
 	task := &kycv1.HydrateTask{
-		Envelope: r.Envelope, Raw: r.position(), FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING,
+		Envelope: r.Envelope, Raw: r.position(), RawTopicId: r.Raw.TopicID[:], FetchResult: kycv1.FetchResult_FETCH_RESULT_PENDING,
 	}
 	if size := proto.Size(task); !r.fits(size) {
 		r.bury(stageHydrate, rejected, "", fmt.Sprintf("a task of %d bytes for the vendor's API does not fit into one record", size))

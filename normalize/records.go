@@ -55,7 +55,7 @@ func (b *builder) add(r *Reading, v *dedupe.Verdict) error {
 	case v.Action == dedupe.Nothing:
 		return nil
 	case v.Action == dedupe.Duplicate && r.AskAgain != nil:
-		return b.task(r, r.AskAgain, schemas.HydrateWait, r.Replay)
+		return b.task(r, r.AskAgain, schemas.Hydrate, r.Replay)
 	case v.Action == dedupe.Duplicate:
 	default:
 		labelled, err := b.output(r, v)

@@ -93,6 +93,9 @@ type ailing struct {
 func (w *worker) repair(ctx context.Context) error {
 	joined := w.owned.joined() // asked first: what came with joining is drained below
 	changed, owned := w.owned.drain()
+	if len(changed) > 0 {
+		w.lose(changed)
+	}
 	slices.Sort(owned)
 	for _, p := range changed {
 		w.forget(p)

@@ -11,13 +11,23 @@ import (
 )
 
 // Source interprets what a slot reads: the slot polls, and the source returns what it wants next. It is
-// used by one goroutine, and keeps no record from one batch to the next.
+// used by one goroutine, and keeps no record from one batch to the next unless it is a Keeper.
 type Source interface {
 	// Begin forgets the last batch, and returns the first poll of the next one.
 	Begin() Poll
 	// Take is given what was polled, those of a partition in offset order; none where nothing came. An
 	// error is a fault of our own rules, after which processing must stop.
 	Take(ctx context.Context, in Input, polled []*kgo.Record) (Next, error)
+}
+
+// Keeper is a Source that keeps records in hand while later ones are done with. It says with each Process
+// where a successor begins to read, and needs a session that gathers and may leave the group there.
+type Keeper interface {
+	Source
+	// Lose forgets the records of partitions that went, or came anew; nil: of all.
+	Lose(partitions []int32)
+	// Undo forgets what was polled since the last commit: it comes again. What was in hand before stays.
+	Undo()
 }
 
 // Next is what a Source wants: Poll, Process, GiveBack or Idle.
@@ -31,7 +41,12 @@ type Poll struct {
 }
 
 // Process: a reading for each record of the batch, those of a partition in offset order.
-type Process struct{ Readings []*Reading }
+type Process struct {
+	Readings []*Reading
+	// Offsets are where the group stands in each partition once this is committed; nil: behind the batch.
+	// A Keeper names every partition that it has records of or read in.
+	Offsets map[int32]int64
+}
 
 // GiveBack: what was polled will be polled again.
 type GiveBack struct {
@@ -130,7 +145,7 @@ func (s rawSource) Take(_ context.Context, in Input, polled []*kgo.Record) (Next
 			return nil, err
 		}
 	}
-	return Process{readings}, nil
+	return Process{Readings: readings}, nil
 }
 
 // RecordOf is a polled record of a topic as interpreters take it.

@@ -149,6 +149,13 @@ func (o *ownership) joined() bool {
 	return o.member
 }
 
+// moved reports whether anything changed since it was last drained.
+func (o *ownership) moved() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.changed) > 0
+}
+
 // drain returns what changed since it was last asked, and what is owned now.
 func (o *ownership) drain() (changed, owned []int32) {
 	o.mu.Lock()

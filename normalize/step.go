@@ -28,7 +28,7 @@ func (w *worker) step(ctx, work context.Context) (bool, error) {
 	}
 	switch next := next.(type) {
 	case Process:
-		return w.process(ctx, work, next.Readings)
+		return w.process(ctx, work, next)
 	case GiveBack:
 		return false, w.giveBack(ctx, work, next)
 	default:
@@ -54,6 +54,8 @@ func (w *worker) gather(ctx, work context.Context) (Next, error) {
 		switch {
 		case err != nil:
 			return nil, err
+		case w.moved(records):
+			return GiveBack{}, nil
 		case suspicious: // before a record is looked at: it may be one that kills
 			return GiveBack{}, nil
 		}
@@ -64,7 +66,8 @@ func (w *worker) gather(ctx, work context.Context) (Next, error) {
 }
 
 // process decides a batch and writes it.
-func (w *worker) process(ctx, work context.Context, readings []*Reading) (bool, error) {
+func (w *worker) process(ctx, work context.Context, p Process) (bool, error) {
+	readings := p.Readings
 	w.progress.took(readings[0].In.Time)
 	w.metrics.batch.Observe(float64(len(readings)))
 	b := w.batch(readings)
@@ -75,8 +78,10 @@ func (w *worker) process(ctx, work context.Context, readings []*Reading) (bool, 
 		}
 		b.decide(verdicts)
 	}
+	b.offsets = p.Offsets
 	committed, err := w.commit(work, b)
 	if err == nil && !committed {
+		w.undo()
 		w.aborted(ctx)
 	}
 	return committed, err
@@ -88,6 +93,7 @@ type batch struct {
 	verdicts []dedupe.Verdict // one for each reading; of no meaning where nothing is decided
 	items    []dedupe.Item    // the readings that are to be decided
 	at       []int            // and which they are
+	offsets  map[int32]int64  // see Process
 }
 
 func (w *worker) batch(readings []*Reading) *batch {
@@ -120,5 +126,6 @@ func (w *worker) giveBack(ctx, work context.Context, back GiveBack) error {
 	if err := w.slot.Session.Rewind(work); err != nil {
 		return w.judge(err)
 	}
+	w.undo()
 	return w.judgeStore(ctx, back.Cause)
 }

@@ -32,12 +32,13 @@ type worker struct {
 	wakeup   Wakeup // ends a poll: partitions came or went, or a repair ended
 	session  context.Context
 	repairs  *repairs
-	turns    chan struct{}           // see repairs
-	aside    map[int32]bool          // partitions whose repair waits for a record of theirs
-	ailing   map[int32]*ailing       // those that cannot be repaired
-	begun    map[int32]*record.Place // those of which it is decided where they are read from
-	flowing  map[int32]bool          // those that are not held
-	moving   bool                    // one of them could not be moved yet to where it is read from
+	turns    chan struct{}                    // see repairs
+	recalled map[int32]map[dedupe.Origin]bool // see recall
+	aside    map[int32]bool                   // partitions whose repair waits for a record of theirs
+	ailing   map[int32]*ailing                // those that cannot be repaired
+	begun    map[int32]*record.Place          // those of which it is decided where they are read from
+	flowing  map[int32]bool                   // those that are not held
+	moving   bool                             // one of them could not be moved yet to where it is read from
 	progress progress
 	polled   map[int32]int64 // per partition, the last record of this step
 	inHand   int             // records of this step
@@ -59,7 +60,7 @@ type worker struct {
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
 		o: o, id: TransactionalID(o.ID, o.Instance, slot), turns: make(chan struct{}, repairsAtOnce),
-		polled: map[int32]int64{}, singly: map[int32]int64{},
+		recalled: map[int32]map[dedupe.Origin]bool{}, polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
 		keys: dedupe.NewKeyer(o.Pepper).WithFormer(o.Former),
 	}
@@ -119,6 +120,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 		return false, w.judge(err)
 	}
 	defer w.close(w.slot)
+	w.lose(nil)
 	if w.slot.TopicID == [16]byte{} {
 		w.slot.TopicID = w.slot.RawTopicID
 	}
