@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -101,6 +103,23 @@ func (i input) Bounds(ctx context.Context, partition int32) (b dedupe.Bounds, er
 	stable, err := i.reader.StableEnds(ctx, schemas.DispositionTopic)
 	b.Stable = stable[partition]
 	return b, err
+}
+
+// errEnough ends a scan that has found what it looked for.
+var errEnough = errors.New("enough")
+
+// Tasks reads records of the topic again; see hydrate.Options.
+func (i input) Tasks(ctx context.Context, partition int32, from int64, fn func(*kgo.Record) (more bool)) error {
+	_, err := i.reader.Scan(ctx, i.base, partition, record.ScanFrom{Offset: from}, func(r *kgo.Record) error {
+		if !fn(r) {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
 }
 
 // Offsets implements normalize.Log. What retention removed, and what a hanging

@@ -61,7 +61,7 @@ func (s *service) openHydrator(reader *sink.Reader, stage normalize.Options) (er
 	stage.Slots, stage.Batch = int(s.Config.File.Hydrate.Slots), 0
 	stage.Sessions, stage.Log = tasks, tasks
 	_, stage.Former = s.Config.FormerTopics()
-	o.Stage, o.Wait = stage, s.input(reader, hydrate.DefaultGroup, schemas.HydrateWait)
+	o.Stage, o.Wait, o.Tasks = stage, s.input(reader, hydrate.DefaultGroup, schemas.HydrateWait), tasks.Tasks
 	if s.hydrator, err = hydrate.New(o); err != nil {
 		return err
 	}

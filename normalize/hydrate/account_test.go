@@ -78,10 +78,10 @@ func TestWhichCredentialsAreComplete(t *testing.T) {
 func TestTheLowerRateCounts(t *testing.T) {
 	p := vendor()
 	p.Hydration.Interval = time.Second
-	for rate, want := range map[float64]time.Duration{10: time.Second, 0.5: 2 * time.Second} {
+	for rate, want := range map[float64]float64{10: 1, 0.5: 0.5} {
 		a, err := newAccount(Endpoint{Provider: p, Credentials: Credentials{Key: "k"}}, Options{Rate: rate}.withDefaults())
-		if err != nil || a.spacing != want {
-			t.Errorf("%v requests a second: %v between two (%v), expected %v", rate, a.spacing, err, want)
+		if err != nil || float64(a.limiter.Limit()) != want {
+			t.Errorf("%v requests a second: %v are made (%v), expected %v", rate, a.limiter.Limit(), err, want)
 		}
 	}
 }

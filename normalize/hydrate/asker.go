@@ -36,7 +36,8 @@ type fetch struct {
 	wake  map[*normalize.Wakeup]bool // polls to end when it is done
 
 	answer                 // valid once done is closed
-	taken   map[int64]bool // raw offsets of tasks that used the answer up
+	wants   map[int64]bool // raw offsets of tasks that it was begun for
+	taken   map[int64]bool // and of those that used the answer up
 	endedAt time.Time
 }
 
@@ -59,6 +60,7 @@ type asker struct {
 
 	mu      sync.Mutex
 	fetches map[object]*fetch
+	answers int64           // that came so far; counts them, since clocks go back
 	seen    map[int32]int64 // per partition, the highest raw offset of any task in hand so far
 	running sync.WaitGroup
 }
@@ -82,6 +84,7 @@ func newAsker(o Options, m *metrics) (*asker, error) {
 		gates[account.customer()] = account.gate
 		a.accounts[e.Name] = account
 	}
+	m.waiting.accounts = a.accounts
 	a.ctx, a.stop = context.WithCancel(context.Background())
 	return a, errors.Join(errs...)
 }
@@ -102,6 +105,14 @@ func (a *asker) notice(partition int32, offset int64) {
 	}
 }
 
+// number is that of an answer that comes now.
+func (a *asker) number() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.answers++
+	return a.answers
+}
+
 // question is a task as far as the asker must know it.
 type question struct {
 	object
@@ -110,38 +121,48 @@ type question struct {
 }
 
 // covers reports whether a fetch answers a question: its webhook was in hand before the fetch began, and it
-// has not used this answer before.
+// has not used this answer before. What was begun for it answers it whatever the clock says, which may have
+// been set back since the task was written.
 func (f *fetch) covers(q question) bool {
-	return q.offset <= f.mark && !f.began.Before(q.after) && !f.taken[q.offset]
+	inTime := f.wants[q.offset] || q.offset <= f.mark && !f.began.Before(q.after)
+	return inTime && !f.taken[q.offset]
 }
 
-// ask returns the fetch that answers a question, begun now if need be, or a fetch of the same object
-// after which to ask again; else when to come back and why.
-func (a *asker) ask(q question, b *normalize.Wakeup, now time.Time) (f *fetch, back time.Time, why string) {
+// join returns a fetch that answers a question, or one under way of the same object after which to ask again;
+// nil: there is none.
+func (a *asker) join(q question, b *normalize.Wakeup, now time.Time) *fetch {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.sweep(now)
-	if f := a.fetches[q.object]; f != nil {
-		ended := f.ended()
-		if !ended {
-			f.wake[b] = true
-		}
-		if !ended || f.covers(q) {
-			return f, time.Time{}, ""
-		}
+	f := a.fetches[q.object]
+	switch {
+	case f == nil:
+		return nil
+	case !f.ended():
+		f.wake[b] = true
+		return f
+	case f.covers(q):
+		return f
 	}
+	return nil
+}
+
+// begin begins a fetch that answers a question; where it may not begin now, it says why.
+func (a *asker) begin(q question, b *normalize.Wakeup, now time.Time) (f *fetch, why string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	account := a.accounts[q.endpoint]
-	ok, back, why := account.admit(now)
+	ok, why := account.admit(now)
 	if !ok {
-		return nil, back, why
+		return nil, why
 	}
 	f = &fetch{
 		object: q.object, began: now, mark: a.seen[q.partition], done: make(chan struct{}),
-		wake: map[*normalize.Wakeup]bool{b: true}, taken: make(map[int64]bool),
+		wake: map[*normalize.Wakeup]bool{b: true}, wants: map[int64]bool{q.offset: true}, taken: make(map[int64]bool),
 	}
 	a.fetches[q.object] = f
 	a.running.Go(func() { a.run(account, f) })
-	return f, time.Time{}, ""
+	return f, ""
 }
 
 // run fetches, as soon as it is its turn.
@@ -162,6 +183,8 @@ func (a *asker) run(c *account, f *fetch) {
 		a.tell(c, got.failed, opened)
 	}
 	a.mu.Lock()
+	a.answers++
+	got.number = a.answers
 	f.answer, f.endedAt = got, now
 	close(f.done)
 	woken := f.wake

@@ -53,7 +53,7 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		release := make(chan struct{})
 		r.api = func(string) (int, string) { <-release; return http.StatusOK, `{}` }
-		are(t, r.tasks(r.task("a"), r.task("b")), "round", "round")
+		are(t, r.tasks(r.task("a"), r.task("b")), "asking", "asking")
 		r.mu.Lock()
 		if len(r.asked) != 1 {
 			t.Errorf("%q are asked for at once, expected one", r.asked)
@@ -69,7 +69,7 @@ func TestClosingEndsRequests(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		account, began := r.asker.accounts["endpoint"], time.Now()
 		account.client.Transport = hanging{}
-		f, _, _ := r.asker.ask(question{object: object{endpoint: "endpoint", target: providers.Target{Kind: "thing", ID: "a"}}}, &normalize.Wakeup{}, began)
+		f, _ := r.asker.begin(question{object: object{endpoint: "endpoint", target: providers.Target{Kind: "thing", ID: "a"}}}, &normalize.Wakeup{}, began)
 		r.asker.close()
 		if !f.ended() || time.Since(began) != 0 {
 			t.Errorf("the fetch ended = %v after %v, expected it at once", f.ended(), time.Since(began))
@@ -94,8 +94,8 @@ func TestAllThatWaitAreWoken(t *testing.T) {
 		r.asker.accounts["endpoint"].client.Transport = hanging{}
 		q := question{object: object{endpoint: "endpoint", target: providers.Target{Kind: "thing", ID: "a"}}}
 		var first, second normalize.Wakeup
-		f, _, _ := r.asker.ask(q, &first, time.Now())
-		if joined, _, _ := r.asker.ask(q, &second, time.Now()); joined != f || !f.wake[&first] || !f.wake[&second] {
+		f, _ := r.asker.begin(q, &first, time.Now())
+		if joined := r.asker.join(q, &second, time.Now()); joined != f || !f.wake[&first] || !f.wake[&second] {
 			t.Errorf("%v are woken, expected both", f.wake)
 		}
 	})

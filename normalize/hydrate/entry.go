@@ -17,14 +17,14 @@ import (
 )
 
 const (
+	// retryLast is the longest pause between two questions about an object; no task waits longer for its time.
 	retryLast = 5 * time.Minute
-	// A task whose fetch takes longer than goesRound goes to the wait topic instead of round again.
-	goesRound = 2 * time.Second
-	slowBack  = time.Second
-	// latestMost bounds how many subjects' last fetches are remembered.
+	// latestMost bounds how many subjects' last answers are remembered.
 	latestMost = 4096
 	// recordOverhead is what a record needs beside its value.
 	recordOverhead = 4096
+	// largeMost is how many answers that are too large for a record are asked for.
+	largeMost = 3
 )
 
 // taskState is where a task in hand stands.
@@ -32,9 +32,10 @@ type taskState uint8
 
 const (
 	asking taskState = iota // its fetch is under way, or has not begun
+	waits                   // in the lot: for its time, or for its API
 	mapped                  // its fetch ended before: reading is what it becomes
 	stored                  // its fetch ended now: the task with the answer is written
-	waits                   // its time has not come
+	failed                  // it cannot have its object: reading is the dead letter
 	unread                  // no task at all
 	passed                  // nothing is to be done for it
 )
@@ -50,45 +51,79 @@ type entry struct {
 	fetch   *fetch
 	read    *normalize.Reading
 	question
+	asks   bool                // its webhook asks for something
 	vendor *providers.Provider // nil: unknown
+	turn   int64               // of those that were read, in their order
+	number int64               // of its answer
+	large  int                 // answers that were too large
+	back   time.Time           // not to be asked for before; not of the wall clock
+	done   bool                // no longer in hand
+
+	// Of a task in the lot; see there.
+	gate          *gate
+	due           time.Time
+	stays         int
+	queued, woken bool
+	packed        bool
 }
 
-// open decides what is to be done for a task. What has its answer is mapped; the rest asks.
-func (s *source) open(in normalize.Input, r *kgo.Record, e *entry) error {
+// ended reports whether there is something to write for a task, or nothing more to do.
+func (e *entry) over() bool { return e.state > waits }
+
+// begin decides what is to be done for a task. What has its answer is mapped; the rest asks.
+func (s *source) begin(in normalize.Input, r *kgo.Record, e *entry, now time.Time) error {
 	e.vendor = s.vendors[e.task.GetEnvelope().GetProvider()]
 	if in.PoisonPill(r) {
-		e.become(s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task))
+		e.become(mapped, s.reads.GiveUpTask(e.in, in.Slot.RawTopicID, e.task))
 		return nil
 	}
 	s.asker.notice(e.task.GetRaw().GetPartition(), e.task.GetRaw().GetOffset())
 	if e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_PENDING {
+		s.ready(e, now)
 		return nil
 	}
 	read, err := s.reads.InterpretTask(e.in, in.Slot.RawTopicID, e.task)
 	if err != nil {
 		return err
 	}
-	e.become(read)
-	if s.mayLag(e, time.Now()) && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
-		read.AskAgain = e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter)
+	e.become(mapped, read)
+	s.seeAnswer(e)
+	if s.mayLag(e, now) && e.task.GetFetchResult() == kycv1.FetchResult_FETCH_RESULT_FETCHED {
+		if again := e.again(e.task.GetFetchedAt().AsTime(), s.o.AskAgainAfter); s.fits(e, again, 0) {
+			read.AskAgain = again
+		}
 	}
 	return nil
 }
 
+// ready finds what a task asks for, and when. A clock that was ahead when its time was written makes it wait
+// no longer than any task does.
+func (s *source) ready(e *entry, now time.Time) {
+	raw := e.task.GetRaw()
+	e.question = question{offset: raw.GetOffset(), object: object{endpoint: e.task.GetEnvelope().GetEndpoint(), partition: raw.GetPartition()}}
+	if e.task.GetAskedAgain() {
+		e.after = e.task.GetFetchedAt().AsTime().Add(s.o.AskAgainAfter)
+	}
+	e.target, e.asks = s.reads.Target(e.task)
+	if at := e.task.GetNotBefore(); at != nil {
+		e.back = now.Add(min(at.AsTime().Sub(now), retryLast))
+	}
+}
+
 // become notes what the task becomes; all of it carries the label of the replay that wrote the task.
-func (e *entry) become(r *normalize.Reading) {
-	e.state, e.read = mapped, r
+func (e *entry) become(as taskState, r *normalize.Reading) {
+	e.state, e.read = as, r
 	r.Replay, r.Ordered = e.replay, e.replay != ""
 }
 
 // mayLag reports whether the answer may be older than the webhook, and nobody has asked twice yet. An answer
 // that comes when patience is over is not: no API lags that far behind.
 func (s *source) mayLag(e *entry, now time.Time) bool {
-	return e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.AskAgain && !e.task.GetAskedAgain() && now.Before(s.due(e))
+	return e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.AskAgain && !e.task.GetAskedAgain() && now.Before(s.patience(e))
 }
 
-// due is when patience with the vendor's API ends.
-func (s *source) due(e *entry) time.Time {
+// patience is when patience with the vendor's API ends.
+func (s *source) patience(e *entry) time.Time {
 	return e.task.GetEnvelope().GetReceivedAt().AsTime().Add(s.o.GiveUpAfter)
 }
 
@@ -101,128 +136,143 @@ func (e *entry) again(answered time.Time, after time.Duration) *kycv1.HydrateTas
 	return t
 }
 
-// advance goes on with a task that asks. It reports whether there is something to write for it.
-func (s *source) advance(e *entry, now time.Time) bool {
+// advance goes on with a task that asks.
+func (s *source) advance(e *entry, now time.Time) {
 	for e.state == asking {
-		if e.fetch == nil && !s.ask(e, now) {
-			break
+		if e.fetch == nil && !s.ask(e, now) || !e.fetch.ended() {
+			return
 		}
-		if !e.fetch.ended() {
-			return false
-		}
-		if f := e.fetch; s.asker.take(f, e.question) && !s.outrun(e, f.answer) {
+		f := e.fetch
+		e.fetch = nil // where it is no answer: too early for this webhook, or too late beside others
+		if s.asker.take(f, e.question) && !s.outrun(e, f.answer) {
 			s.store(e, f.answer, now)
 		}
-		e.fetch = nil // too early for this webhook, or too late beside others: ask again
 	}
-	return e.state != asking
 }
 
 // ask finds the fetch that answers a task; false where there is none now.
 func (s *source) ask(e *entry, now time.Time) bool {
-	ok := s.question(e)
-	q := e.question
-	account := s.asker.accounts[q.endpoint]
-	due := s.due(e)
-	tired := !now.Before(due)
-	switch required := e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.Required; {
-	case !ok, account == nil && !required, tired && (e.task.GetAttempt() > 0 || account == nil || account.open(now)):
-		s.finish(e, answer{result: kycv1.FetchResult_FETCH_RESULT_GAVE_UP, at: now})
+	woken := e.woken
+	e.woken = false
+	account := s.asker.accounts[e.endpoint]
+	required := e.vendor != nil && e.vendor.Hydration != nil && e.vendor.Hydration.Required
+	switch {
+	case !e.asks, account == nil && !required, s.tired(e, now):
+		s.finish(e, answer{result: kycv1.FetchResult_FETCH_RESULT_GAVE_UP, at: now, number: s.asker.number()})
 		return false
 	case account == nil:
-		s.log.Error("an endpoint has tasks, and its deliveries hold only an id: configure its api", "endpoint", q.endpoint)
-		s.postpone(e, earlier(now.Add(time.Minute), due), waitNoAPI)
+		s.unconfigured(e.endpoint, now)
+		s.park(e, nil, waitNoAPI, now)
 		return false
-	case e.task.GetNotBefore() != nil && now.Before(e.task.GetNotBefore().AsTime()):
-		s.postpone(e, e.task.GetNotBefore().AsTime(), waitRetry)
-		return false
-	}
-	f, back, why := s.asker.ask(q, &s.wakeup, now)
-	if f == nil {
-		if !tired {
-			back = earlier(back, later(due, now.Add(time.Second)))
-		}
-		s.postpone(e, back, why)
+	case now.Before(e.back):
+		s.park(e, account.gate, waitRetry, now)
 		return false
 	}
-	e.fetch = f
+	if e.fetch = s.asker.join(e.question, &s.wakeup, now); e.fetch != nil {
+		return true
+	}
+	why := waitTurn // behind those that wait already
+	if woken || !s.lot.queued(account.gate) {
+		e.fetch, why = s.asker.begin(e.question, &s.wakeup, now)
+	}
+	if e.fetch == nil {
+		s.park(e, account.gate, why, now)
+		return false
+	}
 	return true
 }
 
-// question finds what a task asks for; false where its webhook asks for nothing (any more).
-func (s *source) question(e *entry) (ok bool) {
-	if e.question.endpoint != "" {
-		return true
+// tired reports whether a task goes without its object: patience is over, and its last chance was taken or
+// is not worth it.
+func (s *source) tired(e *entry, now time.Time) bool {
+	account := s.asker.accounts[e.endpoint]
+	return !now.Before(s.patience(e)) && (e.task.GetAttempt() > 0 || account == nil || account.open(now))
+}
+
+// unconfigured says once in a while that tasks wait for a configuration.
+func (s *source) unconfigured(endpoint string, now time.Time) {
+	if said, ok := s.said[endpoint]; ok && now.Sub(said) < time.Minute {
+		return
 	}
-	raw := e.task.GetRaw()
-	q := question{offset: raw.GetOffset(), object: object{endpoint: e.task.GetEnvelope().GetEndpoint(), partition: raw.GetPartition()}}
-	if e.task.GetAskedAgain() {
-		q.after = e.task.GetFetchedAt().AsTime().Add(s.o.AskAgainAfter)
+	if len(s.said) >= latestMost {
+		clear(s.said)
 	}
-	if q.target, ok = s.reads.Target(e.task); ok {
-		e.question = q
-	}
-	return ok
+	s.said[endpoint] = now
+	s.log.Error("an endpoint has tasks, and its deliveries hold only an id: configure its api", "endpoint", endpoint)
+}
+
+// park lets a task wait. Its patience goes by the wall clock, and is measured from now on.
+func (s *source) park(e *entry, g *gate, why string, now time.Time) {
+	e.why = why
+	s.lot.add(e, g, e.back, now.Add(s.patience(e).Sub(now)), now)
+	s.metrics.waits.WithLabelValues(e.vendorName(), why).Inc()
 }
 
 // outrun reports whether a later answer about the same subject is written already: events come in the
 // order of their fetches.
 func (s *source) outrun(e *entry, a answer) bool {
-	return a.failed == nil && a.at.Before(s.latest[string(e.in.Key)])
+	return a.failed == nil && a.number < s.latest[string(e.in.Key)].number
 }
 
-// store turns an answer into what is written for the task: the task with its answer, or a later try.
+// store turns an answer into what is written for the task, or lets it wait for the next try.
 func (s *source) store(e *entry, a answer, now time.Time) {
-	if a.failed == nil && a.result == kycv1.FetchResult_FETCH_RESULT_FETCHED && s.o.Stage.MaxRecordBytes > 0 &&
-		proto.Size(e.task)+len(a.body)+len(e.in.Key)+recordOverhead > s.o.Stage.MaxRecordBytes {
+	fetched := a.failed == nil && a.result == kycv1.FetchResult_FETCH_RESULT_FETCHED
+	if fetched && !s.fits(e, e.task, len(a.body)) {
 		a = answer{failed: &failure{label: labelTooLarge}}
 	}
+	e.task.Attempt++
 	switch {
+	case a.failed != nil && a.failed.label == labelTooLarge && e.large+1 >= largeMost:
+		s.tooLarge(e)
 	case a.failed != nil:
+		if a.failed.label == labelTooLarge {
+			e.large++
+		}
 		s.retry(e, a.failed, now)
 	case a.result == kycv1.FetchResult_FETCH_RESULT_NOT_FOUND && s.mayLag(e, now):
-		attempt := e.task.GetAttempt() + 1
 		e.task = e.again(a.at, s.o.AskAgainAfter)
-		e.task.Attempt = attempt
-		e.state, e.why = waits, waitAgain
-		s.metrics.waits.WithLabelValues(e.vendor.Name, waitAgain).Inc()
+		e.after = a.at.Add(s.o.AskAgainAfter)
+		e.back = e.after
+		s.park(e, s.asker.accounts[e.endpoint].gate, waitAgain, now)
 	default:
-		e.task = proto.CloneOf(e.task)
-		e.task.Attempt++
 		s.finish(e, a)
 	}
 }
 
+// fits reports whether a task can be written with so many more bytes.
+func (s *source) fits(e *entry, t *kycv1.HydrateTask, more int) bool {
+	limit := s.o.Stage.MaxRecordBytes
+	return limit <= 0 || proto.Size(t)+more+len(e.in.Key)+recordOverhead <= limit
+}
+
+// tooLarge ends a task whose answer no record can hold.
+func (s *source) tooLarge(e *entry) {
+	detail := fmt.Sprintf("the vendor's object is larger than hydrate.max_response_bytes (%d) or, with its delivery, than a record of kafka.max_message_bytes; raise them and replay", s.o.MaxResponse)
+	e.become(failed, s.reads.FailTask(e.in, s.rawTopic, e.task, detail))
+}
+
 // finish writes the answer into the task.
 func (s *source) finish(e *entry, a answer) {
-	e.task = proto.CloneOf(e.task)
 	e.task.FetchResult, e.task.FetchedKind, e.task.Fetched = a.result, a.kind, a.body
 	e.task.FetchedAt, e.task.NotBefore = timestamppb.New(a.at), nil
 	if a.result == kycv1.FetchResult_FETCH_RESULT_GAVE_UP {
 		e.task.FetchedAt = nil
 	}
-	e.state = stored
+	e.state, e.number = stored, a.number
+	if !s.fits(e, e.task, -recordOverhead/2) { // it came when records might be larger
+		s.tooLarge(e)
+	}
 }
 
 // retry comes back later and later, and no later than when patience ends.
 func (s *source) retry(e *entry, f *failure, now time.Time) {
-	due := s.due(e)
 	pause := retryLast
-	if n := e.task.GetAttempt(); n < 10 {
+	if n := e.task.GetAttempt() - 1; n < 10 {
 		pause = min(s.o.RetryFirst<<n, retryLast)
 	}
-	back := now.Add(max(pause/2+jitter(pause/2)+1, f.after))
-	attempt := e.task.GetAttempt() + 1
-	s.postpone(e, earlier(back, later(due, now)), waitRetry)
-	e.task.Attempt = attempt
-}
-
-// postpone sends a task to the wait topic.
-func (s *source) postpone(e *entry, until time.Time, why string) {
-	e.task = proto.CloneOf(e.task)
-	e.task.NotBefore = timestamppb.New(until)
-	e.state, e.why = waits, why
-	s.metrics.waits.WithLabelValues(e.vendorName(), why).Inc()
+	pause = max(pause/2+jitter(pause/2)+1, f.after)
+	e.back = now.Add(min(pause, max(s.patience(e).Sub(now), 0)))
+	s.park(e, s.asker.accounts[e.endpoint].gate, waitRetry, now)
 }
 
 func (e *entry) vendorName() string {
@@ -232,25 +282,17 @@ func (e *entry) vendorName() string {
 	return e.vendor.Name
 }
 
-// reading is what becomes of an entry now.
+// reading is what becomes of an entry that is over.
 func (s *source) reading(e *entry) (*normalize.Reading, error) {
 	switch e.state {
-	case mapped:
+	case mapped, failed:
 		return e.read, nil
-	case stored:
-		return forward("stored", schemas.Hydrate, e)
-	case waits:
-		return forward("waiting", schemas.HydrateWait, e)
 	case unread:
 		return skip("unreadable", e), nil
 	case passed:
 		return skip(e.why, e), nil
 	}
-	if e.fetch != nil && time.Since(e.fetch.began) > goesRound {
-		s.postpone(e, time.Now().Add(slowBack), waitSlow)
-		return forward("waiting", schemas.HydrateWait, e)
-	}
-	return forward("round", schemas.Hydrate, e)
+	return forward("stored", schemas.Hydrate, e)
 }
 
 // skip is a record of which only the offset moves.

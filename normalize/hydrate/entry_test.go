@@ -13,7 +13,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -35,62 +34,78 @@ func TestAPoisonPillIsNotInterpreted(t *testing.T) {
 	}, func(o *Options) { o.Stage.Providers = []providers.Provider{deadly} })
 }
 
-// A record that Kafka does not take would block its partition for ever.
-func TestAnAnswerTooLargeForARecordIsAFailure(t *testing.T) {
+// A record that Kafka does not take would block its partition for ever, and the API says the same each time: the
+// task becomes a dead letter, after a few tries.
+func TestAnAnswerTooLargeForARecordIsADeadLetter(t *testing.T) {
 	const body = `{"v":1}`
 	inRig(t, func(t *testing.T, r *rig) {
 		r.api = func(id string) (int, string) { return http.StatusOK, body + strings.Repeat(" ", len(id)-1) }
 		task := r.task("a")
 		r.o.Stage.MaxRecordBytes = proto.Size(task) + len(body) + len("v/subject") + recordOverhead
 		are(t, r.tasks(task), "stored")
-		larger := r.task("ab")
-		got := r.tasks(larger)
-		are(t, got, "waiting")
-		r.wasAsked("a", "ab")
-		if task := got[0].task; task.GetAttempt() != 1 || task.GetFetched() != nil || task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_PENDING {
-			t.Errorf("the task is %v, expected another try", task)
+		large := r.record(r.task("ab"))
+		r.batch(large)
+		for n := range largeMost - 1 {
+			got := r.of(large)
+			are(t, []became{got}, "waiting")
+			if got.task.GetAttempt() != int32(n+1) || got.task.GetFetched() != nil || got.task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_PENDING {
+				t.Errorf("the task is %v, expected another try", got.task)
+			}
+			time.Sleep(retryLast)
+			r.batch()
 		}
+		are(t, []became{r.of(large)}, "DEAD_LETTER_REASON_HYDRATION_FAILED")
+		r.wasAsked("a", "ab", "ab", "ab")
+		r.api = func(string) (int, string) { return http.StatusNotFound, "" }
+		r.o.Stage.MaxRecordBytes = proto.Size(task) // and now not even the task itself
+		are(t, r.tasks(r.task("c")), "DEAD_LETTER_REASON_HYDRATION_FAILED")
 	})
 }
 
-// The wait topic's worker goes by its own clock, which may be ahead of this one's.
+// A clock that was ahead, or is set back, delays no task by more than the longest pause.
 func TestATaskIsNotAskedForBeforeItsTime(t *testing.T) {
-	inRig(t, func(t *testing.T, r *rig) {
-		task := r.task("a")
-		task.NotBefore = timestamppb.New(time.Now().Add(time.Minute))
-		got := r.tasks(task)
-		are(t, got, "waiting")
-		r.wasAsked()
-		if got[0].record.Topic != schemas.HydrateWait || !proto.Equal(got[0].task, task) {
-			t.Errorf("%v goes to %s, expected it as it was in the wait topic", got[0].task, got[0].record.Topic)
-		}
-		time.Sleep(time.Minute)
-		are(t, r.tasks(task), "stored")
-		r.wasAsked("a")
-	})
+	for written, wait := range map[time.Duration]time.Duration{time.Minute: time.Minute, 24 * time.Hour: retryLast} {
+		inRig(t, func(t *testing.T, r *rig) {
+			task := r.task("a")
+			task.NotBefore = timestamppb.New(time.Now().Add(written))
+			one := r.record(task)
+			r.batch(one)
+			are(t, []became{r.of(one)}, "waiting")
+			time.Sleep(wait - 100*latency)
+			r.batch()
+			r.wasAsked()
+			time.Sleep(100 * latency)
+			r.batch()
+			are(t, []became{r.of(one)}, "stored")
+			r.wasAsked("a")
+		})
+	}
 }
 
-// A vendor that is slow holds up nobody: a task whose fetch takes long waits in the wait topic, and finds its
-// answer there is when it comes back.
-func TestASlowFetchSendsItsTaskToTheWaitTopic(t *testing.T) {
+// A vendor that is slow holds up nobody: a task stays in hand while its fetch lasts, and nothing is written for it.
+func TestASlowFetchHoldsUpNobody(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		release := make(chan struct{})
-		r.api = func(string) (int, string) { <-release; return http.StatusOK, `{"v":1}` }
-		task := r.task("a")
-		are(t, r.tasks(task), "round") // after longestHold
-		are(t, r.tasks(task), "round") // after goesRound
-		got := r.tasks(task)
-		are(t, got, "waiting")
-		if until := got[0].task.GetNotBefore().AsTime(); got[0].record.Topic != schemas.HydrateWait || !until.Equal(time.Now().Add(slowBack)) {
-			t.Errorf("it goes to %s until %v", got[0].record.Topic, until)
+		r.api = func(id string) (int, string) {
+			if id == "a" {
+				<-release
+			}
+			return http.StatusOK, `{"v":1}`
+		}
+		slow := r.record(r.task("a"))
+		r.batch(slow)
+		for range 3 {
+			are(t, r.tasks(r.task("b")), "stored")
+			if r.offset != slow.Offset {
+				t.Errorf("the group's offset is %d, expected it at the task that is open, %d", r.offset, slow.Offset)
+			}
 		}
 		close(release)
-		time.Sleep(slowBack)
-		got = r.tasks(got[0].task)
-		are(t, got, "stored")
-		r.wasAsked("a")
-		if got[0].task.GetNotBefore() != nil || got[0].task.GetAttempt() != 1 || string(got[0].task.GetFetched()) != `{"v":1}` {
-			t.Errorf("the task becomes %v", got[0].task)
+		r.batch()
+		are(t, []became{r.of(slow)}, "stored")
+		r.wasAsked("a", "b", "b", "b")
+		if want := slow.Offset + 4; r.offset != want {
+			t.Errorf("the group's offset is %d, expected %d: behind all", r.offset, want)
 		}
 	}, func(o *Options) { o.Timeout = time.Hour })
 }
@@ -102,19 +117,13 @@ func TestWhatPatienceAllows(t *testing.T) {
 		late, tried := r.task("late"), r.task("tried")
 		tried.Attempt = 1
 		time.Sleep(r.o.GiveUpAfter)
-		got := r.tasks(late)
-		are(t, got, "waiting")
-		if task := got[0].task; task.GetAttempt() != 1 || task.GetNotBefore().AsTime().After(time.Now()) {
-			t.Errorf("after its last chance the task is %v", task)
-		}
-		r.wasAsked("late")
-		for _, task := range []*kycv1.HydrateTask{got[0].task, tried} {
-			got := r.tasks(task)
-			are(t, got, "stored")
-			if task := got[0].task; task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_GAVE_UP || task.GetFetchedAt() != nil || task.GetNotBefore() != nil {
+		for _, got := range r.tasks(late, tried) {
+			are(t, []became{got}, "stored")
+			if task := got.task; task.GetAttempt() != 1 || task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_GAVE_UP || task.GetFetchedAt() != nil || task.GetNotBefore() != nil {
 				t.Errorf("a task that is given up is %v", task)
 			}
 		}
+		r.wasAsked("late")
 		for n := range breakerFailures {
 			r.tasks(r.task(fmt.Sprint("young", n)))
 		}
@@ -132,40 +141,46 @@ func TestWhatPatienceAllows(t *testing.T) {
 func TestWhenRetriesCome(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		for _, c := range []struct {
-			attempt     int32
+			attempt     int32 // the one that failed
 			wish, age   time.Duration
 			least, most time.Duration
 		}{
-			{0, 0, 0, time.Second / 2, time.Second},
-			{3, 0, 0, 4 * time.Second, 8 * time.Second},
-			{9, 0, 0, retryLast / 2, retryLast},
+			{1, 0, 0, time.Second / 2, time.Second},
+			{4, 0, 0, 4 * time.Second, 8 * time.Second},
+			{10, 0, 0, retryLast / 2, retryLast},
 			{1000, 0, 0, retryLast / 2, retryLast},
-			{0, time.Minute, 0, time.Minute, time.Minute},
+			{1, time.Minute, 0, time.Minute, time.Minute},
 			{1000, 0, r.o.GiveUpAfter - time.Second, time.Second, time.Second},
-			{0, time.Minute, r.o.GiveUpAfter + time.Second, 0, 0},
+			{1, time.Minute, r.o.GiveUpAfter + time.Second, 0, 0},
 		} {
-			now, e := time.Now(), &entry{task: r.task("a")}
+			now, e := time.Now(), &entry{task: r.task("a"), question: question{object: object{endpoint: "endpoint"}}}
 			e.task.Attempt, e.task.Envelope.ReceivedAt = c.attempt, timestamppb.New(now.Add(-c.age))
 			r.retry(e, &failure{after: c.wish}, now)
-			if back := e.task.GetNotBefore().AsTime().Sub(now); back < c.least || back > c.most || e.task.GetAttempt() != c.attempt+1 || e.state != waits {
-				t.Errorf("%+v: back after %v, attempt %d", c, back, e.task.GetAttempt())
+			if back := e.back.Sub(now); back < c.least || back > c.most || e.state != waits {
+				t.Errorf("%+v: back after %v", c, back)
 			}
 		}
 	})
 }
 
-// Whoever is turned away comes back in time for the last chance.
+// Whoever is turned away is given up when patience ends, though the breaker is open for longer.
 func TestATurnedAwayTaskComesBackWhenPatienceEnds(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.api = func(string) (int, string) { return http.StatusUnauthorized, "" }
 		are(t, r.tasks(r.task("a")), "waiting")
 		r.wasAsked("a")
-		task := r.task("b")
-		got := r.tasks(task)
-		are(t, got, "waiting")
+		turned := r.record(r.task("b"))
+		r.batch(turned)
+		are(t, []became{r.of(turned)}, "waiting")
+		time.Sleep(r.o.GiveUpAfter - 50*latency)
+		r.batch()
+		are(t, []became{r.of(turned)}, "waiting")
+		time.Sleep(50 * latency)
+		r.batch()
+		are(t, []became{r.of(turned)}, "stored")
 		r.wasAsked()
-		if back, due := got[0].task.GetNotBefore().AsTime(), task.GetEnvelope().GetReceivedAt().AsTime().Add(2*time.Second); !back.Equal(due) {
-			t.Errorf("it comes back at %v, expected %v", back, due)
+		if task := r.of(turned).task; task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_GAVE_UP {
+			t.Errorf("the task is %v, expected it given up", task)
 		}
 	}, func(o *Options) { o.GiveUpAfter = 2 * time.Second })
 }
@@ -200,9 +215,6 @@ func TestEndpointsWithoutAnAPI(t *testing.T) {
 				task := r.task("a")
 				got := r.tasks(task)
 				are(t, got, c.early)
-				if until := got[0].task.GetNotBefore().AsTime(); c.early == "waiting" && !until.Equal(time.Now().Add(time.Minute)) {
-					t.Errorf("it waits until %v, expected a minute", until)
-				}
 				time.Sleep(r.o.GiveUpAfter)
 				got = r.tasks(task)
 				are(t, got, c.late)
@@ -222,7 +234,7 @@ func TestWhatIsAskedForOnceMore(t *testing.T) {
 	lagging.Hydration.AskAgain = true
 	inRig(t, func(t *testing.T, r *rig) {
 		again := func(task *kycv1.HydrateTask) *kycv1.HydrateTask {
-			return r.batch(r.record(task)).(normalize.Process).Readings[0].AskAgain
+			return r.step(r.record(task)).(normalize.Process).Readings[0].AskAgain
 		}
 		task, gone := r.task("a"), r.task("a")
 		second := again(answeredBy(task, `{}`))
@@ -242,8 +254,12 @@ func TestWhatIsAskedForOnceMore(t *testing.T) {
 		if second = got[0].task; !second.GetAskedAgain() || second.GetAttempt() != 1 {
 			t.Errorf("after an unknown object the task is %v", second)
 		}
-		time.Sleep(time.Until(second.GetNotBefore().AsTime()))
-		got = r.tasks(second)
+		time.Sleep(time.Until(got[0].entry.back) - latency)
+		r.step()
+		r.wasAsked()
+		time.Sleep(latency)
+		r.batch()
+		got[0] = r.of(&kgo.Record{Offset: got[0].entry.in.Offset})
 		are(t, got, "stored")
 		r.wasAsked("a")
 		if last := got[0].task; last.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_NOT_FOUND || last.GetAttempt() != 2 {

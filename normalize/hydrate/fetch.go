@@ -55,6 +55,7 @@ type answer struct {
 	kind   string
 	body   []byte
 	at     time.Time
+	number int64 // of the answers in this process, in the order in which they came
 	failed *failure
 }
 

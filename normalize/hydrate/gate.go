@@ -14,22 +14,20 @@ const (
 	// The breaker opens after so many failures in a row, or at once where the credentials are refused.
 	breakerFailures = 5
 	breakerFirst    = 5 * time.Second
-	breakerLast     = time.Minute
+	breakerLast     = 30 * time.Second
 )
 
 // gate is what holds the requests of one customer of an API back: rate, concurrency and breaker. Each
 // customer has its own, so none waits behind another.
 type gate struct {
 	limiter *rate.Limiter
-	spacing time.Duration // between two requests in the long run
 	turns   chan struct{} // one for each request under way
 	most    int           // fetches begun and not ended
 	tokens  tokens
 
 	mu       sync.Mutex
 	underWay int
-	next     time.Time // when the next task that finds the limit reached may come back
-	failures int       // in a row
+	failures int // in a row
 	pause    time.Duration
 	until    time.Time // the breaker is open
 	probing  bool
@@ -38,28 +36,37 @@ type gate struct {
 func newGate(perSecond float64, concurrency int) *gate {
 	return &gate{
 		limiter: rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond))),
-		spacing: time.Duration(float64(time.Second) / perSecond),
 		turns:   make(chan struct{}, concurrency), most: queued * concurrency,
 	}
 }
 
-// admit reports whether a fetch may begin now, or when to come back and why.
-func (g *gate) admit(now time.Time) (ok bool, back time.Time, why string) {
+// admit reports whether a fetch may begin now, or why not.
+func (g *gate) admit(now time.Time) (ok bool, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case now.Before(g.until):
-		return false, g.until.Add(jitter(time.Second)), waitBreaker
-	case g.pause > 0 && g.probing:
-		return false, now.Add(time.Second), waitBreaker
+	case now.Before(g.until), g.pause > 0 && g.probing:
+		return false, waitBreaker
 	case g.underWay >= g.most || !g.limiter.AllowN(now, 1):
-		// One place in the queue for each, so that they do not all come back at once.
-		g.next = later(g.next, now).Add(g.spacing)
-		return false, earlier(g.next, now.Add(time.Minute)), waitTurn
+		return false, waitTurn
 	}
 	g.probing = g.pause > 0
 	g.underWay++
-	return true, time.Time{}, ""
+	return true, ""
+}
+
+// room is how many fetches may begin now: one after a failure, to try.
+func (g *gate) room(now time.Time) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	room := min(g.most-g.underWay, int(g.limiter.TokensAt(now)))
+	switch {
+	case now.Before(g.until), g.pause > 0 && g.probing:
+		return 0
+	case g.pause > 0:
+		return min(room, 1)
+	}
+	return room
 }
 
 // settle notes how a fetch ended. It reports whether the breaker opened because of it.
@@ -88,6 +95,13 @@ func (g *gate) settle(now time.Time, f *failure) (opened bool) {
 	return false
 }
 
+// closed reports whether no fetch may begin whatever the rate allows.
+func (g *gate) closed(now time.Time) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return now.Before(g.until) || g.pause > 0 && g.probing
+}
+
 // open reports whether the circuit breaker is open.
 func (g *gate) open(now time.Time) bool {
 	g.mu.Lock()
@@ -97,13 +111,6 @@ func (g *gate) open(now time.Time) bool {
 
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
 		return a
 	}
 	return b

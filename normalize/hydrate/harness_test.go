@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -70,9 +71,9 @@ func (w *world) open(l *normalizetest.Line, group, input string) normalizetest.O
 // options is a hydrator of this world, impatient so that tests are quick.
 func (w *world) options(instance int, l *normalizetest.Line) hydrate.Options {
 	o := hydrate.Options{
-		Stage: w.stage(instance, l, hydrate.DefaultGroup, schemas.Hydrate), Wait: w.open(l, hydrate.DefaultGroup, schemas.HydrateWait),
+		Stage: w.stage(instance, l, hydrate.DefaultGroup, schemas.Hydrate), Wait: w.open(l, hydrate.DefaultGroup, schemas.HydrateWait), Tasks: w.reread,
 		Rate: 10000, Timeout: 5 * time.Second, GiveUpAfter: 24 * time.Hour * 365 * 100,
-		RetryFirst: 20 * time.Millisecond, AskAgainAfter: 100 * time.Millisecond, Reappend: 300 * time.Millisecond,
+		RetryFirst: 20 * time.Millisecond, AskAgainAfter: 100 * time.Millisecond,
 	}
 	for _, v := range []providers.Provider{shy(), thin()} {
 		o.Endpoints = append(o.Endpoints, hydrate.Endpoint{
@@ -81,6 +82,21 @@ func (w *world) options(instance int, l *normalizetest.Line) hydrate.Options {
 		})
 	}
 	return o
+}
+
+// reread reads the task topic again.
+func (w *world) reread(ctx context.Context, p int32, from int64, fn func(*kgo.Record) bool) error {
+	enough := errors.New("enough")
+	_, err := w.Reader.Scan(ctx, schemas.Hydrate, p, record.ScanFrom{Offset: from}, func(r *kgo.Record) error {
+		if !fn(r) {
+			return enough
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		return nil
+	}
+	return err
 }
 
 // process is a running normaliser and hydrator.

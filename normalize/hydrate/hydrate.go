@@ -2,13 +2,15 @@
 // normaliser wrote, fetches the objects outside of any transaction, stores every answer as a record of
 // its own, and then maps, claims and publishes as the normaliser does, with the normaliser's worker.
 //
-// A task goes round in Kafka until its fetch has ended, so that offsets always advance and a slow vendor
-// holds up nobody: one whose time has not come goes to the wait topic, from where another worker of this
-// package puts it back. Nothing is held in memory but the answers on their way.
+// A task that has to wait, for its time or for its vendor's API, stays where it is in the log; what is kept of it
+// in memory is small and bounded. Later tasks pass it, so a slow vendor holds up nobody: the group's offset
+// stays before the first task that is open, and what lies behind that and is done with is passed over when it is
+// read again. So a task is written once more for its answer and not for its failures, however many those are.
 //
-// So both topics hold earlier copies of each task. When the group's offsets were reset they are read
-// again, and passed over where the raw record has its final disposition: nobody is asked, nothing is
-// written, the offsets advance.
+// The wait topic is of earlier releases, which wrote waiting tasks there. What is in it is put back.
+//
+// The task topic holds earlier copies of each task. When they are read again they are passed over where the
+// raw record has its final disposition: nobody is asked, nothing is written, the offsets advance.
 //
 // It judges no sender, knows no vendor (package providers does), and asks for nothing that no task names.
 package hydrate
@@ -22,6 +24,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kycbridge/kycbridge/normalize"
@@ -66,6 +69,9 @@ type Options struct {
 	Stage normalize.Options
 	// Wait opens sessions over the wait topic.
 	Wait normalize.Sessions
+	// Tasks reads committed records of one partition of the task topic again, from an offset on, until fn
+	// wants no more. Safe for concurrent use.
+	Tasks func(ctx context.Context, partition int32, from int64, fn func(*kgo.Record) (more bool)) error
 
 	Endpoints   []Endpoint
 	Concurrency int           // requests under way at once to one endpoint's API; 4
@@ -76,7 +82,6 @@ type Options struct {
 
 	RetryFirst    time.Duration // pause after the first failure, doubled with each further one; 1 s
 	AskAgainAfter time.Duration // what an API is given that may lag behind its own webhook; 5 s
-	Reappend      time.Duration // how often a waiting task is rewritten; 10 s
 
 	Resolver *net.Resolver // nil: the system's
 }
@@ -89,7 +94,6 @@ func (o Options) withDefaults() Options {
 	o.MaxResponse = positive(o.MaxResponse, 1<<20)
 	o.RetryFirst = positive(o.RetryFirst, time.Second)
 	o.AskAgainAfter = positive(o.AskAgainAfter, 5*time.Second)
-	o.Reappend = positive(o.Reappend, 10*time.Second)
 	o.Stage.Batch = positive(o.Stage.Batch, defaultBatch)
 	if o.Stage.Logger == nil {
 		o.Stage.Logger = slog.New(slog.DiscardHandler)
@@ -126,8 +130,8 @@ type Hydrator struct {
 // New makes a Hydrator without touching the network.
 func New(o Options) (*Hydrator, error) {
 	o = o.withDefaults()
-	if o.Wait == nil {
-		return nil, errors.New("hydrate: Wait is required")
+	if o.Wait == nil || o.Tasks == nil {
+		return nil, errors.New("hydrate: Wait and Tasks are required")
 	}
 	if o.Stage.Validator == nil || o.Stage.Claims == nil {
 		return nil, errors.New("hydrate: Claims and Validator are required")
@@ -151,7 +155,7 @@ func New(o Options) (*Hydrator, error) {
 	stage.ID, stage.Metrics, stage.Slots = DefaultGroup+waitSuffix, namespace+"_wait", 1
 	stage.Sessions, stage.Log = o.Wait, nil
 	stage.Claims, stage.Attempts, stage.Health = nil, nil, nil
-	stage.Source = func(int) normalize.Source { return &waiting{batch: waitBatch, reappend: o.Reappend} }
+	stage.Source = func(int) normalize.Source { return &returning{batch: waitBatch} }
 	if h.waits, err = normalize.New(stage); err != nil {
 		return nil, err
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"path"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -111,8 +111,7 @@ func TestKillsAtRandom(t *testing.T) {
 				rw.WriteHeader(http.StatusBadGateway)
 				return
 			}
-			id := r.URL.Path[bytes.LastIndexByte([]byte(r.URL.Path), '/')+1:]
-			_, _ = fmt.Fprintf(rw, `{"id":%q,"status":"done","version":1}`, id)
+			done(rw, r)
 		})
 	}
 	slots := []*process{w.start(0), w.start(1)}
@@ -138,6 +137,11 @@ func TestKillsAtRandom(t *testing.T) {
 	w.settle()
 	w.expect(want...)
 	w.audit()
+}
+
+// done answers that an object is done.
+func done(rw http.ResponseWriter, r *http.Request) {
+	_, _ = fmt.Fprintf(rw, `{"id":%q,"status":"done","version":1}`, path.Base(r.URL.Path))
 }
 
 // What a stored record means is read again without asking anybody, and is the same to the byte.
@@ -186,33 +190,40 @@ func TestASecondReadingOfTheStoredRecordAsksNobody(t *testing.T) {
 	}
 }
 
-// Waiting tasks: those that are due go back, the others are written again so that offsets advance, and
-// none of it waits for a task of long patience.
-func TestTheWaitTopicAdvances(t *testing.T) {
+// Tasks of an API that refuses us stay where they are, and nothing is written for them; those of another one that
+// come later pass them. A successor finds them again.
+func TestWaitingTasksStayWhereTheyAre(t *testing.T) {
 	w := newWorld(t, 1)
 	w.apis[shyName].always(code(http.StatusUnauthorized)) // its breaker stays open for long
-	w.apis[thinName].answer("/live/sessions/s", func(rw http.ResponseWriter, _ *http.Request) {
-		w.apis[thinName].set("/live/sessions/s", "s", "approved", 1)
-		rw.WriteHeader(http.StatusInternalServerError)
-	})
-	w.start(0)
+	p := w.start(0)
 	w.send(0, said{shyName, "a", ""}, said{shyName, "b", ""})
-	w.Await("tasks wait", func() bool { return len(w.Read(schemas.HydrateWait)) >= 2 })
-	w.send(0, said{thinName, "s", "e"})
-	w.Await("the other vendor's task comes back", func() bool { return len(w.texts()) == 1 })
-	w.Await("offsets advance", func() bool {
-		at, err := w.Reader.Committed(w.Ctx, hydrate.DefaultGroup, schemas.HydrateWait)
-		return err == nil && at[0] > 3 && len(w.Read(schemas.HydrateWait)) > 5
-	})
-	if n := w.apis[shyName].times("/first/a") + w.apis[shyName].times("/first/b"); n > 3 {
+	w.Await("the API is asked", func() bool { return w.apis[shyName].total() > 0 })
+	want := []string{"a/done/fetched", "b/done/fetched"}
+	for n := range 20 {
+		id := fmt.Sprint("s", n)
+		w.apis[thinName].set("/live/sessions/"+id, id, "approved", 1)
+		w.send(0, said{thinName, id, "e"})
+		want = append(want, id+".e/approved/fetched")
+		w.Await("the other vendor's event is out", func() bool { return len(w.texts()) == n+1 })
+	}
+	if n := len(w.tasks()); n != 2+2*20 {
+		t.Errorf("the topic holds %d tasks, expected 2 that wait, and 20 with their answers", n)
+	}
+	if behind, _ := w.behind(schemas.Hydrate); behind == 0 {
+		t.Error("the group has passed the tasks that wait")
+	}
+	if n := w.apis[shyName].total(); n > 3 {
 		t.Errorf("refused credentials were shown %d times", n)
 	}
-	var last []*kgo.Record = w.Read(schemas.HydrateWait)
-	for _, r := range last {
-		task := &kycv1.HydrateTask{}
-		if err := proto.Unmarshal(r.Value, task); err != nil || task.GetNotBefore() == nil {
-			t.Errorf("a waiting record is %v (%v)", task, err)
-		}
+	p.kill()
+	w.apis[shyName].always(done)
+	w.start(0)
+	w.settle()
+	w.drain()
+	w.expect(want...)
+	w.audit()
+	if n := len(w.Read(schemas.HydrateWait)); n != 0 {
+		t.Errorf("%d records were written to the wait topic", n)
 	}
 }
 

@@ -14,7 +14,6 @@ const (
 	waitRetry   = "retry"
 	waitBreaker = "breaker"
 	waitTurn    = "turn"
-	waitSlow    = "slow"
 	waitAgain   = "again"
 	waitNoAPI   = "no_api"
 )
@@ -28,10 +27,12 @@ type metrics struct {
 	broken    *prometheus.GaugeVec     // endpoint
 	coalesced prometheus.Counter
 	unread    prometheus.Counter
+	waiting   *waiting
 }
 
 func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
+		waiting: newWaiting(),
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Namespace: namespace, Name: "fetches_total", Help: "Fetches of objects, by endpoint and outcome: fetched, not_found, gone, or why there is none.",
 		}, []string{"endpoint", "outcome"}),
@@ -40,7 +41,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Buckets: prometheus.ExponentialBuckets(0.01, 2, 12),
 		}, []string{"provider"}),
 		waits: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: namespace, Name: "waits_total", Help: "Tasks sent to the wait topic, by vendor and reason.",
+			Namespace: namespace, Name: "waits_total", Help: "How often tasks had to wait, by vendor and reason.",
 		}, []string{"provider", "reason"}),
 		broken: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "breaker_open", Help: "1 while the circuit breaker keeps requests from an endpoint's failing API.",
@@ -49,7 +50,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		unread:    prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: "unreadable_total", Help: "Records of the task topics that are not tasks: another program writes there."}),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.fetches, m.duration, m.waits, m.broken, m.coalesced, m.unread} {
+	for _, c := range []prometheus.Collector{m.fetches, m.duration, m.waits, m.broken, m.coalesced, m.unread, m.waiting} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

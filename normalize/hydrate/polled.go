@@ -1,6 +1,10 @@
 package hydrate
 
 import (
+	"context"
+	"slices"
+	"time"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
@@ -12,17 +16,22 @@ import (
 // Why a task is passed over, beside that it is none.
 const (
 	passedDisposed = "disposed" // its raw record has its final disposition
-	passedCopy     = "copy"     // a later copy of it is in hand
+	passedCopy     = "copy"     // a copy of it is in hand
+	passedExpired  = "expired"  // retention removed it while it waited
 )
 
 // openAll opens what was polled. What is done with moves its offset and nothing else: records that are no
-// tasks, tasks whose raw records have their final disposition, and earlier copies of tasks in hand. It
-// wants the batch given back where that cannot be told.
-func (s *source) openAll(in normalize.Input, records []*kgo.Record) (*normalize.GiveBack, error) {
+// tasks, tasks whose raw records have their final disposition, and copies of tasks in hand. It wants the
+// batch given back where that cannot be told.
+func (s *source) openAll(in normalize.Input, records []*kgo.Record, now time.Time) (*normalize.GiveBack, error) {
+	if len(records) == 0 {
+		return nil, nil
+	}
 	polled := make([]*entry, len(records))
 	var tasks []normalize.Task
 	for i, r := range records {
 		polled[i] = s.decode(in, r)
+		s.read(polled[i])
 		if polled[i].state != unread {
 			tasks = append(tasks, normalize.Task{HydrateTask: polled[i].task, Replay: polled[i].replay})
 		}
@@ -37,16 +46,36 @@ func (s *source) openAll(in normalize.Input, records []*kgo.Record) (*normalize.
 		}
 		if disposed[0] {
 			e.state, e.why = passed, passedDisposed
-		} else if err := s.open(in, records[i], e); err != nil {
+		} else if err := s.begin(in, records[i], e, now); err != nil {
 			return nil, err
 		}
 		disposed = disposed[1:]
 	}
-	s.hand = append(s.hand, polled...)
-	if !passCopies(s.hand) {
-		return &normalize.GiveBack{Singly: true}, nil
+	for _, e := range polled {
+		s.hand = append(s.hand, e)
+		if !e.over() || e.state == mapped {
+			if !s.meet(e) {
+				return &normalize.GiveBack{Singly: true}, nil
+			}
+		}
 	}
 	return nil, nil
+}
+
+// read notes that a record was polled. Should the session have gone back, what is polled again is forgotten.
+func (s *source) read(e *entry) {
+	p := s.parts[e.in.Partition]
+	if p == nil {
+		p = &part{first: heap[*entry]{before: func(a, b *entry) bool { return a.in.Offset < b.in.Offset }}}
+		s.parts[e.in.Partition] = p
+	}
+	if e.in.Offset < p.next {
+		s.forgetFrom(e.in.Partition, e.in.Offset)
+	}
+	p.next = e.in.Offset + 1
+	p.first.push(e)
+	s.turns++
+	e.turn = s.turns
 }
 
 // newEntry is a record of either topic as it was polled.
@@ -77,6 +106,7 @@ func (s *source) decode(in normalize.Input, r *kgo.Record) *entry {
 // origin is what the copies of a task have in common: the raw record, told from one at the same place of
 // a raw topic that was there before, by what dedupe.Origin tells them apart.
 type origin struct {
+	topic            string // the id of the raw topic; "" on tasks of earlier releases
 	partition        int32
 	offset, received int64
 	endpoint         string
@@ -86,34 +116,100 @@ type origin struct {
 func (e *entry) origin() origin {
 	raw, envelope := e.task.GetRaw(), e.task.GetEnvelope()
 	return origin{
-		partition: raw.GetPartition(), offset: raw.GetOffset(), received: envelope.GetReceivedAt().AsTime().UnixNano(),
+		topic: string(e.task.GetRawTopicId()), partition: raw.GetPartition(), offset: raw.GetOffset(), received: envelope.GetReceivedAt().AsTime().UnixNano(),
 		endpoint: envelope.GetEndpoint(), replay: e.replay,
 	}
 }
 
-// passCopies leaves one copy of each task in hand. There are several only where offsets were reset. One
-// transaction writes what that copy becomes and moves the offsets of all, so nothing is lost with the
-// others: a copy without its answer has claimed nothing. One that has it may have, in the life of a
-// process that died, and other records were perhaps dropped for that claim; so the first of those is
-// left, as if the others were not there yet, and false says that there are others.
-func passCopies(hand []*entry) (ok bool) {
-	left := make(map[origin]*entry, len(hand))
-	for _, e := range hand {
-		if e.state == unread || e.state == passed {
+// meet lets a task in hand meet its copies. There are several only where offsets were reset, or a replay
+// took the task for lost: one is left. One transaction writes what that copy becomes and moves the offsets of
+// all, so nothing is lost with the others: a copy without its answer has claimed nothing. One that has it may
+// have, in the life of a process that died, and other records were perhaps dropped for that claim; so the
+// first of those is left, as if the others were not there yet, and false says that there are others.
+func (s *source) meet(e *entry) (ok bool) {
+	switch before := s.open[e.origin()]; {
+	case before == nil:
+	case before.state == mapped && e.state == mapped:
+		return false
+	case before.state == mapped, e.state != mapped && before.further(e):
+		e.state, e.why = passed, passedCopy
+		return true
+	default:
+		s.pass(before)
+	}
+	s.open[e.origin()] = e
+	return true
+}
+
+// pass takes a task that was in hand before out for a copy of it.
+func (s *source) pass(e *entry) {
+	if e.state == waits {
+		s.hand = append(s.hand, s.lot.remove(e))
+	}
+	e.state, e.why, e.fetch = passed, passedCopy, nil
+}
+
+// further reports whether a task has come further than a copy of it that was read later.
+func (e *entry) further(later *entry) bool {
+	if a, b := e.task.GetAskedAgain(), later.task.GetAskedAgain(); a != b {
+		return a
+	}
+	return e.task.GetAttempt() > later.task.GetAttempt()
+}
+
+// passCopies passes over all but the last copy of each task.
+func passCopies(tasks []*entry) {
+	left := make(map[origin]*entry, len(tasks))
+	for _, e := range tasks {
+		if e.state == unread {
 			continue
 		}
-		before := left[e.origin()]
-		switch {
-		case before == nil:
-		case before.state == mapped && e.state == mapped:
-			return false
-		case before.state == mapped:
-			e.state, e.why = passed, passedCopy
-			continue
-		default: // the later one has come further
+		if before := left[e.origin()]; before != nil {
 			before.state, before.why = passed, passedCopy
 		}
 		left[e.origin()] = e
 	}
-	return true
+}
+
+// scanMost bounds how many records are read for the sake of one that waits.
+const scanMost = 1000
+
+// unpack reads again what was left out of tasks that go on. What cannot be read waits a little longer.
+func (s *source) unpack(ctx context.Context, woken []*entry, now time.Time) []*entry {
+	byPart := make(map[int32][]*entry)
+	for _, e := range woken {
+		if e.packed {
+			byPart[e.in.Partition] = append(byPart[e.in.Partition], e)
+		}
+	}
+	for partition, all := range byPart {
+		if err := s.reread(ctx, partition, all); err != nil {
+			s.log.Warn("tasks that waited cannot be read again", "partition", partition, "error", err)
+		}
+	}
+	return slices.DeleteFunc(woken, func(e *entry) bool {
+		if e.packed && e.state == asking {
+			e.back = now.Add(alarmAgain)
+			s.park(e, e.gate, e.why, now)
+		}
+		return e.state == waits
+	})
+}
+
+// reread reads tasks of a partition at their offsets.
+func (s *source) reread(ctx context.Context, partition int32, all []*entry) error {
+	slices.SortFunc(all, func(a, b *entry) int { return int(a.in.Offset - b.in.Offset) })
+	looked := 0
+	return s.o.Tasks(ctx, partition, all[0].in.Offset, func(r *kgo.Record) bool {
+		for looked++; len(all) > 0 && all[0].in.Offset <= r.Offset; all = all[1:] {
+			e, read := all[0], &kycv1.HydrateTask{}
+			if e.in.Offset == r.Offset && contract.Unmarshal(r.Value, read) == nil {
+				e.unpack(read)
+				continue
+			}
+			e.state, e.why = passed, passedExpired
+			s.log.Error("retention removed a task while it waited: raise topics.raw_retention, and replay", "partition", partition, "offset", e.in.Offset)
+		}
+		return len(all) > 0 && looked < scanMost
+	})
 }

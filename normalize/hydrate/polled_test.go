@@ -3,6 +3,7 @@ package hydrate
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
@@ -22,10 +23,15 @@ func answeredBy(task *kycv1.HydrateTask, body string) *kycv1.HydrateTask {
 func TestWhichCopyIsLeft(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		task, other := r.task("a"), r.task("b")
-		are(t, r.tasks(task, task, other), "copy", "round", "round")
+		are(t, r.tasks(task, task, other), "copy", "stored", "stored")
 		r.wasAsked("a", "b")
 		are(t, r.tasks(task, answeredBy(task, `{"v":1}`), task), "copy", "published", "copy")
 		r.wasAsked()
+		tried, again := proto.CloneOf(task), proto.CloneOf(task)
+		tried.Attempt, again.AskedAgain, again.FetchedAt = 2, true, timestamppb.New(time.Now().Add(-time.Hour))
+		are(t, r.tasks(task, again, tried, task), "copy", "stored", "copy", "copy")
+		are(t, r.tasks(task, tried, task), "copy", "stored", "copy")
+		r.wasAsked("a", "a")
 	})
 }
 
@@ -52,7 +58,7 @@ func TestRecordsThatAreNoTasks(t *testing.T) {
 		elsewhere.Partition = 1
 		nameless := r.task("c")
 		nameless.Envelope.Endpoint = ""
-		are(t, processed(t, r.batch(garbage, elsewhere, r.record(nameless), r.record(r.task("d")))), "unreadable", "unreadable", "unreadable", "round")
+		are(t, r.records(garbage, elsewhere, r.record(nameless), r.record(r.task("d"))), "unreadable", "unreadable", "unreadable", "stored")
 		r.wasAsked("d")
 		if n := r.counted("unreadable_total"); n != 3 {
 			t.Errorf("%v records are counted as unreadable, expected 3", n)
@@ -65,7 +71,8 @@ func TestRecordsThatAreNoTasks(t *testing.T) {
 func TestWhatIsNoCopy(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		task := r.task("a")
-		offset, arrival, endpoint, partition := proto.CloneOf(task), proto.CloneOf(task), proto.CloneOf(task), proto.CloneOf(task)
+		topic, offset, arrival, endpoint, partition := proto.CloneOf(task), proto.CloneOf(task), proto.CloneOf(task), proto.CloneOf(task), proto.CloneOf(task)
+		topic.RawTopicId = []byte("another raw one!")
 		offset.Raw.Offset++
 		arrival.Envelope.ReceivedAt = timestamppb.New(task.Envelope.ReceivedAt.AsTime().Add(1))
 		endpoint.Envelope.Endpoint = "other"
@@ -73,8 +80,8 @@ func TestWhatIsNoCopy(t *testing.T) {
 		label, elsewhere := r.record(task), r.record(partition)
 		label.Headers = []kgo.RecordHeader{{Key: "replay", Value: []byte("label")}}
 		elsewhere.Partition = 1
-		for _, one := range []*kgo.Record{r.record(offset), r.record(arrival), r.record(endpoint), label, elsewhere} {
-			if got := processed(t, r.batch(r.record(task), one)); got[0].as == "copy" || got[1].as == "copy" {
+		for _, one := range []*kgo.Record{r.record(topic), r.record(offset), r.record(arrival), r.record(endpoint), label, elsewhere} {
+			if got := r.records(r.record(task), one); got[0].as == "copy" || got[1].as == "copy" {
 				t.Errorf("record %d is taken for a copy", one.Offset)
 			}
 		}
@@ -93,7 +100,7 @@ func TestTasksThatAreDisposedOf(t *testing.T) {
 		garbage, done, open, labelled := r.record(r.task("")), r.record(r.task("done")), r.record(r.task("open")), r.record(r.task("labelled"))
 		garbage.Value = []byte("no task")
 		labelled.Headers = []kgo.RecordHeader{{Key: "replay", Value: []byte("label")}}
-		are(t, processed(t, r.batch(garbage, done, open, labelled)), "unreadable", "disposed", "round", "disposed")
+		are(t, r.records(garbage, done, open, labelled), "unreadable", "disposed", "stored", "disposed")
 		r.wasAsked("open")
 		away := errors.New("away")
 		r.in.Disposed = func([]normalize.Task) ([]bool, error) { return nil, away }
@@ -114,12 +121,12 @@ func TestLabelsAndPlacesAreKept(t *testing.T) {
 			polled.Partition, polled.Headers = 3, []kgo.RecordHeader{{Key: "replay", Value: []byte("label")}}
 		}
 		next := r.batch(one, other)
-		got := processed(t, next)
-		are(t, got, "round", "published")
+		got := []became{r.of(one), r.of(other)}
+		are(t, got, "stored", "published")
 		if out := got[0].record; out.Partition != 3 || string(out.Key) != "v/subject" || normalize.LabelOf(out.Headers) != "label" {
 			t.Errorf("what moves on is %+v", out)
 		}
-		if read := next.(normalize.Process).Readings[1]; read.Replay != "label" || !read.Ordered {
+		if read := next.(normalize.Process).Readings[0]; read.Replay != "label" || !read.Ordered {
 			t.Errorf("the label of what is decided is %q, ordered = %v", read.Replay, read.Ordered)
 		}
 	})

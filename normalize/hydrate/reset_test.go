@@ -186,9 +186,12 @@ func TestOffsetsResetWhileTasksAreInFlight(t *testing.T) {
 		if flush {
 			w.Redis.FlushAll()
 		}
-		_, copies := w.behind(schemas.HydrateWait)
+		tasks, asked := len(w.tasks()), w.apis[shyName].times("/first/stuck")
 		w.start(0, smallBatches)
-		w.Await("copies go round", func() bool { _, n := w.behind(schemas.HydrateWait); return n > copies+6 })
+		w.Await("the API is asked again", func() bool { return w.apis[shyName].times("/first/stuck") > asked+6 })
+		if n := len(w.tasks()); n != tasks {
+			t.Errorf("%d tasks were written while none had its answer", n-tasks)
+		}
 		w.recover()
 		w.concluded()
 	}

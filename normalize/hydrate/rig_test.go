@@ -38,6 +38,9 @@ type rig struct {
 	raw  int64 // offset of the next webhook
 	next int64 // offset of the next record
 
+	log    map[int64]became // what became of records, by their offsets
+	offset int64            // the group's in partition 0, after the last commit
+
 	mu    sync.Mutex
 	asked []string // ids, as the API was asked for them
 }
@@ -47,7 +50,7 @@ func inRig(t *testing.T, test func(t *testing.T, r *rig), change ...func(*Option
 	t.Helper()
 	validator := normalizetest.Validator(t)
 	synctest.Test(t, func(t *testing.T) {
-		r := &rig{t: t, api: func(string) (int, string) { return http.StatusOK, `{}` }}
+		r := &rig{t: t, log: map[int64]became{}, api: func(string) (int, string) { return http.StatusOK, `{}` }}
 		o := Options{Endpoints: []Endpoint{{Name: "endpoint", Provider: required(), Credentials: Credentials{Key: "k"}}}, Rate: 10000}
 		o.Stage.Providers, o.Stage.Validator = []providers.Provider{required()}, validator
 		for _, f := range change {
@@ -150,39 +153,67 @@ func (r *rig) record(task *kycv1.HydrateTask) *kgo.Record {
 	return &kgo.Record{Topic: schemas.DefaultPrefix + schemas.Hydrate, Offset: r.next, Timestamp: time.Now(), Key: []byte("v/subject"), Value: value}
 }
 
-// batch polls records, and then nothing until the source wants something else.
-func (r *rig) batch(polled ...*kgo.Record) normalize.Next {
+// step takes what was polled, as a worker does, and notes what is written. What is written is committed.
+func (r *rig) step(polled ...*kgo.Record) normalize.Next {
 	r.t.Helper()
 	r.Begin()
-	for range 100 {
-		next := normalizetest.Must(r.Take(r.t.Context(), r.in, polled))(r.t)
-		poll, more := next.(normalize.Poll)
-		if !more {
-			return next
+	next := normalizetest.Must(r.Take(r.t.Context(), r.in, polled))(r.t)
+	switch p := next.(type) {
+	case normalize.GiveBack:
+		r.Undo()
+	case normalize.Process:
+		for i, b := range processed(r.t, p) {
+			r.log[p.Readings[i].In.Offset] = b
 		}
+		r.offset = p.Offsets[0]
+		r.Begin()
+	}
+	return next
+}
+
+// batch polls records, and then nothing while their answers come; tasks gives what becomes of each.
+func (r *rig) batch(polled ...*kgo.Record) (first normalize.Next) {
+	r.t.Helper()
+	first = r.step(polled...)
+	for range 20 {
 		time.Sleep(latency)
 		synctest.Wait()
-		if polled = nil; !r.ready() {
-			time.Sleep(poll.Limit - latency)
-		}
+		r.step()
 	}
-	r.t.Fatal("the source polls for ever")
-	return nil
+	return first
 }
 
-// ready reports whether a fetch of a task in hand has ended: its end ends a poll.
-func (r *rig) ready() bool {
-	return slices.ContainsFunc(r.hand, func(e *entry) bool { return e.fetch != nil && e.fetch.ended() })
-}
-
-// tasks is batch with tasks; it wants them processed and gives what becomes of each.
-func (r *rig) tasks(all ...*kycv1.HydrateTask) []became {
+// tasks polls tasks and gives what has become of each, soon after.
+func (r *rig) tasks(all ...*kycv1.HydrateTask) (got []became) {
 	r.t.Helper()
 	polled := make([]*kgo.Record, len(all))
 	for i, task := range all {
 		polled[i] = r.record(task)
 	}
-	return processed(r.t, r.batch(polled...))
+	return r.records(polled...)
+}
+
+// records is tasks with records.
+func (r *rig) records(polled ...*kgo.Record) (got []became) {
+	r.t.Helper()
+	r.batch(polled...)
+	for _, one := range polled {
+		got = append(got, r.of(one))
+	}
+	return got
+}
+
+// of is what has become of a record.
+func (r *rig) of(polled *kgo.Record) became {
+	if b, ok := r.log[polled.Offset]; ok {
+		return b
+	}
+	for e := range r.lot.tasks {
+		if e.in.Offset == polled.Offset {
+			return became{as: "waiting", task: e.task, entry: e}
+		}
+	}
+	return became{as: "asking"}
 }
 
 // became is what a record becomes.
@@ -190,6 +221,7 @@ type became struct {
 	as     string             // what moves on or is skipped, "published", or why it is a dead letter
 	record record.Outgoing    // that moves on
 	task   *kycv1.HydrateTask // in it
+	entry  *entry             // that waits
 }
 
 func processed(t *testing.T, next normalize.Next) (all []became) {

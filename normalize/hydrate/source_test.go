@@ -1,18 +1,16 @@
 package hydrate
 
 import (
-	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 )
 
 // An answer that waited for its task, while a later one about the same subject was stored, is not stored behind
@@ -27,7 +25,7 @@ func TestAnOlderAnswerIsNotStoredBehindANewerOne(t *testing.T) {
 			return http.StatusOK, fmt.Sprintf(`{"v":%d}`, version)
 		}
 		older := r.task("a")
-		are(t, r.tasks(older), "round")
+		are(t, r.tasks(older), "asking")
 		close(release)
 		r.wasAsked("a")
 		time.Sleep(time.Second)
@@ -70,83 +68,86 @@ func TestWhichWebhooksAFetchAnswers(t *testing.T) {
 			<-release
 			return http.StatusOK, body
 		}
-		first, second, third := r.task("a"), r.task("a"), r.task("a")
-		are(t, r.tasks(second, first), "round", "round")
-		are(t, r.tasks(third), "round")
+		first, second, third := r.record(r.task("a")), r.record(r.task("a")), r.record(r.task("a"))
+		are(t, r.records(second, first), "asking", "asking")
+		are(t, r.records(third), "asking")
 		r.wasAsked("a")
 		close(release)
-		synctest.Wait()
-		answers := func(tasks []became) (all []string) {
-			are(t, tasks, slices.Repeat([]string{"stored"}, len(tasks))...)
-			for _, b := range tasks {
-				all = append(all, string(b.task.GetFetched()))
+		r.batch()
+		for record, want := range map[*kgo.Record]string{first: `{"v":1}`, second: `{"v":1}`, third: `{"v":2}`} {
+			if got := r.of(record); string(got.task.GetFetched()) != want {
+				t.Errorf("the webhook at %d is answered %v, expected %s", record.Offset, got.task, want)
 			}
-			return all
 		}
-		if got := answers(r.tasks(first, second)); !slices.Equal(got, []string{`{"v":1}`, `{"v":1}`}) {
-			t.Errorf("the webhooks before the fetch are answered %v", got)
-		}
-		r.wasAsked()
+		r.wasAsked("a")
 		if n := r.counted("coalesced_total"); n != 1 {
 			t.Errorf("%v tasks are counted as answered by another's fetch, expected 1", n)
 		}
-		if got := answers(r.tasks(third)); got[0] != `{"v":2}` {
-			t.Errorf("the webhook after the fetch is answered %v", got)
-		}
-		r.wasAsked("a")
-		if got := answers(r.tasks(third)); got[0] != `{"v":3}` {
+		third.Offset = second.Offset + 10
+		if got := r.records(third); string(got[0].task.GetFetched()) != `{"v":3}` {
 			t.Errorf("a task that has had its answer is answered %v", got)
 		}
 		r.wasAsked("a")
 	})
 }
 
-// Answers are in the log in the order in which they came, whatever that of their tasks.
+// Answers are in the log in the order in which they came, whatever that of their tasks, and whatever the clock says.
 func TestAnswersAreInTheOrderOfTheirFetches(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		release := map[string]chan struct{}{"a": make(chan struct{}), "b": make(chan struct{})}
 		r.api = func(id string) (int, string) { <-release[id]; return http.StatusOK, `{"id":"` + id + `"}` }
-		a, b := r.task("a"), r.task("b")
-		are(t, r.tasks(a, b), "round", "round")
+		are(t, r.tasks(r.task("a"), r.task("b")), "asking", "asking")
 		close(release["b"])
 		time.Sleep(time.Millisecond)
 		close(release["a"])
 		synctest.Wait()
-		got := r.tasks(a, b)
+		for _, e := range r.hand { // the clock is set back between the two
+			if e.target.ID == "a" {
+				e.fetch.at = e.fetch.at.Add(-15 * time.Second)
+			}
+		}
+		got := processed(t, r.step())
 		are(t, got, "stored", "stored")
 		if first, second := string(got[0].task.GetFetched()), string(got[1].task.GetFetched()); first != `{"id":"b"}` || second != `{"id":"a"}` {
 			t.Errorf("the log holds %s, then %s", first, second)
 		}
+		if first, second := got[0].task.GetFetchedAt().AsTime(), got[1].task.GetFetchedAt().AsTime(); second.Before(first) {
+			t.Errorf("the first was fetched at %v, the second at %v", first, second)
+		}
 	})
 }
 
-// While fetches are under way, polls fill the batch; at the end of the process they go round at once.
-func TestPollsOfABatch(t *testing.T) {
+// While fetches are under way, polls end soon and bring more; while nothing is, they last as long as they may. Where
+// too many tasks wait, they bring nothing.
+func TestPolls(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		r.asker.accounts["endpoint"].client.Transport = hanging{}
-		if p := r.Begin(); p.Max != 3 || p.Limit != 0 {
-			t.Errorf("the first poll is %+v", p)
+		poll := func(want normalize.Poll) {
+			t.Helper()
+			if want.Wakeup = &r.wakeup; r.Begin() != want {
+				t.Errorf("the poll is %+v, expected %+v", r.Begin(), want)
+			}
 		}
-		take := func(ctx context.Context, polled ...*kgo.Record) normalize.Next {
-			return normalizetest.Must(r.Take(ctx, r.in, polled))(t)
-		}
-		if next := take(t.Context()); next != (normalize.Idle{}) {
+		poll(normalize.Poll{Max: 3})
+		if next := r.step(); next != (normalize.Idle{}) {
 			t.Errorf("after nothing came the source wants %+v", next)
 		}
-		want := normalize.Poll{Max: 1, Limit: pollOn, Wakeup: &r.wakeup}
-		if next := take(t.Context(), r.record(r.task("a")), r.record(r.task("b"))); next != want {
-			t.Errorf("after two records the source wants %+v, expected %+v", next, want)
+		r.step(r.record(r.task("a")), r.record(r.task("b")))
+		poll(normalize.Poll{Max: 3, Limit: pollOn})
+		r.lot.most = 2
+		for range 2 {
+			task := r.task("later")
+			task.NotBefore = timestamppb.New(time.Now().Add(time.Minute))
+			r.step(r.record(task))
 		}
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		are(t, processed(t, take(ended)), "round", "round")
+		poll(normalize.Poll{Limit: pollOn})
 	}, func(o *Options) { o.Stage.Batch = 3 })
 }
 
 func TestOnlySoManySubjectsAreRemembered(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		for n := range latestMost + 1 {
-			r.latest[fmt.Sprint(n)] = time.Now()
+			r.latest[fmt.Sprint(n)] = lastAnswer{}
 		}
 		are(t, r.tasks(r.task("a")), "stored")
 		if len(r.latest) != 1 {
@@ -160,7 +161,7 @@ func TestAWebhookDuringAFetchWantsAnother(t *testing.T) {
 	inRig(t, func(t *testing.T, r *rig) {
 		release := make(chan struct{})
 		r.api = func(string) (int, string) { <-release; return http.StatusOK, `{}` }
-		are(t, r.tasks(r.task("a")), "round")
+		are(t, r.tasks(r.task("a")), "asking")
 		r.wasAsked("a")
 		time.AfterFunc(10*latency, func() { close(release) })
 		are(t, r.tasks(r.task("a")), "stored")

@@ -39,9 +39,10 @@ func (s *oneRecord) Commit(_ context.Context, out []record.Outgoing) (bool, erro
 
 func (s *oneRecord) Rewind(context.Context) error { return nil }
 
-func (*oneRecord) Hold([]int32)           {}
-func (*oneRecord) Release([]int32)        {}
-func (*oneRecord) Seek(int32, int64) bool { return true }
+func (*oneRecord) Hold([]int32)             {}
+func (*oneRecord) Release([]int32)          {}
+func (*oneRecord) Seek(int32, int64) bool   { return true }
+func (s *oneRecord) StayAt(map[int32]int64) {}
 
 // toldOpen is a source to which every task is open.
 type toldOpen struct{ *rig }

@@ -1628,8 +1628,8 @@ type Hydrate struct {
 	// is published with what the webhook says; one that holds only an id becomes a
 	// dead letter. Default 21600s (6 hours).
 	GiveUpAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=give_up_after,json=giveUpAfter,proto3" json:"give_up_after,omitempty"`
-	// Largest answer in bytes; a larger one counts as none. Default 1048576 (1
-	// MiB).
+	// Largest answer in bytes. A larger one is asked for again, and after three of
+	// them the delivery becomes a dead letter. Default 1048576 (1 MiB).
 	MaxResponseBytes int32 `protobuf:"varint,6,opt,name=max_response_bytes,json=maxResponseBytes,proto3" json:"max_response_bytes,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
