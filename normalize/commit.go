@@ -66,7 +66,7 @@ func (w *worker) settle(b *batch, out []record.Outgoing, last []int) {
 		w.progress.reached(r.In.Partition, r.In.Offset+1, r.In.Time)
 	}
 	for p, at := range b.offsets {
-		w.progress.reached(p, at)
+		w.progress.stands(p, at)
 	}
 	w.ledger.Settle(b.items, verdicts, dispositions)
 }

@@ -229,6 +229,16 @@ func (p *progress) reached(partition int32, next int64, arrived time.Time) {
 	p.next[partition], p.last[partition] = next, arrived
 }
 
+// stands notes where the group stands that stays before records which are open.
+func (p *progress) stands(partition int32, next int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.next == nil {
+		p.next = make(map[int32]int64)
+	}
+	p.next[partition] = next
+}
+
 func (p *progress) forget(partition int32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
