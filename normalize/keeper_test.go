@@ -64,6 +64,8 @@ func keeperWorker(t *testing.T, k *keeping, s session) *worker {
 		t.Fatal(err)
 	}
 	w.metrics, w.alone, w.slot = m, &sync.RWMutex{}, Slot{Session: s, Refused: func() error { return nil }}
+	w.session = t.Context()
+	w.forgetAll()
 	w.ledger = w.newLedger()
 	return w
 }
@@ -103,6 +105,10 @@ func TestAKeeperIsToldWhatItMustForget(t *testing.T) {
 		})
 	}
 }
+
+func (*kept) Hold([]int32)           {}
+func (*kept) Release([]int32)        {}
+func (*kept) Seek(int32, int64) bool { return true }
 
 // bare is a session that cannot stay.
 type bare struct{ session }
