@@ -46,7 +46,7 @@ var house = []room{
 	{"embedded/...", []string{"embedded/...", "schemas/..."}},
 	{"ingest/...", []string{"ingest/...", "internal/contract", "internal/record", "providers", "providers/auth", "schemas/..."}},
 	{"normalize/...", []string{"normalize/...", "internal/contract", "internal/record", "providers", "schemas/..."}},
-	{"normalize/normalizetest", []string{"embedded/repair", "internal/contract", "internal/record", "normalize", "normalize/dedupe", "sink", "schemas/..."}},
+	{"normalize/normalizetest", []string{"embedded/repair", "internal/contract", "internal/freeport", "internal/record", "normalize", "normalize/dedupe", "sink", "schemas/..."}},
 	{"sink/...", []string{"sink/...", "internal/record", "schemas/..."}},
 	{"providers", []string{"providers/auth", "schemas/..."}},
 	{"providers/auth", nil},

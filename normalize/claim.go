@@ -3,7 +3,6 @@ package normalize
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
@@ -19,12 +18,11 @@ func (w *worker) claim(ctx context.Context, items []dedupe.Item) ([]dedupe.Verdi
 	verdicts, err := w.ledger.Claim(ctx, items)
 	if err == nil {
 		w.answering()
-		w.pause = backoff{}
 		return verdicts, nil
 	}
 	if errors.Is(err, dedupe.ErrUnavailable) && w.mayBypass() {
 		w.noteAway()
-		w.retry = time.Now().Add(openRetry)
+		w.bypass()
 		w.log.Error("Redis has been unavailable for longer than fail_open_after: publishing events unverified", "error", err)
 		return w.ledger.Unverified(items), nil
 	}
@@ -47,7 +45,7 @@ func (w *worker) disposed(ctx context.Context, tasks []Task) ([]bool, error) {
 			return nil, err
 		}
 		w.noteAway()
-		w.retry = time.Now().Add(openRetry)
+		w.bypass()
 	}
 	for _, o := range origins {
 		w.ledger.Forget(o.Partition) // if the store is back when the batch is claimed, it is polled again

@@ -3,6 +3,8 @@ package normalize
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -78,7 +80,8 @@ func (w *worker) aborted(ctx context.Context) {
 	if reason == nil {
 		return
 	}
-	w.state.set(fmt.Errorf("%w: %w", ErrRefused, reason))
-	w.log.Warn("transaction aborted; nothing is skipped, retrying the batch", "error", reason)
+	parts := slices.Sorted(maps.Keys(w.polled))
+	w.state.set(&placed{w.slot.Topic, parts, fmt.Errorf("%w: %w", ErrRefused, reason)})
+	w.log.Warn("transaction aborted; nothing is skipped, retrying the batch", "topic", w.slot.Topic, "partitions", parts, "error", reason)
 	_ = dedupe.Sleep(ctx, w.refused.next())
 }

@@ -12,6 +12,7 @@ func (w *worker) mark(ctx context.Context) error {
 		w.log.Debug("the watermarks stay where they are", "error", err) // the next repair reads more
 	}
 	if !w.ledger.Pending() {
+		w.tryStore(ctx)
 		return nil
 	}
 	if err := w.ledger.Flush(ctx); err != nil {

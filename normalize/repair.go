@@ -103,6 +103,9 @@ func (w *worker) repair(ctx context.Context) error {
 			w.progress.begin(p)
 		}
 	}
+	if len(changed) > 0 {
+		w.state.end(ErrRefused) // it was perhaps about a batch that is another slot's now
+	}
 	if joined {
 		defer w.state.end(errJoining)
 	}
@@ -156,11 +159,11 @@ func (w *worker) repairing(waiting []int32) error {
 	if len(waiting) == 0 {
 		return nil
 	}
-	err := fmt.Errorf("%w of %s partition(s) %v", ErrRepairing, w.slot.name(), waiting)
+	err := ErrRepairing
 	for _, p := range slices.Sorted(maps.Keys(w.ailing)) {
 		err = fmt.Errorf("%w; partition %d: %w", err, p, w.ailing[p].err)
 	}
-	return err
+	return &placed{w.slot.Topic, waiting, err}
 }
 
 // adopt takes up the repairs that ended.

@@ -66,7 +66,7 @@ func TestPartitionsFlowWhileAnotherIsRepaired(t *testing.T) {
 	w.fill("b", 3)
 	w.Await("they go on flowing", func() bool { return len(w.events()) == 4 })
 	err := p.n.Ready()
-	if says := "kyc.raw.v1 partition(s) [1]"; !errors.Is(err, normalize.ErrRepairing) || !strings.Contains(err.Error(), says) {
+	if says := "kyc.raw.v1, partition(s) [1]"; !errors.Is(err, normalize.ErrRepairing) || !strings.Contains(err.Error(), says) {
 		t.Errorf("readiness says %v, expected that %s is repaired", err, says)
 	}
 	for _, e := range w.events() {
@@ -200,7 +200,7 @@ func TestASickPartitionHoldsUpNoOther(t *testing.T) {
 	w.Await("the other partition flows", func() bool { return len(w.events()) == 1 })
 	w.Await("readiness names partition and cause", func() bool {
 		err := p.n.Ready()
-		return errors.Is(err, errSick) && strings.Contains(err.Error(), w.Sink.Topic(schemas.Raw)+" partition(s) [1]")
+		return errors.Is(err, errSick) && strings.Contains(err.Error(), w.Sink.Topic(schemas.Raw)+", partition(s) [1]")
 	})
 	want = append(want, w.fill("b", 1)...)
 	w.Await("the other partition goes on", func() bool { return len(w.events()) == 2 })

@@ -3,11 +3,14 @@ package normalize
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
 // What Ready may say, beside dedupe.ErrUnavailable.
@@ -23,40 +26,128 @@ var (
 	errJoining  = errors.New("joining the consumer group")
 )
 
-// state is the readiness of one slot. Set by the slot, read by anyone.
-type state struct {
-	mu        sync.Mutex
-	err       error
-	repairing error // partitions that wait for their marks, while the others flow
+// cause is what a reason not to be ready is about; a closed set, the label of a metric.
+type cause string
+
+const (
+	causeStarting  cause = "starting"
+	causeJoining   cause = "joining"
+	causeSession   cause = "session"
+	causeRedis     cause = "redis"
+	causeRepairing cause = "repairing"
+	causeRefused   cause = "refused"
+)
+
+// place is what a cause takes the place of: a slot has one reason for each at most, and each ends by itself. A
+// refused transaction is not over because Redis answers, and Redis is not back because a repair begins.
+func (c cause) place() int {
+	switch c {
+	case causeRedis:
+		return 1
+	case causeRepairing:
+		return 2
+	case causeRefused:
+		return 3
+	}
+	return 0 // how far the session is
 }
 
+const places = 4
+
+func causeOf(err error) cause {
+	for _, known := range []struct {
+		is    error
+		cause cause
+	}{
+		{errStarting, causeStarting},
+		{errJoining, causeJoining},
+		{ErrSession, causeSession}, // before the others, which may have ended it
+		{ErrRefused, causeRefused},
+		{ErrRepairing, causeRepairing},
+		{dedupe.ErrUnavailable, causeRedis},
+		{dedupe.ErrUnsuitable, causeRedis},
+	} {
+		if errors.Is(err, known.is) {
+			return known.cause
+		}
+	}
+	return causeSession
+}
+
+// state is the readiness of one slot. Set by the slot, read by anyone.
+type state struct {
+	mu  sync.Mutex
+	why [places]error
+}
+
+// set gives a reason, in place of the one of its kind. A session that begins anew ends what was wrong with the
+// one before; nil ends everything.
 func (s *state) set(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.err = err
+	if err == nil {
+		s.why = [places]error{}
+		return
+	}
+	is := causeOf(err)
+	if is.place() == 0 {
+		s.why[causeRepairing.place()], s.why[causeRefused.place()] = nil, nil
+	}
+	s.why[is.place()] = err
 }
 
-func (s *state) get() error {
+// get gives all reasons.
+func (s *state) get() error { return errors.Join(s.reasons()...) }
+
+// reasons are the reasons, each of another kind.
+func (s *state) reasons() (all []error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return errors.Join(s.err, s.repairing)
+	for _, err := range s.why {
+		if err != nil {
+			all = append(all, err)
+		}
+	}
+	return all
 }
 
 // repair says which partitions wait for their marks; nil: none.
 func (s *state) repair(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.repairing = err
+	s.why[causeRepairing.place()] = err
 }
 
 // end takes a reason back, unless another one has taken its place.
 func (s *state) end(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(s.err, reason) {
-		s.err = nil
+	for i, err := range s.why {
+		if errors.Is(err, reason) {
+			s.why[i] = nil
+		}
 	}
 }
+
+// placed is a reason with the partitions that it holds up.
+type placed struct {
+	topic      string
+	partitions []int32 // none: not known yet, or the whole slot's
+	err        error
+}
+
+// Error names topic and partitions.
+func (p *placed) Error() string {
+	switch {
+	case p.topic == "":
+		return p.err.Error()
+	case len(p.partitions) == 0:
+		return fmt.Sprintf("topic %s: %v", p.topic, p.err)
+	}
+	return fmt.Sprintf("topic %s, partition(s) %v: %v", p.topic, p.partitions, p.err)
+}
+
+func (p *placed) Unwrap() error { return p.err }
 
 // ownership collects which partitions came and went; the group's goroutine tells it, the slot asks.
 type ownership struct {
@@ -154,6 +245,20 @@ func (o *ownership) moved() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.changed) > 0
+}
+
+// now are the partitions that are owned, in order. For any goroutine.
+func (o *ownership) now() (parts []int32) {
+	if o == nil {
+		return nil // before the first session
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for p := range o.owned {
+		parts = append(parts, p)
+	}
+	slices.Sort(parts)
+	return parts
 }
 
 // drain returns what changed since it was last asked, and what is owned now.

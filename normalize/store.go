@@ -27,48 +27,69 @@ func (w *worker) judgeStore(ctx context.Context, err error) error {
 	case errors.Is(err, dedupe.ErrWentBack), errors.Is(err, dedupe.ErrPepper):
 		return stopError{err}
 	case errors.Is(err, dedupe.ErrUnavailable):
-		return w.storeAway(ctx, err)
+		w.storeAway(ctx, err)
+		return nil
 	case ctx.Err() != nil:
 		return nil
 	}
 	return err
 }
 
-// storeAway waits until the store answers, or may be bypassed.
-func (w *worker) storeAway(ctx context.Context, cause error) error {
+// storeAway waits a while. The next round is the trial: nothing else shows that the store is back, since a
+// server may take a write of ours and refuse scripts, or be just short of the memory that a batch needs.
+func (w *worker) storeAway(ctx context.Context, cause error) {
 	w.noteAway()
-	w.state.set(cause)
-	if !w.mayBypass() {
-		w.log.Warn("waiting for Redis; raw records stay in Kafka", "error", cause)
-		_ = dedupe.Sleep(ctx, w.pause.next())
+	w.state.set(w.at(cause))
+	if w.mayBypass() {
+		w.bypass()
+		return
 	}
-	return w.awaitStore(ctx)
+	w.log.Warn("waiting for Redis; raw records stay in Kafka", "topic", w.slot.Topic, "partitions", w.owned.now(), "error", cause)
+	_ = dedupe.Sleep(ctx, w.patience())
 }
 
-// awaitStore returns when the store is up and suitable, when it may be bypassed, or when ctx ends.
-func (w *worker) awaitStore(ctx context.Context) error {
+// patience is the pause before the store is asked again, which ends when events may go out without it.
+func (w *worker) patience() time.Duration {
+	pause := w.pause.next()
+	if w.o.FailOpenAfter > 0 {
+		pause = min(pause, max(w.o.FailOpenAfter-time.Since(w.away), 0))
+	}
+	return pause
+}
+
+// at names the partitions that a reason holds up.
+func (w *worker) at(err error) error { return &placed{w.slot.Topic, w.owned.now(), err} }
+
+// awaitStore returns when the store answers, when it may be bypassed, or when ctx ends. It is asked before
+// there is a batch: whether batches are taken, the first of them shows.
+func (w *worker) awaitStore(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := w.checkStore(ctx)
-		switch {
-		case err == nil:
-			// Only a successful claim ends the outage: a server short of memory may take the
-			// trial write and refuse the next batch.
-			w.state.set(nil)
-			return nil
-		case errors.Is(err, dedupe.ErrUnsuitable):
-			return stopError{err}
-		case ctx.Err() != nil:
-			return nil
+		if err == nil || ctx.Err() != nil {
+			return
 		}
-		w.noteAway()
-		w.state.set(err)
-		if w.mayBypass() {
-			w.retry = time.Now().Add(openRetry)
-			return nil
+		if w.storeAway(ctx, err); w.mayBypass() {
+			return
 		}
-		_ = dedupe.Sleep(ctx, w.pause.next())
 	}
-	return nil
+}
+
+// tryStore ends an outage for a slot that has nothing to ask the store for any more. Where partitions wait for
+// their repairs, those are the trial.
+func (w *worker) tryStore(ctx context.Context) {
+	if w.away.IsZero() || w.bypassed() {
+		return
+	}
+	for _, p := range w.owned.now() {
+		if !w.ledger.Repaired(p) && !w.aside[p] {
+			return
+		}
+	}
+	if err := w.checkStore(ctx); err != nil && ctx.Err() == nil {
+		w.storeAway(ctx, err)
+	} else if err == nil {
+		w.answering()
+	}
 }
 
 func (w *worker) checkStore(ctx context.Context) error {
@@ -78,10 +99,11 @@ func (w *worker) checkStore(ctx context.Context) error {
 	return w.o.Health.Check(ctx)
 }
 
-// answering ends an outage of the store.
+// answering ends an outage of the store: it took a round.
 func (w *worker) answering() {
-	w.away, w.retry = time.Time{}, time.Time{}
-	w.state.set(nil)
+	w.away, w.retry, w.pause = time.Time{}, time.Time{}, backoff{}
+	w.state.end(dedupe.ErrUnavailable)
+	w.state.end(dedupe.ErrUnsuitable)
 }
 
 func (w *worker) noteAway() {
@@ -96,6 +118,9 @@ func (w *worker) noteAway() {
 func (w *worker) mayBypass() bool {
 	return w.o.FailOpenAfter > 0 && !w.away.IsZero() && time.Since(w.away) >= w.o.FailOpenAfter
 }
+
+// bypass leaves the store alone for a moment.
+func (w *worker) bypass() { w.retry = time.Now().Add(openRetry) }
 
 // bypassed reports whether the store is not to be asked now: it was down a moment ago, and batches must
 // not each wait for its timeouts.

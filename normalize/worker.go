@@ -97,8 +97,8 @@ func (w *worker) run(ctx context.Context) error {
 		if worked {
 			pause = backoff{}
 		}
-		w.state.set(fmt.Errorf("%w: %w", ErrSession, err))
-		w.log.Warn("Kafka session ended; opening a new one", "error", err)
+		w.state.set(&placed{topic: w.slot.Topic, err: fmt.Errorf("%w: %w", ErrSession, err)})
+		w.log.Warn("Kafka session ended; opening a new one", "topic", w.slot.Topic, "error", err)
 		w.metrics.reopened.Inc()
 		_ = dedupe.Sleep(ctx, pause.next())
 	}
@@ -108,11 +108,9 @@ func (w *worker) run(ctx context.Context) error {
 // live is one session from open to close. It reports whether it got as far as committing.
 func (w *worker) live(ctx context.Context) (worked bool, err error) {
 	if w.o.Claims != nil {
-		if err := w.awaitStore(ctx); err != nil {
-			return false, err
-		}
+		w.awaitStore(ctx)
 	}
-	w.state.set(errJoining)
+	w.state.set(&placed{topic: w.slot.Topic, err: errJoining})
 	w.forgetAll()
 	watch := w.owned
 	w.slot, err = w.o.Sessions.Open(ctx, w.id, Watch{Assigned: watch.assigned, Revoked: watch.revoked, Placed: watch.placed})

@@ -16,6 +16,9 @@ import (
 // keyPrefix stands in front of everything this package writes.
 const keyPrefix = "kyc:d:"
 
+// probeKey is where a trial is written.
+const probeKey = keyPrefix + "probe"
+
 // probeTTL is how long a trial write stays.
 const probeTTL = 10 * time.Second
 
@@ -153,12 +156,7 @@ func (s *Store) Discard(ctx context.Context, group string, topicID, dispositionI
 func (s *Store) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	// A write, since a replica and a full server answer PING as well.
-	pipe := s.client.Pipeline()
-	for _, key := range s.perShard("probe") {
-		pipe.Set(ctx, key, "", probeTTL)
-	}
-	if err := s.run(ctx, pipe); err != nil {
+	if err := s.trial(ctx); err != nil {
 		return fmt.Errorf("a trial write failed: %w", err)
 	}
 	cluster, ok := s.client.(*redis.ClusterClient)
@@ -175,6 +173,19 @@ func (s *Store) Check(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// trial writes as a round does, with a script: a replica and a full server answer PING as well, and a user who
+// may write may lack the right to EVAL.
+func (s *Store) trial(ctx context.Context) error {
+	if _, err := s.Exchange(ctx, Round{Moves: []Move{{Watermark: probeKey, From: []string{""}}}}); err != nil {
+		return err
+	}
+	pipe := s.client.Pipeline()
+	for _, key := range s.perShard(probeKey) {
+		pipe.Set(ctx, key, "", probeTTL)
+	}
+	return s.run(ctx, pipe)
 }
 
 // checkNode judges one server.

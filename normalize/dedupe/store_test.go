@@ -232,6 +232,28 @@ func TestFullRedisIsAway(t *testing.T) {
 	}
 }
 
+// TestCheckTriesWhatARoundDoes: a user who may write and run no scripts can claim nothing.
+func TestCheckTriesWhatARoundDoes(t *testing.T) {
+	r := startRedis(t)
+	s := patient(t, r.addr)
+	ctx := testContext(t)
+	if err := s.client.Do(ctx, "ACL", "SETUSER", "default", "-eval").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(ctx); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "NOPERM") {
+		t.Errorf("without scripts: %v, expected ErrUnavailable with NOPERM", err)
+	}
+	if err := s.client.Do(ctx, "ACL", "SETUSER", "default", "+eval").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(ctx); err != nil {
+		t.Errorf("with them: %v", err)
+	}
+	if ttl := s.client.TTL(ctx, probeKey).Val(); ttl <= 0 {
+		t.Errorf("the trial stays for %s, expected that it expires", ttl)
+	}
+}
+
 func TestEvictingRedisIsRefused(t *testing.T) {
 	for _, policy := range []string{"allkeys-lru", "volatile-ttl"} {
 		r := startRedis(t, "--maxmemory", "100mb", "--maxmemory-policy", policy)

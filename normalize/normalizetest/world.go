@@ -123,12 +123,7 @@ func (w *World) Write(out []record.Outgoing) {
 // Store is a client of the world's Redis, patient since the machine may be slow.
 func (w *World) Store() *dedupe.Store {
 	w.T.Helper()
-	s := Must(dedupe.NewStore(dedupe.StoreOptions{
-		Addresses: []string{w.Redis.Addr()}, TTL: time.Hour, EvictionChecked: true,
-		ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, CallLimit: 10 * time.Second,
-	}))(w.T)
-	w.T.Cleanup(func() { _ = s.Close() })
-	return s
+	return StoreAt(w.T, w.Redis.Addr())
 }
 
 // Read gives all committed records of a topic.

@@ -1,0 +1,77 @@
+package normalizetest
+
+import (
+	"bufio"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kycbridge/kycbridge/internal/freeport"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
+)
+
+// StartRedis starts a redis-server of this test's own on a free port and returns its address, or skips where
+// there is no such program.
+func StartRedis(t testing.TB, args ...string) string {
+	t.Helper()
+	binary, err := exec.LookPath("redis-server")
+	if err != nil {
+		if os.Getenv("KYCBRIDGE_TEST_REQUIRE") == "1" {
+			t.Fatal("redis-server is not on PATH and KYCBRIDGE_TEST_REQUIRE=1 asks for it")
+		}
+		t.Skip("redis-server is not on PATH (apt-get install redis-server)")
+	}
+	addr := Must(freeport.Address())(t)
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(binary, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)...)
+	out := Must(cmd.StdoutPipe())(t)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	var said []string
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		said = append(said, lines.Text())
+		if strings.Contains(lines.Text(), "Ready to accept connections") {
+			go func() {
+				for lines.Scan() { // keep the pipe empty
+				}
+			}()
+			return addr
+		}
+	}
+	t.Fatalf("redis-server ended before it was ready; it said:\n%s", strings.Join(said, "\n"))
+	return ""
+}
+
+// Tell sends a server one command in words and ends the test unless it says +OK.
+func Tell(t testing.TB, addr, command string) {
+	t.Helper()
+	conn := Must(net.Dial("tcp", addr))(t)
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Write([]byte(command + "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	answer := Must(bufio.NewReader(conn).ReadString('\n'))(t)
+	if strings.TrimSpace(answer) != "+OK" {
+		t.Fatalf("redis answers %q to %q, expected +OK", strings.TrimSpace(answer), command)
+	}
+}
+
+// StoreAt is a client of a server, patient since the machine may be slow.
+func StoreAt(t testing.TB, addr string) *dedupe.Store {
+	t.Helper()
+	s := Must(dedupe.NewStore(dedupe.StoreOptions{
+		Addresses: []string{addr}, TTL: time.Hour, EvictionChecked: true,
+		ReadTimeout: 5 * time.Second, WriteTimeout: 5 * time.Second, CallLimit: 10 * time.Second,
+	}))(t)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
