@@ -147,7 +147,7 @@ start_redis() {
   secret=$(cat "$dir/password")
   # kyc may do what the normaliser needs, and no more; the servers talk as another user.
   local admin="user default on >$secret ~* &* +@all"
-  user="user kyc on >$secret ~kyc:d:* resetchannels -@all +@connection +get +set +eval +del +incr +expire +info +cluster|slots +command"
+  user="user kyc on >$secret ~kyc:d:* resetchannels -@all +@connection +get +set +eval +multi +exec +del +incr +expire +info +cluster|slots +command"
   launch tls 0 "port 0" "tls-port $(port 0)" "tls-cert-file $dir/server.crt" "tls-key-file $dir/server.key" \
     "tls-ca-cert-file $dir/ca.crt" "tls-auth-clients yes" "user default off" "$user"
   for n in 1 2; do

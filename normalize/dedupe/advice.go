@@ -43,7 +43,7 @@ func refusal(text string) string {
 	for _, known := range []struct{ prefix, advice string }{
 		{"WRONGPASS", "check redis.username and redis.password"},
 		{"NOAUTH", "it requires a login: set redis.username and redis.password"},
-		{"NOPERM", "grant the user the keys ~kyc:d:* and the commands GET, SET, EVAL, DEL, INCR, EXPIRE and INFO, and in a Cluster CLUSTER|SLOTS and COMMAND"},
+		{"NOPERM", "grant the user the keys ~kyc:d:* and the commands GET, SET, EVAL, MULTI, EXEC, DEL, INCR, EXPIRE and INFO, and in a Cluster CLUSTER|SLOTS and COMMAND"},
 		{"MOVED", "it is a node of a Redis Cluster: set redis.cluster instead of redis.address"},
 		{"CLUSTERDOWN", "some slots of the Cluster have no master: bring it back"},
 		{"ERR This instance has cluster support disabled", "it is not a Redis Cluster: set redis.address instead of redis.cluster"},

@@ -198,3 +198,50 @@ func TestClusterAttempts(t *testing.T) {
 		}
 	}
 }
+
+// What one master evicted shows in the watermarks of its shards alone.
+func TestClusterMasterEvicts(t *testing.T) {
+	c, ctx := startCluster(t), testContext(t)
+	s := c.store(t)
+	w := watched(t, s, new(int64))
+	w.Look(ctx)
+	must(t, w.Down())
+	name := keyPrefix + "s:0"
+	_, err := s.Exchange(ctx, Round{Moves: []Move{{name, []string{""}, "5:5:me"}}})
+	must(t, err)
+	must(t, c.nodes[1].ConfigSet(ctx, "maxmemory-policy", "volatile-ttl").Err())
+	w.Look(ctx)
+	if err := w.Unfit(); err == nil || !strings.Contains(err.Error(), c.nodes[1].Options().Addr) {
+		t.Errorf("one master may evict: %v, expected that it is named", err)
+	}
+	for n := range byte(16) {
+		_, err := s.Exchange(ctx, Round{Marks: []Mark{{Key: key(n), Claim: pending(5).Done()}}})
+		must(t, err)
+	}
+	must(t, c.nodes[1].ConfigSet(ctx, "maxmemory", "1").Err())
+	until(t, "it has evicted", func() bool { return infoField(c.nodes[1].Info(ctx, "stats").Val(), "evicted_keys") != "0" })
+	must(t, c.nodes[1].ConfigSet(ctx, "maxmemory", "0").Err())
+	must(t, c.nodes[1].ConfigSet(ctx, "maxmemory-policy", "noeviction").Err())
+	w.Look(ctx)
+	must(t, w.Down())
+	reply, err := s.Exchange(ctx, Round{Reads: []string{name}})
+	must(t, err)
+	var doubted int
+	for shard, key := range s.perShard(name) {
+		node, err := s.client.(*redis.ClusterClient).MasterForKey(ctx, key)
+		must(t, err)
+		evicts := node.Options().Addr == c.nodes[1].Options().Addr
+		if vouches := reply.Seen[0][shard] == "5:5:me"; vouches == evicts {
+			t.Errorf("shard %d of a master that evicted (%v) has the watermark %q", shard, evicts, reply.Seen[0][shard])
+		}
+		if evicts {
+			doubted++
+		}
+	}
+	if doubted == 0 {
+		t.Error("the master has no shard")
+	}
+	if got := leastWatermark(reply.Seen[0]); got.next != -1 || got.highest != 5 {
+		t.Errorf("the partition's watermark is %v, expected that it vouches for nothing and knows what was disposed of", got)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -251,6 +252,47 @@ func TestCheckTriesWhatARoundDoes(t *testing.T) {
 	}
 	if ttl := s.client.TTL(ctx, probeKey).Val(); ttl <= 0 {
 		t.Errorf("the trial stays for %s, expected that it expires", ttl)
+	}
+}
+
+// TestDocumentedUserMayDoEverything: the rights that docs/servers.md lists suffice for all this package asks.
+func TestDocumentedUserMayDoEverything(t *testing.T) {
+	text, err := os.ReadFile("../../docs/servers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, ok := strings.Cut(string(text), "user kycbridge on >PASSWORD ")
+	rights, _, _ := strings.Cut(after, "\n")
+	if !ok {
+		t.Fatal("docs/servers.md has no user kycbridge")
+	}
+	r, ctx := startRedis(t), testContext(t)
+	say := []any{"ACL", "SETUSER", "kycbridge", "on", ">PASSWORD"}
+	for _, right := range strings.Fields(rights) {
+		say = append(say, right)
+	}
+	if err := patient(t, r.addr).client.Do(ctx, say...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	s := patient(t, r.addr, func(o *StoreOptions) {
+		o.EvictionChecked, o.Username, o.Password = false, "kycbridge", func() string { return "PASSWORD" }
+	})
+	if err := s.Check(ctx); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+	w := watched(t, s, new(int64))
+	if w.Look(ctx); w.Down() != nil {
+		t.Errorf("Watch: %v", w.Down())
+	}
+	mark := Mark{Key: key(1), Claim: pending(1)}
+	if _, err := s.Exchange(ctx, Round{Marks: []Mark{mark}, Claims: []Mark{mark}, Looks: []Key{mark.Key}, Reads: []string{keyPrefix + "s:0"}}); err != nil {
+		t.Errorf("Exchange: %v", err)
+	}
+	if _, err := s.TakeOver(ctx, []Mark{mark}, []Mark{mark}); err != nil {
+		t.Errorf("TakeOver: %v", err)
+	}
+	if _, err := s.Attempts(ctx, []string{keyPrefix + "a:1"}, []string{keyPrefix + "a:2"}); err != nil {
+		t.Errorf("Attempts: %v", err)
 	}
 }
 
