@@ -19,6 +19,9 @@ const (
 	// moment, as it does while it writes transaction markers, waits for the next metadata, and so does
 	// every event behind it: with the library's default, 5 s.
 	metadataAge = 100 * time.Millisecond
+	// metadataMaxAge is after how long a client notices that a topic has more partitions; the library's default,
+	// 5 minutes, would leave what is in them unread.
+	metadataMaxAge = 10 * time.Second
 	// maxDecompressBytes bounds what one fetched batch may unpack to.
 	maxDecompressBytes = 64 << 20
 	// fetchBytes bounds one fetch answer, and with it what a reader with a backlog holds: a few of the
@@ -92,6 +95,7 @@ func (o Options) base() []kgo.Opt {
 		kgo.WithLogger(newKafkaLog(o.logger())),
 		kgo.RetryBackoffFn(backoff),
 		kgo.MetadataMinAge(metadataAge),
+		kgo.MetadataMaxAge(metadataMaxAge),
 		kgo.ProducerBatchMaxBytes(o.maxMessageBytes()),
 		kgo.RecordPartitioner(partitioner{}),
 		kgo.MaxDecompressBatchBytes(maxDecompressBytes),

@@ -69,7 +69,11 @@ func (p *producer) produce(ctx context.Context, records []*kgo.Record) (failed, 
 	var first firstError
 	for _, r := range records {
 		// Blocks while the buffer is full, until the broker has taken some.
-		p.client.Produce(ctx, r, func(_ *kgo.Record, err error) { first.note(err) })
+		p.client.Produce(ctx, r, func(r *kgo.Record, err error) {
+			if err != nil {
+				first.note(fmt.Errorf("writing to topic %s partition %d: %w", r.Topic, r.Partition, err))
+			}
+		})
 		if first.get() != nil {
 			break
 		}

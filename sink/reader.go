@@ -88,25 +88,11 @@ func (r *Reader) StableEnds(ctx context.Context, base string) (map[int32]int64, 
 // Held counts the records of topics, their transactions' markers included, that lie behind the last
 // stable offset: read_committed readers do not see them until the transaction before them ends.
 func (r *Reader) Held(ctx context.Context, bases ...string) (held int64, err error) {
-	topics := make([]string, len(bases))
-	for i, base := range bases {
-		topics[i] = r.opts.Topic(base)
+	all, err := r.HeldPartitions(ctx, bases...)
+	for _, h := range all {
+		held += h.Records
 	}
-	// The stable offsets first: what is committed between the two questions looks held for a moment.
-	stable, err := r.admin.ListCommittedOffsets(ctx, topics...)
-	if err != nil {
-		return 0, fmt.Errorf("last stable offsets: %w", err)
-	}
-	ends, err := r.admin.ListEndOffsets(ctx, topics...)
-	if err != nil {
-		return 0, fmt.Errorf("end offsets: %w", err)
-	}
-	ends.Each(func(end kadm.ListedOffset) {
-		if at, ok := stable.Lookup(end.Topic, end.Partition); ok && at.Err == nil && end.Err == nil {
-			held += max(end.Offset-at.Offset, 0)
-		}
-	})
-	return held, nil
+	return held, err
 }
 
 // Committed gives the offsets a group has committed on a topic; a partition
