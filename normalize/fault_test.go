@@ -344,6 +344,10 @@ func TestTopicThatTakesNothingHoldsTheBatchBack(t *testing.T) {
 	w.send(0, said{Subject: "s", ID: "1", Text: "x"}, said{Subject: "s", ID: "bad", Do: "mismatch"}, said{Subject: "s", ID: "2", Text: "x"})
 	p := w.start(0)
 	w.Await("the normaliser is not ready", func() bool { return errors.Is(p.n.Ready(), normalize.ErrRefused) })
+	where := "topic kyc.raw.v1, partition(s) [0]: kafka refuses the transaction: writing to topic kyc.deadletter.v1 partition 0: "
+	if err := p.n.Ready(); err == nil || !strings.Contains(err.Error(), where) {
+		t.Errorf("not ready because of %v, expected %q", err, where)
+	}
 	w.expectEvents()
 	fault.Remove()
 	w.settle()

@@ -56,6 +56,36 @@ func TestReadinessNoticesKafkaWhileIdle(t *testing.T) {
 	})
 }
 
+// storeThat is a watch over the store that has found something.
+type storeThat struct{ down, unfit error }
+
+func (s storeThat) Down() error  { return s.down }
+func (s storeThat) Unfit() error { return s.unfit }
+
+// A slot that has nothing to claim asks the store for nothing, and so does not notice that it is gone: a process of
+// the hydrate stage alone called itself ready.
+func TestReadinessNoticesTheStoreWhileIdle(t *testing.T) {
+	away := fmt.Errorf("%w: connection refused", dedupe.ErrUnavailable)
+	var decides dedupe.Store
+	n := &Normalizer{o: Options{Claims: &decides, Kept: storeThat{down: away}}}
+	if err := n.Ready(); !errors.Is(err, dedupe.ErrUnavailable) {
+		t.Errorf("the store is away, readiness says %v", err)
+	}
+	n.o.Claims = nil
+	if err := n.Ready(); err != nil {
+		t.Errorf("a stage without claims needs no store, readiness says %v", err)
+	}
+}
+
+// An unfit store is asked for nothing, however well it answers.
+func TestUnfitStoreIsNotAsked(t *testing.T) {
+	unfit := fmt.Errorf("%w: maxmemory-policy is allkeys-lru", dedupe.ErrUnavailable)
+	_, err := timed{kept: storeThat{unfit: unfit}}.Exchange(t.Context(), dedupe.Round{}) // would panic: there is none
+	if !errors.Is(err, unfit) {
+		t.Errorf("a round ended with %v, expected why there is none", err)
+	}
+}
+
 func TestLagCountsPartitionsWithoutACommitOfOurs(t *testing.T) {
 	ends, committed := map[int32]int64{0: 10, 1: 3}, map[int32]int64{0: 4}
 	p := &progress{}

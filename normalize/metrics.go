@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -33,6 +34,7 @@ type metrics struct {
 	expired      prometheus.Counter
 	moved        *prometheus.CounterVec // direction
 	held         prometheus.Gauge
+	heldAt       *prometheus.GaugeVec // topic, partition
 }
 
 func newMetrics(namespace string, r prometheus.Registerer, workers []*worker) (*metrics, error) {
@@ -63,13 +65,16 @@ func newMetrics(namespace string, r prometheus.Registerer, workers []*worker) (*
 		Namespace: namespace, Name: "held_records", Help: "Records of the output topics beyond the last stable offset. Above 0 for minutes: a hanging transaction blocks read_committed consumers.",
 	})
 	m.moved = counter(namespace, "offsets_moved_total", "Records between where the group's offset was set from outside and where reading went on: forward are those that it would have passed over, back those that are read again.", "direction")
+	m.heldAt = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "held_partition_records", Help: "The same by topic and partition, where there are any.",
+	}, []string{"topic", "partition"})
 	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: namespace, Name: "oldest_unprocessed_age_seconds", Help: "Age of the oldest raw record being processed; 0 when there is none.",
 	}, func() float64 { return oldestAge(workers, time.Now()).Seconds() })
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.records, m.deadLetters, m.claims, m.flagged, m.transactions, m.duration, m.batch, m.redis,
-		m.repairs, m.marks, m.drift, m.reopened, m.lag, m.expired, m.moved, m.held, age,
+		m.repairs, m.marks, m.drift, m.reopened, m.lag, m.expired, m.moved, m.held, m.heldAt, newDowns(namespace, workers), age,
 	} {
 		errs = append(errs, r.Register(c))
 	}
@@ -146,13 +151,19 @@ func outcomeName(r *Reading, v dedupe.Verdict) string {
 	return "emitted"
 }
 
-// timed measures the round trips of a store of claims.
+// timed measures the round trips of a store of claims, and makes none while the store is unfit.
 type timed struct {
 	claims
+	kept  kept // nil: it is always fit
 	redis *prometheus.HistogramVec
 }
 
 func (t timed) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Reply, error) {
+	if t.kept != nil {
+		if err := t.kept.Unfit(); err != nil {
+			return dedupe.Reply{}, err
+		}
+	}
 	start := time.Now()
 	reply, err := t.claims.Exchange(ctx, r)
 	label := "answered"
@@ -189,9 +200,23 @@ func (n *Normalizer) measure(ctx context.Context) error {
 		lag += w.progress.lag(at.Ends, at.Committed)
 	}
 	n.metrics.lag.Set(float64(lag))
-	n.metrics.held.Set(float64(at.Held))
+	n.noteHeld(at.Held)
 	n.countExpired(ctx, at)
 	return nil
+}
+
+// noteHeld shows what open transactions hold back, and says what hangs.
+func (n *Normalizer) noteHeld(held []HeldPartition) {
+	var all int64
+	n.metrics.heldAt.Reset()
+	for _, h := range held {
+		all += h.Records
+		n.metrics.heldAt.WithLabelValues(h.Topic, strconv.Itoa(int(h.Partition))).Set(float64(h.Records))
+	}
+	n.metrics.held.Set(float64(all))
+	for _, h := range n.holds.note(held, time.Now()) {
+		n.o.Logger.Error("a transaction does not end, and readers at read_committed wait for it: find its producer with kafka-transactions.sh describe-producers, and abort it", "topic", h.Topic, "partition", h.Partition, "stable_offset", h.Stable, "records", h.Records)
+	}
 }
 
 // countExpired counts and logs what retention removed, and when it had arrived: a consumer silently continues

@@ -72,6 +72,15 @@ type health interface {
 	Check(ctx context.Context) error
 }
 
+// kept is what a watch over the store of claims has found; *dedupe.Watch is one. Safe for concurrent use, and
+// answered at once.
+type kept interface {
+	// Down is why the store cannot be used.
+	Down() error
+	// Unfit is why nothing may be claimed although it answers: it does not keep what it is given.
+	Unfit() error
+}
+
 // Slot is an open session with what the worker must know about its topics.
 type Slot struct {
 	Session       session
@@ -110,7 +119,7 @@ type Offsets struct {
 	Starts    map[int32]int64 // the first that is still held, to notice what retention removed unread; nil: it is not noticed
 	Committed map[int32]int64 // the group's
 	Ends      map[int32]int64
-	Held      int64 // records of the output topics beyond the last stable offset
+	Held      []HeldPartition // of the topics that transactions write to
 	// Oldest asks when the first record that is still held arrived; zero where none is. nil: it is not asked.
 	Oldest func(ctx context.Context, partition int32) (time.Time, error)
 }
@@ -159,12 +168,16 @@ type Options struct {
 	Claims   claims
 	Attempts attempts      // finds poison pills; nil: off
 	Health   health        // of the store of claims; nil: it is there and fit
+	Kept     kept          // what a watch over it has found; nil: nobody watches
 	TTL      time.Duration // of claims; also the age from which an event is stale
 	Wait     time.Duration // for owners in other partitions; dedupe's default when 0
 	Pepper   []byte
 	// AnyPepper accepts marks of another pepper; see dedupe.LedgerOptions.
 	AnyPepper bool
 	Former    []dedupe.Former // topics that the stage read before
+	// Lacks is why a partition cannot be processed now: a topic that its records are written to does not have it.
+	// Asked before each batch, so it answers at once; nil: every partition can be.
+	Lacks func(partition int32) error
 	// FailOpenAfter: after the store was down this long, publish without it, flagged "unverified".
 	// 0: never.
 	FailOpenAfter time.Duration
@@ -234,6 +247,7 @@ type Normalizer struct {
 	metrics *metrics
 	alone   sync.RWMutex
 	kafka   state // what the watch over the lag found
+	holds   holds
 }
 
 // New makes a Normalizer without touching the network.
@@ -242,7 +256,7 @@ func New(o Options) (*Normalizer, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	n := &Normalizer{o: o}
+	n := &Normalizer{o: o, holds: holds{limit: o.TransactionTimeout + 2*lagEvery}}
 	for slot := range o.Slots {
 		n.workers = append(n.workers, newWorker(o, slot))
 	}
@@ -270,11 +284,40 @@ func (n *Normalizer) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// Ready is what is down or being repaired; nil when every slot can work.
+// NotReady are the reasons why a Normalizer is not ready, each of its own.
+type NotReady []error
+
+// Error gives each reason on a line.
+func (n NotReady) Error() string { return errors.Join(n...).Error() }
+
+// Unwrap gives the reasons.
+func (n NotReady) Unwrap() []error { return n }
+
+// Ready is what is down or being repaired, a NotReady; nil when every slot can work.
 func (n *Normalizer) Ready() error {
-	errs := []error{n.kafka.get()}
-	for _, w := range n.workers {
-		errs = append(errs, w.state.get())
+	var all NotReady
+	for _, err := range []error{n.kafka.get(), n.storeDown()} {
+		if err != nil {
+			all = append(all, err)
+		}
 	}
-	return errors.Join(errs...)
+	for _, w := range n.workers {
+		all = append(all, w.state.reasons()...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+// Held names the partitions in which a transaction does not end; nil: none. It is no reason to be unready: what
+// waits are the readers of what was written.
+func (n *Normalizer) Held() error { return n.holds.err() }
+
+// storeDown is what the watch over the store of claims has found: a slot that has nothing to claim does not ask.
+func (n *Normalizer) storeDown() error {
+	if n.o.Kept == nil || n.o.Claims == nil {
+		return nil
+	}
+	return n.o.Kept.Down()
 }

@@ -109,7 +109,11 @@ func (w *worker) repair(ctx context.Context) error {
 	if joined {
 		defer w.state.end(errJoining)
 	}
-	err := w.repairAll(ctx, owned)
+	whole, err := w.withhold(owned)
+	if err != nil {
+		return err
+	}
+	err = w.repairAll(ctx, whole)
 	w.open(owned)
 	return err
 }
@@ -229,6 +233,8 @@ func (w *worker) failing(u *underway) error {
 	switch {
 	case errors.Is(u.err, dedupe.ErrUnavailable), errors.Is(u.err, dedupe.ErrWentBack), errors.Is(u.err, dedupe.ErrPepper):
 		return u.err
+	case w.withheld[u.partition]:
+		return nil // it began before that was known
 	case len(w.flowing) == 0 && len(w.repairs.running) == 0:
 		return u.err // nothing would be held up by a new session, and one may help
 	}
@@ -266,6 +272,8 @@ func (w *worker) open(owned []int32) {
 func (w *worker) flows(p int32) bool {
 	began := w.begun[p] != nil && w.begun[p] == w.owned.place(p)
 	switch {
+	case w.withheld[p]:
+		return false
 	case w.o.Claims == nil, w.bypassed():
 		return began
 	case w.aside[p]:

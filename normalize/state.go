@@ -36,6 +36,7 @@ const (
 	causeRedis     cause = "redis"
 	causeRepairing cause = "repairing"
 	causeRefused   cause = "refused"
+	causeLacking   cause = "lacking"
 )
 
 // place is what a cause takes the place of: a slot has one reason for each at most, and each ends by itself. A
@@ -48,11 +49,13 @@ func (c cause) place() int {
 		return 2
 	case causeRefused:
 		return 3
+	case causeLacking:
+		return 4
 	}
 	return 0 // how far the session is
 }
 
-const places = 4
+const places = 5
 
 func causeOf(err error) cause {
 	for _, known := range []struct {
@@ -63,6 +66,7 @@ func causeOf(err error) cause {
 		{errJoining, causeJoining},
 		{ErrSession, causeSession}, // before the others, which may have ended it
 		{ErrRefused, causeRefused},
+		{ErrLacking, causeLacking},
 		{ErrRepairing, causeRepairing},
 		{dedupe.ErrUnavailable, causeRedis},
 		{dedupe.ErrUnsuitable, causeRedis},
@@ -92,6 +96,7 @@ func (s *state) set(err error) {
 	is := causeOf(err)
 	if is.place() == 0 {
 		s.why[causeRepairing.place()], s.why[causeRefused.place()] = nil, nil
+		s.why[causeLacking.place()] = nil
 	}
 	s.why[is.place()] = err
 }

@@ -39,6 +39,7 @@ type worker struct {
 	begun    map[int32]*record.Place          // those of which it is decided where they are read from
 	flowing  map[int32]bool                   // those that are not held
 	moving   bool                             // one of them could not be moved yet to where it is read from
+	withheld map[int32]bool                   // those that cannot be processed; see withhold
 	progress progress
 	polled   map[int32]int64 // per partition, the last record of this step
 	inHand   int             // records of this step
@@ -150,7 +151,7 @@ func (w *worker) live(ctx context.Context) (worked bool, err error) {
 // forgetAll begins anew, as a session does.
 func (w *worker) forgetAll() {
 	w.owned, w.repairs = newOwnership(&w.wakeup), newRepairs(w.turns, &w.wakeup)
-	w.aside, w.ailing = map[int32]bool{}, map[int32]*ailing{}
+	w.aside, w.withheld, w.ailing = map[int32]bool{}, map[int32]bool{}, map[int32]*ailing{}
 	w.begun, w.flowing = map[int32]*record.Place{}, map[int32]bool{}
 	clear(w.singly)
 	w.state.repair(nil)
@@ -185,7 +186,7 @@ func (w *worker) newLedger() *dedupe.Ledger {
 	if w.o.Log != nil { // a worker that never decides has none
 		o.History, o.Bounds = w.o.Log.History, w.o.Log.Bounds
 	}
-	return dedupe.NewLedger(timed{w.o.Claims, w.metrics.redis}, o)
+	return dedupe.NewLedger(timed{w.o.Claims, w.o.Kept, w.metrics.redis}, o)
 }
 
 // judge decides what an error of the session means for the worker.

@@ -59,6 +59,13 @@ func (h *health) report(name string, down func() error) {
 	}
 }
 
+// mention adds a part that is only named when it is down.
+func (h *health) mention(name string, down func() error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.parts = append(slices.Clone(h.parts), part{name, down, true})
+}
+
 // watchUntilUp adds a part that must have been up once, and is only named later.
 func (h *health) watchUntilUp(name string, down func() error) {
 	h.watch(name, func() error {

@@ -133,7 +133,10 @@ func (i input) Offsets(ctx context.Context) (at normalize.Offsets, err error) {
 		return at, err
 	}
 	at.Oldest = i.oldest
-	at.Held, err = i.reader.Held(ctx, written()...)
+	held, err := i.reader.HeldPartitions(ctx, written()...)
+	for _, h := range held {
+		at.Held = append(at.Held, normalize.HeldPartition(h))
+	}
 	return at, err
 }
 

@@ -44,6 +44,9 @@ func (s *service) open(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := s.openReader(ctx); err != nil {
+		return err
+	}
 	topics.set(nil)
 	kafka.set(nil)
 	if s.Role.Works() {
@@ -65,26 +68,43 @@ func (s *service) open(ctx context.Context) error {
 // in a process that also receives deliveries: with an empty rotation, the load balancer
 // decides what vendors are answered.
 func (s *service) reportParts() {
+	s.health.report("topics", s.topics.down)
 	s.health.report("kafka", func() error {
 		var errs []error
 		if s.ingest != nil {
 			errs = append(errs, s.ingest.LogDown())
 		}
-		return errors.Join(append(errs, s.normalizerDown(normalize.ErrKafka), s.normalizerDown(normalize.ErrSession))...)
+		return errors.Join(append(errs, s.workersDown(normalize.ErrKafka), s.workersDown(normalize.ErrSession), s.workersDown(normalize.ErrRefused))...)
 	})
-	s.health.report("redis", func() error { return s.normalizerDown(dedupe.ErrUnavailable) })
-	s.health.report("repair", func() error { return s.normalizerDown(normalize.ErrRepairing) })
+	if s.Role.Works() {
+		s.health.report("redis", func() error { return s.workersDown(dedupe.ErrUnavailable) })
+		s.health.report("repair", func() error { return s.workersDown(normalize.ErrRepairing) })
+	}
+	if s.normalizer != nil {
+		s.health.mention("transactions", s.normalizer.Held)
+	}
 }
 
-// normalizerDown is the normalizer's reason not to be ready, if it is that one.
-func (s *service) normalizerDown(reason error) error {
-	if s.normalizer == nil {
-		return nil
+// workersDown is what keeps the workers from being ready, as far as it is of a kind.
+func (s *service) workersDown(kind error) error {
+	var errs []error
+	if s.normalizer != nil {
+		errs = append(errs, only(s.normalizer.Ready(), kind))
 	}
-	if err := s.normalizer.Ready(); errors.Is(err, reason) {
+	if s.hydrator != nil {
+		errs = append(errs, only(s.hydrator.Ready(), kind))
+	}
+	return errors.Join(errs...)
+}
+
+// openReader connects what looks at topics, and takes the first look at them.
+func (s *service) openReader(ctx context.Context) (err error) {
+	if s.reader, err = sink.OpenReader(ctx, s.kafka); err != nil {
 		return err
 	}
-	return nil
+	s.onClose(func() error { s.reader.Close(); return nil })
+	s.topics, err = s.newTopicsWatch(ctx)
+	return err
 }
 
 // openTopics creates missing topics where that is configured, and checks them.

@@ -56,6 +56,7 @@ type Addresses struct {
 // Run serves until ctx ends or something fails for good.
 func Run(ctx context.Context, o Options) (err error) {
 	s := &service{Options: o, health: &health{}, registry: newRegistry()}
+	s.registry.MustRegister(newReadyGauge(s.health))
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.listen(); err != nil {
 		return err

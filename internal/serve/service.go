@@ -10,6 +10,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/ingest"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -22,6 +23,9 @@ type service struct {
 	registry *prometheus.Registry
 
 	kafka      sink.Options
+	reader     *sink.Reader
+	topics     *topicsWatch
+	store      *dedupe.Watch  // nil where the role has no workers
 	ingest     *ingest.Server // nil, as the next two, where the role has none
 	normalizer *normalize.Normalizer
 	hydrator   *hydrate.Hydrator
@@ -90,6 +94,10 @@ func (s *service) serve(ctx context.Context) error {
 		}
 	} else {
 		context.AfterFunc(ctx, stopWork)
+	}
+	group.Go(func() error { return s.topics.run(work) })
+	if s.store != nil {
+		group.Go(func() error { s.store.Run(work); return nil })
 	}
 	if s.normalizer != nil {
 		group.Go(func() error { return s.normalizer.Run(work) })

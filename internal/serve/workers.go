@@ -21,23 +21,22 @@ func (s *service) openWorkers(ctx context.Context) error {
 		return err
 	}
 	redis.set(nil)
-	reader, err := sink.OpenReader(ctx, s.kafka)
-	if err != nil {
+	if err := s.watchStore(ctx, store); err != nil {
 		return err
 	}
-	s.onClose(func() error { reader.Close(); return nil })
 	o := normalizeOptions(s.Config)
 	o.Instance = s.Instance
-	o.Claims, o.Attempts, o.Health, o.Rule = failStore(store), store, store, rule()
+	o.Claims, o.Attempts, o.Health, o.Kept, o.Rule = failStore(store), store, store, s.store, rule()
+	o.Lacks = s.topics.lacks
 	o.Providers, o.Validator = failProviders(catalog.All()), contract.NewValidator()
 	o.Logger, o.Registerer = s.Log, s.registry
 	if s.Role.Normalize {
-		if err := s.openNormalizer(reader, o); err != nil {
+		if err := s.openNormalizer(s.reader, o); err != nil {
 			return err
 		}
 	}
 	if s.Role.Hydrate {
-		if err := s.openHydrator(reader, o); err != nil {
+		if err := s.openHydrator(s.reader, o); err != nil {
 			return err
 		}
 	}

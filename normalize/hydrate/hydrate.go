@@ -154,7 +154,7 @@ func New(o Options) (*Hydrator, error) {
 	}
 	stage.ID, stage.Metrics, stage.Slots = DefaultGroup+waitSuffix, namespace+"_wait", 1
 	stage.Sessions, stage.Log = o.Wait, nil
-	stage.Claims, stage.Attempts, stage.Health = nil, nil, nil
+	stage.Claims, stage.Attempts, stage.Health, stage.Kept = nil, nil, nil, nil
 	stage.Source = func(int) normalize.Source { return &returning{batch: waitBatch} }
 	if h.waits, err = normalize.New(stage); err != nil {
 		return nil, err

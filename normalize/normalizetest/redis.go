@@ -2,6 +2,7 @@ package normalizetest
 
 import (
 	"bufio"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -74,4 +75,26 @@ func StoreAt(t testing.TB, addr string) *dedupe.Store {
 	}))(t)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// Info gives a section of what a server says about itself.
+func Info(t testing.TB, addr, section string) string {
+	t.Helper()
+	conn := Must(net.Dial("tcp", addr))(t)
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Write([]byte("INFO " + section + "\r\nQUIT\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	return string(Must(io.ReadAll(conn))(t))
+}
+
+// Shutdown ends a server.
+func Shutdown(t testing.TB, addr string) {
+	t.Helper()
+	conn := Must(net.Dial("tcp", addr))(t)
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Write([]byte("SHUTDOWN NOSAVE\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.ReadAll(conn) // it hangs up instead of answering
 }
