@@ -224,7 +224,7 @@ func TestRedisAwayHoldsRecordsBackAndSaysSo(t *testing.T) {
 func TestFailOpenFlagsEventsAndFillsMarksInLater(t *testing.T) {
 	w := newWorld(t, 1)
 	p := w.start(0, func(o *normalize.Options) {
-		o.Health, o.FailOpenAfter = o.Claims.(*dedupe.Store), time.Millisecond
+		o.Health, o.FailOpenAfter = o.Claims.(*dedupe.Store), time.Second // both copies of b are there by then
 	})
 	a := said{Subject: "s", ID: "1", Text: "x"}
 	w.send(0, a)
