@@ -37,22 +37,22 @@ func (k *keeping) Lose(partitions []int32) {
 }
 func (k *keeping) Undo() { k.told = append(k.told, "undo") }
 
-// kept is a session with one record to poll whenever it is asked.
-type kept struct {
+// stays is a session with one record to poll whenever it is asked.
+type stays struct {
 	polls     func() // runs while it polls
 	committed bool
 	stay      map[int32]int64
 }
 
-func (s *kept) Poll(context.Context, int) ([]*kgo.Record, error) {
+func (s *stays) Poll(context.Context, int) ([]*kgo.Record, error) {
 	if s.polls != nil {
 		s.polls()
 	}
 	return []*kgo.Record{{Partition: 3}}, nil
 }
-func (s *kept) Commit(context.Context, []record.Outgoing) (bool, error) { return s.committed, nil }
-func (s *kept) Rewind(context.Context) error                            { return nil }
-func (s *kept) StayAt(at map[int32]int64)                               { s.stay = at }
+func (s *stays) Commit(context.Context, []record.Outgoing) (bool, error) { return s.committed, nil }
+func (s *stays) Rewind(context.Context) error                            { return nil }
+func (s *stays) StayAt(at map[int32]int64)                               { s.stay = at }
 
 // keeperWorker is a worker without a store over a Keeper and a session.
 func keeperWorker(t *testing.T, k *keeping, s session) *worker {
@@ -90,7 +90,7 @@ func TestAKeeperIsToldWhatItMustForget(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := &keeping{next: c.next}
-			s := &kept{committed: c.commit}
+			s := &stays{committed: c.commit}
 			w := keeperWorker(t, k, s)
 			if c.moves {
 				s.polls = func() { w.owned.assigned([]int32{4}) }
@@ -106,9 +106,9 @@ func TestAKeeperIsToldWhatItMustForget(t *testing.T) {
 	}
 }
 
-func (*kept) Hold([]int32)           {}
-func (*kept) Release([]int32)        {}
-func (*kept) Seek(int32, int64) bool { return true }
+func (*stays) Hold([]int32)           {}
+func (*stays) Release([]int32)        {}
+func (*stays) Seek(int32, int64) bool { return true }
 
 // bare is a session that cannot stay.
 type bare struct{ session }
@@ -116,7 +116,7 @@ type bare struct{ session }
 // A session that cannot stay would commit past what is kept.
 func TestAKeeperNeedsASessionThatStays(t *testing.T) {
 	k := &keeping{next: Process{Readings: []*Reading{{Outcome: &Skip{}}}, Offsets: map[int32]int64{3: 7}}}
-	w := keeperWorker(t, k, bare{&kept{committed: true}})
+	w := keeperWorker(t, k, bare{&stays{committed: true}})
 	if _, err := w.step(t.Context(), t.Context()); !errors.Is(err, errStays) {
 		t.Errorf("the step ended with %v, expected %v", err, errStays)
 	}
@@ -124,7 +124,7 @@ func TestAKeeperNeedsASessionThatStays(t *testing.T) {
 
 // Without the store, what is read again is known from the dispositions in Kafka, which are read once.
 func TestDispositionsAreRecalledWithoutTheStore(t *testing.T) {
-	w := keeperWorker(t, &keeping{}, &kept{})
+	w := keeperWorker(t, &keeping{}, &stays{})
 	old, open := dedupe.Origin{TopicID: [16]byte{1}, Partition: 3, Offset: 5, Endpoint: "e", ReceivedAt: time.Unix(100, 0).UTC()}, dedupe.Origin{TopicID: [16]byte{1}, Partition: 3, Offset: 6, Endpoint: "e", ReceivedAt: time.Unix(101, 0).UTC()}
 	value, err := contract.Marshal(&kycv1.Disposition{
 		Raw: &kycv1.RawPosition{Partition: 3, Offset: 5}, RawTopicId: old.TopicID[:], Endpoint: "e", ReceivedAt: timestamppb.New(old.ReceivedAt),
@@ -172,7 +172,7 @@ func TestATaskKeepsTheIDOfItsRawTopic(t *testing.T) {
 		t.Fatalf("the task is %+v, expected it to name the topic", raw.Outcome)
 	}
 	older := &kycv1.HydrateTask{Envelope: fetch.Task.Envelope, Raw: fetch.Task.Raw}
-	w := keeperWorker(t, &keeping{}, &kept{})
+	w := keeperWorker(t, &keeping{}, &stays{})
 	w.slot.RawTopicID = today
 	w.o.FailOpenAfter, w.away, w.retry = 1, time.Now().Add(-time.Hour), time.Now().Add(time.Hour) // the store is not asked
 	for _, c := range []struct {
