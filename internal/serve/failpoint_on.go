@@ -50,11 +50,17 @@ const (
 	// holds unmappedMark.
 	failUnmapped failpoint = "unmapped"
 	unmappedMark           = "kycbridge-unmapped"
+
+	// failRecast kills no process: it makes it a version with another rule for what a delivery's content is.
+	failRecast failpoint = "recast"
+
+	// failClock kills no process: its count is how many seconds the clock is ahead that records are stamped with.
+	failClock failpoint = "clock-ahead"
 )
 
 var failpoints = []failpoint{
 	failAcked, failPolled, failClaimed, failBegun, failProduced, failAllProduced, failOffsets, failEndSent,
-	failCommitted, failRepairing, failInterpret, failUnmapped,
+	failCommitted, failRepairing, failInterpret, failUnmapped, failRecast, failClock,
 }
 
 // armed is the point that the environment names, and how many passes it still has.
@@ -162,7 +168,12 @@ func failKafka(o sink.Options) sink.Options {
 }
 
 // OnProduceRecordBuffered is called for the first record before it is sent.
-func (c failingClient) OnProduceRecordBuffered(*kgo.Record) { c.hit(failBegun) }
+func (c failingClient) OnProduceRecordBuffered(r *kgo.Record) {
+	if c.at == failClock {
+		r.Timestamp = r.Timestamp.Add(time.Duration(c.left.Load()) * time.Second)
+	}
+	c.hit(failBegun)
+}
 
 // OnBrokerWrite is called when a request has left.
 func (c failingClient) OnBrokerWrite(_ kgo.BrokerMetadata, key int16, _ int, _, _ time.Duration, err error) {
@@ -203,6 +214,16 @@ func failProviders(all []providers.Provider) []providers.Provider {
 			}
 		}
 		p.Maps = maps
+		if a.at == failRecast {
+			parse := p.Parse
+			p.Parse = func(d *providers.Delivery) (*providers.Notice, error) {
+				n, err := parse(d)
+				if n != nil {
+					n.Content = append(n.Content[:len(n.Content):len(n.Content)], " recast"...)
+				}
+				return n, err
+			}
+		}
 		out[i] = p
 	}
 	return out

@@ -149,7 +149,7 @@ func (s *service) openIngest(ctx context.Context) error {
 	for _, e := range s.Config.Endpoints {
 		budget = max(budget, e.Vendor.Ack.Budget())
 	}
-	log, err := sink.OpenRawLog(ctx, s.kafka, sink.RawLogOptions{
+	log, err := sink.OpenRawLog(ctx, failKafka(s.kafka), sink.RawLogOptions{
 		DeliveryTimeout:  budget + time.Second,
 		MaxBufferedBytes: s.Config.File.Ingest.MaxWaitingBodyBytes,
 	})
