@@ -33,7 +33,7 @@ type fault struct {
 // suite is every fault, in the order of the table.
 func suite() []fault {
 	var all []fault
-	for _, part := range [][]fault{crashFaults(), kafkaFaults(), networkFaults(), slowFaults(), redisFaults(), contentFaults(), standstillFaults()} {
+	for _, part := range [][]fault{crashFaults(), kafkaFaults(), networkFaults(), slowFaults(), redisFaults(), contentFaults(), standstillFaults(), incidentFaults()} {
 		all = append(all, part...)
 	}
 	return all
@@ -144,8 +144,8 @@ func tallied(l *load, f found) (lost, doubled int) {
 	seen, times := map[string]bool{}, map[string]int{}
 	for _, e := range f.events {
 		seen[e.metadata.GetVendorEventId()] = true
-		if header(e.record, "dedupe") != "" {
-			continue // a consumer is told that it may be a copy
+		if header(e.record, "dedupe") != "" || header(e.record, "replay") != "" {
+			continue // a consumer is told that it may be a copy, or is one
 		}
 		if times[e.record.Topic+e.metadata.GetEventId()]++; times[e.record.Topic+e.metadata.GetEventId()] > 1 {
 			doubled++

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path"
+	"sync/atomic"
+
+	"github.com/kycbridge/kycbridge/schemas"
+)
+
+// hydrateIncidents: deliveries wait for a vendor's API.
+func hydrateIncidents() []fault {
+	return []fault{
+		{name: "hydrate-offsets", does: "the offsets of the hydrate group are set to the ends while tasks wait", real: true, run: hydrateOffsets},
+	}
+}
+
+// vendorAPI is the vendor's API: it knows every object, while it is there.
+type vendorAPI struct {
+	away  atomic.Bool
+	asked atomic.Int64
+}
+
+// startAPI starts it, and lets processes that start from now on ask it.
+func startAPI(s *scene) *vendorAPI {
+	s.Helper()
+	a := &vendorAPI{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.asked.Add(1)
+		if a.away.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprintf(w, `{"id":%q,"clientId":"client-1","type":"document_check"}`, path.Base(r.URL.Path))
+	}))
+	s.Cleanup(server.Close)
+	s.rewrite("    environment: ENVIRONMENT_SANDBOX\n", fmt.Sprintf(
+		"    environment: ENVIRONMENT_SANDBOX\n    api:\n      base_url: %q\n      internal: true\n      key: \"${KYCBRIDGE_SECRET_COMPLYCUBE}\"\n", server.URL),
+		"normalize:\n", "hydrate:\n  slots: 1\n  rate: 1000\nnormalize:\n")
+	return a
+}
+
+// hydrated is ordinary, with a process of the hydrate stage.
+func (s *scene) hydrated() (a *vendorAPI, first, second, stage *member) {
+	s.Helper()
+	a = startAPI(s)
+	stage = s.start(nil, "hydrate", "--instance", "0")
+	_, first, second = s.calm()
+	s.await("the API is asked", func() bool { return a.asked.Load() > 20 })
+	return a, first, second, stage
+}
+
+// hydrateOffsets: tasks that the group was pushed over are fetched and published all the same.
+func hydrateOffsets(s *scene) {
+	_, _, _, stage := s.hydrated()
+	p := s.runbook("The group's offsets were reset or deleted")
+	stage.process.stop(s)
+	s.grow(60)
+	s.stop()
+	ctx := context.Background()
+	for _, base := range []string{schemas.Hydrate} {
+		ends, err := s.admin.ListEndOffsets(ctx, s.prefix+base)
+		if err == nil {
+			err = s.admin.CommitAllOffsets(ctx, s.prefix+"kycbridge-hydrate", ends.Offsets())
+		}
+		if err != nil {
+			s.Fatal(err)
+		}
+	}
+	s.strike()
+	stage = stage.again()
+	p.sees("the log", logs(stage), "the group's offset was set")
+	p.rises("kycbridge_hydrate_offsets_moved_total", 0, stage)
+	s.during.quiet(s)
+	s.resend(100)
+	s.verdict()
+}
