@@ -13,7 +13,7 @@ import (
 
 // commit writes the batch and, once it is committed, remembers which marks that makes true.
 func (w *worker) commit(ctx context.Context, b *batch) (bool, error) {
-	out, last, err := b.records(time.Now())
+	out, last, err := b.records(w.o.Now())
 	if err != nil {
 		return false, stopError{err}
 	}

@@ -193,6 +193,9 @@ type Options struct {
 	TransactionTimeout time.Duration    // the broker's limit for ours; 15 s when 0
 	Grace              time.Duration    // for the batch in hand when ctx ends; 5 s when 0
 
+	// Now is the clock of dispositions and of marks' lives; time.Now when nil. Only a simulation has another.
+	Now func() time.Time
+
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil: metrics are kept but not exposed
 }
@@ -212,6 +215,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 5 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -181,7 +181,7 @@ func (w *worker) newLedger() *dedupe.Ledger {
 		Group: w.o.Group, Stage: w.o.Stage, TopicID: w.slot.TopicID, DispositionID: w.slot.DispositionID,
 		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
 		Pepper: fmt.Sprintf("%x", w.keys.Fingerprint()), AnyPepper: w.o.AnyPepper,
-		Former: w.o.Former,
+		Former: w.o.Former, Now: w.o.Now,
 	}
 	if w.o.Log != nil { // a worker that never decides has none
 		o.History, o.Bounds = w.o.Log.History, w.o.Log.Bounds

@@ -47,6 +47,12 @@ func (w *world) apply(ctx context.Context, s step) {
 	switch s.kind {
 	case kafkaAway, redisAway, redisFlushed, redisBack:
 		w.strikeRedisOrKafka(ctx, s)
+	case memoryShort, scriptsForbidden, slotMigrates, multiForbidden:
+		w.redis.refuses.begin(s.kind, s.last, s.n)
+	case replayed:
+		w.startReplay(ctx, s)
+	case offsetsSet:
+		w.setOffsets(ctx)
 	case moveLeaders, moveCoordinators, produceUnsure, endUnsure, endRefused, offsetsRefused:
 		w.strikeBroker(s)
 	default:
@@ -82,6 +88,12 @@ func (w *world) strikeProcess(ctx context.Context, s step, h *host, p *process) 
 		w.later(ctx, s.last+30*time.Second, p.kill)
 	case clockJumps:
 		p.jump(s)
+	case passedOver:
+		p.mu.Lock()
+		p.skip = 3 * s.n
+		p.mu.Unlock()
+	case otherPepper:
+		w.repepper(ctx, h, p, s)
 	default:
 		return false
 	}
@@ -90,6 +102,10 @@ func (w *world) strikeProcess(ctx context.Context, s step, h *host, p *process) 
 
 // ambush kills a process at a certain request.
 func (w *world) ambush(ctx context.Context, h *host, p *process, s step) {
+	w.trap(ctx, p, s, func() { h.restAfter(s.last) })
+}
+
+func (w *world) trap(ctx context.Context, p *process, s step, also func()) {
 	wires := p.toKfk
 	if s.key < 0 {
 		wires = p.toRds
@@ -99,21 +115,28 @@ func (w *world) ambush(ctx context.Context, h *host, p *process, s step) {
 		w.mu.Lock()
 		w.kills++
 		w.mu.Unlock()
-		h.restAfter(s.last)
+		also()
 		p.kill()
 	}}
 	wires.setTrap(t)
 	w.later(ctx, patience, func() { wires.disarm(t) })
 }
 
-// jump sets a process's wall clock minutes to a day ahead or behind.
-func (p *process) jump(s step) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.clock = s.last * time.Duration(1+s.n*s.n*s.n*30)
-	if s.who%4 < 2 {
-		p.clock = -p.clock
+// repepper restarts a process with another pepper, and puts the right one back when that is noticed. Nobody can
+// notice before there is something that was made with the right one.
+func (w *world) repepper(ctx context.Context, h *host, p *process, s step) {
+	committed, err := w.reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw)
+	if err != nil || !w.passed.disposed(committed) {
+		return
 	}
+	h.repepper(true)
+	h.restAfter(time.Second)
+	p.kill()
+	w.later(ctx, s.last, func() {
+		if p := h.current(); p.pepper != pepper {
+			p.cancel()
+		}
+	})
 }
 
 func strikeWires(s step, p *process) {
@@ -194,13 +217,27 @@ func (w *world) calm() {
 	}
 	w.setDown(false)
 	w.redis.back()
-	for _, h := range w.hosts {
+	w.redis.refuses.end()
+	for _, h := range w.hosts[:replayer] {
+		h.repepper(false)
 		if p := h.current(); p != nil {
-			p.toKfk.heal()
-			p.toRds.heal()
-			p.freeze(false)
+			p.heal()
+			if p.pepper != pepper {
+				p.cancel()
+			}
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for p := range w.replays {
+		p.heal()
+	}
+}
+
+func (p *process) heal() {
+	p.toKfk.heal()
+	p.toRds.heal()
+	p.freeze(false)
 }
 
 // bury takes members that were killed out of the group, until ctx ends.

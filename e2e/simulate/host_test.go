@@ -16,6 +16,7 @@ type host struct {
 	mu    sync.Mutex
 	now   *process
 	pause time.Duration // before the next start
+	other bool          // the next one has another pepper
 }
 
 // run returns when ctx has ended and the last process, too.
@@ -62,6 +63,23 @@ func (h *host) rest() time.Duration {
 	d := h.pause
 	h.pause = time.Second
 	return d
+}
+
+// repepper has the next process start with another pepper.
+func (h *host) repepper(other bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.other = other
+}
+
+func (h *host) nextPepper() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.other {
+		h.other = false
+		return wrongPepper
+	}
+	return pepper
 }
 
 // wait pauses, and reports whether ctx still lives.

@@ -9,7 +9,7 @@ import (
 )
 
 // mutantSeeds is within how many seeds a wrong rule must be found out.
-const mutantSeeds = 5
+const mutantSeeds = 10
 
 // booleanSetnx is the usual rule, "somebody has it, so drop". It loses what was claimed by a process that
 // died before its transaction, and the simulation must see that: one that cannot fail proves nothing.
@@ -23,16 +23,24 @@ func booleanSetnx(_ dedupe.Claim, found *dedupe.Claim) dedupe.Step {
 // always is the other way to be wrong: nothing is ever a duplicate.
 func always(dedupe.Claim, *dedupe.Claim) dedupe.Step { return dedupe.Emit }
 
-func TestBooleanSetnxLoses(t *testing.T) { findsOut(t, booleanSetnx, "lost") }
+func TestBooleanSetnxLoses(t *testing.T) { findsOut(t, mutant{rule: booleanSetnx}, "lost") }
 
-func TestEmittingAlwaysDoubles(t *testing.T) { findsOut(t, always, "doubled") }
+func TestEmittingAlwaysDoubles(t *testing.T) { findsOut(t, mutant{rule: always}, "doubled") }
 
-// findsOut fails unless one of a few seeds sees what the rule does wrong.
-func findsOut(t *testing.T, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step, check string) {
+// A replay that claims as live traffic does, and dies before it commits, leaves a claim that says no more than
+// that somebody once was there.
+func TestReplayThatClaimsAsLiveTrafficLoses(t *testing.T) {
+	findsOutBy(t, newGapPlan, mutant{replays: dedupe.Pending}, "lost")
+}
+
+// findsOut fails unless one of a few seeds sees what is wrong with a build.
+func findsOut(t *testing.T, m mutant, check string) { findsOutBy(t, newPlan, m, check) }
+
+func findsOutBy(t *testing.T, plans func(uint64, time.Duration) *plan, m mutant, check string) {
 	t.Helper()
 	needTag(t)
 	for seed := range uint64(mutantSeeds) {
-		out := simulate(t, newPlan(seed+1, 12*time.Minute), rule)
+		out := simulate(t, plans(seed+1, 12*time.Minute), m)
 		t.Logf("seed %d: %s", seed+1, out.seen)
 		if all := out.found[check]; len(all) > 0 {
 			t.Logf("seed %d: %s: %d, such as %q", seed+1, check, len(all), all[0])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -25,7 +26,10 @@ const claimTTL = 14 * 24 * time.Hour
 // redisAddress is a number, since the client asks the resolver for a name, which is outside of the bubble.
 const redisAddress = "127.0.0.1:6379"
 
-// process is one life of an ingest or a normaliser.
+// The right pepper, and one that somebody configured by mistake.
+const pepper, wrongPepper = "pepper of the deployment", "pepper of another one"
+
+// process is one life of an ingest, a normaliser or a replay.
 type process struct {
 	name  string
 	kafka *normalizetest.Line
@@ -34,13 +38,18 @@ type process struct {
 	toKfk *wires
 	toRds *wires
 
+	base   time.Duration // how far its wall clock is off
+	pepper string
+	older  bool // it has the mappings of an earlier version
+
 	cancel context.CancelFunc
 	over   chan struct{} // it is dead, or has ended; what a dead one still does reaches nobody
 	once   sync.Once
 	err    error
 
 	mu    sync.Mutex
-	clock time.Duration // how far its wall clock is off
+	clock time.Duration // how far its wall clock jumped, beside base
+	skip  int           // so many records are passed over
 }
 
 func (p *process) end(err error) {
@@ -65,12 +74,6 @@ func (p *process) freeze(frozen bool) {
 	p.redis.Freeze(frozen)
 }
 
-func (p *process) now() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Now().Add(p.clock)
-}
-
 // newProcess makes the lines of a new life.
 func (w *world) newProcess(name string) (*process, context.Context) {
 	w.mu.Lock()
@@ -78,6 +81,7 @@ func (w *world) newProcess(name string) (*process, context.Context) {
 	life := w.lives
 	w.mu.Unlock()
 	p := &process{name: fmt.Sprintf("%s.%d", name, life), over: make(chan struct{})}
+	p.base, p.pepper, p.older = w.plan.clockOf(name), pepper, w.elapsed() < w.plan.older
 	p.toKfk = newWires(w.plan.seed+uint64(life)<<8, 8*time.Millisecond)
 	p.toRds = newWires(w.plan.seed+uint64(life)<<8+1, 8*time.Millisecond)
 	p.kafka = w.undertaker.LineOver(p.toKfk.over(w.dialKafka), p.name)
@@ -90,8 +94,9 @@ func (w *world) newProcess(name string) (*process, context.Context) {
 // startNormalizer opens what the command opens and runs it.
 func (w *world) startNormalizer(instance int) (*process, error) {
 	p, ctx := w.newProcess(hostName(instance))
-	kafka := w.kafkaOptions(p.name, p.kafka.Dial)
-	store, err := dedupe.NewStore(dedupe.StoreOptions{Addresses: []string{redisAddress}, TTL: claimTTL, EvictionChecked: true, Dialer: p.redis.Dial})
+	kafka := w.kafkaOf(p)
+	p.pepper = w.hosts[instance].nextPepper()
+	store, err := w.openStore(p)
 	if err != nil {
 		return nil, err
 	}
@@ -100,16 +105,46 @@ func (w *world) startNormalizer(instance int) (*process, error) {
 		p.kill()
 		return nil, errors.Join(err, store.Close())
 	}
-	n, err := normalize.New(w.normalizeOptions(instance, kafka, store, reader))
+	n, err := normalize.New(w.normalizeOptions(p, instance, kafka, store, reader))
 	if err != nil {
 		return nil, err
 	}
 	w.wg.Go(func() {
 		err := n.Run(ctx)
+		w.notePepper(p, err)
 		reader.Close()
 		p.end(errors.Join(err, store.Close()))
 	})
 	return p, nil
+}
+
+func (w *world) openStore(p *process) (*dedupe.Store, error) {
+	return dedupe.NewStore(dedupe.StoreOptions{Addresses: []string{redisAddress}, TTL: claimTTL, EvictionChecked: true, Dialer: p.redis.Dial})
+}
+
+// notePepper notes who was refused for its pepper.
+func (w *world) notePepper(p *process, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case !errors.Is(err, dedupe.ErrPepper):
+	case p.pepper == pepper:
+		w.wrong = append(w.wrong, fmt.Sprintf("%s was refused: %v", p.name, err))
+	default:
+		w.refused++
+	}
+}
+
+// mappings are what a process knows of its vendor.
+func (p *process) mappings() []providers.Provider {
+	if !p.older {
+		return []providers.Provider{complycube.Provider}
+	}
+	old := complycube.Provider
+	old.MapperVersion = "complycube/0"
+	old.Maps = maps.Clone(old.Maps)
+	delete(old.Maps, lateType)
+	return []providers.Provider{old}
 }
 
 // openBoth asks both servers for a sign of life before any slot does. It also spares the slots the first
@@ -128,10 +163,10 @@ func openBoth(ctx context.Context, store *dedupe.Store, kafka sink.Options) (*si
 	}
 }
 
-func (w *world) normalizeOptions(instance int, kafka sink.Options, store *dedupe.Store, reader *sink.Reader) normalize.Options {
+func (w *world) normalizeOptions(p *process, instance int, kafka sink.Options, store *dedupe.Store, reader *sink.Reader) normalize.Options {
 	o := normalize.Options{
-		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.rule,
-		Claims: store, Health: store, Providers: []providers.Provider{complycube.Provider}, Validator: w.rules,
+		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.mutant.rule, Now: p.now, Pepper: []byte(p.pepper),
+		Claims: store, Health: store, Providers: p.mappings(), Validator: w.rules,
 		Log:    normalizetest.Log{Reader: reader, Group: normalize.DefaultGroup, Base: schemas.Raw},
 		Logger: kafka.Logger,
 		Sessions: normalizetest.Opens(func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
@@ -140,7 +175,11 @@ func (w *world) normalizeOptions(instance int, kafka sink.Options, store *dedupe
 				return normalize.Slot{}, err
 			}
 			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw}
-			return normalizetest.OpenSlot(ctx, kafka, so, id, watch, normalize.Slot{DispositionID: dispositions})
+			slot, err := normalizetest.OpenSlot(ctx, kafka, so, id, watch, normalize.Slot{DispositionID: dispositions})
+			if err == nil {
+				slot.Session = &session{slot.Session.(*sink.Session), w, p}
+			}
+			return slot, err
 		}),
 	}
 	if w.plan.slots == 1 { // see the package comment
@@ -157,7 +196,7 @@ func (w *world) startIngest(number int) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	kafka := w.kafkaOptions(p.name, p.kafka.Dial)
+	kafka := w.kafkaOf(p)
 	log, err := sink.OpenRawLog(ctx, kafka, sink.RawLogOptions{DeliveryTimeout: complycube.Provider.Ack.Budget() + time.Second})
 	if err != nil {
 		p.kill()

@@ -12,12 +12,13 @@ import (
 
 var errAway = errors.New("simulated: connection refused")
 
-// memory is Redis: a server that may go away, forget, or remember only what it knew earlier.
+// memory is Redis: a server that may go away, forget, remember only what it knew earlier, or refuse a part.
 type memory struct {
 	mu      sync.Mutex
 	server  *miniredis.Miniredis
 	away    bool
 	earlier []snapshot
+	refuses *refusals
 }
 
 // snapshot is everything Redis held at a moment.
@@ -35,8 +36,10 @@ type kept struct {
 const maxSnapshots = 6
 
 // newMemory makes one whose keys do not age: a run is shorter than the life of any of them.
-func newMemory() *memory {
-	return &memory{server: miniredis.NewMiniRedis()}
+func newMemory(seed uint64) *memory {
+	m := &memory{server: miniredis.NewMiniRedis()}
+	m.refuses = newRefusals(seed, m.server.Server)
+	return m
 }
 
 func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
@@ -49,6 +52,7 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	m.server.Server().SetPreHook(m.refuses.hook)
 	return pump(conn), nil
 }
 

@@ -61,7 +61,7 @@ func TestSeeds(t *testing.T) {
 	for seed := first; !enough(n, time.Since(begin)); seed++ {
 		n++
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
-			out := simulate(t, newPlan(seed, longest), nil)
+			out := simulate(t, newPlan(seed, longest), mutant{})
 			t.Logf("%s", out.seen)
 			all.add(out.seen)
 			out.report(t, seed)

@@ -25,6 +25,8 @@ const patient = 3 * time.Minute
 type effort struct {
 	Requests, Accepted, Raw, Events int
 	Faults, Ambushes, Lives         int
+	Gaps, Filled, Refused, Refusals int
+	Unconfirmed                     int
 	Virtual, Real                   time.Duration
 	Calm                            time.Duration // the longest time from the last fault until all was through
 }
@@ -32,14 +34,18 @@ type effort struct {
 func (e *effort) add(o effort) {
 	e.Requests, e.Accepted, e.Raw, e.Events = e.Requests+o.Requests, e.Accepted+o.Accepted, e.Raw+o.Raw, e.Events+o.Events
 	e.Faults, e.Ambushes, e.Lives = e.Faults+o.Faults, e.Ambushes+o.Ambushes, e.Lives+o.Lives
+	e.Gaps, e.Filled, e.Refused = e.Gaps+o.Gaps, e.Filled+o.Filled, e.Refused+o.Refused
+	e.Refusals, e.Unconfirmed = e.Refusals+o.Refusals, e.Unconfirmed+o.Unconfirmed
 	e.Virtual, e.Real, e.Calm = e.Virtual+o.Virtual, e.Real+o.Real, max(e.Calm, o.Calm)
 }
 
 func (e effort) String() string {
 	return fmt.Sprintf("%s of virtual time in %s: %d faults (%d kills at a chosen request), %d lives of processes, "+
-		"%d requests, %d deliveries accepted, %d raw records, %d events, all through at most %s after the faults",
+		"%d requests, %d deliveries accepted, %d raw records, %d events, %d records passed over, %d filled, %d events unconfirmed, "+
+		"%d commands refused by Redis, %d processes with another pepper refused, all through at most %s after the faults",
 		e.Virtual.Round(time.Second), e.Real.Round(time.Millisecond), e.Faults, e.Ambushes, e.Lives,
-		e.Requests, e.Accepted, e.Raw, e.Events, e.Calm.Round(time.Second))
+		e.Requests, e.Accepted, e.Raw, e.Events, e.Gaps, e.Filled, e.Unconfirmed,
+		e.Refusals, e.Refused, e.Calm.Round(time.Second))
 }
 
 // outcome is what became of one seed.
@@ -48,8 +54,14 @@ type outcome struct {
 	trace *trace
 }
 
+// mutant is a build that is wrong in one way; its zero value is right.
+type mutant struct {
+	rule    func(dedupe.Claim, *dedupe.Claim) dedupe.Step
+	replays dedupe.State // of a replay's claims
+}
+
 // simulate runs one plan in a bubble of its own.
-func simulate(t *testing.T, p *plan, rule func(dedupe.Claim, *dedupe.Claim) dedupe.Step) (out outcome) {
+func simulate(t *testing.T, p *plan, m mutant) (out outcome) {
 	t.Helper()
 	rules := normalizetest.Validator(t) // made outside of the bubble
 	begin, steps := time.Now(), &trace{}
@@ -60,7 +72,7 @@ func simulate(t *testing.T, p *plan, rule func(dedupe.Claim, *dedupe.Claim) dedu
 	defer watch.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, p, rules, steps)
-		w.rule = rule
+		w.mutant = m
 		out = w.run()
 	})
 	out.seen.Real = time.Since(begin)
@@ -81,14 +93,19 @@ func (w *world) run() outcome {
 	clear()
 	w.calm()
 	over := time.Now()
-	through := w.await(sent)
+	through := w.await(sent) && w.awaitReplays()
 	calm := time.Since(over)
+	wrong := w.finish()
 	j := w.judge()
 	stop()
 	w.close()
 	if !through {
 		j.say("stuck", "not everything was through %s after the faults", calmLimit)
 	}
+	for _, what := range append(w.wrong, wrong...) {
+		j.say("mistaken", "%s", what)
+	}
+	j.seen.Gaps, j.seen.Refused, j.seen.Refusals = w.passed.count, w.refused, w.redis.refuses.count()
 	j.seen.Requests, j.seen.Faults, j.seen.Ambushes, j.seen.Lives = w.vendors.requests, len(w.plan.steps), w.kills, w.lives
 	j.seen.Virtual, j.seen.Calm = w.elapsed(), calm
 	return outcome{j, w.trace}
@@ -102,7 +119,8 @@ func (w *world) raise() {
 	for i := range ingests {
 		w.hosts = append(w.hosts, &host{start: func() (*process, error) { return w.startIngest(i) }})
 	}
-	for i, h := range w.hosts {
+	w.hosts = append(w.hosts, &host{}) // its processes end by themselves
+	for i, h := range w.hosts[:replayer] {
 		h.name, h.trace, h.pause = hostName(i), w.trace, time.Second
 		w.wg.Go(func() { h.run(w.ctx) })
 	}

@@ -44,7 +44,7 @@ func newDelivery(seed uint64, n int) delivery {
 	case 3:
 		kind, payload = "client.updated", `"email":"nobody@example.invalid"`
 	case 4:
-		kind, payload = "check.failed", `"status":"failed"`
+		kind, payload = lateType, `"status":"failed"`
 	}
 	at := time.Date(2000, 1, 1, 0, 0, 0, n*int(time.Millisecond), time.UTC).Format("2006-01-02T15:04:05.000Z")
 	d.body = fmt.Appendf(nil, `{"id":%q,"type":%q,"resourceType":"check","payload":{"id":%q,%s,"updatedAt":%q},"createdAt":%q}`,
@@ -69,6 +69,10 @@ const endpointName = "simulated"
 
 // unknownType is an event type that no mapping knows: its deliveries become dead letters.
 const unknownType = "zzz.unknown"
+
+// lateType is one that an earlier version does not know: its deliveries become dead letters, which a replay
+// brings back.
+const lateType = "check.failed"
 
 func newVendors(dial func(context.Context, string, string) (net.Conn, error)) *vendors {
 	return &vendors{

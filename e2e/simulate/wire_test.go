@@ -31,8 +31,10 @@ func (m moment) String() string { return [...]string{"before", "after sending", 
 // What Redis is asked, in place of a Kafka request's key, which is never negative.
 const (
 	claiming = -1 // a pipeline with claims, and the marks of the batch before
-	marking  = -2 // marks alone: a repair, or nothing else is to be done
-	other    = -3
+	marking  = -2 // marks with their watermark: a repair, or nothing else is to be done; or a claim is taken over
+	saving   = -3 // marks without it: a replay
+	looking  = -4 // nothing is written
+	other    = -5
 )
 
 // trap strikes once, at one kind of request.
@@ -220,6 +222,12 @@ func keyOf(b []byte) int16 {
 		return claiming
 	case bytes.Contains(b, []byte("\r\neval\r\n")):
 		return marking
+	case bytes.Contains(b, []byte("probe\r\n")):
+		return other
+	case bytes.Contains(b, []byte("\r\nset\r\n")):
+		return saving
+	case bytes.Contains(b, []byte("\r\nget\r\n")):
+		return looking
 	}
 	return other
 }
@@ -230,6 +238,10 @@ func requestName(key int16) string {
 		return "claims"
 	case marking:
 		return "marks"
+	case saving:
+		return "marks of a replay"
+	case looking:
+		return "a look"
 	}
 	return kmsg.Key(key).Name()
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/embedded/repair"
 	"github.com/kycbridge/kycbridge/internal/contract"
-	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
@@ -35,7 +34,7 @@ type world struct {
 	begin   time.Time
 	trace   *trace
 	rules   *contract.Validator
-	rule    func(dedupe.Claim, *dedupe.Claim) dedupe.Step
+	mutant  mutant
 	kafka   *kfake.Cluster
 	network kfake.VirtualNetwork
 	redis   *memory
@@ -51,7 +50,13 @@ type world struct {
 	kills int             // at a chosen request
 	front [ingests]*wires // connections of vendors to each ingest
 
-	hosts  []*host // normalizers, then ingests
+	passed  *passed
+	replays map[*process]string // those under way, with their ids
+	begun   map[string]bool     // ids of replays
+	refused int                 // processes with another pepper
+	wrong   []string            // what the oracle could not see
+
+	hosts  []*host // normalizers, ingests, and one for the replays
 	faults []*kfake.FaultHandle
 	wg     sync.WaitGroup
 }
@@ -84,7 +89,7 @@ func (tr *trace) String() string {
 // newWorld makes the brokers and Redis, and starts no process.
 func newWorld(t *testing.T, p *plan, rules *contract.Validator, steps *trace) *world {
 	t.Helper()
-	w := &world{t: t, plan: p, begin: time.Now(), rules: rules, redis: newMemory()}
+	w := &world{t: t, plan: p, begin: time.Now(), rules: rules, redis: newMemory(p.seed), passed: newPassed(), replays: map[*process]string{}, begun: map[string]bool{}}
 	steps.begin, w.trace = w.begin, steps
 	var names []string
 	for _, topic := range schemas.Topics() {
@@ -118,6 +123,13 @@ func (w *world) kafkaOptions(client string, dial normalizetest.Dial) sink.Option
 	for _, port := range brokerPorts {
 		o.Brokers = append(o.Brokers, fmt.Sprintf("127.0.0.1:%d", port))
 	}
+	return o
+}
+
+// kafkaOf is how a process reaches Kafka over its line, and by its clock.
+func (w *world) kafkaOf(p *process) sink.Options {
+	o := w.kafkaOptions(p.name, p.kafka.Dial)
+	o.Extra = append(o.Extra, kgo.WithHooks(stamps{p}))
 	return o
 }
 

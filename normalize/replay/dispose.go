@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -63,7 +62,7 @@ func (p *partition) tallies(verdicts []dedupe.Verdict, taken []bool) []tally {
 // records are what the batch in hand becomes.
 func (p *partition) records(verdicts []dedupe.Verdict, tallies []tally) (out []record.Outgoing, err error) {
 	clear(p.unsure)
-	now := time.Now()
+	now := p.o.Now()
 	for i, c := range p.held {
 		if !tallies[i].outcome.Writes() {
 			continue

@@ -118,10 +118,12 @@ type Options struct {
 	Stretch  int64          // most raw offsets whose fates are held at once, 8 bytes each; 2^27
 	Page     int            // of those, how many are worked off between two looks at the end of the dispositions; 8192
 	Progress func(Progress) // called after every batch; may be nil
+	// Kind is the state of its claims, and Now the clock of its dispositions; see dedupe.ReplayLedgerOptions and
+	// time.Now when unset. Only a simulation sets them.
+	Kind dedupe.State
+	Now  func() time.Time
 	// Grace is how long the batch in hand may take when ctx ends; 20 s.
 	Grace time.Duration
-
-	kind dedupe.State // of claims, for a test; see dedupe.ReplayLedgerOptions
 }
 
 func (o Options) withDefaults() Options {
@@ -139,6 +141,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 20 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}

@@ -182,7 +182,7 @@ func TestAReplayThatClaimsAsLiveTrafficLoses(t *testing.T) {
 	w.skipped(said{Subject: "s", ID: "b"})
 	o := w.options("cut", replay.FillGaps)
 	o.Open = w.meddling(kill, nil)
-	replay.ClaimAs(&o, dedupe.Pending)
+	o.Kind = dedupe.Pending
 	w.killed(o)
 	w.send(0, said{Subject: "s", ID: "b"})
 	w.normalised()
