@@ -129,6 +129,7 @@ func replayTopics(ctx context.Context, r *sink.Reader) (replay.Topics, error) {
 	return replay.Topics{
 		Partitions: partitions, RawName: schemas.DefaultPrefix + schemas.Raw,
 		RawID: raw, HydrateID: tasks, DispositionID: dispositions,
+		Bounds: normalizetest.Log{Reader: r}.Bounds,
 		Starts: func(ctx context.Context) (map[int32]int64, error) { return r.Starts(ctx, schemas.Raw) },
 		After: func(ctx context.Context, t time.Time) (map[int32]int64, error) {
 			return r.OffsetsAt(ctx, schemas.Raw, t)
