@@ -387,6 +387,43 @@ func TestIdleStageFollows(t *testing.T) {
 	}
 }
 
+// Redis lost everything while nothing came: a stage that has nothing to do notices.
+func TestIdleStageNoticesALoss(t *testing.T) {
+	b := newBench(t)
+	now := time.Now()
+	l := b.bounded(100, func(o *LedgerOptions) { o.Now = func() time.Time { return now } })
+	b.repair(l, 0)
+	b.redis.FlushAll()
+	now = now.Add(2 * advanceEvery)
+	var drift *DriftError
+	if err := l.Advance(b.ctx); !errors.As(err, &drift) || l.Repaired(0) {
+		t.Errorf("%v, expected a DriftError and a repair to come", err)
+	}
+}
+
+// A replay that died between its commit and its marks: the next one must not take its claim for one of a replay
+// that never committed.
+func TestReplayLearnsWhatAnEarlierOneCommitted(t *testing.T) {
+	for _, learns := range []bool{true, false} {
+		b := newBench(t)
+		b.repair(b.ledger, 0)
+		_, _ = b.lateClaim(b.late(), item(0, 5, 1, 1))
+		committed := disposition(5, Key{1})
+		committed.Stage, committed.ContentHash = kycv1.Stage_STAGE_REPLAY, append([]byte{1}, make([]byte, 31)...)
+		late, want := b.late(), "P" // what happens without
+		late.o.TTL = time.Hour
+		if learns {
+			want = "D"
+			if err := late.Learn(b.ctx, 0, committed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, verdicts := b.lateClaim(late, item(0, 8, 1, 1)); lateLetters(verdicts) != want {
+			t.Errorf("learns %v: the copy is %s, expected %s", learns, lateLetters(verdicts), want)
+		}
+	}
+}
+
 // Redis lost marks and kept the watermark, as when it evicts.
 func TestDistrustedWatermark(t *testing.T) {
 	b := newBench(t)

@@ -230,11 +230,12 @@ const (
 
 // Advance lets the watermark of a stage that has nothing to do follow the dispositions of the others, and
 // marks what replays wrote among them: or the next repair would read all of them. It reads what came since it
-// last did, once a minute at most for each partition, and is called when nothing else is to be done; the
-// next Claim or Flush writes what it found.
+// last did, once a minute at most for each partition, and is called when nothing else is to be done. What Redis
+// lost meanwhile is a DriftError.
 func (l *Ledger) Advance(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, advanceLimit)
 	defer cancel()
+	var due []int32
 	for p, part := range l.parts {
 		now := l.o.Now()
 		if l.o.Bounds == nil || part.dirty() || now.Sub(part.advanced) < advanceEvery {
@@ -244,8 +245,13 @@ func (l *Ledger) Advance(ctx context.Context) error {
 		if err := l.follow(ctx, p, part, now); err != nil {
 			return fmt.Errorf("following the dispositions of raw partition %d: %w", p, err)
 		}
+		due = append(due, p)
 	}
-	return nil
+	if len(due) == 0 {
+		return nil
+	}
+	_, err := l.exchange(ctx, Round{}, due) // what Redis lost meanwhile is noticed before somebody asks for it
+	return err
 }
 
 func (l *Ledger) follow(ctx context.Context, p int32, part *partition, now time.Time) error {

@@ -36,6 +36,8 @@ type ReplayLedgerOptions struct {
 	Stage   kycv1.Stage
 	History History
 	Bounds  func(ctx context.Context, partition int32) (Bounds, error)
+	TTL     time.Duration // as in LedgerOptions
+	Now     func() time.Time
 	// Kind is the state of its claims; Replaying when 0. A test puts Pending here, as live traffic claims, to
 	// prove that it can see a loss.
 	Kind State
@@ -59,6 +61,7 @@ type ReplayLedger struct {
 	kept  watermark     // as it was read last, for how keys are kept
 
 	believed map[int32]bool // partitions whose watermarks agreed with the logs
+	learnt   []*kycv1.Disposition
 }
 
 // ReplayItem is one record that a stage has passed.
@@ -70,6 +73,9 @@ type ReplayItem struct {
 // NewReplayLedger returns a ReplayLedger.
 func NewReplayLedger(store replayStore, o ReplayLedgerOptions) *ReplayLedger {
 	o.Wait, o.Kind = or(o.Wait, time.Second), cmp.Or(o.Kind, Replaying)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	return &ReplayLedger{store: store, o: o, mine: make(map[Key]Claim), believed: make(map[int32]bool)}
 }
 
@@ -86,6 +92,43 @@ func (l *ReplayLedger) Await(ctx context.Context, p int32, before int64) error {
 			return err
 		}
 	}
+}
+
+// Learn takes up what an earlier replay of the partition committed. It may have died before it wrote the mark, and
+// then its claim looks like one of a replay that never committed. What was learnt is marked before anything is
+// claimed.
+func (l *ReplayLedger) Learn(ctx context.Context, p int32, d *kycv1.Disposition) error {
+	if d.GetStage() != kycv1.Stage_STAGE_REPLAY {
+		return nil
+	}
+	if l.learnt = append(l.learnt, d); len(l.learnt) < repairChunk {
+		return nil
+	}
+	return l.markLearnt(ctx, p)
+}
+
+func (l *ReplayLedger) markLearnt(ctx context.Context, p int32) error {
+	if len(l.learnt) == 0 {
+		return nil
+	}
+	reply, err := l.store.Exchange(ctx, Round{Reads: []string{l.watermarkKey(p)}})
+	if err != nil {
+		return err
+	}
+	o := LedgerOptions{Stage: l.o.Stage, TopicID: l.o.TopicID, TTL: l.o.TTL}
+	var round Round
+	for _, d := range l.learnt {
+		if o.ours(d) {
+			round.Marks = append(round.Marks, o.marks(d, l.o.Now(), leastWatermark(reply.Seen[0]))...)
+		}
+	}
+	if len(round.Marks) > 0 {
+		if _, err := l.store.Exchange(ctx, round); err != nil {
+			return err
+		}
+	}
+	l.learnt = l.learnt[:0]
+	return nil
 }
 
 // look reads a partition's watermarks: each vouches for the marks of its shard.
@@ -148,6 +191,9 @@ func (l *ReplayLedger) Claim(ctx context.Context, p int32, before int64, items [
 		all = append(all, &candidate{ReplayItem: item, at: i, key: item.Key, former: slices.Clone(item.Former)})
 	}
 	if err := l.look(ctx, p, before); err != nil { // tells how keys are kept
+		return nil, err
+	}
+	if err := l.markLearnt(ctx, p); err != nil {
 		return nil, err
 	}
 	deadline := time.Now().Add(l.o.Wait)

@@ -99,6 +99,11 @@ func (h *history) read(ctx context.Context) error {
 		if d.GetStage() != kycv1.Stage_STAGE_REPLAY {
 			h.ends[d.GetStage()] = at + 1
 		}
+		for _, late := range h.p.ledgers {
+			if err := late.Learn(ctx, h.p.number, d); err != nil {
+				return err
+			}
+		}
 		h.p.witness.note(d, d.GetRaw().GetOffset())
 		h.note(at, d)
 		if d.GetStage() == kycv1.Stage_STAGE_NORMALIZE {
