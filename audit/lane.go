@@ -165,10 +165,8 @@ func (l *lane) event(t Topic, r record.Record) error {
 	}
 	md := e.GetMetadata()
 	raw := positionOf(md.GetRaw())
-	if _, ours := l.parts[raw.Partition]; !ours {
-		if _, known := l.in.Spans[raw.Partition]; known {
-			return errWide
-		}
+	if l.strays(raw) {
+		return errWide
 	}
 	if l.fate(raw) == nil {
 		return nil
@@ -193,6 +191,13 @@ func (l *lane) event(t Topic, r record.Record) error {
 	return nil
 }
 
+// strays reports whether a raw record belongs to another lane.
+func (l *lane) strays(raw record.Position) bool {
+	_, ours := l.parts[raw.Partition]
+	_, known := l.in.Spans[raw.Partition]
+	return known && !ours
+}
+
 // letter reads a dead letter.
 func (l *lane) letter(r record.Record) error {
 	d, ok := message[*kycv1.DeadLetter](l.in.DeadLetters, r)
@@ -201,6 +206,9 @@ func (l *lane) letter(r record.Record) error {
 		return nil
 	}
 	raw := positionOf(d.GetRaw())
+	if l.strays(raw) { // that of a record without a key, say
+		return errWide
+	}
 	if l.fate(raw) != nil {
 		l.meet(positioned(kindLetter, raw, l.f.replay(r.Header("replay"))), raw, r, false)
 	}

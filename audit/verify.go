@@ -70,8 +70,8 @@ type VerifyOptions struct {
 	// counted. 0: DefaultMaxListed.
 	MaxListed int
 	// Together reads all partitions as one. Verify does so by itself where the topics
-	// have different partition counts, or where an event is in another partition
-	// than its raw record.
+	// have different partition counts, or where an event or a dead letter is in another
+	// partition than its raw record.
 	Together bool
 	// Progress, when set, is called after every record.
 	Progress func(Progress)
@@ -80,8 +80,8 @@ type VerifyOptions struct {
 // DefaultMaxListed is how many violations of a check are listed.
 const DefaultMaxListed = 20
 
-// errWide: an event was made of a raw record of another partition.
-var errWide = errors.New("an event is in another partition than its raw record")
+// errWide: an event or a dead letter was made of a raw record of another partition.
+var errWide = errors.New("an event or a dead letter is in another partition than its raw record")
 
 // Verify checks O1 to O5: nothing lost, nothing doubled, nobody let in, one final
 // disposition for each raw record with its events, and order. It may run while

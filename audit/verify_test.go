@@ -298,6 +298,18 @@ func TestVerifyReadsTogetherWhatIsNotAligned(t *testing.T) {
 	}
 }
 
+// TestVerifyFindsALetterElsewhere: the dead letter of a record without a key goes where its stand-in sends it.
+func TestVerifyFindsALetterElsewhere(t *testing.T) {
+	w := healthy(t)
+	h := webhook{"q", "s9", 0}
+	raw := w.receive(h)
+	w.bury(webhook{"q", "s9", 1}, raw)
+	w.dispose(h, raw, dead, reason(kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED))
+	if v := w.verify(audit.VerifyOptions{}); v.Violations() != 0 {
+		t.Errorf("violations:\n%s", found(v))
+	}
+}
+
 // TestVerifyListsTheFirst: all violations are counted, the first by raw position are listed.
 func TestVerifyListsTheFirst(t *testing.T) {
 	w := newWorld(t)

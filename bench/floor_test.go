@@ -193,7 +193,7 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 		value, err := client.Get(t.Context(), key).Result()
 		ttl := client.TTL(t.Context(), key).Val()
 		switch mark := len(key) != claimKeySize; {
-		case key == claimPrefix+"probe": // written to see whether Redis can be
+		case key == claimPrefix+"probe", strings.HasPrefix(key, claimPrefix+"e:"): // written to see whether Redis can be, and what it evicts
 			continue
 		case err != nil:
 			t.Fatalf("key %q: %v", key, err)
@@ -202,10 +202,10 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 		case mark:
 			_, partition, _ := strings.Cut(key, id+":")
 			parts := strings.Split(value, ":")
-			if len(parts) != 3 || parts[0] != ends[partition] || len(parts[2]) != 16 {
-				t.Errorf("watermark of partition %s is %q, want the end %s and an owner of 16 digits", partition, value, ends[partition])
+			if len(parts) != 6 || parts[0] != ends[partition] || len(parts[2]) != 16 || len(parts[4]) != 16 {
+				t.Errorf("watermark of partition %s is %q, want the end %s, an owner and a fingerprint of 16 digits", partition, value, ends[partition])
 			}
-			key, value = strings.Replace(key, id, "dispositions", 1), parts[1]
+			key, value = strings.Replace(key, id, "dispositions", 1), parts[1]+" "+parts[4]
 		}
 		all[key] = value
 	}

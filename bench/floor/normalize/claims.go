@@ -49,11 +49,11 @@ func newLedger(store *redis.Client, raw, dispositions [16]byte) *ledger {
 	}
 }
 
-// exchange is one pipeline. Its order matters: the marks of the last batch, the watermarks that vouch
+// exchange is one transaction. Its order matters: the marks of the last batch, the watermarks that vouch
 // for them, the claims of this one, and the watermarks again, so that a Redis that lost data anywhere
 // before is noticed.
 func (l *ledger) exchange(ctx context.Context, batch []delivery) error {
-	pipe := l.store.Pipeline()
+	pipe := l.store.TxPipeline()
 	life := int64(claimLife / time.Second)
 	for _, d := range l.done {
 		pipe.Do(ctx, "set", d.claimKey(), d.claimValue(true), "ex", life)
@@ -123,7 +123,7 @@ func (l *ledger) part(p int32) *watermark {
 func (l *ledger) key(p int32) string { return fmt.Sprint(l.group, p) }
 
 func (w *watermark) text(owner string) string {
-	return fmt.Sprintf("%d:%d:%s", w.next, w.highest, owner)
+	return fmt.Sprintf("%d:%d:%s:%d:%x:0", w.next, w.highest, owner, w.next-1, pepper)
 }
 
 func (d delivery) claimKey() string { return keyPrefix + string(d.claim) }

@@ -82,7 +82,7 @@ func (r *reader) disposition(d delivery, envelope *kycv1.RawEnvelope, w *webhook
 		Raw:        &kycv1.RawPosition{Topic: d.raw.Topic, Partition: d.raw.Partition, Offset: d.raw.Offset},
 		RawTopicId: r.topicID[:], Stage: kycv1.Stage_STAGE_NORMALIZE, Kind: kycv1.DispositionKind_DISPOSITION_KIND_EMITTED,
 		Tenant: envelope.GetTenant(), Provider: envelope.GetProvider(), Endpoint: envelope.GetEndpoint(), ReceivedAt: envelope.GetReceivedAt(),
-		DedupeKey: d.claim, ContentHash: d.content[:],
+		DedupeKey: d.claim, PepperId: pepper, ContentHash: d.content[:],
 		VendorEventId: w.id.id(), VendorEventType: word(w.eventType.str()), MapperVersion: mapperVersion,
 	}
 }
