@@ -147,7 +147,9 @@ func stageWholes() map[string]whole {
 		"normalize.heartbeat_within_session": {full, changes{
 			func(c *configv1.Config) { c.Normalize.HeartbeatInterval = seconds(20) },
 			func(c *configv1.Config) { c.Normalize.SessionTimeout, c.Normalize.HeartbeatInterval = nil, seconds(10) },
-			func(c *configv1.Config) { c.Normalize.SessionTimeout, c.Normalize.HeartbeatInterval = seconds(2), seconds(2) },
+			func(c *configv1.Config) {
+				c.Normalize.SessionTimeout, c.Normalize.HeartbeatInterval = seconds(2), seconds(2)
+			},
 		}, changes{
 			func(c *configv1.Config) { c.Normalize.HeartbeatInterval = seconds(19) },
 			func(c *configv1.Config) { c.Normalize.SessionTimeout, c.Normalize.HeartbeatInterval = nil, seconds(9) },
