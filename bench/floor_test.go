@@ -186,7 +186,7 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: d.redis, DB: db})
 	defer client.Close()
-	id, ends := d.dispositionEnds(t)
+	id, last := d.lastDispositions(t)
 	all := make(map[string]string)
 	for keys := client.Scan(t.Context(), 0, claimPrefix+"*", 0).Iterator(); keys.Next(t.Context()); {
 		key := keys.Val()
@@ -202,8 +202,8 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 		case mark:
 			_, partition, _ := strings.Cut(key, id+":")
 			parts := strings.Split(value, ":")
-			if len(parts) != 6 || parts[0] != ends[partition] || len(parts[2]) != 16 || len(parts[4]) != 16 {
-				t.Errorf("watermark of partition %s is %q, want the end %s, an owner and a fingerprint of 16 digits", partition, value, ends[partition])
+			if len(parts) != 6 || parts[3] != last[partition] || len(parts[2]) != 16 || len(parts[4]) != 16 {
+				t.Errorf("watermark of partition %s is %q, want the last disposition %s, an owner and a fingerprint of 16 digits", partition, value, last[partition])
 			}
 			key, value = strings.Replace(key, id, "dispositions", 1), parts[1]+" "+parts[4]
 		}
@@ -212,8 +212,8 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 	return all
 }
 
-// dispositionEnds is the topic's id in hex, and of each partition the offset after its last disposition.
-func (d *deployment) dispositionEnds(t *testing.T) (id string, ends map[string]string) {
+// lastDispositions is the topic's id in hex, and of each partition the offset of its last disposition.
+func (d *deployment) lastDispositions(t *testing.T) (id string, last map[string]string) {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(d.w.kafka))
 	if err != nil {
@@ -225,9 +225,9 @@ func (d *deployment) dispositionEnds(t *testing.T) (id string, ends map[string]s
 	if err != nil {
 		t.Fatal(err)
 	}
-	ends = make(map[string]string)
+	last = make(map[string]string)
 	for _, r := range committedOf(t, d, schemas.DispositionTopic) {
-		ends[strconv.Itoa(int(r.Partition))] = strconv.FormatInt(r.Offset+1, 10)
+		last[strconv.Itoa(int(r.Partition))] = strconv.FormatInt(r.Offset, 10)
 	}
-	return fmt.Sprintf("%x", [16]byte(topics[topic].ID)), ends
+	return fmt.Sprintf("%x", [16]byte(topics[topic].ID)), last
 }
