@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -165,8 +166,11 @@ func TestAnAPIThatIsAwayForSixHours(t *testing.T) {
 	const tasks, size, away = 10_000, 5000, 6 * time.Hour
 	inPartition(t, func(t *testing.T, p *partition) {
 		began, back := time.Now(), false
+		var mu sync.Mutex // of the two: the API is asked beside the test
 		requests := map[string]int{}
 		p.api = func(id string) (int, string) {
+			mu.Lock()
+			defer mu.Unlock()
 			if requests[id[:4]]++; id[:4] == "away" && !back {
 				return http.StatusServiceUnavailable, ""
 			}
@@ -197,8 +201,10 @@ func TestAnAPIThatIsAwayForSixHours(t *testing.T) {
 				t.Errorf("%d copies of %s were written while it waited", n, id)
 			}
 		}
+		mu.Lock()
 		probes := requests["away"]
 		p.bytes, back = 0, true
+		mu.Unlock()
 		returned := time.Now()
 		told := len(p.told)
 		p.lives(func() bool { return len(p.told) > told })
@@ -210,6 +216,8 @@ func TestAnAPIThatIsAwayForSixHours(t *testing.T) {
 				t.Errorf("%s was written %d times, and told at %v; expected one copy, with the answer", id, n, p.told[id])
 			}
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if n := requests["away"] - probes; n != tasks || len(p.told) != len(p.copies) {
 			t.Errorf("%d requests for %d tasks, %d of %d told", n, tasks, len(p.told), len(p.copies))
 		}

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,9 +29,11 @@ import (
 func TestWhateverFailsEachTaskIsToldOnce(t *testing.T) {
 	for seed := range uint64(60) {
 		inPartition(t, func(t *testing.T, p *partition) {
+			var dice sync.Mutex // the API rolls them too
 			rng := rand.New(rand.NewPCG(seed, 7))
-			calm := false
-			rarely := func(n int) bool { return !calm && rng.IntN(n) == 0 }
+			roll := func(n int) int { dice.Lock(); defer dice.Unlock(); return rng.IntN(n) }
+			var calm atomic.Bool
+			rarely := func(n int) bool { return !calm.Load() && roll(n) == 0 }
 			p.aborts = func() bool { return rarely(4) }
 			p.api = func(string) (int, string) {
 				switch {
@@ -51,7 +55,7 @@ func TestWhateverFailsEachTaskIsToldOnce(t *testing.T) {
 			for range 400 {
 				if rarely(3) {
 					arrived++
-					p.arrives([]string{"away", "well"}[rng.IntN(2)], fmt.Sprint("id", arrived), 10)
+					p.arrives([]string{"away", "well"}[roll(2)], fmt.Sprint("id", arrived), 10)
 				}
 				if rarely(40) { // the partition goes, and comes back
 					p.Lose([]int32{0})
@@ -59,9 +63,9 @@ func TestWhateverFailsEachTaskIsToldOnce(t *testing.T) {
 				}
 				p.live()
 				p.checkOffset()
-				time.Sleep(time.Duration(rng.IntN(2000)) * time.Millisecond)
+				time.Sleep(time.Duration(roll(2000)) * time.Millisecond)
 			}
-			calm = true
+			calm.Store(true)
 			p.lives(func() bool { return p.offset == int64(len(p.log)) })
 			if p.Begin(); len(p.told) != arrived || len(p.twice) > 0 || len(p.open) > 0 {
 				t.Errorf("seed %d: %d of %d tasks are told, %v twice; %d are open", seed, len(p.told), arrived, p.twice, len(p.open))
