@@ -111,6 +111,7 @@ func TestProduceErrorKeepsTheCause(t *testing.T) {
 		{kerr.InvalidProducerEpoch, kerr.InvalidProducerEpoch},
 		{kerr.FencedInstanceID, ErrTwin},
 		{kerr.NotEnoughReplicas, kerr.NotEnoughReplicas},
+		{kerr.InvalidTimestamp, kerr.InvalidTimestamp},
 	}
 	for _, test := range tests {
 		if got := produceError(test.err); !errors.Is(got, test.is) {
@@ -119,5 +120,8 @@ func TestProduceErrorKeepsTheCause(t *testing.T) {
 	}
 	if produceError(nil) != nil {
 		t.Error("nil became an error")
+	}
+	if got := produceError(kerr.InvalidTimestamp).Error(); !strings.Contains(got, "clock") {
+		t.Errorf("%q does not name the clock", got)
 	}
 }

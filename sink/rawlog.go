@@ -151,6 +151,8 @@ func produceError(err error) error {
 			return fmt.Errorf("%w: %w", ErrTwin, err)
 		}
 		return fmt.Errorf("%w: %w", ErrFenced, err)
+	case ClassClock: // Kafka's own word does not say whose
+		return fmt.Errorf("%w: %s", err, Advice(err))
 	}
 	return err
 }
