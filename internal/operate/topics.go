@@ -18,12 +18,12 @@ func CreateTopics(ctx context.Context, s Servers) (created []string, err error) 
 	return sink.CreateTopics(ctx, s.Kafka, s.Topics)
 }
 
-// CheckTopics refuses topics that the stages would refuse, and warns of what should be
-// better.
+// CheckTopics, after CreateTopics, refuses topics that the stages would refuse, and warns of what
+// should be better. It waits a while for brokers that have not learned of new topics.
 func CheckTopics(ctx context.Context, s Servers) (warnings []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, topicsLimit)
 	defer cancel()
-	return sink.CheckTopics(ctx, s.Kafka, s.Topics)
+	return sink.CheckCreated(ctx, s.Kafka, s.Topics)
 }
 
 // Finding is one comparison of what is with what is safe.

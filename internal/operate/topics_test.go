@@ -4,6 +4,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/internal/operate/operatetest"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -26,7 +30,8 @@ func TestTopics(t *testing.T) {
 	if err != nil || len(created) != len(schemas.Topics()) {
 		t.Errorf("created %v, %v", created, err)
 	}
-	if _, err := operate.CheckTopics(t.Context(), s); err != nil {
+	b.Cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Metadata}, Topic: "test." + schemas.Raw, Err: kerr.UnknownTopicOrPartition, Count: 1})
+	if _, err := operate.CheckTopics(t.Context(), s); err != nil { // this broker has not heard of them all
 		t.Errorf("what was created is refused: %v", err)
 	}
 }
