@@ -14,6 +14,7 @@ import (
 // hydrateIncidents: deliveries wait for a vendor's API.
 func hydrateIncidents() []fault {
 	return []fault{
+		{name: "api-away", does: "a vendor's API is away while deliveries need it", real: true, run: apiAway},
 		{name: "hydrate-offsets", does: "the offsets of the hydrate group are set to the ends while tasks wait", real: true, run: hydrateOffsets},
 	}
 }
@@ -76,6 +77,25 @@ func hydrateOffsets(s *scene) {
 	p.sees("the log", logs(stage), "the group's offset was set")
 	p.rises("kycbridge_hydrate_offsets_moved_total", 0, stage)
 	s.during.quiet(s)
+	s.resend(100)
+	s.verdict()
+}
+
+// apiAway: tasks wait, are counted, and come out once the API is back.
+func apiAway(s *scene) {
+	a, _, _, stage := s.hydrated()
+	p := s.runbook("`kycbridge_hydrate_breaker_open` is 1")
+	a.away.Store(true)
+	s.grow(40)
+	p.rises("kycbridge_hydrate_breaker_open", 0, stage)
+	p.rises("kycbridge_hydrate_waiting_tasks", 10, stage)
+	p.rises("kycbridge_hydrate_oldest_waiting_age_seconds", 1, stage)
+	s.stop()
+	a.away.Store(false)
+	s.strike()
+	s.during.quiet(s)
+	s.await("nothing waits", func() bool { return metric(stage.admin, "kycbridge_hydrate_waiting_tasks") <= 0 })
+	p.follow(0)
 	s.resend(100)
 	s.verdict()
 }

@@ -12,6 +12,7 @@ import (
 // storeIncidents: Redis refuses a part, forgets a part, or may not be asked.
 func storeIncidents() []fault {
 	return []fault{
+		{name: "redis-away-hydrate", does: "Redis is away and only `hydrate` has anything to do with it", real: true, run: redisAwayHydrate},
 		{name: "redis-edge", does: "Redis at the edge of `maxmemory`, while another client takes and frees memory", real: true, run: redisEdge},
 		{name: "redis-scripts-refused", does: "an ACL refuses scripts and transactions, while ordinary writes work", real: true, run: redisScriptsRefused},
 	}
@@ -110,5 +111,20 @@ func redisScriptsRefused(s *scene) {
 		m.ready(s)
 	}
 	s.resend(200)
+	s.verdict()
+}
+
+// redisAwayHydrate: a stage without a task still says that it could not work on one.
+func redisAwayHydrate(s *scene) {
+	s.calm()
+	m := s.start(nil, "hydrate", "--instance", "0")
+	p := s.runbook("Redis is down, frozen, out of memory, loading, or a replica")
+	s.redis.kill()
+	p.sees("/readyz of hydrate", unready(m), "redis is unavailable")
+	s.grow(40)
+	s.redis.start()
+	s.strike()
+	s.recover()
+	m.ready(s)
 	s.verdict()
 }
