@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"bytes"
 	"net/http"
+	"strings"
 )
 
 // rolloutIncidents: a configuration that is wrong, or a machine whose clock is.
 func rolloutIncidents() []fault {
 	return []fault{
+		{name: "wrong-prefix", does: "a wrong topic prefix is rolled out, with `create_missing`", real: true, run: wrongPrefix},
+		{name: "body-limits", does: "bodies are allowed that a batch cannot be unpacked with", real: true, run: bodyLimits},
 		{name: "another-pepper", does: "another pepper is rolled out", real: true, run: anotherPepper},
 		{name: "wrong-secret", does: "a wrong secret of an endpoint is rolled out", real: true, run: wrongSecret},
 		{name: "wrong-clock", does: "the clock of ingest is two hours ahead of the broker's", only: true, run: wrongClock},
@@ -101,5 +105,93 @@ func wrongClock(s *scene) {
 	s.hooks.add(in.listen)
 	s.recover()
 	s.grow(60)
+	s.verdict()
+}
+
+// wrongPrefix: ingest would make topics of its own and accept into them, where nobody reads.
+func wrongPrefix(s *scene) {
+	in, first, _ := s.calm()
+	p := s.runbook("A wrong configuration was rolled out")
+	s.stop()
+	s.during.quiet(s)
+	right := s.prefix
+	s.hooks.remove(in.listen)
+	in.process.stop(s)
+	wrong := strings.TrimSuffix(right, ".") + "-wrong."
+	s.rewrite(right, wrong)
+	in = s.launch(nil, in.listen, in.admin, in.args...)
+	if !s.refused(in) {
+		s.Error("it makes topics under another prefix, and accepts into them, where nobody reads")
+		s.hooks.add(in.listen)
+		for range 40 {
+			s.load.send(newClient(), s.hooks.any(), s.load.take())
+		}
+		s.hooks.remove(in.listen)
+		in.process.stop(s)
+	}
+	p.sees("the exit", logs(in), "no topic begins with kafka.topic_prefix")
+	s.seen("the exit", logs(in), wrong)
+	if s.fake != nil { // other scenes have prefixes of their own in a Kafka that they share
+		s.seen("the exit", logs(in), right)
+	}
+	s.rewrite(wrong, right)
+	in = s.launch(nil, in.listen, in.admin, in.args...)
+	in.ready(s)
+	s.hooks.add(in.listen)
+	s.strike()
+	s.resend(s.load.next)
+	s.during.stop()
+	s.during = read(s, s.kafka, s.prefix)
+	s.during.quiet(s)
+	first.ready(s)
+	s.verdict()
+}
+
+// refused reports whether a process ended by itself instead of becoming ready.
+func (s *scene) refused(m *member) bool {
+	s.Helper()
+	ended := false
+	s.await("the process is ready, or refuses to start", func() bool {
+		select {
+		case <-m.done:
+			ended = true
+			return true
+		default:
+		}
+		status, _ := get("http://" + m.admin + "/readyz")
+		return status == http.StatusOK
+	})
+	return ended
+}
+
+// bodyLimits: what may be accepted must be readable afterwards, or such limits are refused at start.
+func bodyLimits(s *scene) {
+	p := s.runbook("A process does not start")
+	s.rewrite("  drain_delay: 0.2s\n", "  drain_delay: 0.2s\n  max_body_bytes: 67108864\n  max_waiting_body_bytes: 536870912\n",
+		"  client_id:", "  max_message_bytes: 104857600\n  client_id:")
+	in := s.launch(nil, freePort(s), freePort(s), "ingest")
+	if s.refused(in) {
+		p.sees("the exit", logs(in), "must be 0 (default 4194304)")
+		s.seen("the exit", logs(in), "kafka.max_message_bytes")
+	} else {
+		s.hooks.add(in.listen)
+		m := s.normalizer(0, "")
+		s.during = read(s, s.kafka, s.prefix)
+		d := padded("body-limits-large", 64<<20)
+		s.await("the large body is accepted", func() bool {
+			return request(newClient(), s.hooks.any(), bytes.NewReader(d.body), sign(d.body, secret)) == http.StatusOK
+		})
+		s.load.mu.Lock()
+		s.load.acked[d.key]++
+		s.load.mu.Unlock()
+		if !eventually(incidentPatience, func() bool { return s.disposed() == 1 }) {
+			s.Fatalf("a body that was accepted holds its partition: %s", tail(m.log.String(), 2000))
+		}
+		in.process.stop(s)
+	}
+	s.write()
+	s.calm()
+	s.strike()
+	s.recover()
 	s.verdict()
 }
