@@ -20,7 +20,7 @@ import (
 // says, cured with the commands of its section, and ends before the oracle and `verify`.
 func incidentFaults() []fault {
 	return slices.Concat(storeIncidents(), clusterIncidents(), offsetIncidents(), topicIncidents(),
-		brokerIncidents(), rolloutIncidents(), replayIncidents(), moveIncidents(), hydrateIncidents())
+		brokerIncidents(), rolloutIncidents(), replayIncidents(), moveIncidents(), hydrateIncidents(), contentIncidents())
 }
 
 // runbookFile is what an operator has at three in the morning.
@@ -283,6 +283,12 @@ func (s *scene) resend(n int) {
 // the flags that some events may carry: a consumer is told that those may be copies.
 func (s *scene) verdict(allowed ...string) {
 	s.Helper()
+	storedOnce(s, s.outcome(allowed...))
+}
+
+// outcome is verdict where others than ingest wrote to raw.
+func (s *scene) outcome(allowed ...string) found {
+	s.Helper()
 	s.stop()
 	s.during.quiet(s)
 	s.load.onlyExpected(s)
@@ -291,9 +297,9 @@ func (s *scene) verdict(allowed ...string) {
 	after.quiet(s)
 	f := s.weigh(after, allowed)
 	after.stop()
-	storedOnce(s, f)
 	s.verified()
 	s.enter(f)
+	return f
 }
 
 // weigh is judge, but for flags that are allowed here.
