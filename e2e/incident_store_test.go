@@ -12,6 +12,7 @@ import (
 // storeIncidents: Redis refuses a part, forgets a part, or may not be asked.
 func storeIncidents() []fault {
 	return []fault{
+		{name: "redis-policy", does: "`maxmemory-policy` is changed to evict while running, and keys are evicted", real: true, run: redisPolicy},
 		{name: "redis-away-hydrate", does: "Redis is away and only `hydrate` has anything to do with it", real: true, run: redisAwayHydrate},
 		{name: "redis-edge", does: "Redis at the edge of `maxmemory`, while another client takes and frees memory", real: true, run: redisEdge},
 		{name: "redis-scripts-refused", does: "an ACL refuses scripts and transactions, while ordinary writes work", real: true, run: redisScriptsRefused},
@@ -96,6 +97,16 @@ func redisScriptsRefused(s *scene) {
 	p := s.runbook("Redis refuses a command (`NOPERM`)")
 	s.redis.must("ACL", "SETUSER", "default", "-@scripting", "-@transaction")
 	p.sees("/readyz", unready(first), "redis is unavailable", "NOPERM")
+	ready := 0
+	for range 40 {
+		if unready(first)() == "" {
+			ready++
+		}
+		pause(context.Background(), 50*time.Millisecond)
+	}
+	if ready > 0 {
+		s.Errorf("ready in %d of 40 samples, while Redis refuses what decides", ready)
+	}
 	rounds := func() float64 {
 		return sample(first, `kycbridge_normalize_redis_duration_seconds_count{outcome="failed"}`)
 	}
@@ -126,5 +137,25 @@ func redisAwayHydrate(s *scene) {
 	s.strike()
 	s.recover()
 	m.ready(s)
+	s.verdict()
+}
+
+// redisPolicy: a key that is evicted was answered OK. Once it is noticed, nothing is decided until the marks
+// are whole again and the policy is right.
+func redisPolicy(s *scene) {
+	_, first, second := s.calm()
+	s.grow(300)
+	p := s.runbook("\"maxmemory-policy is ...\"")
+	s.redis.must("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	p.sees("/readyz", unready(first, second), "maxmemory-policy is allkeys-lru")
+	s.redis.must("CONFIG", "SET", "maxmemory", strconv.Itoa(s.redis.used()*9/10))
+	for n := 0; s.redis.info("stats", "evicted_keys") < 200; n++ {
+		s.redis.must("SET", fmt.Sprintf("other:%d", n), strings.Repeat("x", 1<<10))
+	}
+	s.resend(200)
+	p.follow(0)
+	s.strike()
+	s.recover()
+	s.resend(400)
 	s.verdict()
 }
