@@ -18,6 +18,7 @@ func offsetIncidents() []fault {
 		{name: "offsets-latest", does: "the group's offsets are set to the end while deliveries wait", only: true, run: offsetsSet("--reset-offsets --to-latest --execute --all-topics")},
 		{name: "offsets-deleted", does: "the group is deleted while deliveries wait", only: true, run: offsetsSet("--delete")},
 		{name: "offsets-other-mapper", does: "the group's offsets are set to the start, and another version reads", real: true, run: offsetsOtherMapper},
+		{name: "passed-over", does: "deliveries that wait are passed over with `kycbridge skip`, and replayed later", real: true, run: passedOver},
 		{name: "clock-eleven-minutes", does: "the clock of ingest is eleven minutes ahead, Redis is flushed and offsets are set to the start", real: true, run: clockAhead},
 	}
 }
@@ -176,5 +177,44 @@ func clockAhead(s *scene) {
 	in.process.stop(s)
 	s.ingest()
 	s.grow(60)
+	s.verdict()
+}
+
+// passedOver: what an operator passes over is accounted for, what comes behind it goes on, and a replay brings it back.
+func passedOver(s *scene) {
+	_, first, second := s.calm()
+	p := s.runbook("Deliveries must be passed over")
+	first.process.stop(s)
+	second.process.stop(s)
+	s.grow(60) // these wait
+	s.stop()
+	ctx, group := context.Background(), s.prefix+"kycbridge-normalize"
+	s.await("the group is empty", func() bool {
+		groups, err := s.admin.DescribeGroups(ctx, group)
+		return err == nil && len(groups[group].Members) == 0
+	})
+	ends, err := s.admin.ListEndOffsets(ctx, s.prefix+schemas.Raw)
+	if err != nil {
+		s.Fatal(err)
+	}
+	end, _ := ends.Lookup(s.prefix+schemas.Raw, 1)
+	where := []string{"PARTITION=1", fmt.Sprintf("TO=%d", end.Offset), "REASON=a drill"}
+	if out := p.follow(0, where...); !strings.Contains(out, "would be passed over") {
+		s.Errorf("the dry run does not say what it would do:\n%s", out)
+	}
+	p.follow(1, where...)
+	s.send()
+	s.strike()
+	first.again()
+	second.again()
+	s.recover()
+	s.stop()
+	s.during.quiet(s)
+	if lost, _ := tallied(s.load, sorted(s, s.during.snapshot())); lost == 0 {
+		s.Error("nothing was passed over")
+	}
+	s.verified()
+	p.follow(2)
+	s.resend(s.load.next)
 	s.verdict()
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -42,6 +41,10 @@ func hungTransaction(s *scene) {
 	}
 	s.grow(100)
 	p.rises("kycbridge_normalize_held_records", 0, first, second)
+	p.rises("kycbridge_normalize_held_partition_records", 0, first, second)
+	s.seen("the metrics", metrics(first), `kycbridge_normalize_held_partition_records{partition="1",topic="kyc.session.v1"}`)
+	p.sees("/readyz", answers(first), "readers wait for an open transaction", "topic kyc.session.v1 partition 1")
+	s.seen("the log", logs(first), "a transaction does not end", `"topic":"kyc.session.v1","partition":1`)
 	if out := p.follow(0); !strings.Contains(out, s.prefix+"foreign") {
 		s.Errorf("the list of transactions does not show the foreign one:\n%s", out)
 	}
@@ -55,6 +58,8 @@ func hungTransaction(s *scene) {
 	s.strike()
 	p.follow(3, append(where, "START="+began)...)
 	s.recover()
+	s.stop() // transactions hold what they write while they last
+	s.during.quiet(s)
 	s.await("nothing is held any more", func() bool {
 		return metric(first.admin, "kycbridge_normalize_held_records") <= 0 && metric(second.admin, "kycbridge_normalize_held_records") <= 0
 	})
@@ -84,21 +89,14 @@ func partitionsAdded(s *scene) {
 		s.Fatalf("%v\n%s", err, out)
 	}
 	s.grow(100)
+	p.sees("/readyz", unready(first, second), "topic kyc.disposition.v1 has 4 partitions and kyc.raw.v1 has 6")
+	p.rises("kycbridge_normalize_waiting", 0, first, second)
 	before := s.disposed()
 	s.await("the healthy partitions go on", func() bool { return s.disposed() > before+50 })
-	out := p.follow(0)
-	p.sees("the check", func() string { return out }, "these topics must be co-partitioned")
-	s.seen("the check", func() string { return out }, "kyc.disposition.v1", "partitions is 4, expected 6")
-	p.follow(1, "PARTITIONS=6")
+	p.follow(0, "PARTITIONS=6")
 	s.strike()
-	for _, m := range []*member{first, second} {
-		select {
-		case <-m.done:
-			m.again()
-		default:
-			m.ready(s)
-		}
-	}
+	first.ready(s)
+	second.ready(s)
 	s.recover()
 	s.grow(100)
 	s.verdict("unconfirmed")
@@ -120,10 +118,11 @@ func eventsRecreated(s *scene) {
 	d := delivery{key: s.load.run + "-into-nothing"}
 	d.body = event(d.key, "workflow.session.completed", `{"id":"%s","status":"complete","outcome":"clear","updatedAt":"%s"}`, "nothing-subject", "2026-01-02T03:00:00.000Z")
 	s.await("a delivery for the topic that is gone is accepted", func() bool { return s.load.send(newClient(), s.hooks.any(), d) == http.StatusOK })
-	p.sees("/readyz or the log", func() string { return unready(first, second)() + logs(first, second)() }, "kyc.session.v1")
+	p.sees("/readyz", func() string { return answers(first)() + answers(second)() }, "topic kyc.session.v1 is gone")
 	p.follow(0)
 	for _, m := range []*member{first, second} {
-		m.restart()
+		m.endsNaming(topic)
+		m.again() // as its supervisor does
 	}
 	s.strike()
 	s.during.stop()
@@ -136,16 +135,12 @@ func eventsRecreated(s *scene) {
 	s.verdict()
 }
 
-// restart is what an operator does to a process, whether it has ended or not.
-func (m *member) restart() *member {
+// endsNaming waits until a process has ended with an error about a topic that was made anew.
+func (m *member) endsNaming(topic string) {
 	m.s.Helper()
-	select {
-	case <-m.done:
-	default:
-		m.s.signal(m, syscall.SIGTERM)
-		m.ends()
+	if last, code := m.ends(); code == 0 || !strings.Contains(last, topic) || !strings.Contains(last, "the topic was deleted and created again") {
+		m.s.Errorf("it ended with code %d and %q, want an error about %s", code, last, topic)
 	}
-	return m.again()
 }
 
 // rawRecreated: what the old topic's claims say must drop nothing of the new one, and whoever reads the old one says
@@ -170,12 +165,11 @@ func rawRecreated(s *scene) {
 	p.sees("the log", logs(first, second), "kyc.raw.v1")
 	s.strike()
 	for _, m := range []*member{first, second} {
-		if last, code := m.ends(); code == 0 || !strings.Contains(last, raw) {
-			s.Errorf("it ended with code %d and %q, want an error that names %s", code, last, raw)
-		}
+		m.endsNaming(raw)
 		m.again()
 	}
-	in.restart()
+	in.endsNaming(raw)
+	in.again()
 	s.grow(60)
 	cancel()
 	<-sent

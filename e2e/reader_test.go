@@ -68,6 +68,7 @@ func read(t testing.TB, kafka, prefix string) *reader {
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.MetadataMinAge(100*time.Millisecond),
+		kgo.MetadataMaxAge(time.Second), // it sees new partitions as soon as the processes do
 		kgo.RetryBackoffFn(func(int) time.Duration { return 50 * time.Millisecond }),
 	)
 	if err != nil {
