@@ -54,5 +54,5 @@ func keyless(s *scene) {
 		s.Errorf("the list of dead letters does not show the foreign records:\n%s", out)
 	}
 	s.grow(60)
-	s.outcome()
+	s.enter(s.outcome())
 }

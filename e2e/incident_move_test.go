@@ -49,8 +49,8 @@ func movedEmpty(s *scene) {
 	s.stop()
 	s.during.quiet(s)
 	s.slowest = time.Since(s.struck)
-	s.inBoth(before, s.during)
 	s.verified()
+	s.inBoth(before, s.during) // enters the row, failed or not
 }
 
 // copied copies a topic from another cluster, partition by partition and in order, as any mirroring does.

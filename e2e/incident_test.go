@@ -283,10 +283,12 @@ func (s *scene) resend(n int) {
 // the flags that some events may carry: a consumer is told that those may be copies.
 func (s *scene) verdict(allowed ...string) {
 	s.Helper()
-	storedOnce(s, s.outcome(allowed...))
+	f := s.outcome(allowed...)
+	storedOnce(s, f)
+	s.enter(f)
 }
 
-// outcome is verdict where others than ingest wrote to raw.
+// outcome is verdict where others than ingest wrote to raw; the row is for its caller to enter.
 func (s *scene) outcome(allowed ...string) found {
 	s.Helper()
 	s.stop()
@@ -298,7 +300,6 @@ func (s *scene) outcome(allowed ...string) found {
 	f := s.weigh(after, allowed)
 	after.stop()
 	s.verified()
-	s.enter(f)
 	return f
 }
 
