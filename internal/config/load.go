@@ -112,7 +112,10 @@ func leaveOut(m *configv1.Config, needs Needs) {
 		}
 	}
 	if !needs.Normalize && !needs.Hydrate {
-		m.Redis, m.Normalize, m.Dedupe = nil, nil, nil
+		m.Redis, m.Normalize = nil, nil
+		if m.Dedupe != nil { // who reads dispositions must know the topics that they may be about
+			m.Dedupe = &configv1.Dedupe{FormerTopics: m.Dedupe.FormerTopics}
+		}
 	}
 	if !needs.Hydrate {
 		m.Hydrate = nil

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/kycbridge/kycbridge/internal/config"
@@ -14,5 +15,17 @@ func TestServersOfAMovedDeployment(t *testing.T) {
 	}}}}
 	if got := formerRaw(c); len(got) != 1 || got[0] != [16]byte{15: 1} {
 		t.Errorf("the former topics are %v", got)
+	}
+}
+
+// TestFormerTopicsReachTheCommands: a command that needs no stage still reads them from the file.
+func TestFormerTopicsReachTheCommands(t *testing.T) {
+	const file = "kafka:\n  brokers: [\"127.0.0.1:9092\"]\ndedupe:\n  former_topics:\n    - raw_id: \"AAAAAAAAAAAAAAAAAAAAAQ\"\n      same_offsets: true\n"
+	c, err := config.Parse("kycbridge.yaml", []byte(strings.TrimSpace(file)), func(string) (string, bool) { return "", false }, config.Needs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := FromConfig(c, nil); len(s.Former) != 1 || len(s.Limits.Former) != 1 {
+		t.Errorf("the former topics are %v and %v", s.Former, s.Limits.Former)
 	}
 }
