@@ -72,12 +72,17 @@ endpoints:
 	if err := os.WriteFile(d.config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// Beside other environments a new one is made by hand, not by a process that starts.
-	env := []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret}
-	if _, told, code := command(t, env, "topics", "create", "--config", d.config); code != 0 {
+	createTopics(t, d.config, []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret})
+	return d
+}
+
+// createTopics makes an environment in a cluster that has others: there a new one is made by hand, not by a process
+// that starts.
+func createTopics(t testing.TB, config string, env []string) {
+	t.Helper()
+	if _, told, code := command(t, env, "topics", "create", "--config", config); code != 0 {
 		t.Fatalf("topics create: code %d\n%s", code, told)
 	}
-	return d
 }
 
 func (d *deployment) run(t testing.TB, args ...string) *stage {
@@ -180,9 +185,9 @@ func TestRealSurvivesKills(t *testing.T) {
 func TestRealLocalConfig(t *testing.T) {
 	kafka, redis := realServices(t)
 	listen, admin := freePort(t), freePort(t)
-	p := start(t, admin, append(secrets(),
-		"KYCBRIDGE_KAFKA="+kafka, "KYCBRIDGE_REDIS="+redis, "KYCBRIDGE_LISTEN="+listen, "KYCBRIDGE_ADMIN="+admin,
-	), "all", "--config", "../deploy/local.yaml")
+	env := append(secrets(), "KYCBRIDGE_KAFKA="+kafka, "KYCBRIDGE_REDIS="+redis, "KYCBRIDGE_LISTEN="+listen, "KYCBRIDGE_ADMIN="+admin)
+	createTopics(t, "../deploy/local.yaml", env)
+	p := start(t, admin, env, "all", "--config", "../deploy/local.yaml")
 	p.ready(t)
 	l := newLoad(fmt.Sprintf("local-%d", time.Now().UnixNano()))
 	d := l.make(0)
