@@ -79,6 +79,12 @@ func named(name string) bool {
 // testSource is every test of the repository.
 func testSource(t *testing.T) []byte {
 	t.Helper()
+	return sources(t, func(name string) bool { return strings.HasSuffix(name, "_test.go") })
+}
+
+// sources is the text of the repository's files that are wanted.
+func sources(t *testing.T, wanted func(name string) bool) []byte {
+	t.Helper()
 	var all bytes.Buffer
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -86,7 +92,7 @@ func testSource(t *testing.T) []byte {
 			return err
 		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && d.Name() != "..":
 			return filepath.SkipDir
-		case d.IsDir() || !strings.HasSuffix(path, "_test.go"):
+		case d.IsDir() || !wanted(d.Name()):
 			return nil
 		}
 		text, err := os.ReadFile(path)

@@ -77,11 +77,11 @@ func (w *worker) recall(ctx context.Context, origins []dedupe.Origin) ([]bool, e
 		known := make(map[dedupe.Origin]bool)
 		_, err := w.o.Log.History(ctx, p, record.ScanFrom{Time: at.Add(-recallBefore)}, func(_ int64, value []byte) error {
 			d := &kycv1.Disposition{}
-			if contract.Unmarshal(value, d) == nil && d.GetClaimed() != nil {
-				known[dedupe.Origin{
-					TopicID: dedupe.TopicID(d.GetRawTopicId()), Partition: d.GetRaw().GetPartition(), Offset: d.GetRaw().GetOffset(),
-					Endpoint: d.GetEndpoint(), ReceivedAt: d.GetReceivedAt().AsTime(), Replay: d.GetReplayId(),
-				}] = true
+			if contract.Unmarshal(value, d) != nil {
+				return nil
+			}
+			if origin, ok := dedupe.OriginOf(d); ok {
+				known[origin] = true
 			}
 			return nil
 		})

@@ -49,8 +49,8 @@ func (o Origin) key(stageTopic [16]byte) Key {
 	return Key(sum[:KeySize])
 }
 
-// originOf is the origin a disposition was written for; false where it claims in the raw record's name.
-func originOf(d *kycv1.Disposition) (Origin, bool) {
+// OriginOf is the origin a disposition was written for; false where it claims in the raw record's name.
+func OriginOf(d *kycv1.Disposition) (Origin, bool) {
 	if d.GetClaimed() == nil {
 		return Origin{}, false
 	}

@@ -336,7 +336,7 @@ func (o LedgerOptions) marks(d *kycv1.Disposition, now time.Time, w watermark) (
 	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE && len(d.GetDedupeKey()) == KeySize {
 		marks = append(marks, Mark{Key: w.keep(Key(d.GetDedupeKey())), Claim: claim, TTL: left})
 	}
-	if origin, ok := originOf(d); ok && d.GetStage() == o.Stage {
+	if origin, ok := OriginOf(d); ok && d.GetStage() == o.Stage {
 		mark := o.originMark(origin, claim, w)
 		mark.TTL = left
 		marks = append(marks, mark)

@@ -188,7 +188,7 @@ func (l *ReplayLedger) Claim(ctx context.Context, p int32, before int64, items [
 			verdicts[i] = Verdict{Action: Publish}
 			continue
 		}
-		all = append(all, &candidate{ReplayItem: item, at: i, key: item.Key, former: slices.Clone(item.Former)})
+		all = append(all, &candidate{ReplayItem: item, at: i, asked: askedFor(item.Item)})
 	}
 	if err := l.look(ctx, p, before); err != nil { // tells how keys are kept
 		return nil, err
@@ -268,7 +268,7 @@ func (l *ReplayLedger) ask(ctx context.Context, p int32, before int64, all []*ca
 		case c.step == Branch && c.branched:
 			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
 		case c.step == Branch:
-			c.branch()
+			c.branch(c.Hash)
 		}
 	}
 	return nil
@@ -284,7 +284,7 @@ func (l *ReplayLedger) formerly(c *candidate, looked []*Claim) bool {
 			return true
 		default:
 			c.step = Branch
-			c.branch()
+			c.branch(c.Hash)
 			return true
 		}
 	}
@@ -394,20 +394,11 @@ func decideReplayed(own Claim, dead bool, found *Claim, ours bool) Step {
 // candidate is one identified record on its way to a verdict.
 type candidate struct {
 	ReplayItem
-	at       int
-	key      Key
-	branched bool
-	former   []Key // what key would be in the former topics
-	step     Step
-	found    *Claim
-	topic    *[16]byte // that found is of, where that is a former one
-}
-
-func (c *candidate) branch() {
-	c.key, c.branched = c.key.Variant(c.Hash), true
-	for i := range c.former {
-		c.former[i] = c.former[i].Variant(c.Hash)
-	}
+	asked
+	at    int
+	step  Step
+	found *Claim
+	topic *[16]byte // that found is of, where that is a former one
 }
 
 func (c *candidate) verdict() Verdict {

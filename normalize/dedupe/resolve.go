@@ -16,27 +16,34 @@ const peekEvery = 20 * time.Millisecond
 
 var errRestless = errors.New("redis: claims keep changing under this batch")
 
+// asked is what Redis is asked for a record.
+type asked struct {
+	key      Key
+	branched bool  // it is the variant's key already
+	former   []Key // what key would be in the former topics
+}
+
+func askedFor(item Item) asked { return asked{key: item.Key, former: slices.Clone(item.Former)} }
+
+// branch turns to the key of a content of its own.
+func (a *asked) branch(hash [32]byte) {
+	a.key, a.branched = a.key.Variant(hash), true
+	for i := range a.former {
+		a.former[i] = a.former[i].Variant(hash)
+	}
+}
+
 // contender is the first record of one content under one key; the later ones follow its fate.
 type contender struct {
-	key      Key
-	own      Claim
-	hash     [32]byte
-	members  []int // indices into the batch, offsets ascending
-	branched bool  // it is at its variant's key already
-	former   []Key // what key would be in the former topics
+	asked
+	own     Claim
+	hash    [32]byte
+	members []int // indices into the batch, offsets ascending
 
 	step        Step
 	found       *Claim
 	topic       *[16]byte // that found is of, where that is a former one
 	unconfirmed bool
-}
-
-// branch turns to the key of the contender's own content.
-func (c *contender) branch() {
-	c.key, c.branched = c.key.Variant(c.hash), true
-	for i := range c.former {
-		c.former[i] = c.former[i].Variant(c.hash)
-	}
 }
 
 // group is all contents of a batch under one key in one partition, smallest offset first.
@@ -76,7 +83,7 @@ type firsts struct {
 
 func (f *firsts) begin(i int, item Item) *group {
 	f.members[0], f.classes[0] = i, &f.contender
-	f.contender = contender{key: item.Key, own: item.claim(), hash: item.Hash, members: f.members[:], former: slices.Clone(item.Former)}
+	f.contender = contender{asked: askedFor(item), own: item.claim(), hash: item.Hash, members: f.members[:]}
 	f.group.classes = f.classes[:]
 	return &f.group
 }
@@ -88,7 +95,7 @@ func (g *group) add(i int, item Item) {
 			return
 		}
 	}
-	g.classes = append(g.classes, &contender{key: item.Key, own: item.claim(), hash: item.Hash, members: []int{i}, former: slices.Clone(item.Former)})
+	g.classes = append(g.classes, &contender{asked: askedFor(item), own: item.claim(), hash: item.Hash, members: []int{i}})
 }
 
 // resolution carries one batch from its first pipeline to a final step for every contender.
@@ -182,7 +189,7 @@ func (r *resolution) placeFormer(c *contender, looked []*Claim) (done bool, err 
 		case c.branched:
 			return true, fmt.Errorf("redis: the mark at variant key %s carries another content", c.former[i])
 		default:
-			c.branch()
+			c.branch(c.hash)
 			r.again(c)
 			return true, nil
 		}
@@ -206,7 +213,7 @@ func (r *resolution) place(c *contender, found *Claim) error {
 		if c.branched {
 			return fmt.Errorf("redis: the claim at variant key %s carries another content", c.key)
 		}
-		c.branch()
+		c.branch(c.hash)
 		r.again(c)
 	case TakeOver:
 		r.takingOver = append(r.takingOver, c)
