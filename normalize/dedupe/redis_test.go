@@ -1,63 +1,29 @@
 package dedupe
 
 import (
-	"bufio"
 	"context"
 	"net"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 
 	"github.com/kycbridge/kycbridge/internal/freeport"
+	"github.com/kycbridge/kycbridge/internal/redistest"
 )
 
 // server is a redis-server of this test's own.
 type server struct {
-	addr string
-	cmd  *exec.Cmd
+	addr    string
+	process *os.Process
 }
 
 // startRedis starts the real thing on a free port, or skips.
 func startRedis(t testing.TB, args ...string) *server {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("KYCBRIDGE_TEST_REQUIRE") == "1" {
-			t.Fatal("redis-server is not on PATH and KYCBRIDGE_TEST_REQUIRE=1 asks for it")
-		}
-		t.Skip("redis-server is not on PATH (apt-get install redis-server)")
-	}
-	addr, port := freePort(t)
-	cmd := exec.Command(binary, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	var said []string
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		said = append(said, lines.Text())
-		if strings.Contains(lines.Text(), "Ready to accept connections") {
-			go func() {
-				for lines.Scan() { // keep the pipe empty
-				}
-			}()
-			return &server{addr: addr, cmd: cmd}
-		}
-	}
-	t.Fatalf("redis-server ended before it was ready; it said:\n%s", strings.Join(said, "\n"))
-	return nil
+	addr, process := redistest.Start(t, args...)
+	return &server{addr, process}
 }
 
 func freePort(t testing.TB) (addr, port string) {

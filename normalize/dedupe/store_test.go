@@ -190,7 +190,7 @@ func TestFrozenRedisIsAwayAndComesBack(t *testing.T) {
 	}
 	defer func() { _ = s.Close() }()
 	ctx := testContext(t)
-	if err := r.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := r.process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	// Every limit is the production one; a client that ignores them ends the test by its deadline.
@@ -200,7 +200,7 @@ func TestFrozenRedisIsAwayAndComesBack(t *testing.T) {
 	if err := s.Check(ctx); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("a frozen server: %v, expected ErrUnavailable", err)
 	}
-	if err := r.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := r.process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	for s.Check(ctx) != nil && ctx.Err() == nil {

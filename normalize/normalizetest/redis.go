@@ -4,52 +4,19 @@ import (
 	"bufio"
 	"io"
 	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/kycbridge/kycbridge/internal/freeport"
+	"github.com/kycbridge/kycbridge/internal/redistest"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
-// StartRedis starts a redis-server of this test's own on a free port and returns its address, or skips where
-// there is no such program.
+// StartRedis starts a redis-server of this test's own; see redistest.Start.
 func StartRedis(t testing.TB, args ...string) string {
 	t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("KYCBRIDGE_TEST_REQUIRE") == "1" {
-			t.Fatal("redis-server is not on PATH and KYCBRIDGE_TEST_REQUIRE=1 asks for it")
-		}
-		t.Skip("redis-server is not on PATH (apt-get install redis-server)")
-	}
-	addr := Must(freeport.Address())(t)
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(binary, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)...)
-	out := Must(cmd.StdoutPipe())(t)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	var said []string
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		said = append(said, lines.Text())
-		if strings.Contains(lines.Text(), "Ready to accept connections") {
-			go func() {
-				for lines.Scan() { // keep the pipe empty
-				}
-			}()
-			return addr
-		}
-	}
-	t.Fatalf("redis-server ended before it was ready; it said:\n%s", strings.Join(said, "\n"))
-	return ""
+	addr, _ := redistest.Start(t, args...)
+	return addr
 }
 
 // Tell sends a server one command in words and ends the test unless it says +OK.
