@@ -105,7 +105,7 @@ func (s *scene) settle() found {
 	s.during.quiet(s)
 	s.load.onlyExpected(s)
 	judge(s, s.load, s.during.snapshot())
-	after := read(s, s.kafka, s.prefix)
+	after := readFrom(s, s.kafka, s.prefix, s.begins)
 	after.quiet(s)
 	f := judge(s, s.load, after.snapshot())
 	after.stop()

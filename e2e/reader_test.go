@@ -35,6 +35,7 @@ type reader struct {
 	mu       sync.Mutex
 	records  map[position]*kgo.Record
 	disposed map[position]bool          // raw records whose final disposition was read
+	emitted  map[position]bool          // those whose disposition names events
 	visible  map[position]time.Time     // when it was
 	next     map[string]map[int32]int64 // per topic and partition, the offset after the last record read
 	newest   time.Time
@@ -61,9 +62,26 @@ func topicOf(name string) schemas.Topic {
 // read starts a consumer from the start of every topic.
 func read(t testing.TB, kafka, prefix string) *reader {
 	t.Helper()
+	return readFrom(t, kafka, prefix, nil)
+}
+
+// readFrom is read from given offsets of every topic on; nil: from the start.
+func readFrom(t testing.TB, kafka, prefix string, begins kadm.ListedOffsets) *reader {
+	t.Helper()
+	from := kgo.ConsumeTopics(topics(prefix)...)
+	next := map[string]map[int32]int64{}
+	if begins != nil {
+		from = kgo.ConsumePartitions(begins.KOffsets())
+		begins.Each(func(o kadm.ListedOffset) {
+			if next[o.Topic] == nil {
+				next[o.Topic] = map[int32]int64{}
+			}
+			next[o.Topic][o.Partition] = o.Offset
+		})
+	}
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(strings.Split(kafka, ",")...),
-		kgo.ConsumeTopics(topics(prefix)...),
+		from,
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxWait(100*time.Millisecond),
@@ -76,7 +94,7 @@ func read(t testing.TB, kafka, prefix string) *reader {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{prefix: prefix, client: client, cancel: cancel, done: make(chan struct{}), newest: time.Now(),
-		records: map[position]*kgo.Record{}, disposed: map[position]bool{}, visible: map[position]time.Time{}, next: map[string]map[int32]int64{}}
+		records: map[position]*kgo.Record{}, disposed: map[position]bool{}, emitted: map[position]bool{}, visible: map[position]time.Time{}, next: next}
 	go r.run(ctx, t)
 	t.Cleanup(r.stop)
 	return r
@@ -110,6 +128,7 @@ func (r *reader) note(t testing.TB, record *kgo.Record) {
 	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
 		at := rawOf(d.GetRaw())
 		r.disposed[at] = true
+		r.emitted[at] = r.emitted[at] || d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_EMITTED
 		if _, again := r.visible[at]; !again {
 			r.visible[at] = r.newest
 		}

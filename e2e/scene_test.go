@@ -46,7 +46,8 @@ type scene struct {
 	struck  time.Time
 	ends    kadm.ListedOffsets // of raw when it struck
 	slowest time.Duration
-	since   time.Time // see within
+	since   time.Time          // see within
+	begins  kadm.ListedOffsets // where what is read and judged begins; nil: at the start
 	note    string
 	entered bool
 	proxy   *proxy
@@ -282,7 +283,7 @@ func (m *member) ends() (last string, code int) {
 // send starts the sender: a few connections, each delivery one to three times, and
 // every copy again until it has an answer that a vendor takes for final.
 func (s *scene) send() {
-	s.during = read(s, s.kafka, s.prefix)
+	s.during = readFrom(s, s.kafka, s.prefix, s.begins)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for c := range 6 {

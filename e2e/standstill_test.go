@@ -21,6 +21,7 @@ func standstillFaults() []fault {
 		row("roll", "a rolling restart (SIGTERM) of three normalisers", 500*time.Millisecond, roll),
 		row("dead", "`kill -9` of one of two normalisers, which does not come back", 11*time.Second, neverBack),
 		row("scale-out", "from two normalisers to four, partitions that do not move", time.Second, scaleOut),
+		flushFault(),
 	}
 }
 
