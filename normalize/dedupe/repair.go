@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/kycbridge/kycbridge/internal/record"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -88,8 +86,9 @@ type Repair struct {
 	now     time.Time // as the newest disposition bounds it
 	stored  []string  // per shard; a single one stands for all
 	state   watermark
-	pepper  string // of the newest disposition that was read
+	pepper  []byte // of the newest disposition that was read
 	marks   []Mark
+	reading brief
 	unmoved int // dispositions read since the watermark moved
 	written int
 }
@@ -134,7 +133,7 @@ func (r *Repair) run(ctx context.Context) error {
 		return err
 	}
 	if r.state.pepper == "" {
-		if err := r.checkPepper(r.pepper, "its dispositions"); err != nil {
+		if err := r.checkPepper(hex.EncodeToString(r.pepper), "its dispositions"); err != nil {
 			return err
 		}
 	}
@@ -239,10 +238,10 @@ func (r *Repair) checkPepper(found, where string) error {
 func (r *Repair) note(ctx context.Context, offset int64, value []byte) error {
 	r.state.next = offset + 1
 	r.unmoved++
-	if d := r.o.read(value); r.o.ours(d) {
+	if d := r.reading.read(value); r.o.ours(d) {
 		r.take(offset, d)
 	} else if r.o.formerly(d) {
-		r.marks = append(r.marks, r.o.marks(d, r.now, r.state)...)
+		r.marks = r.o.marks(r.marks, d, r.now, r.state)
 	}
 	if r.unlimited || len(r.marks) < repairChunk && r.unmoved < repairStride {
 		return nil
@@ -255,9 +254,9 @@ func (r *Repair) take(offset int64, d *kycv1.Disposition) {
 		r.state.reach(d.GetRaw().GetOffset(), offset)
 	}
 	if id := d.GetPepperId(); len(id) > 0 {
-		r.pepper = hex.EncodeToString(id)
+		r.pepper = append(r.pepper[:0], id...)
 	}
-	r.marks = append(r.marks, r.o.marks(d, r.now, r.state)...)
+	r.marks = r.o.marks(r.marks, d, r.now, r.state)
 }
 
 // move writes the collected marks and lets the watermark vouch for them.
@@ -281,14 +280,8 @@ func (o LedgerOptions) own(value []byte) (*kycv1.Disposition, bool) {
 	return d, o.ours(d)
 }
 
-// read reads a disposition of a stage that claims in our name; nil where it is none.
-func (o LedgerOptions) read(value []byte) *kycv1.Disposition {
-	d := &kycv1.Disposition{}
-	if err := proto.Unmarshal(value, d); err != nil {
-		return nil
-	}
-	return d
-}
+// read reads a disposition, as far as brief does; nil where it is none.
+func (o LedgerOptions) read(value []byte) *kycv1.Disposition { return new(brief).read(value) }
 
 // ours reports whether a disposition is about the topic we read, by a stage that claims in our name.
 func (o LedgerOptions) ours(d *kycv1.Disposition) bool {
@@ -323,12 +316,12 @@ func claimedAt(d *kycv1.Disposition) *kycv1.RawPosition {
 	return d.GetRaw()
 }
 
-// marks are the done marks a disposition stands for, for the rest of their life: that of what it
+// marks adds the done marks a disposition stands for, for the rest of their life: that of what it
 // claims, and that of its origin. A replay is no final disposition: the origin keeps its own.
-func (o LedgerOptions) marks(d *kycv1.Disposition, now time.Time, w watermark) (marks []Mark) {
+func (o LedgerOptions) marks(marks []Mark, d *kycv1.Disposition, now time.Time, w watermark) []Mark {
 	left := min(o.TTL-now.Sub(d.GetDecidedAt().AsTime()), o.TTL)
 	if left <= 0 {
-		return nil
+		return marks
 	}
 	at := claimedAt(d)
 	claim := Claim{State: Done, Partition: at.GetPartition(), Offset: at.GetOffset()}

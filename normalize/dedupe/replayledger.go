@@ -119,7 +119,7 @@ func (l *ReplayLedger) markLearnt(ctx context.Context, p int32) error {
 	var round Round
 	for _, d := range l.learnt {
 		if o.ours(d) {
-			round.Marks = append(round.Marks, o.marks(d, l.o.Now(), leastWatermark(reply.Seen[0]))...)
+			round.Marks = o.marks(round.Marks, d, l.o.Now(), leastWatermark(reply.Seen[0]))
 		}
 	}
 	if len(round.Marks) > 0 {

@@ -17,10 +17,14 @@ func (t *transaction) set(ctx context.Context, marks []Mark, options ...any) []*
 		queued[0] = make([]redis.Cmder, 0, len(marks))
 	}
 	usual := any(seconds(s.ttl))
+	rest, boxed := int64(-1), usual // of a repair, the rest of life of many marks is the same second
 	for i, m := range marks {
 		ttl := usual
 		if m.TTL > 0 {
-			ttl = seconds(m.TTL)
+			if left := seconds(m.TTL); left != rest {
+				rest, boxed = left, left
+			}
+			ttl = boxed
 		}
 		from := len(args)
 		args = append(append(args, "set", &texts[2*i], &texts[2*i+1]), options...)
