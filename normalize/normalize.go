@@ -270,9 +270,9 @@ func New(o Options) (*Normalizer, error) {
 	if n.metrics, err = newMetrics(o.Metrics, o.Registerer, n.workers); err != nil {
 		return nil, fmt.Errorf("normalize: metrics: %w", err)
 	}
-	turns := make(chan struct{}, repairsAtOnce)
+	turns, writes := make(chan struct{}, repairsAtOnce), dedupe.NewQueue()
 	for _, w := range n.workers {
-		w.metrics, w.alone, w.turns = n.metrics, &n.alone, turns
+		w.metrics, w.alone, w.turns, w.writes = n.metrics, &n.alone, turns, writes
 	}
 	return n, nil
 }

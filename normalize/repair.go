@@ -12,8 +12,9 @@ import (
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
-// repairsAtOnce is how many partitions of a process are repaired at the same time. More of them would share
-// the same processors, and the first would be done no sooner than the last.
+// repairsAtOnce is how many partitions of a process are repaired at the same time, so that one whose dispositions
+// cannot be read now holds nobody up. They write in the order in which they began (dedupe.Queue), or the first
+// would be done no sooner than the last.
 const repairsAtOnce = 4
 
 // repairs are those under way in a slot, each in a goroutine of its own. Nothing of it but ended is touched by

@@ -33,6 +33,7 @@ type worker struct {
 	session  context.Context
 	repairs  *repairs
 	turns    chan struct{}                    // see repairs
+	writes   *dedupe.Queue                    // of the process's repairs
 	recalled map[int32]map[dedupe.Origin]bool // see recall
 	aside    map[int32]bool                   // partitions whose repair waits for a record of theirs
 	ailing   map[int32]*ailing                // those that cannot be repaired
@@ -60,7 +61,7 @@ type worker struct {
 
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
-		o: o, id: TransactionalID(o.ID, o.Instance, slot), turns: make(chan struct{}, repairsAtOnce),
+		o: o, id: TransactionalID(o.ID, o.Instance, slot), turns: make(chan struct{}, repairsAtOnce), writes: dedupe.NewQueue(),
 		recalled: map[int32]map[dedupe.Origin]bool{}, polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
 		keys: dedupe.NewKeyer(o.Pepper).WithFormer(o.Former),
@@ -181,7 +182,7 @@ func (w *worker) newLedger() *dedupe.Ledger {
 		Group: w.o.Group, Stage: w.o.Stage, TopicID: w.slot.TopicID, DispositionID: w.slot.DispositionID,
 		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
 		Pepper: fmt.Sprintf("%x", w.keys.Fingerprint()), AnyPepper: w.o.AnyPepper,
-		Former: w.o.Former, Now: w.o.Now,
+		Former: w.o.Former, Now: w.o.Now, Repairs: w.writes,
 	}
 	if w.o.Log != nil { // a worker that never decides has none
 		o.History, o.Bounds = w.o.Log.History, w.o.Log.Bounds

@@ -50,6 +50,8 @@ type LedgerOptions struct {
 	AnyPepper bool
 	// Former are topics that the stage read before; Item.Former has a key for each.
 	Former []Former
+	// Repairs orders what the repairs of several ledgers write; nil: nothing.
+	Repairs *Queue
 	// Rule decides; nil means Decide. A test puts a faulty rule here to prove that it can see a loss.
 	Rule func(own Claim, found *Claim) Step
 	Now  func() time.Time

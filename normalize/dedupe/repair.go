@@ -87,6 +87,7 @@ type Repair struct {
 	stored  []string  // per shard; a single one stands for all
 	state   watermark
 	pepper  []byte // of the newest disposition that was read
+	place   int    // in the queue
 	marks   []Mark
 	reading brief
 	unmoved int // dispositions read since the watermark moved
@@ -105,6 +106,7 @@ func (r *Repair) Run(ctx context.Context) (marks int, err error) {
 }
 
 func (r *Repair) run(ctx context.Context) error {
+	r.place = r.o.Repairs.begin()
 	key := r.o.watermarkKey(r.partition)
 	reply, err := r.store.Exchange(ctx, Round{Reads: []string{key}})
 	if err != nil {
@@ -261,6 +263,10 @@ func (r *Repair) take(offset int64, d *kycv1.Disposition) {
 
 // move writes the collected marks and lets the watermark vouch for them.
 func (r *Repair) move(ctx context.Context) error {
+	if err := r.o.Repairs.enter(ctx, r.place); err != nil {
+		return err
+	}
+	defer r.o.Repairs.leave()
 	move := Move{Watermark: r.o.watermarkKey(r.partition), From: r.stored, To: r.state.String()}
 	reply, err := r.store.Exchange(ctx, Round{Marks: r.marks, Moves: []Move{move}})
 	if err != nil {
