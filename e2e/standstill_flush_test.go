@@ -39,7 +39,7 @@ const (
 func flushFault() fault {
 	return fault{name: "standstill-flush", only: true, defaults: true, limit: flushAll, run: flushed,
 		redis: []string{"--appendfsync", "everysec"}, // as docker-compose.yml has it
-		does: fmt.Sprintf("FLUSHALL with a million dispositions within the TTL on each of 12 partitions, one normaliser: from the flush to the last partition's first event, at most %v; the first one's at most %v",
+		does: fmt.Sprintf("FLUSHALL with dispositions within the TTL on each of 12 partitions, one normaliser: from the flush to the last partition's first event, at most %v; the first one's at most %v",
 			flushAll, flushFirst)}
 }
 

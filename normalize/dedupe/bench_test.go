@@ -15,18 +15,19 @@ import (
 const benchBatch = 500
 
 // BenchmarkClaim decides batches of new deliveries, each with the marks of the one before in its
-// pipeline, against a Redis of its own and against the one inside this process.
+// transaction, against a Redis of its own, a Cluster of three masters, and the one inside this process.
 func BenchmarkClaim(b *testing.B) {
-	b.Run("redis", func(b *testing.B) { benchmarkClaim(b, startRedis(b).addr) })
-	b.Run("miniredis", func(b *testing.B) { benchmarkClaim(b, miniredis.RunT(b).Addr()) })
+	b.Run("redis", func(b *testing.B) { benchmarkClaim(b, patient(b, startRedis(b).addr)) })
+	b.Run("cluster", func(b *testing.B) { benchmarkClaim(b, startCluster(b).store(b)) })
+	b.Run("miniredis", func(b *testing.B) { benchmarkClaim(b, patient(b, miniredis.RunT(b).Addr())) })
 }
 
-func benchmarkClaim(b *testing.B, addr string) {
+func benchmarkClaim(b *testing.B, s *Store) {
 	ctx := context.Background()
 	nothing := func(_ context.Context, _ int32, from record.ScanFrom, _ func(int64, []byte) error) (int64, error) {
 		return from.Offset, nil
 	}
-	l := NewLedger(patient(b, addr), LedgerOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, TTL: time.Hour, History: nothing})
+	l := NewLedger(s, LedgerOptions{Group: "g", TopicID: rawTopic, DispositionID: dispTopic, TTL: time.Hour, History: nothing})
 	if _, err := l.Repair(ctx, 0); err != nil {
 		b.Fatal(err)
 	}

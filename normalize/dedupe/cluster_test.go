@@ -17,7 +17,7 @@ type cluster struct {
 	nodes []*redis.Client
 }
 
-func startCluster(t *testing.T) *cluster {
+func startCluster(t testing.TB) *cluster {
 	t.Helper()
 	c, ctx := &cluster{}, testContext(t)
 	for range 3 {
@@ -42,14 +42,14 @@ func startCluster(t *testing.T) *cluster {
 	return c
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-func until(t *testing.T, what string, condition func() bool) {
+func until(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	for ctx := testContext(t); !condition(); {
 		select {
@@ -60,7 +60,7 @@ func until(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-func (c *cluster) store(t *testing.T) *Store {
+func (c *cluster) store(t testing.TB) *Store {
 	return patient(t, "", func(o *StoreOptions) { o.Addresses, o.Cluster = c.addrs[:1], true })
 }
 

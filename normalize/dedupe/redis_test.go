@@ -60,7 +60,7 @@ func onEach(t *testing.T, test func(t *testing.T, addr string)) {
 	t.Run("redis", func(t *testing.T) { test(t, startRedis(t).addr) })
 }
 
-func testContext(t *testing.T) context.Context {
+func testContext(t testing.TB) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	t.Cleanup(cancel)
