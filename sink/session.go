@@ -13,8 +13,9 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 )
 
-// fetchWait is how long a broker may hold an answer back for which it has no records.
-const fetchWait = 500 * time.Millisecond
+// fetchWait is how long a broker may hold an answer back for which it has no records. A partition that came, or that
+// is released while its neighbours are asked for already, waits for so long until it is asked for as well.
+const fetchWait = 100 * time.Millisecond
 
 // SessionOptions describes one worker slot. Zero durations take the defaults.
 type SessionOptions struct {
@@ -123,7 +124,6 @@ func (s *Session) consumer() []kgo.Opt {
 		kgo.RebalanceTimeout(s.limit),
 		kgo.HeartbeatInterval(s.session.Heartbeat),
 		kgo.FetchMaxBytes(fetchBytes),
-		// A partition that is released, or that came, is asked for with the next request to its broker.
 		kgo.FetchMaxWait(fetchWait),
 		kgo.OnPartitionsRevoked(watch.gone),
 		kgo.OnPartitionsLost(watch.gone),
