@@ -5,16 +5,13 @@ import (
 	"sync"
 )
 
-// queueWriters is how many repairs write at the same time: while Redis answers one, the next is made ready.
-const queueWriters = 2
-
-// Queue orders what the repairs of a process write, since Redis is what they wait for most: whoever began first
-// goes first. So they end one after the other and not all at the end, and one that cannot read its dispositions
-// now keeps no other from writing. It is safe for use by several goroutines; nil orders nothing.
+// Queue orders what the repairs of a process write, since Redis is what they wait for most: one writes at a time, and
+// whoever began first goes first. So they end one after the other and not all at the end, and one that cannot read
+// its dispositions now keeps no other from writing. It is safe for use by several goroutines; nil orders nothing.
 type Queue struct {
 	mu      sync.Mutex
 	begun   int
-	writing int
+	writing bool
 	waiting map[int]chan struct{} // by when they began; closed to let one in
 }
 
@@ -38,8 +35,8 @@ func (q *Queue) enter(ctx context.Context, place int) error {
 		return nil
 	}
 	q.mu.Lock()
-	if q.writing < queueWriters {
-		q.writing++
+	if !q.writing {
+		q.writing = true
 		q.mu.Unlock()
 		return nil
 	}
@@ -75,7 +72,7 @@ func (q *Queue) leave() {
 		}
 	}
 	if first == 0 {
-		q.writing--
+		q.writing = false
 		return
 	}
 	close(q.waiting[first])

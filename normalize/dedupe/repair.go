@@ -89,9 +89,18 @@ type Repair struct {
 	pepper  []byte // of the newest disposition that was read
 	place   int    // in the queue
 	marks   []Mark
+	spare   []Mark // its memory is used again
 	reading brief
-	unmoved int // dispositions read since the watermark moved
+	unmoved int         // dispositions read since the watermark moved
+	moving  chan landed // what is on its way to Redis while the next is read; nil nothing
 	written int
+}
+
+// landed is how a move ended.
+type landed struct {
+	to    string
+	marks []Mark
+	err   error
 }
 
 // Partition is the one that is repaired.
@@ -125,9 +134,10 @@ func (r *Repair) run(ctx context.Context) error {
 	if r.distrusts {
 		r.state.next = -1
 	}
-	if err := r.move(ctx); err != nil {
+	if err := r.moveNow(ctx); err != nil {
 		return err
 	}
+	defer func() { _ = r.land() }() // after an error; without one nothing is on its way
 	next, err := r.o.History(ctx, r.partition, r.from(newest), func(offset int64, value []byte) error {
 		return r.note(ctx, offset, value)
 	})
@@ -140,7 +150,7 @@ func (r *Repair) run(ctx context.Context) error {
 		}
 	}
 	r.state.next, r.state.pepper = max(r.state.next, next), cmp.Or(r.o.Pepper, r.state.pepper)
-	return r.move(ctx)
+	return r.moveNow(ctx)
 }
 
 // from is where the marks begin that Redis may lack: behind the watermark, and no older than their life.
@@ -261,22 +271,50 @@ func (r *Repair) take(offset int64, d *kycv1.Disposition) {
 	r.marks = r.o.marks(r.marks, d, r.now, r.state)
 }
 
-// move writes the collected marks and lets the watermark vouch for them.
+// moveNow is move and its end.
+func (r *Repair) moveNow(ctx context.Context) error {
+	if err := r.move(ctx); err != nil {
+		return err
+	}
+	return r.land()
+}
+
+// move sends the collected marks, and the watermark that vouches for them then, once what was sent before is written:
+// while Redis works on one chunk the next is read, and it stands in the queue before the turn ends.
 func (r *Repair) move(ctx context.Context) error {
 	if err := r.o.Repairs.enter(ctx, r.place); err != nil {
 		return err
 	}
-	defer r.o.Repairs.leave()
-	move := Move{Watermark: r.o.watermarkKey(r.partition), From: r.stored, To: r.state.String()}
-	reply, err := r.store.Exchange(ctx, Round{Marks: r.marks, Moves: []Move{move}})
-	if err != nil {
+	if err := r.land(); err != nil {
+		r.o.Repairs.leave()
 		return err
 	}
-	if !move.accepts(reply.Before[0]) {
-		return ErrMoved
+	move := Move{Watermark: r.o.watermarkKey(r.partition), From: r.stored, To: r.state.String()}
+	marks, moving := r.marks, make(chan landed, 1)
+	r.marks, r.spare, r.unmoved, r.moving = r.spare[:0], nil, 0, moving
+	go func() {
+		defer r.o.Repairs.leave()
+		reply, err := r.store.Exchange(ctx, Round{Marks: marks, Moves: []Move{move}})
+		if err == nil && !move.accepts(reply.Before[0]) {
+			err = ErrMoved
+		}
+		moving <- landed{move.To, marks, err}
+	}()
+	return nil
+}
+
+// land waits for what is on its way.
+func (r *Repair) land() error {
+	if r.moving == nil {
+		return nil
 	}
-	r.written += len(r.marks)
-	r.stored, r.marks, r.unmoved = []string{move.To}, r.marks[:0], 0
+	done := <-r.moving
+	r.moving, r.spare = nil, done.marks
+	if done.err != nil {
+		return done.err
+	}
+	r.written += len(done.marks)
+	r.stored = []string{done.to}
 	return nil
 }
 
