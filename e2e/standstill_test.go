@@ -108,7 +108,13 @@ func (s *scene) normalizers(n int) (all []*member) {
 // steady starts the sender and waits until every partition has had some of it.
 func (s *scene) steady() {
 	s.Helper()
-	s.pace = 50 * time.Millisecond // so that it is not the load of this machine that is measured
+	s.steadyAt(50 * time.Millisecond) // so that it is not the load of this machine that is measured
+}
+
+// steadyAt is steady with another pace.
+func (s *scene) steadyAt(pace time.Duration) {
+	s.Helper()
+	s.pace = pace
 	s.send()
 	s.grow(300)
 	s.strike()
