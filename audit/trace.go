@@ -81,6 +81,7 @@ type Disposition struct {
 	Mapper      string           `json:"mapper_version,omitempty"`
 	Replay      string           `json:"replay_id,omitempty"`
 	EventIDs    []string         `json:"event_ids,omitempty"`
+	Flag        string           `json:"dedupe,omitempty"` // as in the header of its events: conflict, unconfirmed, unverified
 	// task is where duplicate_of is a task of the hydrate stage.
 	task bool
 }

@@ -50,6 +50,9 @@ func told(s *audit.Story) string {
 			if f.DuplicateOf != nil {
 				text += "(" + f.DuplicateOf.String() + ")"
 			}
+			if f.Flag != "" {
+				text += "(" + f.Flag + ")"
+			}
 		}
 		out = append(out, fmt.Sprintf("%s events=%d letters=%d repeated=%v", text, len(d.Events), len(d.Letters), d.RepeatedBy))
 	}
@@ -60,7 +63,7 @@ const (
 	storyA = "0@0 EMITTED events=1 letters=0 repeated=[0@1]\n0@1 DUPLICATE(0@0) events=0 letters=0 repeated=[]"
 	storyB = "0@2 DEAD_LETTERED events=0 letters=1 repeated=[]"
 	storyC = "0@3 HYDRATING EMITTED events=1 letters=0 repeated=[0@4]\n0@4 DUPLICATE(0@3) events=0 letters=0 repeated=[]"
-	storyF = "1@0 EMITTED events=1 letters=0 repeated=[]"
+	storyF = "1@0 EMITTED(conflict) events=1 letters=0 repeated=[]"
 )
 
 func TestTraceByEachID(t *testing.T) {

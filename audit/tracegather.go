@@ -72,7 +72,7 @@ func (t *tracer) takeDisposition(r record.Record) {
 	}
 	shown := Disposition{
 		At: d.GetDecidedAt().AsTime(), Kind: kindName(d.GetKind()), Stage: strings.TrimPrefix(d.GetStage().String(), "STAGE_"),
-		Mapper: d.GetMapperVersion(), Replay: d.GetReplayId(), EventIDs: d.GetEventIds(), task: d.GetClaimed() != nil,
+		Mapper: d.GetMapperVersion(), Replay: d.GetReplayId(), EventIDs: d.GetEventIds(), Flag: d.GetDedupeFlag(), task: d.GetClaimed() != nil,
 	}
 	if d.GetKind() == dead {
 		shown.Reason = reasonName(d.GetReason())

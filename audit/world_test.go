@@ -250,7 +250,10 @@ func healthy(t *testing.T) *world {
 	w.dispose(d, waits, hydrating)
 	w.add(schemas.HydrateWait, 0, d.key(), &kycv1.HydrateTask{Raw: rawPosition(waits)})
 	w.pass(webhook{"e", "s4", 0})
-	w.pass(webhook{"f", "s5", 1})
+	f := webhook{"f", "s5", 1}
+	other := w.receive(f)
+	w.emit(f, other)
+	w.dispose(f, other, emitted, event(f), func(d *kycv1.Disposition) { d.DedupeFlag = "conflict" })
 	w.ledger = &audit.Ledger{
 		Accepted: map[string]bool{"a": true, "b": true, "c": true, "e": true, "f": true}, Forged: map[string]bool{"z": true},
 	}

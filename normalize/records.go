@@ -173,7 +173,7 @@ func (r *Reading) disposition(v *dedupe.Verdict) *kycv1.Disposition {
 	case *Fetch:
 		d.Kind = kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING
 	case *Publish:
-		d.Kind, d.EventIds = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED, o.ids()
+		d.Kind, d.EventIds, d.DedupeFlag = kycv1.DispositionKind_DISPOSITION_KIND_EMITTED, o.ids(), string(v.Flag)
 	}
 	return d
 }

@@ -97,7 +97,7 @@ func fateText(f audit.Disposition) string {
 	case f.Kind == "DEAD_LETTERED":
 		text += " " + f.Reason
 	case f.Kind == "EMITTED":
-		text += " " + plural(len(f.EventIDs), "event", "events")
+		text += " " + plural(len(f.EventIDs), "event", "events") + prefixed(", dedupe=", f.Flag)
 	case f.Kind == "HYDRATING":
 		text += ", waits for the vendor's API"
 	}

@@ -103,7 +103,7 @@ func fullDisposition() *kycv1.Disposition {
 	d.EventIds, d.Reason = []string{uuidA, uuidB, uuidA}, kycv1.DeadLetterReason_DEAD_LETTER_REASON_INVALID
 	d.VendorEventId, d.VendorEventType, d.MapperVersion = "e-1", "check.completed", "complycube/1"
 	d.ReceivedAt, d.Claimed, d.ClaimedTopicId = noon, position(), bytes.Repeat([]byte{3}, 16)
-	d.PepperId, d.DuplicateOfTopicId = bytes.Repeat([]byte{4}, 8), bytes.Repeat([]byte{5}, 16)
+	d.PepperId, d.DuplicateOfTopicId, d.DedupeFlag = bytes.Repeat([]byte{4}, 8), bytes.Repeat([]byte{5}, 16), "unconfirmed"
 	return d
 }
 

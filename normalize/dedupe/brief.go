@@ -96,7 +96,7 @@ func (b *brief) bytes(field protowire.Number, v []byte) error {
 	case fieldReplayID:
 		d.ReplayId = same(&b.replay, v)
 		return text(v)
-	case 3, 4, 11, 13, 14, 15: // the other strings
+	case 3, 4, 11, 13, 14, 15, 23: // the other strings
 		return text(v)
 	}
 	return nil

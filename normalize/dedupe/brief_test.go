@@ -20,7 +20,7 @@ func full() *kycv1.Disposition {
 		DuplicateOf: &kycv1.RawPosition{Topic: "kyc.raw.v1", Partition: 11, Offset: 7}, EventIds: []string{"a", "b"},
 		Reason: kycv1.DeadLetterReason(2), VendorEventId: "id", VendorEventType: "type", MapperVersion: "complycube/1",
 		ReceivedAt: at, ReplayId: "replay", DecidedAt: at, Claimed: &kycv1.RawPosition{Topic: "kyc.hydrate.v1", Partition: 11, Offset: 9},
-		ClaimedTopicId: dispTopic[:], PepperId: []byte("12345678"), DuplicateOfTopicId: rawTopic[:],
+		ClaimedTopicId: dispTopic[:], PepperId: []byte("12345678"), DuplicateOfTopicId: rawTopic[:], DedupeFlag: "unconfirmed",
 	}
 }
 
@@ -66,7 +66,7 @@ func FuzzBrief(f *testing.F) {
 	field := func(number protowire.Number, kind protowire.Type, value ...byte) []byte {
 		return append(protowire.AppendTag(nil, number, kind), value...)
 	}
-	for number := range protowire.Number(24) {
+	for number := range protowire.Number(25) {
 		if number > 0 {
 			f.Add(field(number, protowire.VarintType, 0x85, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01))
 			f.Add(field(number, protowire.BytesType, 2, 0xc3, 0x28)) // not UTF-8

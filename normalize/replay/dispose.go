@@ -248,9 +248,10 @@ func stageOf(c *chosen) kycv1.Stage {
 	return kycv1.Stage_STAGE_NORMALIZE
 }
 
-// repeat is the verdict about a record that was emitted: the same, under the key that was claimed then.
+// repeat is the verdict about a record that was emitted: the same, under the key that was claimed then and with the
+// flag of then. Older dispositions do not tell the flag; a conflict's key does.
 func (p *partition) repeat(c *chosen) dedupe.Verdict {
-	v := dedupe.Verdict{Action: dedupe.Publish, Keyed: c.past.keyed, Key: c.past.key}
+	v := dedupe.Verdict{Action: dedupe.Publish, Keyed: c.past.keyed, Key: c.past.key, Flag: c.past.flag}
 	item := c.read.Item(p.keys[stageOf(c)])
 	for n, key := range keysOf(item) {
 		if v.Keyed && v.Key == key && n%2 == 1 { // that of its own content

@@ -85,7 +85,8 @@ type past struct {
 
 	claimed int64 // offset of the task that the last final one claimed for; -1: the record itself
 	key     dedupe.Key
-	label   string // of the replay that handed it over; "" for none
+	flag    dedupe.Flag // of the last final one's events
+	label   string      // of the replay that handed it over; "" for none
 }
 
 func (f fate) past() past {
@@ -107,4 +108,5 @@ func (p *past) add(d *kycv1.Disposition) {
 	if p.keyed {
 		p.key = dedupe.Key(d.GetDedupeKey())
 	}
+	p.flag = dedupe.Flag(d.GetDedupeFlag())
 }

@@ -83,7 +83,7 @@ func invented(r *rand.Rand, n int, raw int64) *kycv1.Disposition {
 	}
 	switch d.GetKind() {
 	case kycv1.DispositionKind_DISPOSITION_KIND_EMITTED:
-		d.EventIds = []string{"01900000-0000-7000-8000-000000000000"}
+		d.EventIds, d.DedupeFlag = []string{"01900000-0000-7000-8000-000000000000"}, []string{"", "unconfirmed"}[n%2]
 	case kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE:
 		d.DuplicateOf = &kycv1.RawPosition{Topic: "kyc.raw.v1", Offset: 0}
 	case kycv1.DispositionKind_DISPOSITION_KIND_DEAD_LETTERED:
@@ -120,7 +120,7 @@ func (p *partition) expected(all []*kycv1.Disposition, offset int64, looked int,
 		}
 		past.last, past.reason, past.hydrating, past.lost, past.label = d.GetKind(), d.GetReason(), false, false, ""
 		past.tasked, past.keyed = d.GetClaimed() != nil, len(d.GetDedupeKey()) > 0
-		past.claimed, past.key = -1, dedupe.Key{}
+		past.claimed, past.key, past.flag = -1, dedupe.Key{}, dedupe.Flag(d.GetDedupeFlag())
 		if past.tasked {
 			past.claimed = d.GetClaimed().GetOffset()
 		}
@@ -135,7 +135,7 @@ func (p *partition) expected(all []*kycv1.Disposition, offset int64, looked int,
 func (p *partition) undetailed(of past) past {
 	of.orphan = false // has a test of its own
 	if p.leave(of) != "" || !p.needs(of) || of.hydrating {
-		of.claimed, of.key = -1, dedupe.Key{}
+		of.claimed, of.key, of.flag = -1, dedupe.Key{}, ""
 	}
 	if p.leave(of) != "" || !of.lost {
 		of.label = ""

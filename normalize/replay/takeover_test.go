@@ -143,13 +143,14 @@ func TestKilledReplayLosesNoCopy(t *testing.T) {
 		dies func(w *world, o *replay.Options)
 		told string // after the copy came
 		run  string // what the replay finds when it is run again
+		anew string // after all was emitted again: what was flagged is flagged again
 	}{
 		{"after its claim", func(_ *world, o *replay.Options) {
 			o.Claims = storeOf{o.Claims.(*dedupe.Store), func() error { return errKilled }}
-		}, "b/  unconfirmed", "duplicate 1, no_gap 5, "},
-		{"before its commit", func(w *world, o *replay.Options) { o.Open = w.meddling(kill, nil) }, "b/  unconfirmed", "duplicate 1, no_gap 5, "},
+		}, "b/  unconfirmed", "duplicate 1, no_gap 5, ", "b/  unconfirmed, b/ anew unconfirmed"},
+		{"before its commit", func(w *world, o *replay.Options) { o.Open = w.meddling(kill, nil) }, "b/  unconfirmed", "duplicate 1, no_gap 5, ", "b/  unconfirmed, b/ anew unconfirmed"},
 		// It may be told twice, and says so.
-		{"after its commit", func(w *world, o *replay.Options) { o.Open = w.meddling(nil, kill) }, "b/  unconfirmed, b/ cut", "done_before 1, no_gap 5, "},
+		{"after its commit", func(w *world, o *replay.Options) { o.Open = w.meddling(nil, kill) }, "b/  unconfirmed, b/ cut", "done_before 1, no_gap 5, ", "b/  unconfirmed, b/ anew, b/ anew unconfirmed, b/ cut"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, 1)
@@ -172,6 +173,8 @@ func TestKilledReplayLosesNoCopy(t *testing.T) {
 			if left := counted(w.replay(w.options("next", replay.FillGaps))); strings.Contains(left, "emitted") {
 				t.Errorf("another replay finds a gap: %s", left)
 			}
+			w.replay(w.options("anew", replay.ReEmit))
+			expect(t, "emitted again", w.told(), c.anew)
 		})
 	}
 }

@@ -80,6 +80,9 @@ func validDisposition(x *v1.Disposition) bool {
 	if len(x.DuplicateOfTopicId) > 0 && len(x.DuplicateOfTopicId) != 16 {
 		return false
 	}
+	if x.DedupeFlag != "" && !matches7(x.DedupeFlag) {
+		return false
+	}
 	// disposition.emitted_names_events
 	if !(x.Kind != 1 || len(x.EventIds) > 0) {
 		return false
@@ -183,6 +186,9 @@ func appendDisposition(b []byte, x *v1.Disposition, valid *bool) []byte {
 	}
 	if len(x.DuplicateOfTopicId) > 0 {
 		b = protowire.AppendBytes(append(b, 0xb2, 0x01), x.DuplicateOfTopicId)
+	}
+	if x.DedupeFlag != "" {
+		b = wire.String(append(b, 0xba, 0x01), x.DedupeFlag, valid)
 	}
 	return append(b, x.ProtoReflect().GetUnknown()...)
 }

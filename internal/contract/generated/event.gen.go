@@ -18,13 +18,13 @@ func validEventMetadata(x *v1.EventMetadata) bool {
 	if !matches6(x.EventId) {
 		return false
 	}
-	if !matches7(x.Provider) {
+	if !matches8(x.Provider) {
 		return false
 	}
-	if !matches8(x.Endpoint) {
+	if !matches9(x.Endpoint) {
 		return false
 	}
-	if !matches9(x.Tenant) {
+	if !matches10(x.Tenant) {
 		return false
 	}
 	if x.Environment == 0 {
@@ -36,7 +36,7 @@ func validEventMetadata(x *v1.EventMetadata) bool {
 	if len(x.VendorEventType) > 128 && utf8.RuneCountInString(x.VendorEventType) > 128 || !matches1(x.VendorEventType) {
 		return false
 	}
-	if !matches10(x.VendorSequence) {
+	if !matches11(x.VendorSequence) {
 		return false
 	}
 	if x.Subject != nil && !validSubject(x.Subject) {
@@ -69,7 +69,7 @@ func validEventMetadata(x *v1.EventMetadata) bool {
 		return false
 	}
 	for _, v := range x.Flags {
-		if !matches11(v) {
+		if !matches12(v) {
 			return false
 		}
 	}
@@ -315,7 +315,7 @@ func validRequiredStep(x *v1.RequiredStep) bool {
 		return false
 	}
 	// required_step.deadline_has_date
-	if !(x.Deadline != nil || !matches12(x.VendorDeadline)) {
+	if !(x.Deadline != nil || !matches13(x.VendorDeadline)) {
 		return false
 	}
 	return true

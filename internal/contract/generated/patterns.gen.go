@@ -162,8 +162,13 @@ func matches6(s string) bool {
 	return s == ""
 }
 
-// matches7 reports whether s matches `^[a-z0-9][a-z0-9_-]{0,62}$`.
-func matches7(s string) bool {
+// matches7 reports whether s matches `^(conflict|unconfirmed|unverified)$`.
+func matches7(s string) bool { return s != "" && matches7Pattern().MatchString(s) }
+
+var matches7Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(conflict|unconfirmed|unverified)$`) })
+
+// matches8 reports whether s matches `^[a-z0-9][a-z0-9_-]{0,62}$`.
+func matches8(s string) bool {
 	if s == "" || !in5[s[0]] {
 		return false
 	}
@@ -178,8 +183,8 @@ func matches7(s string) bool {
 	return n1 == len(s)
 }
 
-// matches8 reports whether s matches `^[a-z0-9-]{1,63}$`.
-func matches8(s string) bool {
+// matches9 reports whether s matches `^[a-z0-9-]{1,63}$`.
+func matches9(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in7[s[n0]] {
 		n0++
@@ -190,8 +195,8 @@ func matches8(s string) bool {
 	return n0 == len(s)
 }
 
-// matches9 reports whether s matches `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`.
-func matches9(s string) bool {
+// matches10 reports whether s matches `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`.
+func matches10(s string) bool {
 	if s == "" || !in0[s[0]] {
 		return false
 	}
@@ -206,8 +211,8 @@ func matches9(s string) bool {
 	return n1 == len(s)
 }
 
-// matches10 reports whether s matches `^[0-9]{0,40}$`.
-func matches10(s string) bool {
+// matches11 reports whether s matches `^[0-9]{0,40}$`.
+func matches11(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in9[s[n0]] {
 		n0++
@@ -218,8 +223,8 @@ func matches10(s string) bool {
 	return n0 == len(s)
 }
 
-// matches11 reports whether s matches `^[a-z][a-z0-9_-]{0,31}=[^\r\n]{1,128}$`.
-func matches11(s string) bool {
+// matches12 reports whether s matches `^[a-z][a-z0-9_-]{0,31}=[^\r\n]{1,128}$`.
+func matches12(s string) bool {
 	if s == "" || !in3[s[0]] {
 		return false
 	}
@@ -246,15 +251,15 @@ func matches11(s string) bool {
 	return n3 == len(s)
 }
 
-// matches12 reports whether s matches `^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$`.
-func matches12(s string) bool { return s != "" && matches12Pattern().MatchString(s) }
+// matches13 reports whether s matches `^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$`.
+func matches13(s string) bool { return s != "" && matches13Pattern().MatchString(s) }
 
-var matches12Pattern = sync.OnceValue(func() *regexp.Regexp {
+var matches13Pattern = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9]))?$`)
 })
 
-// matches13 reports whether s matches `^[A-Z]{1,16}$`.
-func matches13(s string) bool {
+// matches14 reports whether s matches `^[A-Z]{1,16}$`.
+func matches14(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in10[s[n0]] {
 		n0++

@@ -15,13 +15,13 @@ func validRawEnvelope(x *v1.RawEnvelope) bool {
 	if x == nil {
 		return false
 	}
-	if !matches7(x.Provider) {
+	if !matches8(x.Provider) {
 		return false
 	}
-	if !matches8(x.Endpoint) {
+	if !matches9(x.Endpoint) {
 		return false
 	}
-	if !matches9(x.Tenant) {
+	if !matches10(x.Tenant) {
 		return false
 	}
 	if x.Environment == 0 {
@@ -30,7 +30,7 @@ func validRawEnvelope(x *v1.RawEnvelope) bool {
 	if x.ReceivedAt == nil {
 		return false
 	}
-	if !matches13(x.Method) {
+	if !matches14(x.Method) {
 		return false
 	}
 	if len(x.ContentType) > 256 && utf8.RuneCountInString(x.ContentType) > 256 {

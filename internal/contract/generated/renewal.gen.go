@@ -56,7 +56,7 @@ func validRenewalEvent(x *v1.RenewalEvent) bool {
 		return false
 	}
 	// renewal.deadline_has_date
-	if !(x.Deadline != nil || !matches12(x.VendorDeadline)) {
+	if !(x.Deadline != nil || !matches13(x.VendorDeadline)) {
 		return false
 	}
 	// renewal.has_subject_or_count

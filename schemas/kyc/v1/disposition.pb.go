@@ -212,8 +212,12 @@ type Disposition struct {
 	// one, 16 bytes. It is the topic of the same name from before the deployment
 	// moved to another cluster. Empty otherwise.
 	DuplicateOfTopicId []byte `protobuf:"bytes,22,opt,name=duplicate_of_topic_id,json=duplicateOfTopicId,proto3" json:"duplicate_of_topic_id,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// On EMITTED: the value of the header "dedupe" that its events carry, where
+	// something unusual was decided: "conflict", "unconfirmed", "unverified". They
+	// carry it again when they are emitted again. Empty otherwise.
+	DedupeFlag    string `protobuf:"bytes,23,opt,name=dedupe_flag,json=dedupeFlag,proto3" json:"dedupe_flag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Disposition) Reset() {
@@ -400,11 +404,18 @@ func (x *Disposition) GetDuplicateOfTopicId() []byte {
 	return nil
 }
 
+func (x *Disposition) GetDedupeFlag() string {
+	if x != nil {
+		return x.DedupeFlag
+	}
+	return ""
+}
+
 var File_kyc_v1_disposition_proto protoreflect.FileDescriptor
 
 const file_kyc_v1_disposition_proto_rawDesc = "" +
 	"\n" +
-	"\x18kyc/v1/disposition.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xb0\x0e\n" +
+	"\x18kyc/v1/disposition.proto\x12\x06kyc.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\x80\x0f\n" +
 	"\vDisposition\x12-\n" +
 	"\x03raw\x18\x01 \x01(\v2\x13.kyc.v1.RawPositionB\x06\xbaH\x03\xc8\x01\x01R\x03raw\x12)\n" +
 	"\fraw_topic_id\x18\x02 \x01(\fB\a\xbaH\x04z\x02h\x10R\n" +
@@ -441,7 +452,9 @@ const file_kyc_v1_disposition_proto_rawDesc = "" +
 	"\tpepper_id\x18\x15 \x01(\fB\n" +
 	"\xbaH\a\xd8\x01\x01z\x02h\bR\bpepperId\x12=\n" +
 	"\x15duplicate_of_topic_id\x18\x16 \x01(\fB\n" +
-	"\xbaH\a\xd8\x01\x01z\x02h\x10R\x12duplicateOfTopicId:\x84\x05\xbaH\x80\x05\x1a\x81\x01\n" +
+	"\xbaH\a\xd8\x01\x01z\x02h\x10R\x12duplicateOfTopicId\x12N\n" +
+	"\vdedupe_flag\x18\x17 \x01(\tB-\xbaH*\xd8\x01\x01r%2#^(conflict|unconfirmed|unverified)$R\n" +
+	"dedupeFlag:\x84\x05\xbaH\x80\x05\x1a\x81\x01\n" +
 	" disposition.emitted_names_events\x120event_ids must not be empty when kind is EMITTED\x1a+this.kind != 1 || this.event_ids.size() > 0\x1a~\n" +
 	"!disposition.duplicate_names_first\x12/duplicate_of must be set when kind is DUPLICATE\x1a(this.kind != 2 || has(this.duplicate_of)\x1aw\n" +
 	"\"disposition.dead_letter_has_reason\x12-reason must be set when kind is DEAD_LETTERED\x1a\"this.kind != 3 || this.reason != 0\x1ap\n" +
