@@ -211,13 +211,28 @@ func CheckPrefix(ctx context.Context, o Options) error {
 			return nil
 		}
 	}
+	others := environments(details)
+	if len(others) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: no topic begins with kafka.topic_prefix %q, and all of them with %s: correct the prefix, or create the topics of another environment with %s", ErrTopics, o.prefix(), strings.Join(others, ", "), CreateCommand)
+}
+
+// environments are the prefixes, quoted, with which all our topics are there; a few of them.
+func environments(details kadm.TopicDetails) (quoted []string) {
+	const few = 5
+	there := states(details)
 	for _, name := range details.Names() {
 		prefix, ok := strings.CutSuffix(name, schemas.Raw)
-		if ok && len(absent(Options{TopicPrefix: prefix}, states(details))) == 0 {
-			return fmt.Errorf("%w: no topic begins with kafka.topic_prefix %q, and all of them with %q: correct the prefix, or create the topics of another environment with %s", ErrTopics, o.prefix(), prefix, CreateCommand)
+		switch {
+		case !ok || len(absent(Options{TopicPrefix: prefix}, there)) > 0:
+		case len(quoted) == few:
+			return append(quoted, "more")
+		default:
+			quoted = append(quoted, strconv.Quote(prefix))
 		}
 	}
-	return nil
+	return quoted
 }
 
 // states are topics of which only the name counts.

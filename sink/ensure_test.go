@@ -2,6 +2,7 @@ package sink
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -140,6 +141,12 @@ func TestCheckPrefix(t *testing.T) {
 	}
 	check("our own set", "kyc.", "")
 	check("a wrong prefix", "kcy.", `no topic begins with kafka.topic_prefix "kcy.", and all of them with "kyc."`)
+	for n := range 6 {
+		if _, err := CreateTopics(testContext(t), at(fmt.Sprintf("env%d.", n)), TopicSettings{Partitions: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check("one of several environments", "kcy.", `and all of them with "env0.", "env1.", "env2.", "env3.", "env4.", more: correct`)
 	if err := cluster.CreateTopic("kcy.raw.v1", 1, nil); err != nil {
 		t.Fatal(err)
 	}
