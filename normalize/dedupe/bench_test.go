@@ -3,6 +3,7 @@ package dedupe
 import (
 	"context"
 	"encoding/binary"
+	"runtime"
 	"testing"
 	"time"
 
@@ -81,4 +82,29 @@ func BenchmarkRepair(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*dispositions), "ns/mark")
+}
+
+// BenchmarkDryRun is what the claims of a dry run take up: they stay in the process until it ends.
+func BenchmarkDryRun(b *testing.B) {
+	const claims, round = 1_000_000, 1000
+	for b.Loop() {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		s := NewDryRunStore(patient(b, miniredis.RunT(b).Addr()))
+		for n := 0; n < claims; n += round {
+			r := Round{Claims: make([]Mark, round)}
+			for i := range r.Claims {
+				binary.BigEndian.PutUint64(r.Claims[i].Key[:], uint64(n+i))
+				r.Claims[i].Claim = Claim{State: Replaying, Offset: int64(n + i)}
+			}
+			if _, err := s.Exchange(b.Context(), r); err != nil {
+				b.Fatal(err)
+			}
+		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/claims, "B/claim")
+		runtime.KeepAlive(s)
+	}
 }
