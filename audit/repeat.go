@@ -100,8 +100,9 @@ func (l *lane) dropped(d *kycv1.Disposition, raw record.Position, replay bool) {
 	}
 	p := l.parts[raw.Partition]
 	elsewhere := one.of.Partition != raw.Partition
+	topic := d.GetDuplicateOfTopicId()
 	switch {
-	case len(d.GetDuplicateOfTopicId()) > 0: // of another cluster's topic
+	case len(topic) > 0 && !l.in.former(topic): // of another cluster's topic, which was not copied as it is
 		l.f.v.Older++
 		return
 	case !elsewhere && !one.backwards():

@@ -16,6 +16,11 @@ func under(key byte) func(*kycv1.Disposition) {
 	return func(d *kycv1.Disposition) { d.DedupeKey = bytes.Repeat([]byte{key}, 16) }
 }
 
+// inTopic says that what a disposition repeats is in another cluster's topic, whose id begins with that byte.
+func inTopic(id byte) func(*kycv1.Disposition) {
+	return func(d *kycv1.Disposition) { d.DuplicateOfTopicId = append([]byte{id}, make([]byte, 15)...) }
+}
+
 // passUnder takes a webhook through all of it, under a key.
 func (w *world) passUnder(h webhook, key byte) record.Position {
 	raw := w.receive(h)
@@ -65,8 +70,18 @@ var repeats = []struct {
 		w.dispose(x, w.receive(x), duplicate, of(first), under(3))
 	}, "", 0},
 	{"of a record of another cluster's topic", func(w *world) {
-		w.dispose(x, w.receive(x), duplicate, of(record.Position{Offset: 99}), func(d *kycv1.Disposition) { d.DuplicateOfTopicId = make([]byte, 16) })
+		w.former = [][16]byte{{1}, {2}}
+		w.dispose(x, w.receive(x), duplicate, of(record.Position{Offset: 99}), inTopic(3))
 	}, "", 1},
+	{"of a later record that was copied with its offset", func(w *world) {
+		w.former = [][16]byte{{1}, {2}}
+		w.dispose(x, w.receive(x), duplicate, of(w.passUnder(y, 1)), under(1), inTopic(2))
+	}, "O4 0@7 dropped as a duplicate of raw record 0@8, which is not before it", 0},
+	{"of an earlier record that was copied with its offset", func(w *world) {
+		w.former = [][16]byte{{1}, {2}}
+		first := w.passUnder(y, 1)
+		w.dispose(x, w.receive(x), duplicate, of(first), under(1), inTopic(2))
+	}, "", 0},
 	{"a task of its own offset", func(w *world) {
 		raw := w.receive(x)
 		w.dispose(x, raw, hydrating)

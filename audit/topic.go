@@ -61,8 +61,12 @@ func (t *Topics) Put(topic Topic) bool {
 
 // foreign reports whether a disposition is about an earlier topic of the raw topic's name.
 func (t *Topics) foreign(d *kycv1.Disposition) bool {
-	is := func(id [16]byte) bool { return bytes.Equal(d.GetRawTopicId(), id[:]) }
-	return t.Raw.ID != [16]byte{} && !is(t.Raw.ID) && !slices.ContainsFunc(t.Former, is)
+	return t.Raw.ID != [16]byte{} && !bytes.Equal(d.GetRawTopicId(), t.Raw.ID[:]) && !t.former(d.GetRawTopicId())
+}
+
+// former reports whether an id is of a topic that the raw topic was copied from with its offsets.
+func (t *Topics) former(id []byte) bool {
+	return slices.ContainsFunc(t.Former, func(f [16]byte) bool { return bytes.Equal(id, f[:]) })
 }
 
 // errEnough ends a scan that has seen what it was for.

@@ -27,6 +27,7 @@ type world struct {
 	topics map[string][][]record.Record // by base name and partition
 	spans  map[int32]audit.Span
 	ledger *audit.Ledger
+	former [][16]byte // see audit.Topics
 	tick   int
 	mu     sync.Mutex
 	scans  map[string]int
@@ -84,6 +85,7 @@ func (w *world) topic(base string) audit.Topic {
 // evidence is what the world holds; partitions without a span of their own are judged whole.
 func (w *world) evidence() audit.Evidence {
 	e := audit.Evidence{Spans: map[int32]audit.Span{}, Ledger: w.ledger}
+	e.Former = w.former
 	for _, t := range schemas.Topics() {
 		if topic := w.topic(t.Base); !e.Put(topic) {
 			e.Tasks = append(e.Tasks, topic)
