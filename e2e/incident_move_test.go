@@ -17,44 +17,73 @@ import (
 // moveIncidents: a deployment moves to another cluster, and its vendors send again what they sent to the old one.
 func moveIncidents() []fault {
 	return []fault{
-		{name: "moved-empty", does: "a deployment moves to another cluster: drained, dispositions copied, raw begins empty", only: true, run: movedEmpty},
+		{name: "moved-empty", does: "a deployment moves to another cluster: drained, dispositions copied, raw begins empty", only: true, run: moved(false)},
+		{name: "moved-with-offsets", does: "the same while deliveries wait: all topics copied, raw at the same offsets; Redis begins empty", only: true, run: moved(true)},
 	}
 }
 
-// movedEmpty follows the section step by step.
-func movedEmpty(s *scene) {
-	in, first, second := s.calm()
-	p := s.runbook("Moving to another cluster")
-	s.grow(150)
-	s.stop()
-	s.during.quiet(s)
-	for _, m := range []*member{first, second, in} {
-		m.process.stop(s)
+// moved follows the section step by step.
+func moved(sameOffsets bool) func(s *scene) {
+	return func(s *scene) {
+		in, first, second := s.calm()
+		p := s.runbook("Moving to another cluster")
+		s.grow(150)
+		if sameOffsets {
+			first.process.stop(s)
+			second.process.stop(s)
+			s.grow(50) // these are copied, and disposed of in the new cluster
+			s.stop()
+		} else {
+			s.stop()
+			s.during.quiet(s)
+			first.process.stop(s)
+			second.process.stop(s)
+		}
+		in.process.stop(s)
+		old, before := s.kafka, s.during
+		id := regexp.MustCompile(`TopicId: (\S{22})`).FindStringSubmatch(p.follow(0))
+		if id == nil {
+			s.Fatal("the topic does not show its id")
+		}
+		startKafka(s, s.TempDir()).use(s)
+		s.copied(old, schemas.DispositionTopic, false)
+		clusters := []*reader{before}
+		if sameOffsets {
+			s.copiedRest(old)
+			s.redis.must("FLUSHALL")
+			clusters = nil // the new one alone has all of it
+		}
+		s.rewrite("endpoints:\n", fmt.Sprintf("dedupe:\n  former_topics:\n    - raw_id: %q\n      same_offsets: %t\nendpoints:\n", id[1], sameOffsets))
+		s.strike()
+		in.again()
+		s.send()
+		first, second = first.again(), second.again()
+		if sameOffsets {
+			p.sees("the log", logs(first, second), "the group's offset was set back or deleted; what was disposed of is recognised and left as it is")
+		}
+		s.resend(s.load.next)
+		s.grow(60)
+		s.stop()
+		s.during.quiet(s)
+		s.slowest = time.Since(s.struck)
+		s.verified()
+		s.whole(append(clusters, s.during)...) // enters the row, failed or not
 	}
-	old, before := s.kafka, s.during
-	id := regexp.MustCompile(`TopicId: (\S{22})`).FindStringSubmatch(p.follow(0))
-	if id == nil {
-		s.Fatal("the topic does not show its id")
+}
+
+// copiedRest copies what the dispositions speak of: raw as it is, and events and dead letters, whose offsets nobody needs.
+func (s *scene) copiedRest(from string) {
+	s.Helper()
+	s.copied(from, schemas.Raw, true)
+	for _, topic := range schemas.Topics() {
+		if topic.Domain || topic.Base == schemas.DeadLetterTopic {
+			s.copied(from, topic.Base, false)
+		}
 	}
-	startKafka(s, s.TempDir()).use(s)
-	s.copied(old, schemas.DispositionTopic)
-	s.rewrite("endpoints:\n", fmt.Sprintf("dedupe:\n  former_topics:\n    - raw_id: %q\nendpoints:\n", id[1]))
-	s.strike()
-	in.again()
-	s.send()
-	first.again()
-	second.again()
-	s.resend(s.load.next)
-	s.grow(60)
-	s.stop()
-	s.during.quiet(s)
-	s.slowest = time.Since(s.struck)
-	s.verified()
-	s.inBoth(before, s.during) // enters the row, failed or not
 }
 
 // copied copies a topic from another cluster, partition by partition and in order, as any mirroring does.
-func (s *scene) copied(from, base string) {
+func (s *scene) copied(from, base string, sameOffsets bool) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -91,12 +120,15 @@ func (s *scene) copied(from, base string) {
 			if err := target.ProduceSync(ctx, twin).FirstErr(); err != nil {
 				s.Fatal(err)
 			}
+			if sameOffsets && twin.Offset != r.Offset {
+				s.Fatalf("%s partition %d offset %d is at %d in the copy", topic, r.Partition, r.Offset, twin.Offset)
+			}
 		})
 	}
 }
 
-// inBoth is the oracle over two clusters: whoever reads both sees each accepted delivery, and each event once.
-func (s *scene) inBoth(readers ...*reader) {
+// whole is the oracle over clusters: whoever reads them sees each accepted delivery, and each event once.
+func (s *scene) whole(readers ...*reader) {
 	s.Helper()
 	var all found
 	for _, r := range readers {
