@@ -3,19 +3,11 @@ package normalize
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"github.com/kycbridge/kycbridge/internal/contract"
-	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
-
-// recallBefore is how much older than its delivery a disposition may seem: clocks differ.
-const recallBefore = time.Hour
 
 // errStays: a Keeper was given a session that it cannot work with.
 var errStays = errors.New("normalize: the source keeps records, and the session cannot leave the group before them")
@@ -62,37 +54,28 @@ func (w *worker) stayAt(offsets map[int32]int64) error {
 
 // recall is what disposed would be told by the store, from the dispositions in Kafka: a partition that came to us is
 // read again from its first open task on, and nearly all behind that is done with. What is disposed of later is not
-// read again, so each partition's dispositions are read once.
+// read again.
 func (w *worker) recall(ctx context.Context, origins []dedupe.Origin) ([]bool, error) {
-	since := make(map[int32]time.Time)
-	for _, o := range origins {
-		if at, ok := since[o.Partition]; !ok || o.ReceivedAt.Before(at) {
-			since[o.Partition] = o.ReceivedAt
-		}
-	}
-	for p, at := range since {
-		if w.recalled[p] != nil || w.o.Log == nil {
-			continue
-		}
-		known := make(map[dedupe.Origin]bool)
-		_, err := w.o.Log.History(ctx, p, record.ScanFrom{Time: at.Add(-recallBefore)}, func(_ int64, value []byte) error {
-			d := &kycv1.Disposition{}
-			if contract.Unmarshal(value, d) != nil {
-				return nil
-			}
-			if origin, ok := dedupe.OriginOf(d); ok {
-				known[origin] = true
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("dispositions of partition %d: %w", p, err)
-		}
-		w.recalled[p] = known
-	}
 	done := make([]bool, len(origins))
+	of := make(map[int32][]int)
 	for i, o := range origins {
-		done[i] = w.recalled[o.Partition][o]
+		of[o.Partition] = append(of[o.Partition], i)
+	}
+	for p, all := range of {
+		if w.recalled[p] == nil {
+			w.recalled[p] = w.ledger.Recall(p)
+		}
+		asked := make([]dedupe.Origin, len(all))
+		for n, i := range all {
+			asked[n] = origins[i]
+		}
+		answers, err := w.recalled[p].Disposed(ctx, asked)
+		if err != nil {
+			return nil, err
+		}
+		for n, i := range all {
+			done[i] = answers[n]
+		}
 	}
 	return done, nil
 }

@@ -122,41 +122,51 @@ func TestAKeeperNeedsASessionThatStays(t *testing.T) {
 	}
 }
 
-// Without the store, what is read again is known from the dispositions in Kafka, which are read once.
+// Without the store, what is read again is known from the dispositions in Kafka, which are read once for each time
+// that a partition comes. Those of a delivery are known, though the clock that received it is two hours ahead of the
+// one that decided.
 func TestDispositionsAreRecalledWithoutTheStore(t *testing.T) {
-	w := keeperWorker(t, &keeping{}, &stays{})
-	old, open := dedupe.Origin{TopicID: [16]byte{1}, Partition: 3, Offset: 5, Endpoint: "e", ReceivedAt: time.Unix(100, 0).UTC()}, dedupe.Origin{TopicID: [16]byte{1}, Partition: 3, Offset: 6, Endpoint: "e", ReceivedAt: time.Unix(101, 0).UTC()}
-	value, err := contract.Marshal(&kycv1.Disposition{
+	decided := time.Unix(10_000, 0)
+	old := dedupe.Origin{TopicID: [16]byte{1}, Partition: 3, Offset: 5, Endpoint: "e", ReceivedAt: decided.Add(2 * time.Hour).UTC()}
+	open, elsewhere := old, old
+	open.Offset, elsewhere.Partition = 6, 4
+	finished, err := contract.Marshal(&kycv1.Disposition{
 		Raw: &kycv1.RawPosition{Partition: 3, Offset: 5}, RawTopicId: old.TopicID[:], Endpoint: "e", ReceivedAt: timestamppb.New(old.ReceivedAt),
-		Claimed: &kycv1.RawPosition{Partition: 3, Offset: 9},
+		Claimed: &kycv1.RawPosition{Partition: 3, Offset: 9}, Stage: kycv1.Stage_STAGE_HYDRATE,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	reads := 0
-	w.o.Log = historyOf(func(from record.ScanFrom, fn func(int64, []byte) error) error {
-		if reads++; !from.Time.Equal(old.ReceivedAt.Add(-recallBefore)) {
-			t.Errorf("dispositions are read from %v", from)
+	reads := map[int32]int{}
+	w := keeperWorker(t, &keeping{}, &stays{})
+	w.o.Stage = kycv1.Stage_STAGE_HYDRATE
+	w.o.Log = historyOf(func(p int32, from record.ScanFrom, fn func(int64, []byte) error) error {
+		if from.Time.After(decided) {
+			return nil
 		}
-		return fn(0, value)
+		if from.Time.IsZero() {
+			reads[p]++
+		}
+		return fn(0, finished)
 	})
+	w.ledger = w.newLedger()
 	for range 2 {
-		done, err := w.recall(t.Context(), []dedupe.Origin{old, open})
-		if err != nil || !slices.Equal(done, []bool{true, false}) {
-			t.Errorf("disposed of: %v (%v), expected the first alone", done, err)
+		done, err := w.recall(t.Context(), []dedupe.Origin{elsewhere, old, open})
+		if err != nil || !slices.Equal(done, []bool{false, true, false}) {
+			t.Errorf("disposed of: %v (%v), expected the second alone", done, err)
 		}
 	}
 	w.lose([]int32{3})
-	if _, err := w.recall(t.Context(), []dedupe.Origin{old}); err != nil || reads != 2 {
-		t.Errorf("dispositions were read %d times (%v), expected once for each time the partition came", reads, err)
+	if _, err := w.recall(t.Context(), []dedupe.Origin{old, elsewhere}); err != nil || reads[3] != 2 || reads[4] != 1 {
+		t.Errorf("dispositions were read %v times (%v), expected once for each time a partition came", reads, err)
 	}
 }
 
 // historyOf is a Log that has nothing but a history.
-type historyOf func(from record.ScanFrom, fn func(int64, []byte) error) error
+type historyOf func(partition int32, from record.ScanFrom, fn func(int64, []byte) error) error
 
-func (h historyOf) History(_ context.Context, _ int32, from record.ScanFrom, fn func(int64, []byte) error) (int64, error) {
-	return 0, h(from, fn)
+func (h historyOf) History(_ context.Context, p int32, from record.ScanFrom, fn func(int64, []byte) error) (int64, error) {
+	return 0, h(p, from, fn)
 }
 func (historyOf) Bounds(context.Context, int32) (dedupe.Bounds, error) { return dedupe.Bounds{}, nil }
 func (historyOf) Offsets(context.Context) (Offsets, error)             { return Offsets{}, nil }
@@ -174,18 +184,25 @@ func TestATaskKeepsTheIDOfItsRawTopic(t *testing.T) {
 	older := &kycv1.HydrateTask{Envelope: fetch.Task.Envelope, Raw: fetch.Task.Raw}
 	w := keeperWorker(t, &keeping{}, &stays{})
 	w.slot.RawTopicID = today
+	w.o.Stage = kycv1.Stage_STAGE_HYDRATE
 	w.o.FailOpenAfter, w.away, w.retry = 1, time.Now().Add(-time.Hour), time.Now().Add(time.Hour) // the store is not asked
 	for _, c := range []struct {
 		name string
 		task *kycv1.HydrateTask
 		want [16]byte
 	}{{"of today", fetch.Task, was}, {"of an earlier release", older, today}} {
-		read := taskReading(RawRecord{}, today, c.task, 0)
+		read := taskReading(RawRecord{Partition: 3, Offset: 9}, today, c.task, 0)
 		origin := read.Item(w.keys).Origin
 		if read.Raw.TopicID != c.want || origin.TopicID != c.want || [16]byte(read.disposition(&dedupe.Verdict{}).GetRawTopicId()) != c.want {
 			t.Errorf("a task %s is about topic %v, origin %v", c.name, read.Raw.TopicID, origin)
 		}
-		w.recalled[3] = map[dedupe.Origin]bool{*origin: true}
+		value, err := contract.Marshal(read.disposition(&dedupe.Verdict{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.o.Log = historyOf(func(_ int32, _ record.ScanFrom, fn func(int64, []byte) error) error { return fn(0, value) })
+		w.lose(nil)
+		w.ledger = w.newLedger()
 		if done, err := w.disposed(t.Context(), []Task{{HydrateTask: c.task}}); err != nil || !done[0] {
 			t.Errorf("a task %s is disposed of: %v (%v)", c.name, done, err)
 		}

@@ -32,15 +32,15 @@ type worker struct {
 	wakeup   Wakeup // ends a poll: partitions came or went, or a repair ended
 	session  context.Context
 	repairs  *repairs
-	turns    chan struct{}                    // see repairs
-	writes   *dedupe.Queue                    // of the process's repairs
-	recalled map[int32]map[dedupe.Origin]bool // see recall
-	aside    map[int32]bool                   // partitions whose repair waits for a record of theirs
-	ailing   map[int32]*ailing                // those that cannot be repaired
-	begun    map[int32]*record.Place          // those of which it is decided where they are read from
-	flowing  map[int32]bool                   // those that are not held
-	moving   bool                             // one of them could not be moved yet to where it is read from
-	withheld map[int32]bool                   // those that cannot be processed; see withhold
+	turns    chan struct{}            // see repairs
+	writes   *dedupe.Queue            // of the process's repairs
+	recalled map[int32]*dedupe.Recall // see recall
+	aside    map[int32]bool           // partitions whose repair waits for a record of theirs
+	ailing   map[int32]*ailing        // those that cannot be repaired
+	begun    map[int32]*record.Place  // those of which it is decided where they are read from
+	flowing  map[int32]bool           // those that are not held
+	moving   bool                     // one of them could not be moved yet to where it is read from
+	withheld map[int32]bool           // those that cannot be processed; see withhold
 	progress progress
 	polled   map[int32]int64 // per partition, the last record of this step
 	inHand   int             // records of this step
@@ -62,7 +62,7 @@ type worker struct {
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
 		o: o, id: TransactionalID(o.ID, o.Instance, slot), turns: make(chan struct{}, repairsAtOnce), writes: dedupe.NewQueue(),
-		recalled: map[int32]map[dedupe.Origin]bool{}, polled: map[int32]int64{}, singly: map[int32]int64{},
+		recalled: map[int32]*dedupe.Recall{}, polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
 		keys: dedupe.NewKeyer(o.Pepper).WithFormer(o.Former),
 	}

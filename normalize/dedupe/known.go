@@ -79,26 +79,35 @@ func (l *Ledger) join(ctx context.Context, p int32, batch map[int64]int, items [
 	return nil
 }
 
-// find is an offset at or shortly before the first disposition of a raw offset or a later one, by halving:
-// raw offsets only grow, whatever the clocks were that stamped the records.
+// find is an offset at or shortly before the stage's first disposition of an offset of its topic or a later one.
 func (l *Ledger) find(ctx context.Context, p int32, raw int64) (int64, error) {
-	if l.o.Bounds == nil {
+	return l.o.find(ctx, p, raw, func(d *kycv1.Disposition) (int64, bool) {
+		return claimedAt(d).GetOffset(), l.o.ours(d) && d.GetStage() == l.o.Stage
+	})
+}
+
+// find is an offset at or shortly before the first disposition that of gives the raw offset for, or a later one, by
+// halving: raw offsets only grow, whatever the clocks were that stamped the records. Dispositions that of refuses
+// are passed over.
+func (o LedgerOptions) find(ctx context.Context, p int32, raw int64, of func(*kycv1.Disposition) (int64, bool)) (int64, error) {
+	if o.Bounds == nil {
 		return 0, nil
 	}
-	bounds, err := l.o.Bounds(ctx, p)
+	bounds, err := o.Bounds(ctx, p)
 	if err != nil {
 		return 0, err
 	}
+	var reading brief
 	low, high := max(bounds.Dispositions.Start, 0), bounds.Dispositions.End
 	for high-low > nearEnough {
 		middle := low + (high-low)/2
 		at, reached := int64(-1), high
-		_, err := l.o.History(ctx, p, record.ScanFrom{Offset: middle}, func(offset int64, value []byte) error {
+		_, err := o.History(ctx, p, record.ScanFrom{Offset: middle}, func(offset int64, value []byte) error {
 			if offset >= high {
 				return errPassed
 			}
-			if d, ok := l.o.own(value); ok && d.GetStage() == l.o.Stage {
-				at, reached = claimedAt(d).GetOffset(), offset
+			if found, ok := of(reading.read(value)); ok {
+				at, reached = found, offset
 				return errPassed
 			}
 			return nil
