@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // Reader asks the log for what repair, recovery, lag and tail need. It joins no
@@ -61,20 +66,38 @@ func (r *Reader) Ends(ctx context.Context, base string) (map[int32]int64, error)
 	return offsets(topic, listed, err)
 }
 
-// Extent gives the first offset that one partition still holds, and its end.
-func (r *Reader) Extent(ctx context.Context, base string, partition int32) (start, end int64, err error) {
-	starts, err := r.Starts(ctx, base)
-	if err != nil {
-		return 0, 0, err
+// Bounds are those of a raw partition and of the dispositions of the same number.
+type Bounds struct {
+	Raw, Dispositions record.Extent
+	Stable            int64 // the last stable offset of the dispositions: below End while a transaction is open
+}
+
+// Bounds gives those of a partition, with one listing for each kind of offset. They are asked for one after the other:
+// so no start is behind its end, and where Stable is not below End no transaction is open before it.
+func (r *Reader) Bounds(ctx context.Context, partition int32) (b Bounds, err error) {
+	raw, dispositions := r.opts.Topic(schemas.Raw), r.opts.Topic(schemas.DispositionTopic)
+	for _, ask := range []struct {
+		list func(context.Context, ...string) (kadm.ListedOffsets, error)
+		into map[string]*int64
+	}{
+		{r.admin.ListStartOffsets, map[string]*int64{raw: &b.Raw.Start, dispositions: &b.Dispositions.Start}},
+		{r.admin.ListEndOffsets, map[string]*int64{raw: &b.Raw.End, dispositions: &b.Dispositions.End}},
+		{r.admin.ListCommittedOffsets, map[string]*int64{dispositions: &b.Stable}},
+	} {
+		listed, err := ask.list(ctx, slices.Sorted(maps.Keys(ask.into))...)
+		for topic, into := range ask.into {
+			found, err := offsets(topic, listed, err)
+			if err != nil {
+				return Bounds{}, err
+			}
+			at, ok := found[partition]
+			if !ok {
+				return Bounds{}, fmt.Errorf("topic %s has no partition %d: it has %d", topic, partition, len(found))
+			}
+			*into = at
+		}
 	}
-	ends, err := r.Ends(ctx, base)
-	if err != nil {
-		return 0, 0, err
-	}
-	if _, ok := ends[partition]; !ok {
-		return 0, 0, fmt.Errorf("topic %s has no partition %d: it has %d", r.opts.Topic(base), partition, len(ends))
-	}
-	return starts[partition], ends[partition], nil
+	return b, nil
 }
 
 // StableEnds gives each partition's last stable offset: where a read_committed

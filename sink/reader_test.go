@@ -4,9 +4,14 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
@@ -37,6 +42,76 @@ func TestWriteReturnsAfterTheAcknowledgement(t *testing.T) {
 			t.Errorf("ends %v, %v, want %v", ends, err, want)
 		}
 	})
+}
+
+func TestBounds(t *testing.T) {
+	onEach(t, func(t *testing.T, o Options) {
+		appendRaw(t, o, 3)
+		s := openSession(t, o, slot())
+		records := pollSome(t, s)
+		p := records[0].Partition
+		out := []record.Outgoing{disposition(p, 0), disposition(p, 1)}
+		sent, err := o.records(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := openWriter(t, o).Write(testContext(t), []record.Outgoing{disposition(p, 0), disposition(p, 1), disposition(p, 2)}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.txn.Begin(); err != nil {
+			t.Fatal(err)
+		}
+		if failed, err := s.produce(testContext(t), sent); failed != nil || err != nil {
+			t.Fatal(failed, err)
+		}
+		r := openReader(t, o)
+		base, err := r.Ends(testContext(t), schemas.Raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for topic, before := range map[string]int64{schemas.Raw: 1, schemas.DispositionTopic: 2} {
+			cut := kadm.Offsets{}
+			cut.AddOffset(o.Topic(topic), p, before, -1)
+			if _, err := r.admin.DeleteRecords(testContext(t), cut); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := Bounds{Raw: record.Extent{Start: 1, End: base[p]}, Dispositions: record.Extent{Start: 2, End: 5}, Stable: 3}
+		if b, err := r.Bounds(testContext(t), p); err != nil || b != want {
+			t.Errorf("%+v (%v), expected %+v", b, err, want)
+		}
+		if b, err := r.Bounds(testContext(t), 17); err == nil || !strings.Contains(err.Error(), "has no partition 17: it has 2") || b != (Bounds{}) {
+			t.Errorf("of a partition that is not there: %+v, %v", b, err)
+		}
+	})
+}
+
+// The bounds of both topics are three questions, and what fails says whose they are.
+func TestBoundsAskLittle(t *testing.T) {
+	cluster, o := fake(t)
+	r := openReader(t, o)
+	asked := make(chan int8, 9)
+	cluster.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		cluster.KeepControl()
+		asked <- req.(*kmsg.ListOffsetsRequest).IsolationLevel
+		return nil, nil, false
+	})
+	if _, err := r.Bounds(testContext(t), 0); err != nil {
+		t.Fatal(err)
+	}
+	var levels []int8
+	for range len(asked) {
+		levels = append(levels, <-asked)
+	}
+	if !slices.Equal(levels, []int8{0, 0, 1}) {
+		t.Errorf("requests with isolation %v, expected one for starts, ends and stable ends each", levels)
+	}
+	if _, err := r.admin.DeleteTopics(testContext(t), o.Topic(schemas.DispositionTopic)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Bounds(testContext(t), 0); !errors.Is(err, kerr.UnknownTopicOrPartition) || !strings.Contains(err.Error(), o.Topic(schemas.DispositionTopic)) {
+		t.Errorf("without dispositions: %v, expected the topic's name", err)
+	}
 }
 
 func TestCommitOfAnEmptyGroup(t *testing.T) {

@@ -128,14 +128,7 @@ func (r *topicReader) replayTopics(ctx context.Context) (replay.Topics, error) {
 }
 
 // bounds are those of a raw partition and of its dispositions.
-func (r *topicReader) bounds(ctx context.Context, partition int32) (b dedupe.Bounds, err error) {
-	if b.Raw.Start, b.Raw.End, err = r.Extent(ctx, schemas.Raw, partition); err != nil {
-		return b, err
-	}
-	if b.Dispositions.Start, b.Dispositions.End, err = r.Extent(ctx, schemas.DispositionTopic, partition); err != nil {
-		return b, err
-	}
-	stable, err := r.StableEnds(ctx, schemas.DispositionTopic)
-	b.Stable = stable[partition]
-	return b, err
+func (r *topicReader) bounds(ctx context.Context, partition int32) (dedupe.Bounds, error) {
+	b, err := r.Bounds(ctx, partition)
+	return dedupe.Bounds(b), err
 }

@@ -64,3 +64,6 @@ func (p Place) At() int64 {
 	}
 	return p.Committed
 }
+
+// Extent is the part of a partition that Kafka holds: from the first offset to the one after the last.
+type Extent struct{ Start, End int64 }

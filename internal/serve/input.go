@@ -91,16 +91,9 @@ func (i input) History(ctx context.Context, partition int32, from record.ScanFro
 }
 
 // Bounds implements normalize.Log.
-func (i input) Bounds(ctx context.Context, partition int32) (b dedupe.Bounds, err error) {
-	if b.Raw.Start, b.Raw.End, err = i.reader.Extent(ctx, schemas.Raw, partition); err != nil {
-		return b, err
-	}
-	if b.Dispositions.Start, b.Dispositions.End, err = i.reader.Extent(ctx, schemas.DispositionTopic, partition); err != nil {
-		return b, err
-	}
-	stable, err := i.reader.StableEnds(ctx, schemas.DispositionTopic)
-	b.Stable = stable[partition]
-	return b, err
+func (i input) Bounds(ctx context.Context, partition int32) (dedupe.Bounds, error) {
+	b, err := i.reader.Bounds(ctx, partition)
+	return dedupe.Bounds(b), err
 }
 
 // errEnough ends a scan that has found what it looked for.

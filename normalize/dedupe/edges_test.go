@@ -18,7 +18,7 @@ func (b *bench) bounded(rawEnd int64, change func(*LedgerOptions)) *Ledger {
 	l := b.another(patient(b.t, b.redis.Addr()))
 	l.o.Bounds = func(_ context.Context, p int32) (Bounds, error) {
 		end := int64(len(b.journal.parts[p]))
-		return Bounds{Raw: Extent{0, rawEnd}, Dispositions: Extent{0, end}, Stable: end}, nil
+		return Bounds{Raw: Extent{Start: 0, End: rawEnd}, Dispositions: Extent{Start: 0, End: end}, Stable: end}, nil
 	}
 	if change != nil {
 		change(&l.o)

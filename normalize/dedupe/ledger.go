@@ -24,7 +24,7 @@ type backend interface {
 type History func(ctx context.Context, partition int32, from record.ScanFrom, fn func(offset int64, value []byte) error) (next int64, err error)
 
 // Extent is the part of a partition that Kafka holds: from the first offset to the one after the last.
-type Extent struct{ Start, End int64 }
+type Extent = record.Extent
 
 // Bounds are those of a partition: of the raw topic, and of the dispositions of the same number.
 type Bounds struct {

@@ -89,16 +89,9 @@ func (l Log) History(ctx context.Context, p int32, from record.ScanFrom, fn func
 }
 
 // Bounds implements normalize.Log.
-func (l Log) Bounds(ctx context.Context, p int32) (b dedupe.Bounds, err error) {
-	if b.Raw.Start, b.Raw.End, err = l.Extent(ctx, schemas.Raw, p); err != nil {
-		return b, err
-	}
-	if b.Dispositions.Start, b.Dispositions.End, err = l.Extent(ctx, schemas.DispositionTopic, p); err != nil {
-		return b, err
-	}
-	stable, err := l.StableEnds(ctx, schemas.DispositionTopic)
-	b.Stable = stable[p]
-	return b, err
+func (l Log) Bounds(ctx context.Context, p int32) (dedupe.Bounds, error) {
+	b, err := l.Reader.Bounds(ctx, p)
+	return dedupe.Bounds(b), err
 }
 
 // Offsets implements normalize.Log.
