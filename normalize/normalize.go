@@ -281,13 +281,18 @@ func New(o Options) (*Normalizer, error) {
 // pending and leaves the group. It returns an error only for what waiting cannot cure.
 func (n *Normalizer) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	for _, w := range n.workers {
-		group.Go(func() error { return w.run(ctx) })
+	errs := make([]error, len(n.workers))
+	for i, w := range n.workers {
+		group.Go(func() error {
+			errs[i] = w.run(ctx)
+			return errs[i]
+		})
 	}
 	if n.o.Log != nil {
 		group.Go(func() error { n.watchLag(ctx); return nil })
 	}
-	return group.Wait()
+	_ = group.Wait() // it has but the first
+	return errors.Join(errs...)
 }
 
 // NotReady are the reasons why a Normalizer is not ready, each of its own.

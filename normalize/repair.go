@@ -17,6 +17,9 @@ import (
 // would be done no sooner than the last.
 const repairsAtOnce = 4
 
+// wentBackLimit is how long a slot that ends because Kafka went back may look for further partitions.
+const wentBackLimit = 5 * time.Second
+
 // repairs are those under way in a slot, each in a goroutine of its own. Nothing of it but ended is touched by
 // those.
 type repairs struct {
@@ -187,6 +190,8 @@ func (w *worker) adopt(ctx context.Context) error {
 			return nil // the end cut the repair off; the next owner does it
 		case errors.Is(err, dedupe.ErrUnavailable):
 			away = err
+		case errors.Is(err, dedupe.ErrWentBack):
+			return w.judgeStore(ctx, w.wentBack(ctx, u))
 		case err != nil:
 			return w.judgeStore(ctx, err)
 		}
@@ -196,6 +201,31 @@ func (w *worker) adopt(ctx context.Context) error {
 		return w.judgeStore(ctx, away)
 	}
 	return nil
+}
+
+// wentBack is the error of a repair that found that Kafka went back, with every partition of the slot of which that
+// is so: who mends it must know them all, and the slot ends at the first. Those whose marks are complete were looked
+// at before.
+func (w *worker) wentBack(ctx context.Context, u *underway) error {
+	w.repairs.stop()
+	ctx, cancel := context.WithTimeout(ctx, wentBackLimit)
+	defer cancel()
+	all := &placed{topic: w.slot.Topic, partitions: []int32{u.partition}, err: u.err}
+	for _, p := range w.owned.now() {
+		if p == u.partition || w.ledger.Repaired(p) {
+			continue
+		}
+		err := w.ledger.BeginRepair(p).Check(ctx)
+		switch {
+		case errors.Is(err, dedupe.ErrWentBack):
+			all.partitions = append(all.partitions, p)
+			w.log.Error("kafka went back in another partition, too", "topic", w.slot.Topic, "partition", p, "error", err)
+		case err != nil:
+			w.log.Warn("a partition cannot be held against the marks in redis", "topic", w.slot.Topic, "partition", p, "error", err)
+		}
+	}
+	slices.Sort(all.partitions)
+	return all
 }
 
 // How a repair may end, as the metric names it.

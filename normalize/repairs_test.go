@@ -3,9 +3,13 @@ package normalize
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 )
 
@@ -63,3 +67,84 @@ func TestRepairsTakeTurns(t *testing.T) {
 		running(0)
 	})
 }
+
+// keptStore has a watermark for each partition, which says that three dispositions have their marks.
+type keptStore struct{ claims }
+
+func (keptStore) Exchange(_ context.Context, r dedupe.Round) (reply dedupe.Reply, err error) {
+	for range r.Reads {
+		reply.Seen = append(reply.Seen, []string{"3:-1:owner:-1::0"})
+	}
+	for _, m := range r.Moves {
+		reply.Before = append(reply.Before, []string{m.To})
+	}
+	return reply, nil
+}
+
+// endsOf is a Log of which the dispositions of each partition end somewhere; where nothing is said they cannot be read.
+type endsOf struct {
+	Log
+	ends map[int32]int64
+}
+
+var errUnread = errors.New("cannot be read")
+
+func (e endsOf) History(_ context.Context, p int32, _ record.ScanFrom, _ func(int64, []byte) error) (int64, error) {
+	return e.ends[p], nil
+}
+
+func (e endsOf) Bounds(_ context.Context, p int32) (b dedupe.Bounds, err error) {
+	end, ok := e.ends[p]
+	if !ok {
+		return b, errUnread
+	}
+	b.Dispositions.End, b.Raw.End = end, 100
+	return b, nil
+}
+
+// A slot that ends because Kafka went back names every partition of its own of which that is so, and no other.
+func TestAllPartitionsThatWentBackAreNamed(t *testing.T) {
+	w := keeperWorker(t, &keeping{}, &stays{})
+	w.o.Claims, w.o.Log = keptStore{}, endsOf{ends: map[int32]int64{2: 3, 3: 2, 4: 9, 6: 0, 7: 1, 8: 1}}
+	w.slot.Topic, w.ledger = "kyc.raw.v1", w.newLedger()
+	w.owned.assigned([]int32{2, 3, 4, 5, 6, 7}) // 8 is another's
+	defer w.repairs.stop()
+	var err error
+	for err == nil && t.Context().Err() == nil {
+		during, done := w.wakeup.during(t.Context())
+		if err = w.repair(t.Context()); err == nil {
+			<-during.Done()
+		}
+		done()
+	}
+	var stop stopError
+	if !errors.As(err, &stop) || !errors.Is(err, dedupe.ErrWentBack) || !strings.HasPrefix(err.Error(), "topic kyc.raw.v1, partition(s) [3 6 7]: repairing the marks of raw partition ") {
+		t.Errorf("it ended with %v; expected that Kafka went back in partitions 3, 6 and 7", err)
+	}
+}
+
+// What several slots ended with is all told.
+func TestEverySlotTellsWhyItEnded(t *testing.T) {
+	n := &Normalizer{o: Options{}.withDefaults()}
+	var both sync.WaitGroup
+	both.Add(2)
+	for slot := range 2 {
+		o := n.o
+		o.Source = func(int) Source { return &keeping{} }
+		o.Sessions = opensNot{func() error {
+			both.Done()
+			both.Wait()
+			return fmt.Errorf("slot %d", slot)
+		}}
+		n.workers = append(n.workers, newWorker(o, slot))
+	}
+	if err := n.Run(t.Context()); err == nil || err.Error() != "slot 0\nslot 1" {
+		t.Errorf("it ended with %v, expected the reasons of both slots", err)
+	}
+}
+
+// opensNot is Sessions that fail for good.
+type opensNot struct{ why func() error }
+
+func (s opensNot) Open(context.Context, string, Watch) (Slot, error) { return Slot{}, s.why() }
+func (opensNot) Judge(error) Trouble                                 { return Stop }

@@ -3,6 +3,7 @@ package dedupe
 import (
 	"context"
 	"errors"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -238,6 +239,10 @@ func TestKafkaWentBack(t *testing.T) {
 		}
 		end := c.back(b)
 		next := b.bounded(end, nil)
+		before := snapshot(b.redis)
+		if err := next.BeginRepair(0).Check(b.ctx); !errors.Is(err, ErrWentBack) || !strings.Contains(err.Error(), c.want) || !maps.Equal(snapshot(b.redis), before) {
+			t.Errorf("%s: looked at alone, %v, expected ErrWentBack, and nothing written", c.name, err)
+		}
 		for range 2 { // it is no less so the second time
 			if _, err := next.Repair(b.ctx, 0); !errors.Is(err, ErrWentBack) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "kycbridge marks discard") {
 				t.Errorf("%s: %v, expected ErrWentBack: %s", c.name, err, c.want)

@@ -114,16 +114,30 @@ func (r *Repair) Run(ctx context.Context) (marks int, err error) {
 	return r.written, nil
 }
 
-func (r *Repair) run(ctx context.Context) error {
-	r.place = r.o.Repairs.begin()
-	key := r.o.watermarkKey(r.partition)
-	reply, err := r.store.Exchange(ctx, Round{Reads: []string{key}})
+// Check is the error that Run would return before it writes anything, such as ErrWentBack; nil where it would go on.
+// It writes nothing itself.
+func (r *Repair) Check(ctx context.Context) error {
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	_, err := r.bounds(ctx)
+	return err
+}
+
+// read takes up what Redis says of the partition.
+func (r *Repair) read(ctx context.Context) error {
+	reply, err := r.store.Exchange(ctx, Round{Reads: []string{r.o.watermarkKey(r.partition)}})
 	if err != nil {
 		return err
 	}
 	r.stored = reply.Seen[0]
 	r.state = leastWatermark(r.stored)
-	if err := r.checkPepper(r.state.pepper, "redis"); err != nil {
+	return r.checkPepper(r.state.pepper, "redis")
+}
+
+func (r *Repair) run(ctx context.Context) error {
+	r.place = r.o.Repairs.begin()
+	if err := r.read(ctx); err != nil {
 		return err
 	}
 	newest, err := r.look(ctx)
@@ -170,12 +184,8 @@ func (r *Repair) look(ctx context.Context) (newest time.Time, err error) {
 	if r.o.Bounds == nil {
 		return newest, nil
 	}
-	// The logs only grow: what Redis vouched for before it was read is there now.
-	bounds, err := r.o.Bounds(ctx, r.partition)
+	bounds, err := r.bounds(ctx)
 	if err != nil {
-		return newest, err
-	}
-	if err := r.checkBounds(ctx, bounds); err != nil {
 		return newest, err
 	}
 	for back := int64(64); ; back *= 8 {
@@ -198,6 +208,19 @@ func (r *Repair) look(ctx context.Context) (newest time.Time, err error) {
 			return newest, err
 		}
 	}
+}
+
+// bounds are those of the partition, which the watermark agrees with.
+func (r *Repair) bounds(ctx context.Context) (Bounds, error) {
+	if r.o.Bounds == nil {
+		return Bounds{}, nil
+	}
+	// The logs only grow: what Redis vouched for before it was read is there now.
+	bounds, err := r.o.Bounds(ctx, r.partition)
+	if err != nil {
+		return Bounds{}, err
+	}
+	return bounds, r.checkBounds(ctx, bounds)
 }
 
 func later(a, b time.Time) time.Time {
