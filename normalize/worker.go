@@ -181,7 +181,7 @@ func (w *worker) newLedger() *dedupe.Ledger {
 	o := dedupe.LedgerOptions{
 		Group: w.o.Group, Stage: w.o.Stage, TopicID: w.slot.TopicID, DispositionID: w.slot.DispositionID,
 		TTL: w.o.TTL, Wait: w.o.Wait, Rule: w.o.Rule,
-		Pepper: fmt.Sprintf("%x", w.keys.Fingerprint()), AnyPepper: w.o.AnyPepper,
+		Pepper: w.keys.PepperID(), AnyPepper: w.o.AnyPepper,
 		Former: w.o.Former, Now: w.o.Now, Repairs: w.writes,
 	}
 	if w.o.Log != nil { // a worker that never decides has none

@@ -178,6 +178,19 @@ func TestFindByOffset(t *testing.T) {
 	}
 }
 
+// The fingerprint of a pepper is one text, whether it comes from the configuration or from a disposition.
+func TestPepperID(t *testing.T) {
+	const want = "ec559ba1b2e56bc1" // it stands in watermarks: another form is another pepper to the next release
+	keys := NewKeyer([]byte("pepper"))
+	fingerprint := keys.Fingerprint()
+	if got := keys.PepperID(); got != want || pepperID(fingerprint[:]) != want {
+		t.Errorf("%s, and %s of a disposition, expected %s", got, pepperID(fingerprint[:]), want)
+	}
+	if got := pepperID(nil); got != "" {
+		t.Errorf("none is %q, expected nothing", got)
+	}
+}
+
 func TestAnotherPepperIsRefused(t *testing.T) {
 	const mine, other = "1111111111111111", "2222222222222222"
 	pepper := func(p string) func(*LedgerOptions) { return func(o *LedgerOptions) { o.Pepper = p } }

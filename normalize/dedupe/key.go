@@ -73,6 +73,12 @@ func (k Keyer) Former(s Subject) []Key {
 // was made with it.
 func (k Keyer) Fingerprint() [8]byte { return k.fingerprint }
 
+// PepperID is the fingerprint in hex, as watermarks hold and errors name it.
+func (k Keyer) PepperID() string { return pepperID(k.fingerprint[:]) }
+
+// pepperID is Keyer.PepperID of a fingerprint that a disposition holds; "" where it holds none.
+func pepperID(fingerprint []byte) string { return hex.EncodeToString(fingerprint) }
+
 // keyTool is used again: a MAC that is reset need not digest the pepper once more.
 type keyTool struct {
 	mac  hash.Hash

@@ -43,7 +43,7 @@ type LedgerOptions struct {
 	History       History
 	// Bounds are asked when a partition is repaired or read a second time; nil: everything is believed.
 	Bounds func(ctx context.Context, partition int32) (Bounds, error)
-	// Pepper is its fingerprint, Keyer.Fingerprint in hex; "": it is not compared.
+	// Pepper is its fingerprint, Keyer.PepperID; "": it is not compared.
 	Pepper string
 	// AnyPepper accepts marks that were made with another pepper, and with it that copies of what they stand
 	// for are published again.

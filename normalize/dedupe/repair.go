@@ -3,7 +3,6 @@ package dedupe
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -159,7 +158,7 @@ func (r *Repair) run(ctx context.Context) error {
 		return err
 	}
 	if r.state.pepper == "" {
-		if err := r.checkPepper(hex.EncodeToString(r.pepper), "its dispositions"); err != nil {
+		if err := r.checkPepper(pepperID(r.pepper), "its dispositions"); err != nil {
 			return err
 		}
 	}

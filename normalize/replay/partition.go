@@ -115,7 +115,7 @@ func (p *partition) newLedgers() map[kycv1.Stage]*dedupe.ReplayLedger {
 	ledger := func(stage kycv1.Stage, group string, topic [16]byte, former []dedupe.Former) *dedupe.ReplayLedger {
 		return dedupe.NewReplayLedger(store, dedupe.ReplayLedgerOptions{
 			Group: group, Stage: stage, TopicID: topic, DispositionID: p.o.Topics.DispositionID, Wait: p.o.Wait,
-			Kind: p.o.Kind, TTL: p.o.StaleAfter, Now: p.o.Now, Pepper: fmt.Sprintf("%x", p.keys[stage].Fingerprint()), Former: former,
+			Kind: p.o.Kind, TTL: p.o.StaleAfter, Now: p.o.Now, Pepper: p.keys[stage].PepperID(), Former: former,
 			History: p.scanDispositions, Bounds: p.o.Topics.Bounds,
 		})
 	}
