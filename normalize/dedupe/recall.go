@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// recallMost is how many final dispositions a Recall remembers of one raw topic, 16 bytes each: 32 MiB.
+	// recallMost is how many final dispositions a Recall remembers of one raw topic, 16 bytes each: 32 MiB, and
+	// a quarter more where the slice has grown past that.
 	recallMost = 1 << 21
 	// recallBehind is how many raw offsets before the one that was asked for are remembered, too: tasks are
 	// written anew, and so come a little out of order.
@@ -104,7 +105,6 @@ func (r *Recall) read(ctx context.Context, of Origin) (*recalled, error) {
 		return nil, err
 	}
 	t.order()
-	t.done = slices.Clip(t.done)
 	return t, nil
 }
 

@@ -12,6 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
@@ -296,6 +300,35 @@ func TestResetAfterTasksWentOutUnverified(t *testing.T) {
 	w.reset(schemas.Hydrate, schemas.HydrateWait)
 	w.start(0, smallBatches)
 	w.concluded()
+}
+
+// A process that begins without Redis knows from the dispositions in Kafka what is done behind the first task that
+// is open, though the clock of what received the deliveries is two hours ahead.
+func TestSuccessorWithoutRedis(t *testing.T) {
+	w := newWorld(t, 1)
+	for _, a := range w.apis {
+		a.always(everChanging())
+	}
+	w.apis[thinName].answer("/live/sessions/stuck", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(`{}`)) })
+	p := w.start(0, smallBatches)
+	for _, s := range []said{{thinName, "stuck", "e"}, {shyName, "b", ""}, {shyName, "c", ""}, {thinName, "d", "e"}} {
+		e := s.envelope()
+		e.ReceivedAt = timestamppb.New(time.Now().Add(2 * time.Hour))
+		w.Produce(&kgo.Record{Topic: schemas.DefaultPrefix + schemas.Raw, Key: s.key(), Value: normalizetest.Must(contract.Marshal(e))(t)})
+	}
+	w.Await("all but the first are done", func() bool { return len(w.finals()) == 3 })
+	normalizetest.Must(0, p.stop())(t)
+	w.apis[thinName].answer("/live/sessions/stuck", everChanging())
+	w.Redis.SetError("LOADING the data set")
+	w.start(0, smallBatches, func(o *hydrate.Options) {
+		o.Stage.Health, o.Stage.FailOpenAfter = o.Stage.Claims.(*dedupe.Store), time.Millisecond
+	})
+	w.settle()
+	w.drain()
+	w.audit()
+	if events := w.texts(); len(events) != 4 {
+		t.Errorf("events %v, expected one of each delivery", events)
+	}
 }
 
 // While Redis is away nothing is known of the tasks of a process before: they wait, and nobody is asked.
