@@ -176,8 +176,8 @@ func (l *Ledger) checkOwners(items []Item, verdicts []Verdict) error {
 	}
 	for i, v := range verdicts {
 		p := items[i].Partition
-		if v.Action == Duplicate && v.Former == nil && v.Owner.State == Done && v.Owner.Partition == p && v.Owner.Offset > ends[p] {
-			return fmt.Errorf("%w: raw record %d@%d is a copy of one at offset %d, of a partition that was processed up to %d: %s", ErrWentBack, p, items[i].Offset, v.Owner.Offset, ends[p], wentBack)
+		if v.CommittedIn(p) && v.Owner.Offset > ends[p] {
+			return WentBack("raw record %d@%d is a copy of one at offset %d, of a partition that was processed up to %d", p, items[i].Offset, v.Owner.Offset, ends[p])
 		}
 	}
 	return nil

@@ -34,8 +34,10 @@ var (
 	ErrPepper = errors.New("another pepper was used before")
 )
 
-// wentBack is what to do about ErrWentBack.
-const wentBack = "if its data were put back to a copy, run 'kycbridge marks discard'; until then copies would be dropped for deliveries that are lost"
+// WentBack is an ErrWentBack: what was found, and the way out.
+func WentBack(found string, args ...any) error {
+	return fmt.Errorf("%w: %s: if its data were put back to a copy, run 'kycbridge marks discard'; until then copies would be dropped for deliveries that are lost", ErrWentBack, fmt.Sprintf(found, args...))
+}
 
 // BeginRepair forgets a partition and returns the repair of its marks, which is called for each partition
 // that comes to this worker, and again after a DriftError. Several may run at once, in any goroutine; Adopt
@@ -236,9 +238,9 @@ func (r *Repair) checkBounds(ctx context.Context, b Bounds) error {
 	last := r.state.last
 	switch {
 	case next > b.Dispositions.End:
-		return fmt.Errorf("%w: marks are written up to disposition %d, the partition ends at %d: %s", ErrWentBack, next, b.Dispositions.End, wentBack)
+		return WentBack("marks are written up to disposition %d, the partition ends at %d", next, b.Dispositions.End)
 	case r.state.highest >= b.Raw.End && r.o.Stage == kycv1.Stage_STAGE_NORMALIZE: // tasks may be of a raw topic that is gone
-		return fmt.Errorf("%w: raw offset %d was disposed of, the partition ends at %d: %s", ErrWentBack, r.state.highest, b.Raw.End, wentBack)
+		return WentBack("raw offset %d was disposed of, the partition ends at %d", r.state.highest, b.Raw.End)
 	case last < max(b.Dispositions.Start, 0):
 		return nil // not known, or removed by retention
 	}
@@ -255,7 +257,7 @@ func (r *Repair) checkBounds(ctx context.Context, b Bounds) error {
 		return err
 	}
 	if !found {
-		return fmt.Errorf("%w: raw offset %d was disposed of at disposition %d, where another record is now: %s", ErrWentBack, r.state.highest, last, wentBack)
+		return WentBack("raw offset %d was disposed of at disposition %d, where another record is now", r.state.highest, last)
 	}
 	return nil
 }

@@ -145,26 +145,19 @@ func (l *ReplayLedger) look(ctx context.Context, p int32, before int64) error {
 
 // believe holds a partition's watermarks against the logs, until they have agreed once.
 func (l *ReplayLedger) believe(ctx context.Context, p int32, stored []string) error {
-	if l.o.Bounds == nil || l.believed[p] {
+	if l.believed[p] {
 		return nil
 	}
-	bounds, err := l.o.Bounds(ctx, p)
-	if err != nil {
-		return err
-	}
 	r := Repair{
-		o:         LedgerOptions{Stage: l.o.Stage, TopicID: l.o.TopicID, Former: l.o.Former, History: l.o.History},
+		o:         LedgerOptions{Stage: l.o.Stage, TopicID: l.o.TopicID, Former: l.o.Former, History: l.o.History, Bounds: l.o.Bounds},
 		partition: p, stored: stored, state: leastWatermark(stored),
 	}
-	if err := r.checkBounds(ctx, bounds); err != nil {
+	if _, err := r.bounds(ctx); err != nil {
 		return err
 	}
 	l.believed[p] = true
 	return nil
 }
-
-// WentBack is an ErrWentBack: what was found, and the way out.
-func WentBack(found string) error { return fmt.Errorf("%w: %s: %s", ErrWentBack, found, wentBack) }
 
 func (l *ReplayLedger) complete(p int32, stored []string, before int64) error {
 	s := leastWatermark(stored)

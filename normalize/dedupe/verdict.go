@@ -65,6 +65,11 @@ type Verdict struct {
 	Former *[16]byte // the topic that Owner lies in, where that is a former one
 }
 
+// CommittedIn reports whether a record is dropped for a committed one of a partition of the topic that the stage reads.
+func (v Verdict) CommittedIn(p int32) bool {
+	return v.Action == Duplicate && v.Former == nil && v.Owner.State == Done && v.Owner.Partition == p
+}
+
 // spread turns a contender's step into the verdicts of its members.
 func (c *contender) spread(items []Item, verdicts []Verdict) {
 	owner := c.own

@@ -210,7 +210,7 @@ func (p *partition) believe(ctx context.Context, stage kycv1.Stage, at []int, de
 	for n, i := range at {
 		v, offset := decided[n], p.held[i].raw.Offset
 		switch {
-		case v.Action == dedupe.Duplicate && v.Former == nil && v.Owner.State == dedupe.Done && v.Owner.Partition == p.number:
+		case v.CommittedIn(p.number):
 			offset = v.Owner.Offset
 		case v.Action != dedupe.Nothing:
 			continue
@@ -222,7 +222,7 @@ func (p *partition) believe(ctx context.Context, stage kycv1.Stage, at []int, de
 			fresh = true
 		}
 		if !p.history.told(offset) {
-			return dedupe.WentBack(fmt.Sprintf("a mark says that raw offset %d was disposed of, and no disposition does", offset))
+			return dedupe.WentBack("a mark says that raw offset %d was disposed of, and no disposition does", offset)
 		}
 	}
 	return nil
