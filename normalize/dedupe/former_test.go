@@ -30,7 +30,7 @@ func TestFormerTopics(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, value := range b.journal.parts[0] { // commit writes the other id
-			d := before.o.read(value)
+			d := new(brief).read(value)
 			d.RawTopicId = old[:]
 			b.journal.parts[0][i], _ = proto.Marshal(d)
 		}

@@ -58,9 +58,10 @@ func (l *Ledger) join(ctx context.Context, p int32, batch map[int64]int, items [
 			return err
 		}
 	}
+	var reading brief
 	next, err := l.o.History(ctx, p, record.ScanFrom{Offset: from}, func(_ int64, value []byte) error {
-		d, ok := l.o.own(value)
-		if !ok {
+		d := reading.read(value)
+		if !l.o.ours(d) {
 			return nil
 		}
 		at := claimedAt(d).GetOffset()

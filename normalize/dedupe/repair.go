@@ -193,9 +193,9 @@ func (r *Repair) look(ctx context.Context) (newest time.Time, err error) {
 		from := max(bounds.Dispositions.End-back, bounds.Dispositions.Start, 0)
 		reached := r.state
 		_, err := r.o.History(ctx, r.partition, record.ScanFrom{Offset: from}, func(offset int64, value []byte) error {
-			d, ok := r.o.own(value)
+			d := r.reading.read(value)
 			newest = later(newest, d.GetDecidedAt().AsTime())
-			if ok && d.GetStage() == r.o.Stage {
+			if r.o.ours(d) && d.GetStage() == r.o.Stage {
 				reached.reach(d.GetRaw().GetOffset(), offset)
 			}
 			return nil
@@ -247,9 +247,9 @@ func (r *Repair) checkBounds(ctx context.Context, b Bounds) error {
 	found := false
 	_, err := r.o.History(ctx, r.partition, record.ScanFrom{Offset: last}, func(offset int64, value []byte) error {
 		if offset == last {
-			d, ok := r.o.own(value)
+			d := r.reading.read(value)
 			at := d.GetRaw().GetOffset()
-			found = ok && d.GetStage() == r.o.Stage && at == r.state.highest
+			found = r.o.ours(d) && d.GetStage() == r.o.Stage && at == r.state.highest
 		}
 		return errPassed
 	})
@@ -341,15 +341,6 @@ func (r *Repair) land() error {
 	r.stored = []string{done.to}
 	return nil
 }
-
-// own reads a disposition and reports whether it is ours.
-func (o LedgerOptions) own(value []byte) (*kycv1.Disposition, bool) {
-	d := o.read(value)
-	return d, o.ours(d)
-}
-
-// read reads a disposition, as far as brief does; nil where it is none.
-func (o LedgerOptions) read(value []byte) *kycv1.Disposition { return new(brief).read(value) }
 
 // ours reports whether a disposition is about the topic we read, by a stage that claims in our name.
 func (o LedgerOptions) ours(d *kycv1.Disposition) bool {
