@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"hash"
+	"slices"
 	"sync"
 )
 
@@ -48,6 +49,17 @@ type Former struct {
 	TopicID [16]byte
 	// SameOffsets: its records lie in the topic that the stage reads now, where they lay.
 	SameOffsets bool
+}
+
+// IsFormer reports whether a topic is one of those that a stage read before.
+func IsFormer(all []Former, topic [16]byte) bool {
+	return slices.ContainsFunc(all, func(f Former) bool { return f.TopicID == topic })
+}
+
+// SameOffsets reports whether an offset of a topic is that of the same record in the one that a stage reads now: it is
+// that one, or one whose records lie there where they lay.
+func SameOffsets(all []Former, now, topic [16]byte) bool {
+	return topic == now || slices.ContainsFunc(all, func(f Former) bool { return f.SameOffsets && f.TopicID == topic })
 }
 
 // WithFormer returns a Keyer that knows former topics, too.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -344,15 +343,12 @@ func (r *Repair) land() error {
 
 // ours reports whether a disposition is about the topic we read, by a stage that claims in our name.
 func (o LedgerOptions) ours(d *kycv1.Disposition) bool {
-	id := claimedTopic(d)
-	same := id == o.TopicID || slices.ContainsFunc(o.Former, func(f Former) bool { return f.SameOffsets && f.TopicID == id })
-	return d != nil && same && o.claims(d.GetStage())
+	return d != nil && SameOffsets(o.Former, o.TopicID, claimedTopic(d)) && o.claims(d.GetStage())
 }
 
 // formerly reports whether a disposition is about a topic that we read before.
 func (o LedgerOptions) formerly(d *kycv1.Disposition) bool {
-	id := claimedTopic(d)
-	return d != nil && slices.ContainsFunc(o.Former, func(f Former) bool { return f.TopicID == id }) && o.claims(d.GetStage())
+	return d != nil && IsFormer(o.Former, claimedTopic(d)) && o.claims(d.GetStage())
 }
 
 func (o LedgerOptions) claims(stage kycv1.Stage) bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
@@ -75,15 +74,12 @@ func (h *history) scan(ctx context.Context, from record.ScanFrom, fn func(at int
 // ours reports whether a disposition is of this life of the raw topic, or of one that its records were copied from
 // with their offsets.
 func (h *history) ours(d *kycv1.Disposition) bool {
-	id := dedupe.TopicID(d.GetRawTopicId())
-	same := id == h.p.o.Topics.RawID || slices.ContainsFunc(h.p.o.Former, func(f dedupe.Former) bool { return f.SameOffsets && f.TopicID == id })
-	return same && d.GetRaw().GetPartition() == h.p.number
+	return dedupe.SameOffsets(h.p.o.Former, h.p.o.Topics.RawID, dedupe.TopicID(d.GetRawTopicId())) && d.GetRaw().GetPartition() == h.p.number
 }
 
 // formerly reports whether a disposition is of a raw topic that the deployment had in another cluster.
 func (h *history) formerly(d *kycv1.Disposition) bool {
-	id := dedupe.TopicID(d.GetRawTopicId())
-	return slices.ContainsFunc(h.p.o.Former, func(f dedupe.Former) bool { return f.TopicID == id })
+	return dedupe.IsFormer(h.p.o.Former, dedupe.TopicID(d.GetRawTopicId()))
 }
 
 // read takes up what is new in the disposition topic.
