@@ -190,7 +190,7 @@ func (s *Store) trial(ctx context.Context) error {
 
 // checkNode judges one server.
 func (s *Store) checkNode(ctx context.Context, node redis.Cmdable) error {
-	if info, err := node.Info(ctx, "server").Result(); err == nil {
+	if info, err := infoOf(ctx, node, "server"); err == nil {
 		if err := checkVersion(infoField(info, "redis_version")); err != nil {
 			return err
 		}
@@ -198,10 +198,9 @@ func (s *Store) checkNode(ctx context.Context, node redis.Cmdable) error {
 			return fmt.Errorf("%w: it is a node of a Redis Cluster; set redis.cluster instead of redis.address", ErrUnsuitable)
 		}
 	}
-	info, err := node.Info(ctx, "memory").Result()
-	var refused redis.Error // an answer: it may not be asked, or knows no such section
-	if err != nil && (ctx.Err() != nil || !errors.As(err, &refused)) {
-		return fmt.Errorf("%w: no answer to INFO memory: %w", ErrUnavailable, err)
+	info, err := infoOf(ctx, node, "memory")
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return checkEviction(infoField(info, "maxmemory_policy"), s.checked)
 }
@@ -230,6 +229,19 @@ func checkEviction(policy string, vouched bool) error {
 	default:
 		return fmt.Errorf("%w: maxmemory-policy is %s, which drops claims when memory is short; set it to noeviction", ErrUnsuitable, policy)
 	}
+}
+
+// infoOf asks a server for a section of INFO: "" where it may not be asked, or knows no such section.
+func infoOf(ctx context.Context, node redis.Cmdable, section string) (string, error) {
+	info, err := node.Info(ctx, section).Result()
+	var refused redis.Error
+	switch {
+	case err == nil:
+		return info, nil
+	case ctx.Err() != nil || !errors.As(err, &refused) || redis.IsLoadingError(err):
+		return "", fmt.Errorf("no answer to INFO %s: %w", section, err)
+	}
+	return "", nil
 }
 
 // infoField finds one "name:value" line in the answer to INFO.

@@ -207,14 +207,11 @@ func parseCount(text string) count {
 func keepingOf(ctx context.Context, node *redis.Client) (k keeping, err error) {
 	var text strings.Builder
 	for _, section := range []string{"server", "memory", "stats"} {
-		info, err := node.Info(ctx, section).Result()
-		var refused redis.Error
-		switch {
-		case err == nil:
-			text.WriteString(info)
-		case ctx.Err() != nil || !errors.As(err, &refused) || redis.IsLoadingError(err):
-			return k, fmt.Errorf("no answer to INFO %s: %w", section, err)
+		info, err := infoOf(ctx, node, section)
+		if err != nil {
+			return k, err
 		}
+		text.WriteString(info)
 	}
 	k.policy = infoField(text.String(), "maxmemory_policy")
 	evicted, err := strconv.ParseInt(infoField(text.String(), "evicted_keys"), 10, 64)
