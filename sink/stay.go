@@ -2,6 +2,7 @@ package sink
 
 import (
 	"context"
+	"maps"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -15,12 +16,18 @@ import (
 // An aborted transaction goes back to what was polled before the last commit, not to where the group stays.
 func (s *Session) StayAt(at map[int32]int64) { s.stay = at }
 
-// staying gives ctx what the commit of the transaction needs to know of StayAt.
+// staying gives ctx what the commit of the transaction needs to know of StayAt, and of the part of a gap that is in
+// the open batch.
 func (s *Session) staying(ctx context.Context) context.Context {
-	at := s.stay
-	if s.stay = nil; at == nil {
+	if s.stay == nil && s.filling == nil {
 		return ctx
 	}
+	at := map[int32]int64{}
+	if s.filling != nil {
+		at[s.filling.partition] = s.filling.next
+	}
+	maps.Copy(at, s.stay) // last: the group may stay before the gap
+	s.stay = nil
 	return kgo.PreTxnCommitFnContext(ctx, func(req *kmsg.TxnOffsetCommitRequest) error {
 		leaveAt(req, s.input, at)
 		return nil
@@ -30,10 +37,7 @@ func (s *Session) staying(ctx context.Context) context.Context {
 // leaveAt sets offsets of one topic in a commit, adding the partitions that are not in it.
 func leaveAt(req *kmsg.TxnOffsetCommitRequest, input located, at map[int32]int64) {
 	topic := topicOf(req, input)
-	added := make(map[int32]int64, len(at))
-	for p, offset := range at {
-		added[p] = offset
-	}
+	added := maps.Clone(at)
 	for i := range topic.Partitions {
 		if offset, ok := at[topic.Partitions[i].Partition]; ok {
 			topic.Partitions[i].Offset, topic.Partitions[i].LeaderEpoch = offset, -1
@@ -42,7 +46,8 @@ func leaveAt(req *kmsg.TxnOffsetCommitRequest, input located, at map[int32]int64
 	}
 	for p, offset := range added {
 		one := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-		one.Partition, one.Offset, one.Metadata = p, offset, &req.MemberID
+		one.Partition, one.Offset = p, offset
+		one.Metadata = &req.MemberID // tells that the offset is ours; see place.go
 		topic.Partitions = append(topic.Partitions, one)
 	}
 }

@@ -36,9 +36,6 @@ func (s *Session) Commit(ctx context.Context, out []record.Outgoing) (committed 
 		return false, s.fail("flush", err)
 	}
 	filling := s.filling
-	if filling != nil && produced == nil {
-		produced = s.commitGap(ctx)
-	}
 	committed, err = s.end(ctx, produced)
 	if err != nil || !committed {
 		return false, err

@@ -8,7 +8,6 @@ import (
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -178,49 +177,11 @@ func (s *Session) pollGap(max int) []*kgo.Record {
 	return nil
 }
 
-// filling is the part of a gap that is in the open batch.
+// filling is the part of a gap that is in the open batch. The client commits only what it
+// polled, so that the offset after it is set in the commit; see staying.
 type filling struct {
 	partition int32
 	next      int64 // the offset after it
-}
-
-// commitGap puts the offset after the gap's part into the open transaction: the client
-// does so only for what it polled.
-func (s *Session) commitGap(ctx context.Context) error {
-	producer, epoch, err := s.client.ProducerID(ctx)
-	if err != nil {
-		return err
-	}
-	group := s.group()
-	add := kmsg.NewPtrAddOffsetsToTxnRequest()
-	add.TransactionalID, add.Group, add.ProducerID, add.ProducerEpoch = s.id, group, producer, epoch
-	added, err := add.RequestWith(ctx, s.client)
-	if err == nil {
-		err = kerr.ErrorForCode(added.ErrorCode)
-	}
-	if err != nil {
-		return err
-	}
-	req := kmsg.NewPtrTxnOffsetCommitRequest()
-	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = s.id, group, producer, epoch
-	req.MemberID, req.Generation = s.client.GroupMetadata()
-	req.InstanceID = kmsg.StringPtr(s.id)
-	partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
-	partition.Partition, partition.Offset, partition.LeaderEpoch = s.filling.partition, s.filling.next, -1
-	partition.Metadata = &req.MemberID // tells that the offset is ours; see place.go
-	topic := kmsg.NewTxnOffsetCommitRequestTopic()
-	topic.Topic, topic.TopicID, topic.Partitions = s.input.name, s.input.id, append(topic.Partitions, partition)
-	req.Topics = append(req.Topics, topic)
-	resp, err := req.RequestWith(ctx, s.client)
-	if err != nil {
-		return err
-	}
-	for _, t := range resp.Topics {
-		for _, p := range t.Partitions {
-			err = errors.Join(err, kerr.ErrorForCode(p.ErrorCode))
-		}
-	}
-	return err
 }
 
 // filled goes on behind what was committed of a gap.
