@@ -6,18 +6,15 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // ErrHeld: a transaction does not end, and readers at read_committed wait for it.
 var ErrHeld = errors.New("readers wait for an open transaction")
 
 // HeldPartition is a partition whose end readers at read_committed do not see.
-type HeldPartition struct {
-	Topic     string
-	Partition int32
-	Stable    int64 // the last stable offset
-	Records   int64 // behind it
-}
+type HeldPartition = record.HeldPartition
 
 // holds remembers since when transactions are open. Every transaction holds its partitions while it lasts; one
 // that lasts for longer than ours may hangs.

@@ -221,3 +221,16 @@ func (g *gate) hold() {
 	}
 	<-g.release
 }
+
+// heldRecords counts the records of topics that lie behind the last stable offset.
+func heldRecords(t *testing.T, r *Reader, bases ...string) (n int64) {
+	t.Helper()
+	all, err := r.HeldPartitions(testContext(t), bases...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range all {
+		n += h.Records
+	}
+	return n
+}

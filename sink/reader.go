@@ -66,15 +66,9 @@ func (r *Reader) Ends(ctx context.Context, base string) (map[int32]int64, error)
 	return offsets(topic, listed, err)
 }
 
-// Bounds are those of a raw partition and of the dispositions of the same number.
-type Bounds struct {
-	Raw, Dispositions record.Extent
-	Stable            int64 // the last stable offset of the dispositions: below End while a transaction is open
-}
-
 // Bounds gives those of a partition, with one listing for each kind of offset. They are asked for one after the other:
 // so no start is behind its end, and where Stable is not below End no transaction is open before it.
-func (r *Reader) Bounds(ctx context.Context, partition int32) (b Bounds, err error) {
+func (r *Reader) Bounds(ctx context.Context, partition int32) (b record.Bounds, err error) {
 	raw, dispositions := r.opts.Topic(schemas.Raw), r.opts.Topic(schemas.DispositionTopic)
 	for _, ask := range []struct {
 		list func(context.Context, ...string) (kadm.ListedOffsets, error)
@@ -88,34 +82,16 @@ func (r *Reader) Bounds(ctx context.Context, partition int32) (b Bounds, err err
 		for topic, into := range ask.into {
 			found, err := offsets(topic, listed, err)
 			if err != nil {
-				return Bounds{}, err
+				return record.Bounds{}, err
 			}
 			at, ok := found[partition]
 			if !ok {
-				return Bounds{}, fmt.Errorf("topic %s has no partition %d: it has %d", topic, partition, len(found))
+				return record.Bounds{}, fmt.Errorf("topic %s has no partition %d: it has %d", topic, partition, len(found))
 			}
 			*into = at
 		}
 	}
 	return b, nil
-}
-
-// StableEnds gives each partition's last stable offset: where a read_committed
-// reader stops until the oldest open transaction ends.
-func (r *Reader) StableEnds(ctx context.Context, base string) (map[int32]int64, error) {
-	topic := r.opts.Topic(base)
-	listed, err := r.admin.ListCommittedOffsets(ctx, topic)
-	return offsets(topic, listed, err)
-}
-
-// Held counts the records of topics, their transactions' markers included, that lie behind the last
-// stable offset: read_committed readers do not see them until the transaction before them ends.
-func (r *Reader) Held(ctx context.Context, bases ...string) (held int64, err error) {
-	all, err := r.HeldPartitions(ctx, bases...)
-	for _, h := range all {
-		held += h.Records
-	}
-	return held, err
 }
 
 // Committed gives the offsets a group has committed on a topic; a partition

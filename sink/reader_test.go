@@ -76,11 +76,11 @@ func TestBounds(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		want := Bounds{Raw: record.Extent{Start: 1, End: base[p]}, Dispositions: record.Extent{Start: 2, End: 5}, Stable: 3}
+		want := record.Bounds{Raw: record.Extent{Start: 1, End: base[p]}, Dispositions: record.Extent{Start: 2, End: 5}, Stable: 3}
 		if b, err := r.Bounds(testContext(t), p); err != nil || b != want {
 			t.Errorf("%+v (%v), expected %+v", b, err, want)
 		}
-		if b, err := r.Bounds(testContext(t), 17); err == nil || !strings.Contains(err.Error(), "has no partition 17: it has 2") || b != (Bounds{}) {
+		if b, err := r.Bounds(testContext(t), 17); err == nil || !strings.Contains(err.Error(), "has no partition 17: it has 2") || b != (record.Bounds{}) {
 			t.Errorf("of a partition that is not there: %+v, %v", b, err)
 		}
 	})

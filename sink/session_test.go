@@ -275,17 +275,12 @@ func TestSuccessorFreesReaders(t *testing.T) {
 		}
 		reader := openReader(t, o)
 		p := records[0].Partition
-		ends, err := reader.StableEnds(testContext(t), schemas.Session)
+		listed, err := reader.admin.ListCommittedOffsets(testContext(t), o.Topic(schemas.Session))
+		ends, err := offsets(o.Topic(schemas.Session), listed, err)
 		if err != nil || ends[p] != 0 {
 			t.Fatalf("stable ends %v, %v: the transaction is not open", ends, err)
 		}
-		held := func() int64 {
-			n, err := reader.Held(testContext(t), schemas.Session, schemas.DispositionTopic)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
+		held := func() int64 { return heldRecords(t, reader, schemas.Session, schemas.DispositionTopic) }
 		if n := held(); n != int64(len(records)) {
 			t.Errorf("%d records are held, want %d", n, len(records))
 		}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/kycbridge/kycbridge/internal/record"
 )
 
 // Shape is what a topic is now: which one of its name, and how many partitions it has.
@@ -48,17 +50,8 @@ func (r *Reader) Shapes(ctx context.Context, bases ...string) (map[string]Shape,
 	return found, nil
 }
 
-// HeldPartition is a partition of which read_committed readers do not see the end, since a transaction before it is
-// open.
-type HeldPartition struct {
-	Topic     string // full name
-	Partition int32
-	Stable    int64 // the last stable offset, where the oldest open transaction begins
-	Records   int64 // behind it, markers included
-}
-
 // HeldPartitions lists those of topics, by base name.
-func (r *Reader) HeldPartitions(ctx context.Context, bases ...string) (held []HeldPartition, err error) {
+func (r *Reader) HeldPartitions(ctx context.Context, bases ...string) (held []record.HeldPartition, err error) {
 	topics := make([]string, len(bases))
 	for i, base := range bases {
 		topics[i] = r.opts.Topic(base)
@@ -75,7 +68,7 @@ func (r *Reader) HeldPartitions(ctx context.Context, bases ...string) (held []He
 	for _, end := range ends.Offsets().Sorted() {
 		at, ok := stable.Lookup(end.Topic, end.Partition)
 		if ok && at.Err == nil && end.At > at.Offset {
-			held = append(held, HeldPartition{end.Topic, end.Partition, at.Offset, end.At - at.Offset})
+			held = append(held, record.HeldPartition{Topic: end.Topic, Partition: end.Partition, Stable: at.Offset, Records: end.At - at.Offset})
 		}
 	}
 	return held, nil

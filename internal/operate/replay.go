@@ -117,7 +117,7 @@ func (r *topicReader) replayTopics(ctx context.Context) (replay.Topics, error) {
 		Waiting: func(ctx context.Context, base string) (map[int32]int64, error) {
 			return r.Committed(ctx, hydrate.DefaultGroup, base)
 		},
-		Bounds: r.bounds,
+		Bounds: r.Bounds,
 		Scan: func(ctx context.Context, base string, partition int32, from record.ScanFrom, fn func(normalize.RawRecord) error) error {
 			_, err := r.ScanRecords(ctx, base, partition, from, func(one record.Record) error {
 				return fn(rawRecord(one))
@@ -125,10 +125,4 @@ func (r *topicReader) replayTopics(ctx context.Context) (replay.Topics, error) {
 			return err
 		},
 	}, errors.Join(err1, err2, err3)
-}
-
-// bounds are those of a raw partition and of its dispositions.
-func (r *topicReader) bounds(ctx context.Context, partition int32) (dedupe.Bounds, error) {
-	b, err := r.Bounds(ctx, partition)
-	return dedupe.Bounds(b), err
 }

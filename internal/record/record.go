@@ -67,3 +67,18 @@ func (p Place) At() int64 {
 
 // Extent is the part of a partition that Kafka holds: from the first offset to the one after the last.
 type Extent struct{ Start, End int64 }
+
+// Bounds are those of a partition: of the raw topic, and of the dispositions of the same number.
+type Bounds struct {
+	Raw, Dispositions Extent
+	Stable            int64 // the last stable offset of the dispositions: below End while a transaction is open
+}
+
+// HeldPartition is a partition of which read_committed readers do not see the end, since a transaction before it is
+// open.
+type HeldPartition struct {
+	Topic     string // full name
+	Partition int32
+	Stable    int64 // the last stable offset, where the oldest open transaction begins
+	Records   int64 // behind it, markers included
+}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -91,9 +90,8 @@ func (i input) History(ctx context.Context, partition int32, from record.ScanFro
 }
 
 // Bounds implements normalize.Log.
-func (i input) Bounds(ctx context.Context, partition int32) (dedupe.Bounds, error) {
-	b, err := i.reader.Bounds(ctx, partition)
-	return dedupe.Bounds(b), err
+func (i input) Bounds(ctx context.Context, partition int32) (record.Bounds, error) {
+	return i.reader.Bounds(ctx, partition)
 }
 
 // errEnough ends a scan that has found what it looked for.
@@ -126,10 +124,7 @@ func (i input) Offsets(ctx context.Context) (at normalize.Offsets, err error) {
 		return at, err
 	}
 	at.Oldest = i.oldest
-	held, err := i.reader.HeldPartitions(ctx, written()...)
-	for _, h := range held {
-		at.Held = append(at.Held, normalize.HeldPartition(h))
-	}
+	at.Held, err = i.reader.HeldPartitions(ctx, written()...)
 	return at, err
 }
 

@@ -27,10 +27,7 @@ type History func(ctx context.Context, partition int32, from record.ScanFrom, fn
 type Extent = record.Extent
 
 // Bounds are those of a partition: of the raw topic, and of the dispositions of the same number.
-type Bounds struct {
-	Raw, Dispositions Extent
-	Stable            int64 // the last stable offset of the dispositions: below End while a transaction is open
-}
+type Bounds = record.Bounds
 
 // LedgerOptions configures a Ledger. Group, the topic ids, TTL and History are required.
 type LedgerOptions struct {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -86,12 +85,6 @@ type Log struct {
 // History implements normalize.Log.
 func (l Log) History(ctx context.Context, p int32, from record.ScanFrom, fn func(int64, []byte) error) (int64, error) {
 	return l.Scan(ctx, schemas.DispositionTopic, p, from, func(r *kgo.Record) error { return fn(r.Offset, r.Value) })
-}
-
-// Bounds implements normalize.Log.
-func (l Log) Bounds(ctx context.Context, p int32) (dedupe.Bounds, error) {
-	b, err := l.Reader.Bounds(ctx, p)
-	return dedupe.Bounds(b), err
 }
 
 // Offsets implements normalize.Log.
