@@ -13,7 +13,8 @@ func TestServersOfAMovedDeployment(t *testing.T) {
 	c := &config.Config{File: &configv1.Config{Dedupe: &configv1.Dedupe{FormerTopics: []*configv1.FormerTopics{
 		{RawId: "AAAAAAAAAAAAAAAAAAAAAQ", SameOffsets: true}, {RawId: "AAAAAAAAAAAAAAAAAAAAAg"},
 	}}}}
-	if got := formerRaw(c); len(got) != 1 || got[0] != [16]byte{15: 1} {
+	former, _ := c.FormerTopics()
+	if got := sameOffsets(former); len(got) != 1 || got[0] != [16]byte{15: 1} {
 		t.Errorf("the former topics are %v", got)
 	}
 }

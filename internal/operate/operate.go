@@ -9,7 +9,6 @@
 package operate
 
 import (
-	"encoding/base64"
 	"log/slog"
 	"time"
 
@@ -65,15 +64,15 @@ func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
 		},
 		Vendors: vendors,
 		Encoder: c.Encoder,
-		Former:  formerRaw(c),
+		Former:  sameOffsets(former),
 	}
 }
 
-// formerRaw are the raw topics whose records lie in the raw topic where they lay. Validated ids are base64.
-func formerRaw(c *config.Config) (all [][16]byte) {
-	for _, f := range c.File.Dedupe.FormerTopics {
-		if id, err := base64.RawURLEncoding.DecodeString(f.RawId); f.SameOffsets && err == nil && len(id) == 16 {
-			all = append(all, [16]byte(id))
+// sameOffsets are the ids of those topics whose records lie in the raw topic where they lay.
+func sameOffsets(former []dedupe.Former) (all [][16]byte) {
+	for _, f := range former {
+		if f.SameOffsets {
+			all = append(all, f.TopicID)
 		}
 	}
 	return all
