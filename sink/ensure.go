@@ -202,14 +202,12 @@ func CheckPrefix(ctx context.Context, o Options) error {
 		return err
 	}
 	defer reader.Close()
-	details, err := reader.admin.ListTopics(ctx)
+	if ours, err := reader.topics(ctx); err != nil || len(ours) > 0 {
+		return err
+	}
+	details, err := reader.admin.ListTopics(ctx) // all of the cluster, which may be many: only to begin anew
 	if err != nil {
 		return fmt.Errorf("the topics cannot be listed: %w", err)
-	}
-	for _, topic := range schemas.Topics() {
-		if details.Has(o.Topic(topic.Base)) {
-			return nil
-		}
 	}
 	others := environments(details)
 	if len(others) == 0 {
