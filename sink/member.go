@@ -21,6 +21,18 @@ import (
 // group is the scoped name of the group.
 func (s *Session) group() string { return s.opts.Scoped(s.session.Group) }
 
+// described is what the group's coordinator knows of it.
+func (s *Session) described(ctx context.Context, admin *kadm.Client) (kadm.DescribedGroup, error) {
+	all, err := admin.DescribeGroups(ctx, s.group())
+	if err == nil {
+		err = all.Error()
+	}
+	if err != nil {
+		return kadm.DescribedGroup{}, fmt.Errorf("group %s cannot be described: %w", s.group(), err)
+	}
+	return all[s.group()], nil
+}
+
 // leave gives the partitions back at once. It names the member and not the instance,
 // which a successor may have taken over already.
 func (s *Session) leave(ctx context.Context) error {
@@ -81,13 +93,9 @@ func (s *Session) whole(ctx context.Context) {
 func (s *Session) unowned(ctx context.Context) (left []int32, stable bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, pingLimit)
 	defer cancel()
-	described, err := kadm.NewClient(s.client).DescribeGroups(ctx, s.group())
-	if err != nil {
-		return nil, false, fmt.Errorf("group %s cannot be described: %w", s.group(), err)
-	}
-	g, ok := described[s.group()]
-	if !ok || g.Err != nil || g.State != "Stable" {
-		return nil, false, g.Err
+	g, err := s.described(ctx, kadm.NewClient(s.client))
+	if err != nil || g.State != "Stable" {
+		return nil, false, err
 	}
 	owned := g.AssignedPartitions()
 	for p := range s.input.leaders {

@@ -3,7 +3,6 @@ package sink
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"time"
 
@@ -85,15 +84,12 @@ func (s *Session) orphans(ctx context.Context, admin *kadm.Client) ([]string, er
 
 // members maps the instance ids of the group's members to their member ids.
 func (s *Session) members(ctx context.Context, admin *kadm.Client) (map[string]string, error) {
-	described, err := admin.DescribeGroups(ctx, s.group())
-	if err == nil {
-		err = described.Error()
-	}
+	g, err := s.described(ctx, admin)
 	if err != nil {
-		return nil, fmt.Errorf("group %s cannot be described: %w", s.group(), err)
+		return nil, err
 	}
 	members := map[string]string{}
-	for _, m := range described[s.group()].Members {
+	for _, m := range g.Members {
 		if m.InstanceID != nil {
 			members[*m.InstanceID] = m.MemberID
 		}
