@@ -14,12 +14,6 @@ var errStays = errors.New("normalize: the source keeps records, and the session 
 
 // lose tells a source that keeps records which partitions went or came; nil: all.
 func (w *worker) lose(partitions []int32) {
-	if partitions == nil {
-		clear(w.recalled)
-	}
-	for _, p := range partitions {
-		delete(w.recalled, p)
-	}
 	if k, ok := w.source.(Keeper); ok {
 		k.Lose(partitions)
 	}

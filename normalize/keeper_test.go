@@ -64,6 +64,7 @@ func keeperWorker(t *testing.T, k *keeping, s session) *worker {
 		t.Fatal(err)
 	}
 	w.metrics, w.alone, w.slot = m, &sync.RWMutex{}, Slot{Session: s, Refused: func() error { return nil }}
+	w.turns = make(chan struct{}, repairsAtOnce)
 	w.session = t.Context()
 	w.forgetAll()
 	w.ledger = w.newLedger()
@@ -156,7 +157,7 @@ func TestDispositionsAreRecalledWithoutTheStore(t *testing.T) {
 			t.Errorf("disposed of: %v (%v), expected the second alone", done, err)
 		}
 	}
-	w.lose([]int32{3})
+	w.forget(3)
 	if _, err := w.recall(t.Context(), []dedupe.Origin{old, elsewhere}); err != nil || reads[3] != 2 || reads[4] != 1 {
 		t.Errorf("dispositions were read %v times (%v), expected once for each time a partition came", reads, err)
 	}
@@ -201,7 +202,7 @@ func TestATaskKeepsTheIDOfItsRawTopic(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.o.Log = historyOf(func(_ int32, _ record.ScanFrom, fn func(int64, []byte) error) error { return fn(0, value) })
-		w.lose(nil)
+		w.forgetAll()
 		w.ledger = w.newLedger()
 		if done, err := w.disposed(t.Context(), []Task{{HydrateTask: c.task}}); err != nil || !done[0] {
 			t.Errorf("a task %s is disposed of: %v (%v)", c.name, done, err)

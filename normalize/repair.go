@@ -97,18 +97,16 @@ type ailing struct {
 func (w *worker) repair(ctx context.Context) error {
 	joined := w.owned.joined() // asked first: what came with joining is drained below
 	changed, owned := w.owned.drain()
+	slices.Sort(owned)
 	if len(changed) > 0 {
 		w.lose(changed)
+		w.state.end(ErrRefused) // it was perhaps about a batch that is another slot's now
 	}
-	slices.Sort(owned)
 	for _, p := range changed {
 		w.forget(p)
 		if slices.Contains(owned, p) {
 			w.progress.begin(p)
 		}
-	}
-	if len(changed) > 0 {
-		w.state.end(ErrRefused) // it was perhaps about a batch that is another slot's now
 	}
 	if joined {
 		defer w.state.end(errJoining)
@@ -132,6 +130,7 @@ func (w *worker) forget(p int32) {
 	delete(w.ailing, p)
 	delete(w.begun, p)
 	delete(w.flowing, p)
+	delete(w.recalled, p)
 }
 
 // repairAll takes up the repairs that ended, and begins those that are missing.

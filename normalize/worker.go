@@ -61,8 +61,7 @@ type worker struct {
 
 func newWorker(o Options, slot int) *worker {
 	w := &worker{
-		o: o, id: TransactionalID(o.ID, o.Instance, slot), turns: make(chan struct{}, repairsAtOnce), writes: dedupe.NewQueue(),
-		recalled: map[int32]*dedupe.Recall{}, polled: map[int32]int64{}, singly: map[int32]int64{},
+		o: o, id: TransactionalID(o.ID, o.Instance, slot), polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
 		keys: dedupe.NewKeyer(o.Pepper).WithFormer(o.Former),
 	}
@@ -154,8 +153,8 @@ func (w *worker) forgetAll() {
 	w.owned, w.repairs = newOwnership(&w.wakeup), newRepairs(w.turns, &w.wakeup)
 	w.aside, w.withheld, w.ailing = map[int32]bool{}, map[int32]bool{}, map[int32]*ailing{}
 	w.begun, w.flowing = map[int32]*record.Place{}, map[int32]bool{}
+	w.recalled = map[int32]*dedupe.Recall{}
 	clear(w.singly)
-	w.state.repair(nil)
 	w.progress.reset()
 	w.guard.alone = nil
 }
