@@ -55,7 +55,7 @@ func (b *builder) add(r *Reading, v *dedupe.Verdict) error {
 	case v.Action == dedupe.Nothing:
 		return nil
 	case v.Action == dedupe.Duplicate && r.AskAgain != nil:
-		return b.task(r, r.AskAgain, schemas.Hydrate, r.Replay)
+		return b.task(r, r.AskAgain, r.Replay)
 	case v.Action == dedupe.Duplicate:
 	default:
 		labelled, err := b.output(r, v)
@@ -78,7 +78,7 @@ func (b *builder) add(r *Reading, v *dedupe.Verdict) error {
 func (b *builder) output(r *Reading, v *dedupe.Verdict) (labelled int, err error) {
 	switch o := r.Outcome.(type) {
 	case *Fetch:
-		return 1, b.task(r, o.Task, schemas.Hydrate, o.Label)
+		return 1, b.task(r, o.Task, o.Label)
 	case *DeadLetter:
 		return 0, b.plain(schemas.DeadLetterTopic, o.Letter, r.Raw.Key, record.ByKey, r.traced("dead letter"))
 	case *Publish:
@@ -94,8 +94,8 @@ func (b *builder) output(r *Reading, v *dedupe.Verdict) (labelled int, err error
 }
 
 // task is a task on its way, beside the raw record it came from.
-func (b *builder) task(r *Reading, t *kycv1.HydrateTask, topic, replay string) error {
-	err := b.plain(topic, t, r.Raw.Key, r.Raw.Partition, r.traced("task"))
+func (b *builder) task(r *Reading, t *kycv1.HydrateTask, replay string) error {
+	err := b.plain(schemas.Hydrate, t, r.Raw.Key, r.Raw.Partition, r.traced("task"))
 	if err == nil {
 		label(&b.out[len(b.out)-1], replay)
 	}

@@ -292,7 +292,7 @@ func (s *source) reading(e *entry) (*normalize.Reading, error) {
 	case passed:
 		return skip(e.why, e), nil
 	}
-	return forward("stored", schemas.Hydrate, e)
+	return forward("stored", e)
 }
 
 // skip is a record of which only the offset moves.
@@ -300,13 +300,13 @@ func skip(as string, e *entry) *normalize.Reading {
 	return &normalize.Reading{In: e.in, Outcome: &normalize.Skip{As: as}}
 }
 
-// forward is a task that moves on as it is.
-func forward(as, topic string, e *entry) (*normalize.Reading, error) {
+// forward is a task that is written once more, as it is now.
+func forward(as string, e *entry) (*normalize.Reading, error) {
 	value, err := contract.Marshal(e.task)
 	if err != nil {
 		return nil, fmt.Errorf("a task cannot be encoded: %w", err)
 	}
-	out := record.Outgoing{Topic: topic, Key: e.in.Key, Value: value, Partition: e.in.Partition, Headers: e.headers}
+	out := record.Outgoing{Topic: schemas.Hydrate, Key: e.in.Key, Value: value, Partition: e.in.Partition, Headers: e.headers}
 	return &normalize.Reading{In: e.in, Outcome: &normalize.Forward{As: as, Records: []record.Outgoing{out}}}, nil
 }
 

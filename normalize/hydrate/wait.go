@@ -6,7 +6,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/normalize"
-	"github.com/kycbridge/kycbridge/schemas"
 )
 
 const waitBatch = 200
@@ -37,7 +36,7 @@ func (w *returning) Take(_ context.Context, in normalize.Input, polled []*kgo.Re
 			readings[i] = skip(e.why, e)
 		default:
 			var err error
-			if readings[i], err = forward("returned", schemas.Hydrate, e); err != nil {
+			if readings[i], err = forward("returned", e); err != nil {
 				return nil, err
 			}
 		}
