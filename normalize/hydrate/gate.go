@@ -45,7 +45,7 @@ func (g *gate) admit(now time.Time) (ok bool, why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case now.Before(g.until), g.pause > 0 && g.probing:
+	case g.shut(now):
 		return false, waitBreaker
 	case g.underWay >= g.most || !g.limiter.AllowN(now, 1):
 		return false, waitTurn
@@ -61,7 +61,7 @@ func (g *gate) room(now time.Time) int {
 	defer g.mu.Unlock()
 	room := min(g.most-g.underWay, int(g.limiter.TokensAt(now)))
 	switch {
-	case now.Before(g.until), g.pause > 0 && g.probing:
+	case g.shut(now):
 		return 0
 	case g.pause > 0:
 		return min(room, 1)
@@ -99,6 +99,11 @@ func (g *gate) settle(now time.Time, f *failure) (opened bool) {
 func (g *gate) closed(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	return g.shut(now)
+}
+
+// shut is closed while the lock is held.
+func (g *gate) shut(now time.Time) bool {
 	return now.Before(g.until) || g.pause > 0 && g.probing
 }
 
