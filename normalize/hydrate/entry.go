@@ -67,7 +67,7 @@ type entry struct {
 	packed        bool
 }
 
-// ended reports whether there is something to write for a task, or nothing more to do.
+// over reports whether there is something to write for a task, or nothing more to do.
 func (e *entry) over() bool { return e.state > waits }
 
 // begin decides what is to be done for a task. What has its answer is mapped; the rest asks.

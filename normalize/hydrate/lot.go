@@ -22,7 +22,7 @@ const (
 // nothing is written for them: the group's offset stays before the first.
 type lot struct {
 	most   int // tasks
-	keep   int // bytes of deliveries; 0: all are kept
+	keep   int // bytes of deliveries
 	tasks  map[*entry]bool
 	bytes  int
 	alarms places
@@ -38,9 +38,9 @@ type place struct {
 
 func (p place) left() bool { return p.state != waits || p.stays != p.stay }
 
-func newLot(most, keep int) *lot {
+func newLot() *lot {
 	return &lot{
-		most: most, keep: keep, tasks: make(map[*entry]bool), queues: make(map[*gate]*places),
+		most: waitMost, keep: keepTasks, tasks: make(map[*entry]bool), queues: make(map[*gate]*places),
 		alarms: places{heap[place]{before: func(a, b place) bool { return a.at.Before(b.at) }}},
 	}
 }
@@ -98,14 +98,16 @@ func (l *lot) tidy() {
 
 // pack makes what is kept of a task small: the delivery is left out where there is no room for it.
 func (l *lot) pack(e *entry) {
-	if !e.packed {
-		e.own()
+	if e.packed {
+		return
 	}
-	if e.packed || l.keep > 0 && l.bytes+e.size() > l.keep {
+	e.own()
+	size := e.size()
+	if l.bytes+size > l.keep {
 		e.thin()
 		return
 	}
-	l.bytes += e.size()
+	l.bytes += size
 }
 
 // enqueue lets a task wait for its gate.
@@ -194,9 +196,6 @@ func (e *entry) size() int { return proto.Size(e.task.GetEnvelope()) }
 
 // thin leaves out of a task what is in its record, and only needed when it goes on.
 func (e *entry) thin() {
-	if e.packed {
-		return
-	}
 	whole := e.task.GetEnvelope()
 	e.task.Envelope = &kycv1.RawEnvelope{Provider: whole.GetProvider(), Endpoint: whole.GetEndpoint(), ReceivedAt: whole.GetReceivedAt()}
 	e.packed = true

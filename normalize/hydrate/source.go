@@ -75,17 +75,13 @@ func (p *part) low() int64 {
 }
 
 func newSource(o Options, a *asker, m *metrics) *source {
-	keep := keepTasks
-	if o.Tasks == nil {
-		keep = 0 // nothing could be read again
-	}
 	s := &source{
 		o: o, asker: a, metrics: m, log: o.Stage.Logger,
 		reads: normalize.NewInterpreter(o.Stage.Providers, o.Stage.Validator, normalize.InterpreterOptions{
 			StaleAfter: o.Stage.TTL, MaxRecordBytes: o.Stage.MaxRecordBytes, Encoder: o.Stage.Encoder,
 		}),
 		vendors: make(map[string]*providers.Provider), latest: make(map[string]lastAnswer), said: make(map[string]time.Time),
-		lot: newLot(waitMost, keep), open: make(map[origin]*entry), parts: make(map[int32]*part),
+		lot: newLot(), open: make(map[origin]*entry), parts: make(map[int32]*part),
 	}
 	for i := range o.Stage.Providers {
 		p := &o.Stage.Providers[i]
