@@ -88,8 +88,7 @@ func (i *Interpreter) InterpretAnew(raw RawRecord) (*Reading, error) {
 			return err
 		}
 		*at = stageIdentify
-		if p := i.providers[r.Envelope.GetProvider()]; p != nil {
-			r.Provider, r.MapperVersion = p.Name, p.MapperVersion
+		if p := i.vendor(r); p != nil {
 			notice, _ := p.Parse(deliveryOf(r.Envelope))
 			r.identify(notice)
 		}
@@ -136,15 +135,23 @@ func (i *Interpreter) guarded(r *Reading, read func(r *Reading, at *string) erro
 	return out, read(r, &stage)
 }
 
+// vendor finds the vendor of a reading and notes it there; nil: this version knows none of that name.
+func (i *Interpreter) vendor(r *Reading) *providers.Provider {
+	p := i.providers[r.Envelope.GetProvider()]
+	if p != nil {
+		r.Provider, r.MapperVersion = p.Name, p.MapperVersion
+	}
+	return p
+}
+
 // read takes an envelope to its outcome. at is where it is, as dead letters name it.
 func (i *Interpreter) read(r *Reading, at *string) error {
 	*at = stageIdentify
-	provider, ok := i.providers[r.Envelope.GetProvider()]
-	if !ok {
+	provider := i.vendor(r)
+	if provider == nil {
 		r.bury(*at, kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, "provider", "this version knows no vendor of that name")
 		return nil
 	}
-	r.Provider, r.MapperVersion = provider.Name, provider.MapperVersion
 	delivery := deliveryOf(r.Envelope)
 	delivery.Fetched = r.fetched
 	notice, err := provider.Parse(delivery)
@@ -267,9 +274,7 @@ func (i *Interpreter) GiveUpTask(in RawRecord, rawTopic [16]byte, task *kycv1.Hy
 // FailTask is the reading of a task whose object cannot be had. detail says why, and quotes nothing of it.
 func (i *Interpreter) FailTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, detail string) *Reading {
 	r := taskReading(in, rawTopic, task, i.o.MaxRecordBytes)
-	if p := i.providers[r.Envelope.GetProvider()]; p != nil {
-		r.Provider, r.MapperVersion = p.Name, p.MapperVersion
-	}
+	i.vendor(r)
 	r.bury(stageHydrate, kycv1.DeadLetterReason_DEAD_LETTER_REASON_HYDRATION_FAILED, "fetched", detail)
 	return r
 }
