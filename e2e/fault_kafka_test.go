@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -216,26 +215,15 @@ func (s *scene) disposed() int {
 func offsetsReset(s *scene) {
 	_, first, second := s.ordinary()
 	s.grow(100)
-	group := s.prefix + "kycbridge-normalize"
-	reset := []func(ctx context.Context) error{
-		func(ctx context.Context) error {
-			var zero kadm.Offsets
-			for p := range int32(4) {
-				zero.AddOffset(s.prefix+schemas.Raw, p, 0, -1)
-			}
-			return s.admin.CommitAllOffsets(ctx, group, zero)
-		},
-		func(ctx context.Context) error {
-			_, err := s.admin.DeleteGroup(ctx, group)
-			return err
-		},
-	}
-	for _, set := range reset {
-		first.process.stop(s)
-		second.process.stop(s)
-		if err := set(context.Background()); err != nil {
+	deleted := func() {
+		if _, err := s.admin.DeleteGroup(context.Background(), s.prefix+"kycbridge-normalize"); err != nil {
 			s.Fatal(err)
 		}
+	}
+	for _, set := range []func(){s.rewind, deleted} {
+		first.process.stop(s)
+		second.process.stop(s)
+		set()
 		s.strike()
 		first, second = first.again(), second.again()
 		s.recover()

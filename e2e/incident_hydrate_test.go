@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -62,16 +61,7 @@ func hydrateOffsets(s *scene) {
 	stage.process.stop(s)
 	s.grow(60)
 	s.stop()
-	ctx := context.Background()
-	for _, base := range []string{schemas.Hydrate} {
-		ends, err := s.admin.ListEndOffsets(ctx, s.prefix+base)
-		if err == nil {
-			err = s.admin.CommitAllOffsets(ctx, s.prefix+"kycbridge-hydrate", ends.Offsets())
-		}
-		if err != nil {
-			s.Fatal(err)
-		}
-	}
+	s.forward("kycbridge-hydrate", schemas.Hydrate)
 	s.strike()
 	stage = stage.again()
 	p.sees("the log", logs(stage), "the group's offset was set")

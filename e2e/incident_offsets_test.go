@@ -66,6 +66,19 @@ func (s *scene) rewind() {
 	}
 }
 
+// forward sets a group to the ends of the topic that it reads: what lies before them has no outcome, and counts as
+// processed.
+func (s *scene) forward(group, base string) {
+	s.Helper()
+	ends, err := s.admin.ListEndOffsets(context.Background(), s.prefix+base)
+	if err == nil {
+		err = s.admin.CommitAllOffsets(context.Background(), s.prefix+group, ends.Offsets())
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
 // offsetsOtherMapper: what is disposed of is recognised by where it stands, whatever a version makes of it: one that
 // does not know some of it, and one that takes other content for its content.
 func offsetsOtherMapper(s *scene) {
