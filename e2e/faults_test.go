@@ -3,6 +3,8 @@ package e2e
 import (
 	"os"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,20 +99,40 @@ func TestFaultNames(t *testing.T) {
 	}
 }
 
-// settle ends the sender, waits until nothing more comes, holds both readers
-// against the ledger, and puts the row into the table.
+// settle is weighed where no flag is allowed; each request must be in raw once, and the row goes into the table.
 func (s *scene) settle() found {
+	s.Helper()
+	f := s.weighed(nil)
+	storedOnce(s, f)
+	s.enter(f)
+	return f
+}
+
+// weighed ends the sender, waits until nothing more comes, and holds both readers
+// against the ledger, but for flags that are allowed here.
+func (s *scene) weighed(allowed []string) found {
 	s.Helper()
 	s.stop()
 	s.during.quiet(s)
 	s.load.onlyExpected(s)
-	judge(s, s.load, s.during.snapshot())
+	s.weigh(s.during, allowed)
 	after := readFrom(s, s.kafka, s.prefix, s.begins)
 	after.quiet(s)
-	f := judge(s, s.load, after.snapshot())
+	f := s.weigh(after, allowed)
 	after.stop()
-	storedOnce(s, f)
-	s.enter(f)
+	return f
+}
+
+// weigh is judge, but for flags that are allowed here.
+func (s *scene) weigh(r *reader, allowed []string) found {
+	s.Helper()
+	said := &failures{TB: s}
+	f := judge(said, s.load, r.snapshot())
+	for _, text := range said.text {
+		if !slices.ContainsFunc(allowed, func(flag string) bool { return strings.Contains(text, "carry dedupe="+flag) }) {
+			s.Error(text)
+		}
+	}
 	return f
 }
 
