@@ -185,10 +185,8 @@ func rollingRestart(s *scene) {
 	s.grow(50)
 	for range 3 {
 		for i, in := range ins {
-			s.hooks.remove(in.listen)
-			in.process.stop(s)
-			ins[i] = in.again()
-			s.hooks.add(in.listen)
+			in.withdraw()
+			ins[i] = in.replaced()
 			s.grow(20)
 		}
 		for i, w := range workers {

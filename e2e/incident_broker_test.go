@@ -124,9 +124,7 @@ func kafkaRestored(s *scene) {
 	}
 	up := func() {
 		k.start()
-		for i, m := range all[:1] {
-			all[i] = m.again()
-		}
+		all[0] = all[0].again()
 	}
 	down()
 	if out, err := shell("cp", "-a", k.node()+"/data", k.node()+"/copy"); err != nil {

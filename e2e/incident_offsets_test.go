@@ -186,8 +186,7 @@ func clockAhead(s *scene) {
 		s.recover()
 		s.resend(100)
 	}
-	s.hooks.remove(in.listen)
-	in.process.stop(s)
+	in.withdraw()
 	s.ingest()
 	s.grow(60)
 	s.verdict()

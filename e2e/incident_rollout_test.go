@@ -54,11 +54,8 @@ func wrongSecret(s *scene) {
 	p := s.runbook("`outcome=\"mismatch\"`, `\"unsigned\"` or `\"stale\"` rises")
 	s.stop()
 	s.during.quiet(s)
-	s.hooks.remove(in.listen)
-	in.process.stop(s)
-	wrong := s.launch([]string{"KYCBRIDGE_SECRET_COMPLYCUBE=the-secret-of-another-endpoint"}, in.listen, in.admin, in.args...)
-	wrong.ready(s)
-	s.hooks.add(wrong.listen)
+	in.withdraw()
+	wrong := in.replaced("KYCBRIDGE_SECRET_COMPLYCUBE=the-secret-of-another-endpoint")
 	client := newClient()
 	var refused []delivery
 	for range 30 {
@@ -70,11 +67,8 @@ func wrongSecret(s *scene) {
 		}
 	}
 	p.sees("the metrics", metrics(wrong), `outcome="mismatch"`)
-	s.hooks.remove(wrong.listen)
-	wrong.process.stop(s)
-	in = s.launch(nil, in.listen, in.admin, in.args...)
-	in.ready(s)
-	s.hooks.add(in.listen)
+	wrong.withdraw()
+	in.replaced()
 	s.strike()
 	for _, d := range refused {
 		s.await("the vendor's next try is accepted", func() bool { return s.load.send(client, s.hooks.any(), d) == http.StatusOK })
@@ -88,24 +82,18 @@ func wrongSecret(s *scene) {
 func wrongClock(s *scene) {
 	in, _, _ := s.calm()
 	p := s.runbook("A clock is wrong")
-	s.hooks.remove(in.listen)
-	in.process.stop(s)
-	ahead := s.launch([]string{"KYCBRIDGE_FAILPOINT=clock-ahead:7200"}, in.listen, in.admin, in.args...)
-	ahead.ready(s)
-	s.hooks.add(ahead.listen)
+	in.withdraw()
+	ahead := in.replaced("KYCBRIDGE_FAILPOINT=clock-ahead:7200")
 	d := s.load.take()
 	for d.forged {
 		d = s.load.take()
 	}
 	s.await("deliveries are answered 503", func() bool { return s.load.send(newClient(), s.hooks.any(), d) == http.StatusServiceUnavailable })
 	p.sees("/readyz", answers(ahead), "INVALID_TIMESTAMP", "this machine's clock or the broker's is wrong")
-	s.hooks.remove(ahead.listen)
-	ahead.process.stop(s)
+	ahead.withdraw()
 	p.follow(0)
 	s.strike()
-	in = s.launch(nil, in.listen, in.admin, in.args...)
-	in.ready(s)
-	s.hooks.add(in.listen)
+	in.replaced()
 	s.recover()
 	s.grow(60)
 	s.verdict()
@@ -118,8 +106,7 @@ func wrongPrefix(s *scene) {
 	s.stop()
 	s.during.quiet(s)
 	right := s.prefix
-	s.hooks.remove(in.listen)
-	in.process.stop(s)
+	in.withdraw()
 	wrong := strings.TrimSuffix(right, ".") + "-wrong."
 	s.rewrite(right, wrong)
 	in = s.launch(nil, in.listen, in.admin, in.args...)
@@ -129,8 +116,7 @@ func wrongPrefix(s *scene) {
 		for range 40 {
 			s.load.send(newClient(), s.hooks.any(), s.load.take())
 		}
-		s.hooks.remove(in.listen)
-		in.process.stop(s)
+		in.withdraw()
 	}
 	p.sees("the exit", logs(in), "no topic begins with kafka.topic_prefix")
 	s.seen("the exit", logs(in), wrong)
@@ -138,9 +124,7 @@ func wrongPrefix(s *scene) {
 		s.seen("the exit", logs(in), right)
 	}
 	s.rewrite(wrong, right)
-	in = s.launch(nil, in.listen, in.admin, in.args...)
-	in.ready(s)
-	s.hooks.add(in.listen)
+	in.replaced()
 	s.strike()
 	s.resend(s.load.next)
 	s.during.stop()

@@ -161,9 +161,7 @@ endpoints:
 func (s *scene) topics(client *kgo.Client) {
 	s.Helper()
 	env := []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_CLIENT=topics"}
-	if _, told, code := command(s, env, "topics", "create", "--config", s.configFile()); code != 0 {
-		s.Fatalf("topics create: code %d\n%s", code, told)
-	}
+	createTopics(s, s.configFile(), env)
 	s.await("the brokers know the topics", func() bool {
 		brokers, err := s.admin.ListBrokers(context.Background())
 		for _, b := range brokers {
@@ -247,11 +245,26 @@ func (s *scene) normalizer(instance int, failpoint string) *member {
 	return s.start(env, "normalize", "--instance", fmt.Sprint(instance))
 }
 
-// again starts the same process again, at the same addresses.
-func (m *member) again() *member {
+// again starts the same process again, at the same addresses, with more in its environment.
+func (m *member) again(env ...string) *member {
 	m.s.Helper()
-	n := m.s.launch(nil, m.listen, m.admin, m.args...)
+	n := m.s.launch(env, m.listen, m.admin, m.args...)
 	n.ready(m.s)
+	return n
+}
+
+// withdraw takes an ingest out of the rotation, and ends it.
+func (m *member) withdraw() {
+	m.s.Helper()
+	m.s.hooks.remove(m.listen)
+	m.process.stop(m.s)
+}
+
+// replaced puts another life of an ingest in the rotation, in the place of one that was withdrawn.
+func (m *member) replaced(env ...string) *member {
+	m.s.Helper()
+	n := m.again(env...)
+	m.s.hooks.add(n.listen)
 	return n
 }
 
