@@ -261,7 +261,7 @@ func (s *scene) await(what string, ok func() bool) {
 	}
 }
 
-// metric adds up the samples of a metric; -1 when it cannot be read.
+// metric adds up the samples of a metric, or reads the one with the labels of the name; -1 when it cannot be read.
 func metric(admin, name string) float64 {
 	status, body := get("http://" + admin + "/metrics")
 	if status != http.StatusOK {

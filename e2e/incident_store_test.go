@@ -19,6 +19,9 @@ func storeIncidents() []fault {
 	}
 }
 
+// roundsRefused counts the rounds that Redis did not do.
+const roundsRefused = `kycbridge_normalize_redis_duration_seconds_count{outcome="failed"}`
+
 // redisEdge: of a round's commands some are refused and some are not, while marks are written for claims and
 // in repairs. Whatever was not confirmed must be written again before a copy is decided on.
 func redisEdge(s *scene) {
@@ -27,16 +30,10 @@ func redisEdge(s *scene) {
 	p := s.runbook("Redis is down, frozen, out of memory, loading, or a replica")
 	release := s.squeeze()
 	p.sees("/readyz", unready(first, second), "redis is unavailable")
-	failed := func() (n float64) {
-		for _, m := range []*member{first, second} {
-			n += sample(m, `kycbridge_normalize_redis_duration_seconds_count{outcome="failed"}`)
-		}
-		return n
-	}
 	for range 12 {
-		before := failed()
+		before := total(roundsRefused, first, second)
 		s.redis.must("EVAL", "for _, k in ipairs(redis.call('KEYS', 'kyc:d:*')) do redis.call('DEL', k) end", "0")
-		s.await("a round is refused", func() bool { return failed() > before })
+		s.await("a round is refused", func() bool { return total(roundsRefused, first, second) > before })
 	}
 	release()
 	p.follow(0)
@@ -107,12 +104,9 @@ func redisScriptsRefused(s *scene) {
 	if ready > 0 {
 		s.Errorf("ready in %d of 40 samples, while Redis refuses what decides", ready)
 	}
-	rounds := func() float64 {
-		return sample(first, `kycbridge_normalize_redis_duration_seconds_count{outcome="failed"}`)
-	}
-	before := rounds()
+	before := total(roundsRefused, first)
 	pause(context.Background(), 2*time.Second)
-	if more := rounds() - before; more > 100 {
+	if more := total(roundsRefused, first) - before; more > 100 {
 		s.Errorf("%g rounds in two seconds at a Redis that refuses them: no pause between them", more)
 	}
 	p.follow(0)

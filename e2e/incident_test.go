@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -146,13 +145,7 @@ func (p page) rises(name string, than float64, members ...*member) {
 		p.s.Errorf("the section %q does not name the metric %s", p.title, name)
 	}
 	var sum float64
-	if !eventually(incidentPatience, func() bool {
-		sum = 0
-		for _, m := range members {
-			sum += max(metric(m.admin, name), 0)
-		}
-		return sum > than
-	}) {
+	if !eventually(incidentPatience, func() bool { sum = total(name, members...); return sum > than }) {
 		p.s.Errorf("%s is %g, want more than %g", name, sum, than)
 	}
 }
@@ -303,14 +296,12 @@ func (s *scene) verified() {
 	}
 }
 
-// sample reads one sample of a metric, labels included; 0 when it is not there.
-func sample(m *member, name string) (v float64) {
-	for line := range strings.Lines(metrics(m)()) {
-		if rest, ok := strings.CutPrefix(line, name+" "); ok {
-			_, _ = fmt.Sscan(rest, &v)
-		}
+// total is what metric adds up, over processes; one where it is not there, or that does not answer, counts as 0.
+func total(name string, members ...*member) (sum float64) {
+	for _, m := range members {
+		sum += max(metric(m.admin, name), 0)
 	}
-	return v
+	return sum
 }
 
 // TestRunbookSections: a drill finds its section, and a section's commands are those between its fences.

@@ -61,7 +61,7 @@ func hungTransaction(s *scene) {
 	s.stop() // transactions hold what they write while they last
 	s.during.quiet(s)
 	s.await("nothing is held any more", func() bool {
-		return metric(first.admin, "kycbridge_normalize_held_records") <= 0 && metric(second.admin, "kycbridge_normalize_held_records") <= 0
+		return total("kycbridge_normalize_held_records", first, second) == 0
 	})
 	s.verdict()
 }
