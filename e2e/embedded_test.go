@@ -23,6 +23,7 @@ func kills(t testing.TB) int { return numberFrom(t, "KYCBRIDGE_TEST_KILLS", 6) }
 // session timeout to notice each kill.
 func realKills(t testing.TB) int { return numberFrom(t, "KYCBRIDGE_TEST_REAL_KILLS", 3) }
 
+// numberFrom reads a number from the environment.
 func numberFrom(t testing.TB, variable string, otherwise int) int {
 	t.Helper()
 	value := os.Getenv(variable)
@@ -31,7 +32,7 @@ func numberFrom(t testing.TB, variable string, otherwise int) int {
 	}
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 {
-		t.Fatalf("%s=%q, want a number of kills such as 200", variable, value)
+		t.Fatalf("%s=%q, want a number such as 200", variable, value)
 	}
 	return n
 }

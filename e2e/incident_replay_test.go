@@ -92,7 +92,8 @@ func (s *scene) copiesDisposed() {
 		now.Each(func(end kadm.ListedOffset) {
 			from, _ := s.ends.Lookup(end.Topic, end.Partition)
 			for at := from.Offset; at < end.Offset; at++ {
-				whole = whole && s.during.disposed[position{end.Topic, end.Partition, at}]
+				_, disposed := s.during.disposed[position{end.Topic, end.Partition, at}]
+				whole = whole && disposed
 			}
 		})
 		return whole

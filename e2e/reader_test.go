@@ -34,11 +34,15 @@ type reader struct {
 
 	mu       sync.Mutex
 	records  map[position]*kgo.Record
-	disposed map[position]bool          // raw records whose final disposition was read
-	emitted  map[position]bool          // those whose disposition names events
-	visible  map[position]time.Time     // when it was
+	disposed map[position]disposal      // raw records whose final disposition was read
 	next     map[string]map[int32]int64 // per topic and partition, the offset after the last record read
 	newest   time.Time
+}
+
+// disposal is what is known of a raw record whose final disposition was read.
+type disposal struct {
+	seen    time.Time // when the first one was
+	emitted bool      // one of them names events
 }
 
 func topics(prefix string) []string {
@@ -94,7 +98,7 @@ func readFrom(t testing.TB, kafka, prefix string, begins kadm.ListedOffsets) *re
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reader{prefix: prefix, client: client, cancel: cancel, done: make(chan struct{}), newest: time.Now(),
-		records: map[position]*kgo.Record{}, disposed: map[position]bool{}, emitted: map[position]bool{}, visible: map[position]time.Time{}, next: next}
+		records: map[position]*kgo.Record{}, disposed: map[position]disposal{}, next: next}
 	go r.run(ctx, t)
 	t.Cleanup(r.stop)
 	return r
@@ -127,11 +131,12 @@ func (r *reader) note(t testing.TB, record *kgo.Record) {
 	}
 	if d.GetKind() != kycv1.DispositionKind_DISPOSITION_KIND_HYDRATING {
 		at := rawOf(d.GetRaw())
-		r.disposed[at] = true
-		r.emitted[at] = r.emitted[at] || d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_EMITTED
-		if _, again := r.visible[at]; !again {
-			r.visible[at] = r.newest
+		known, again := r.disposed[at]
+		if !again {
+			known.seen = r.newest
 		}
+		known.emitted = known.emitted || d.GetKind() == kycv1.DispositionKind_DISPOSITION_KIND_EMITTED
+		r.disposed[at] = known
 	}
 }
 
@@ -173,7 +178,7 @@ func (r *reader) missing() string {
 	})
 	var undisposed []string
 	for at := range r.records {
-		if topicOf(at.topic).Base == schemas.Raw && !r.disposed[at] {
+		if _, disposed := r.disposed[at]; topicOf(at.topic).Base == schemas.Raw && !disposed {
 			undisposed = append(undisposed, fmt.Sprintf("%d@%d", at.partition, at.offset))
 		}
 	}

@@ -359,7 +359,7 @@ func (s *scene) recovered() bool {
 		if topicOf(at.topic).Base != schemas.Raw {
 			continue
 		}
-		disposed := s.during.disposed[at]
+		_, disposed := s.during.disposed[at]
 		if end, ok := s.ends.Lookup(at.topic, at.partition); ok && at.offset < end.Offset && !disposed {
 			return false
 		}

@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"maps"
 	"net/http"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,14 +34,14 @@ const (
 
 // flushFault: every mark of every partition has to be written again, while deliveries come.
 func flushFault() fault {
-	return fault{name: "standstill-flush", only: true, defaults: true, limit: flushAll, run: flushed,
+	return fault{name: "standstill-flush", only: true, defaults: true, run: flushed,
 		redis: []string{"--appendfsync", "everysec"}, // as docker-compose.yml has it
 		does: fmt.Sprintf("FLUSHALL ASYNC with dispositions within the TTL on each of 12 partitions, one normaliser: from the flush to the last partition's first event, at most %v; the first one's at most %v",
 			flushAll, flushFirst)}
 }
 
 func flushed(s *scene) {
-	size := sizeFrom(s, "KYCBRIDGE_TEST_FLUSH", flushSize)
+	size := numberFrom(s, "KYCBRIDGE_TEST_FLUSH", flushSize)
 	s.seed(size)
 	s.ingest()
 	began := time.Now()
@@ -70,9 +67,13 @@ func flushed(s *scene) {
 func (s *scene) flows(flush time.Time, size int) {
 	s.Helper()
 	firsts := s.firstEvents(flush)
-	all := slices.Sorted(maps.Values(mapped(firsts, func(at time.Time) time.Duration { return at.Sub(flush).Round(time.Millisecond) })))
+	var all []time.Duration
+	for _, at := range firsts {
+		all = append(all, at.Sub(flush).Round(time.Millisecond))
+	}
+	slices.Sort(all)
 	first, last := all[0], all[len(all)-1]
-	beside, at := s.waitBeside(firsts)
+	beside, at := s.longestWait(func(r *kgo.Record, _ time.Time) bool { return r.Timestamp.After(firsts[r.Partition]) })
 	s.slowest = last
 	s.note = fmt.Sprintf("%d each; the first partition flows after %.1f s, and none waits more than %.1f s after it flows", size, first.Seconds(), beside.Seconds())
 	s.Logf("first events of the partitions after the flush: %v; the longest wait in one that flows is %v, partition %d offset %d", all, beside.Round(time.Millisecond), at.partition, at.offset)
@@ -86,40 +87,16 @@ func (s *scene) firstEvents(after time.Time) map[int32]time.Time {
 	s.during.mu.Lock()
 	defer s.during.mu.Unlock()
 	firsts := map[int32]time.Time{}
-	for at, seen := range s.during.visible {
+	for at, disposal := range s.during.disposed {
 		r := s.during.records[at]
-		if r == nil || !r.Timestamp.After(after) || !s.during.emitted[at] {
+		if r == nil || !r.Timestamp.After(after) || !disposal.emitted {
 			continue
 		}
-		if was, ok := firsts[at.partition]; !ok || seen.Before(was) {
-			firsts[at.partition] = seen
+		if was, ok := firsts[at.partition]; !ok || disposal.seen.Before(was) {
+			firsts[at.partition] = disposal.seen
 		}
 	}
 	return firsts
-}
-
-// waitBeside is the longest wait of a delivery that came after its partition's first event.
-func (s *scene) waitBeside(firsts map[int32]time.Time) (longest time.Duration, where position) {
-	s.during.mu.Lock()
-	defer s.during.mu.Unlock()
-	for at, seen := range s.during.visible {
-		r := s.during.records[at]
-		if r == nil || !r.Timestamp.After(firsts[at.partition]) {
-			continue
-		}
-		if waited := seen.Sub(r.Timestamp); waited > longest {
-			longest, where = waited, at
-		}
-	}
-	return longest, where
-}
-
-func mapped[K comparable, V, W any](m map[K]V, f func(V) W) map[K]W {
-	out := make(map[K]W, len(m))
-	for k, v := range m {
-		out[k] = f(v)
-	}
-	return out
 }
 
 func (s *scene) raw() string { return s.prefix + schemas.Raw }
@@ -221,18 +198,4 @@ func (d synthetic) number(n int) {
 	d.EventIds[0], d.VendorEventId = id.String(), id.String()
 	d.DecidedAt = timestamppb.Now()
 	d.ReceivedAt = d.DecidedAt
-}
-
-// sizeFrom reads a number from the environment.
-func sizeFrom(s *scene, variable string, otherwise int) int {
-	s.Helper()
-	value := os.Getenv(variable)
-	if value == "" {
-		return otherwise
-	}
-	n, err := strconv.Atoi(value)
-	if err != nil || n < 1 {
-		s.Fatalf("%s=%q, want a number such as 10000", variable, value)
-	}
-	return n
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // standstillFaults: how long a subject's events stand still, with the default
@@ -153,7 +153,7 @@ func (s *scene) within(counts func(partition int32) bool) {
 	s.Helper()
 	s.stop()
 	s.during.quiet(s)
-	longest, at := s.longestWait(counts)
+	longest, at := s.longestWait(func(r *kgo.Record, seen time.Time) bool { return counts(r.Partition) && !seen.Before(s.since) })
 	s.slowest = longest
 	s.Logf("the longest wait is %v, partition %d offset %d", longest.Round(time.Millisecond), at.partition, at.offset)
 	s.settle()
@@ -162,15 +162,16 @@ func (s *scene) within(counts func(partition int32) bool) {
 	}
 }
 
-func (s *scene) longestWait(counts func(partition int32) bool) (longest time.Duration, where position) {
+// longestWait is the longest time from the raw topic to the disposition, of the deliveries that count.
+func (s *scene) longestWait(counts func(r *kgo.Record, seen time.Time) bool) (longest time.Duration, where position) {
 	s.during.mu.Lock()
 	defer s.during.mu.Unlock()
-	for at, record := range s.during.records {
-		seen, ok := s.during.visible[at]
-		if topicOf(at.topic).Base != schemas.Raw || !ok || !counts(at.partition) || seen.Before(s.since) {
+	for at, disposal := range s.during.disposed {
+		r := s.during.records[at]
+		if r == nil || !counts(r, disposal.seen) {
 			continue
 		}
-		if waited := seen.Sub(record.Timestamp); waited > longest {
+		if waited := disposal.seen.Sub(r.Timestamp); waited > longest {
 			longest, where = waited, at
 		}
 	}
