@@ -44,12 +44,11 @@ func (w *world) judge() *judgement {
 	w.twice(j, evidence.Domain)
 	for _, check := range verdict.Checks {
 		for _, v := range check.First {
-			switch {
-			case v.Raw.Offset < 0:
+			if v.Raw.Offset < 0 {
 				j.say(wrongs[check.ID], "%s", v.What)
-			default:
-				j.say(wrongs[check.ID], "raw record %s: %s", v.Raw, v.What)
+				continue
 			}
+			j.say(wrongs[check.ID], "raw record %s: %s", v.Raw, v.What)
 		}
 		if check.Unchecked != "" {
 			j.say("unread", "%s was not checked: %s", check.ID, check.Unchecked)
@@ -82,10 +81,7 @@ func (w *world) twice(j *judgement, domain []audit.Topic) {
 				}
 				md := m.(schemas.DomainEvent).GetMetadata()
 				label := r.Header("replay")
-				if r.Header("dedupe") != "" {
-					return nil
-				}
-				if label != "" && modeOf(label) == replay.ReEmit {
+				if r.Header("dedupe") != "" || modeOf(label) == replay.ReEmit {
 					return nil
 				}
 				at := fmt.Sprintf("%s %d@%d of %q", r.Topic, r.Partition, r.Offset, label)

@@ -233,9 +233,7 @@ func spread(r *rand.Rand, most time.Duration) time.Duration {
 // host is the process that a fault of one process strikes: normalizers come first, and the replay under way last.
 func (s step) host() int {
 	switch s.kind {
-	case frozenReplaced:
-		return s.who % normalizers
-	case otherPepper, passedOver:
+	case frozenReplaced, otherPepper, passedOver:
 		return s.who % normalizers
 	}
 	return s.who % (normalizers + ingests + 1)
@@ -253,12 +251,10 @@ func hostName(host int) string {
 
 func (s step) String() string {
 	switch s.kind {
-	case redisFlushed, moveLeaders, moveCoordinators:
+	case redisFlushed, moveLeaders, moveCoordinators, offsetsSet:
 		return string(s.kind)
 	case redisBack:
 		return fmt.Sprintf("%s to the last snapshot but %d", s.kind, s.n-1)
-	case offsetsSet:
-		return string(s.kind)
 	case replayed:
 		text := "replay " + s.replay()
 		if s.key != 0 {

@@ -69,22 +69,18 @@ func (w *world) endEarly(ctx context.Context, p *process, s step) {
 
 // replayed notes how a replay ended.
 func (w *world) replayed(p *process, report *replay.Report, err error) {
+	w.notePepper(p, err)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	id := w.replays[p]
 	delete(w.replays, p)
 	w.begun[id] = w.begun[id] || p.pepper == pepper
-	switch {
-	case err == nil && p.pepper != pepper && report.Transactions > 0:
-		w.wrong = append(w.wrong, fmt.Sprintf("%s wrote with another pepper", p.name))
-	case errors.Is(err, dedupe.ErrPepper) && p.pepper == pepper:
-		w.wrong = append(w.wrong, fmt.Sprintf("%s was refused: %v", p.name, err))
-	case errors.Is(err, dedupe.ErrPepper):
-		w.refused++
-	}
 	if err != nil {
 		w.trace.add("%s ended: %v", p.name, err)
 		return
+	}
+	if p.pepper != pepper && report.Transactions > 0 {
+		w.wrong = append(w.wrong, fmt.Sprintf("%s wrote with another pepper", p.name))
 	}
 	w.trace.add("%s is through: %d transactions, %+v", p.name, report.Transactions, report.Counts)
 }
@@ -194,7 +190,7 @@ func (w *world) finishOne(id string) (report *replay.Report, err error) {
 	return report, err
 }
 
-// awaitReplays waits until those under way have ended, and kills them after a while.
+// awaitReplays waits until those under way have ended, and reports whether they did within the limit.
 func (w *world) awaitReplays() bool {
 	for begin := time.Now(); time.Since(begin) < calmLimit; wait(w.ctx, time.Second) {
 		w.mu.Lock()
