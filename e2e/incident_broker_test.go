@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 // brokerIncidents: each has an Apache Kafka of its own, which is stopped, filled and put back.
@@ -94,12 +93,9 @@ func (k *ownKafka) node() string { return filepath.Join(k.dir, "kafka-1", "node-
 // use lets the scene work on this Kafka from now on.
 func (k *ownKafka) use(s *scene) {
 	s.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(k.addr))
-	if err != nil {
-		s.Fatal(err)
-	}
-	s.Cleanup(client.Close)
-	s.kafka, s.admin = k.addr, kadm.NewClient(client)
+	s.kafka = k.addr
+	client := s.connect()
+	s.admin = kadm.NewClient(client)
 	s.write()
 	s.topics(client)
 }

@@ -27,11 +27,7 @@ func keyless(s *scene) {
 			whole = r.Value
 		}
 	}
-	foreign, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer foreign.Close()
+	foreign := s.connect(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	for partition := range int32(4) {
 		for n, value := range [][]byte{whole, nil, []byte("no envelope"), {}} {
 			for _, key := range [][]byte{nil, {}, []byte(fmt.Sprintf("foreign/%d", n))} {

@@ -94,10 +94,7 @@ func (s *scene) copied(from, base string, sameOffsets bool) {
 		s.Fatal(err)
 	}
 	defer source.Close()
-	target, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		s.Fatal(err)
-	}
+	target := s.connect(kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	defer target.Close()
 	ends, err := kadm.NewClient(source).ListCommittedOffsets(ctx, topic)
 	if err != nil {

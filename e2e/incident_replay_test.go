@@ -37,7 +37,7 @@ func replayKilled(s *scene) {
 		speak = append(speak, s.fake.silence(key))
 	}
 	before := s.claims()
-	replay := start(s, "", []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_CLIENT=replay"},
+	replay := start(s, "", idle("replay"),
 		"replay", "--mode", "fill-gaps", "--all", "--replay-id", "killed", "--config", s.configFile())
 	s.await("the replay has claimed", func() bool { return s.claims() > before })
 	replay.kill()

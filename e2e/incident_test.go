@@ -172,8 +172,7 @@ func (s *scene) shell(commands string, more ...string) (string, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-eu", "-o", "pipefail", "-c", commands)
 	cmd.Dir = s.redis.dir // holds kycbridge.yaml
-	cmd.Env = append(os.Environ(), "PATH="+s.tools()+":"+os.Getenv("PATH"),
-		"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE="+secret, "KYCBRIDGE_CLIENT=operator",
+	cmd.Env = append(append(os.Environ(), idle("operator")...), "PATH="+s.tools()+":"+os.Getenv("PATH"),
 		"KAFKA="+s.kafka, "PREFIX="+s.prefix, "GROUP="+s.prefix+"kycbridge-normalize", "REDIS=redis://"+s.redis.addr)
 	cmd.Env = append(cmd.Env, more...)
 	out, err := cmd.CombinedOutput()

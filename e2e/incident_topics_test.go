@@ -27,12 +27,7 @@ func hungTransaction(s *scene) {
 	_, first, second := s.calm()
 	p := s.runbook("Consumers stand still, though nothing is down")
 	topic := s.prefix + schemas.Session
-	foreign, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...), kgo.TransactionalID(s.prefix+"foreign"),
-		kgo.TransactionTimeout(10*time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer foreign.Close()
+	foreign := s.connect(kgo.TransactionalID(s.prefix+"foreign"), kgo.TransactionTimeout(10*time.Minute), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err := foreign.BeginTransaction(); err != nil {
 		s.Fatal(err)
 	}

@@ -72,7 +72,7 @@ endpoints:
 	if err := os.WriteFile(d.config, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	createTopics(t, d.config, []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret})
+	createTopics(t, d.config, d.env("127.0.0.1:0"))
 	return d
 }
 

@@ -93,11 +93,7 @@ func newScene(t *testing.T, f fault, real bool) *scene {
 		s.fake = startFake(t, max(f.brokers, 1))
 		s.kafka = s.fake.address()
 	}
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
+	client := s.connect()
 	s.admin = kadm.NewClient(client)
 	s.load = newLoad(f.name)
 	s.write()
@@ -108,6 +104,22 @@ func newScene(t *testing.T, f fault, real bool) *scene {
 		s.bury(client)
 	}
 	return s
+}
+
+// connect makes a client of the scene's Kafka, which lives as long as the scene where nobody closes it before.
+func (s *scene) connect(more ...kgo.Opt) *kgo.Client {
+	s.Helper()
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(s.kafka, ",")...)}, more...)...)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(client.Close)
+	return client
+}
+
+// idle is the environment of a command, or of a process that nobody looks for.
+func idle(client string) []string {
+	return []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_CLIENT=" + client}
 }
 
 func (s *scene) configFile() string { return filepath.Join(s.redis.dir, "kycbridge.yaml") }
@@ -160,8 +172,7 @@ endpoints:
 // has just made, another may still deny.
 func (s *scene) topics(client *kgo.Client) {
 	s.Helper()
-	env := []string{"KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0", "KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_CLIENT=topics"}
-	createTopics(s, s.configFile(), env)
+	createTopics(s, s.configFile(), idle("topics"))
 	s.await("the brokers know the topics", func() bool {
 		brokers, err := s.admin.ListBrokers(context.Background())
 		for _, b := range brokers {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,11 +116,7 @@ func (s *scene) awaitLong(what string, condition func() bool) {
 func (s *scene) seed(size int) {
 	s.Helper()
 	began := time.Now()
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.kafka, ",")...), kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		kgo.MaxBufferedRecords(50_000), kgo.ProducerLinger(20*time.Millisecond))
-	if err != nil {
-		s.Fatal(err)
-	}
+	client := s.connect(kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.MaxBufferedRecords(50_000), kgo.ProducerLinger(20*time.Millisecond))
 	defer client.Close()
 	listed, err := s.admin.ListTopics(s.Context(), s.raw())
 	if err != nil {
