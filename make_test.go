@@ -2,8 +2,10 @@ package kycbridge_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -47,4 +49,54 @@ func pipes(makefile string) (found []string) {
 		}
 	}
 	return found
+}
+
+// TestFuzzTellsAFindingFromTheEngine: an engine that ran out of time is asked again, three times at most; a finding fails at once.
+func TestFuzzTellsAFindingFromTheEngine(t *testing.T) {
+	const (
+		ranOut  = "--- FAIL: FuzzOne (2.09s)\n    context deadline exceeded\nFAIL"
+		finding = "--- FAIL: FuzzOne (0.1s)\n    one_test.go:7: context deadline exceeded\n    Failing input written to testdata/fuzz/FuzzOne/abc\nFAIL"
+	)
+	for name, c := range map[string]struct {
+		runs []string // what each run of the target fails with; "" passes
+		want string   // a line of the output
+		ok   bool
+	}{
+		"a run that passes":        {[]string{""}, "1 targets fuzzed", true},
+		"out of time once":         {[]string{ranOut, ""}, "1 targets fuzzed", true},
+		"out of time every time":   {[]string{ranOut, ranOut, ranOut, ""}, "an input may hang", false},
+		"a finding":                {[]string{finding, ""}, "commit it with the mend", false},
+		"a finding out of time":    {[]string{ranOut + "\n" + finding, ""}, "commit it with the mend", false},
+		"a test that cannot build": {[]string{"one_test.go:3: undefined: x", ""}, "commit it with the mend", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			write := func(file, text string) {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			write("one_test.go", "func FuzzOne(f *testing.F) {}\n")
+			for i, text := range c.runs {
+				write("run"+strconv.Itoa(i), text)
+			}
+			write("go", `#!/bin/sh
+cd "`+dir+`"
+case "$1 $2" in
+"list ./...") echo one; exit ;;
+"list -f") pwd; exit ;;
+esac
+n=$(cat count 2>/dev/null || echo 0)
+echo $((n + 1)) > count
+cat "run$n"
+[ ! -s "run$n" ]
+`)
+			script := exec.Command("make/fuzz.sh")
+			script.Env = append(os.Environ(), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+			output, err := script.CombinedOutput()
+			if (err == nil) != c.ok || !strings.Contains(string(output), c.want) {
+				t.Errorf("make/fuzz.sh ended with %v, expected success %v and %q:\n%s", err, c.ok, c.want, output)
+			}
+		})
+	}
 }
