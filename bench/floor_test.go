@@ -193,7 +193,7 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 		value, err := client.Get(t.Context(), key).Result()
 		ttl := client.TTL(t.Context(), key).Val()
 		switch mark := len(key) != claimKeySize; {
-		case key == claimPrefix+"probe", strings.HasPrefix(key, claimPrefix+"e:"): // written to see whether Redis can be, and what it evicts
+		case isNote(key):
 			continue
 		case err != nil:
 			t.Fatalf("key %q: %v", key, err)
@@ -210,6 +210,26 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 		all[key] = value
 	}
 	return all
+}
+
+// isNote reports whether a key was written to see whether Redis can be, or what it evicts. A claim is told by its
+// length alone: its bytes may be any, those of a note's prefix too.
+func isNote(key string) bool {
+	return len(key) != claimKeySize && (key == claimPrefix+"probe" || strings.HasPrefix(key, claimPrefix+"e:"))
+}
+
+// TestClaimsAreToldByTheirLength: one claim in 65 536 begins as a note does.
+func TestClaimsAreToldByTheirLength(t *testing.T) {
+	for key, want := range map[string]bool{
+		claimPrefix + "probe":                                   true,
+		claimPrefix + "e:" + strings.Repeat("0", 32):            true,
+		claimPrefix + "e:" + strings.Repeat("\xff", 14):         false,
+		claimPrefix + "group:" + strings.Repeat("0", 64) + ":0": false,
+	} {
+		if isNote(key) != want {
+			t.Errorf("isNote(%q) is %t, want %t", key, !want, want)
+		}
+	}
 }
 
 // lastDispositions is the topic's id in hex, and of each partition the offset of its last disposition.
