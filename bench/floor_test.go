@@ -192,7 +192,7 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 		key := keys.Val()
 		value, err := client.Get(t.Context(), key).Result()
 		ttl := client.TTL(t.Context(), key).Val()
-		switch mark := len(key) != claimKeySize; {
+		switch mark := !isClaim(key); {
 		case isNote(key):
 			continue
 		case err != nil:
@@ -212,10 +212,10 @@ func claimsOf(t *testing.T, d *deployment, db int) map[string]string {
 	return all
 }
 
-// isNote reports whether a key was written to see whether Redis can be, or what it evicts. A claim is told by its
-// length alone: its bytes may be any, those of a note's prefix too.
+// isNote reports whether a key was written to see whether Redis can be, or what it evicts. A claim's bytes may be those
+// of a note's prefix, too.
 func isNote(key string) bool {
-	return len(key) != claimKeySize && (key == claimPrefix+"probe" || strings.HasPrefix(key, claimPrefix+"e:"))
+	return !isClaim(key) && (key == claimPrefix+"probe" || strings.HasPrefix(key, claimPrefix+"e:"))
 }
 
 // TestClaimsAreToldByTheirLength: one claim in 65 536 begins as a note does.

@@ -94,11 +94,12 @@ func (r *ownRedis) copies(ctx context.Context, n int) error {
 	return nil
 }
 
-// A claim's key is this prefix and 16 bytes; other keys of the product are longer.
-const (
-	claimPrefix  = "kyc:d:"
-	claimKeySize = len(claimPrefix) + 16
-)
+// claimPrefix begins every key of the product.
+const claimPrefix = "kyc:d:"
+
+// isClaim tells a claim by its length alone: after the prefix it has 16 bytes, which may be any, and other keys of
+// the product have more or fewer.
+func isClaim(key string) bool { return len(key) == len(claimPrefix)+16 }
 
 // sample is any claim of the product.
 func (r *ownRedis) sample(ctx context.Context) (key, value string, ttl time.Duration, err error) {
@@ -106,7 +107,7 @@ func (r *ownRedis) sample(ctx context.Context) (key, value string, ttl time.Dura
 		if key, err = r.client.RandomKey(ctx).Result(); err != nil {
 			return "", "", 0, fmt.Errorf("look for a claim: %w", err)
 		}
-		if ttl, err = r.client.TTL(ctx, key).Result(); err == nil && len(key) == claimKeySize && ttl > time.Hour {
+		if ttl, err = r.client.TTL(ctx, key).Result(); err == nil && isClaim(key) && ttl > time.Hour {
 			value, err = r.client.Get(ctx, key).Result()
 			return key, value, ttl, err
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -185,7 +186,13 @@ func TestTransactionOfALivingSlotIsLeftAlone(t *testing.T) {
 // openTransaction polls, and leaves a transaction with records and offsets open.
 func openTransaction(t *testing.T, s *Session) {
 	t.Helper()
-	records, err := s.opts.records(outputs(pollSome(t, s)))
+	leaveOpen(t, s, outputs(pollSome(t, s)))
+}
+
+// leaveOpen begins a transaction with records, which it returns as they were sent, and does not end it.
+func leaveOpen(t *testing.T, s *Session, out []record.Outgoing) []*kgo.Record {
+	t.Helper()
+	records, err := s.opts.records(out)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +202,7 @@ func openTransaction(t *testing.T, s *Session) {
 	if failed, err := s.produce(testContext(t), records); failed != nil || err != nil {
 		t.Fatal(failed, err)
 	}
+	return records
 }
 
 // begin leaves a transaction with one record open.

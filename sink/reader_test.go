@@ -50,20 +50,10 @@ func TestBounds(t *testing.T) {
 		s := openSession(t, o, slot())
 		records := pollSome(t, s)
 		p := records[0].Partition
-		out := []record.Outgoing{disposition(p, 0), disposition(p, 1)}
-		sent, err := o.records(out)
-		if err != nil {
-			t.Fatal(err)
-		}
 		if err := openWriter(t, o).Write(testContext(t), []record.Outgoing{disposition(p, 0), disposition(p, 1), disposition(p, 2)}); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.txn.Begin(); err != nil {
-			t.Fatal(err)
-		}
-		if failed, err := s.produce(testContext(t), sent); failed != nil || err != nil {
-			t.Fatal(failed, err)
-		}
+		leaveOpen(t, s, []record.Outgoing{disposition(p, 0), disposition(p, 1)})
 		r := openReader(t, o)
 		base, err := r.Ends(testContext(t), schemas.Raw)
 		if err != nil {

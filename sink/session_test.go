@@ -263,16 +263,7 @@ func TestSuccessorFreesReaders(t *testing.T) {
 		so := slot()
 		so.TransactionTimeout = 5 * time.Minute // the time limit must not be what frees them
 		dead := openSession(t, o, so)
-		records, err := o.records(outputs(pollSome(t, dead)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := dead.txn.Begin(); err != nil {
-			t.Fatal(err)
-		}
-		if failed, err := dead.produce(testContext(t), records); failed != nil || err != nil {
-			t.Fatal(failed, err)
-		}
+		records := leaveOpen(t, dead, outputs(pollSome(t, dead)))
 		reader := openReader(t, o)
 		p := records[0].Partition
 		listed, err := reader.admin.ListCommittedOffsets(testContext(t), o.Topic(schemas.Session))
