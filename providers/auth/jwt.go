@@ -7,7 +7,6 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -143,11 +142,11 @@ func (j JWT) signed(token string) (payload, error) {
 // judge checks the claims of a token whose signature is right. iss, aud and exp must
 // be there; a missing iat is accepted, since exp alone bounds the age.
 func (j JWT) judge(p payload, now time.Time) error {
-	var claims jwt.RegisteredClaims
-	if err := json.Unmarshal(p, &claims); err != nil {
-		return fmt.Errorf("%w: the token's claims cannot be read", ErrMismatch)
+	claims, members, err := readClaims(p)
+	if err != nil {
+		return fmt.Errorf("%w: the token's claims cannot be read: %w", ErrMismatch, err)
 	}
-	err := jwt.NewValidator(
+	err = jwt.NewValidator(
 		jwt.WithIssuer(j.Issuer), jwt.WithAudience(j.Audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
 		jwt.WithLeeway(min(max(j.Leeway, 0), MaxLeeway)), jwt.WithTimeFunc(func() time.Time { return now }),
 	).Validate(claims)
@@ -159,15 +158,7 @@ func (j JWT) judge(p payload, now time.Time) error {
 	case err != nil:
 		return fmt.Errorf("%w: the token's claims are not right", ErrMismatch)
 	}
-	return j.holdsEvent(p)
-}
-
-func (j JWT) holdsEvent(p payload) error {
-	if j.Claim == "" {
-		return nil
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(p, &members); err != nil || !bytes.HasPrefix(members[j.Claim], []byte("{")) {
+	if j.Claim != "" && !bytes.HasPrefix(members[j.Claim], []byte("{")) {
 		return fmt.Errorf("%w: the token has no claim %q with the event in it", ErrMismatch, j.Claim)
 	}
 	return nil
