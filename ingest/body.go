@@ -5,32 +5,46 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"time"
 )
 
 // How big the first buffer of a body is: as announced, which fits nearly every
 // webhook, up to a limit, since the sender is not proved yet. A full buffer grows by
-// a fixed factor, so memory follows what was really sent. Those who send nothing
-// reach the request limit before the byte limit (DefaultMaxRequests * firstBuffer <
-// DefaultMaxWaitingBytes).
+// a fixed factor, so memory follows what was really sent.
 const (
 	firstBuffer        = 8 << 10
 	firstUnknownBuffer = 4 << 10
 	growth             = 4
 )
 
-// A body is the request's bytes as they came. held is what the gate counts for
-// it; it is set, and must be released, even when reading failed.
+// The least rate of a body: so many bytes a second on average, after a start. A webhook is there with its header or
+// one round trip later; only who wants to hold a place is slower.
+const (
+	bodyStart = 2 * time.Second
+	bodyRate  = 1 << 10 // bytes per second
+)
+
+// A body is the request's bytes as they came. held is what it counts for in the
+// room; it is set, and must be released, even when reading failed.
 type body struct {
 	bytes []byte
 	held  int64
 }
 
-// readBody reads the whole body once, unless it is over limit bytes or the gate
-// has no room. The outcome is accepted when all of it is there.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64, g *gate) (body, outcome) {
+// readBody reads the whole body once, unless it is over the limit, too slow, or the place is lost. The outcome is
+// accepted when all of it is there.
+//
+// The limit is the largest of all endpoints where the body is part of the proof, so that no name is told by its
+// own. It is the endpoint's where the sender is proved already, or need not be.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, d *delivery, p *place) (body, outcome) {
+	limit := s.largestBody
+	if len(d.endpoint.bodyProofs) == 0 {
+		limit = d.endpoint.MaxBody
+	}
 	if r.ContentLength > limit {
 		return body{}, oversize
 	}
+	d.bodyRead = true
 	// One byte more than can come: a buffer that is full has not seen the end.
 	most, first := limit+1, int64(firstUnknownBuffer)
 	if r.ContentLength >= 0 {
@@ -38,11 +52,12 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, g *gate) (bod
 		first = firstBuffer
 	}
 	var b body
-	if !b.grow(min(first, most), g) {
-		return b, bodiesFull
+	if !b.grow(min(first, most), p) {
+		return b, crowded
 	}
-	source := http.MaxBytesReader(w, r.Body, limit)
+	source, control := http.MaxBytesReader(w, r.Body, limit), http.NewResponseController(w)
 	for {
+		_ = control.SetReadDeadline(d.bodyDue(len(b.bytes))) // unsupported only in tests without a connection
 		n, err := source.Read(b.bytes[len(b.bytes):cap(b.bytes)])
 		b.bytes = b.bytes[:len(b.bytes)+n]
 		switch {
@@ -50,28 +65,40 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, g *gate) (bod
 			return b, brokenBody
 		case errors.Is(err, io.EOF):
 			return b, accepted
+		case err != nil && p.wasEvicted():
+			return b, crowded
 		case err != nil:
 			return b, bodyOutcome(err)
 		case len(b.bytes) < cap(b.bytes):
 			continue
 		case int64(cap(b.bytes)) >= most: // more than announced; net/http does not let this through
 			return b, brokenBody
-		case !b.grow(min(growth*int64(cap(b.bytes)), most), g):
-			return b, bodiesFull
+		case !b.grow(min(growth*int64(cap(b.bytes)), most), p):
+			return b, crowded
 		}
 	}
 }
 
+// bodyDue is when more than received bytes of the body must be there. It is never later than the answer is due:
+// every handler then ends within its budget, which a graceful shutdown waits for.
+func (d *delivery) bodyDue(received int) time.Time {
+	due := d.started.Add(bodyStart + time.Duration(received)*time.Second/bodyRate)
+	if last := d.due(); last.Before(due) {
+		return last
+	}
+	return due
+}
+
 // grow moves the body to a buffer of size bytes. Both buffers count while both
 // are there.
-func (b *body) grow(size int64, g *gate) bool {
-	if !g.hold(size) {
+func (b *body) grow(size int64, p *place) bool {
+	if !p.hold(size) {
 		return false
 	}
 	bigger := make([]byte, len(b.bytes), size)
 	copy(bigger, b.bytes)
 	b.bytes = bigger
-	g.release(b.held)
+	p.release(b.held)
 	b.held = size
 	return true
 }

@@ -1,10 +1,10 @@
 package ingest
 
 import (
-	"crypto/rand"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
-	"fmt"
-	"hash/maphash"
 	"net/http"
 	"slices"
 	"strings"
@@ -26,8 +26,11 @@ type endpoint struct {
 	budget    time.Duration
 	keep      []string // header names, canonical and sorted
 	pathToken bool     // the path goes on after the name
-	decoy     *endpoint
-	metrics   *endpointMetrics
+
+	headProofs, bodyProofs auth.Proofs // those of Proofs that need no body, and the others
+
+	decoy   *endpoint
+	metrics *endpointMetrics
 }
 
 // isDecoy reports whether this one stands in for a name that nobody configured.
@@ -36,26 +39,36 @@ func (e *endpoint) isDecoy() bool { return e.decoy == nil }
 // A directory finds the endpoint of a path. For a name that nobody configured
 // it gives a decoy for one of the real ones, which does the same work with
 // secrets that nobody has: neither the answer nor its time tells a stranger
-// which names exist. One name always gets the same decoy.
+// which names exist. One name gets the same decoy from every process of a
+// deployment, or the difference would tell.
 type directory struct {
 	byName map[string]*endpoint
 	decoys []*endpoint
-	seed   maphash.Seed
+	seed   [sha256.Size]byte
 }
 
-func newDirectory(endpoints []Endpoint, m *metrics) (*directory, error) {
-	d := &directory{byName: map[string]*endpoint{}, seed: maphash.MakeSeed()}
+func newDirectory(endpoints []Endpoint, m *metrics) *directory {
+	d := &directory{byName: map[string]*endpoint{}}
+	seed := sha256.New()
 	for _, e := range endpoints {
 		ready := prepare(e, m)
 		d.byName[e.Name] = ready
-		decoy, err := decoyFor(e)
-		if err != nil {
-			return nil, err
-		}
+		decoy := e
+		decoy.Name, decoy.Proofs = unknownName, e.Proofs.Decoys()
 		ready.decoy = prepare(decoy, m)
 		d.decoys = append(d.decoys, ready.decoy)
+		digest := e.Proofs.Digest()
+		seed.Write(digest[:])
 	}
-	return d, nil
+	seed.Sum(d.seed[:0])
+	return d
+}
+
+// decoyOf picks a decoy for a name.
+func (d *directory) decoyOf(name string) *endpoint {
+	mac := hmac.New(sha256.New, d.seed[:])
+	mac.Write([]byte(name))
+	return d.decoys[binary.BigEndian.Uint64(mac.Sum(nil))%uint64(len(d.decoys))]
 }
 
 func prepare(e Endpoint, m *metrics) *endpoint {
@@ -64,32 +77,17 @@ func prepare(e Endpoint, m *metrics) *endpoint {
 		keep = append(keep, http.CanonicalHeaderKey(name))
 	}
 	slices.Sort(keep)
+	head, body := e.Proofs.Split()
 	return &endpoint{
-		Endpoint:  e,
-		success:   e.Provider.Ack.Code(),
-		budget:    e.Provider.Ack.Budget(),
-		keep:      slices.Compact(keep),
-		pathToken: e.Proofs.TakesPathToken(),
-		metrics:   m.forEndpoint(e),
+		headProofs: head,
+		bodyProofs: body,
+		Endpoint:   e,
+		success:    e.Provider.Ack.Code(),
+		budget:     e.Provider.Ack.Budget(),
+		keep:       slices.Compact(keep),
+		pathToken:  e.Proofs.TakesPathToken(),
+		metrics:    m.forEndpoint(e),
 	}
-}
-
-func decoyFor(e Endpoint) (Endpoint, error) {
-	proofs := make(auth.Proofs, len(e.Proofs))
-	for i, p := range e.Proofs {
-		proofs[i] = auth.Proof{Scheme: p.Scheme}
-		for range p.Secrets {
-			value := make([]byte, 32)
-			_, _ = rand.Read(value) // never fails: crypto/rand ends the process instead
-			secret, err := auth.NewSecret("decoy", value, time.Time{}, time.Time{})
-			if err != nil {
-				return Endpoint{}, fmt.Errorf("ingest: decoy for endpoint %q: %w", e.Name, err)
-			}
-			proofs[i].Secrets = append(proofs[i].Secrets, secret)
-		}
-	}
-	e.Name, e.Proofs = unknownName, proofs
-	return e, nil
 }
 
 // find returns the endpoint of a path and what follows its name, or false for a
@@ -104,35 +102,61 @@ func (d *directory) find(path string) (e *endpoint, pathToken string, ok bool) {
 	name, pathToken, more := strings.Cut(rest, "/")
 	e, known := d.byName[name]
 	switch {
-	case known && more && !e.pathToken:
+	case known && more && pathToken != "" && !e.pathToken:
 		e = e.decoy
 	case !known:
-		e = d.decoys[maphash.String(d.seed, name)%uint64(len(d.decoys))]
+		e = d.decoyOf(name)
 	}
 	return e, pathToken, true
 }
 
-// verify reports whether the sender of these bytes is proved by every check of the
-// endpoint. A scheme that panics has proved nothing.
-func (e *endpoint) verify(r auth.Request) (secretIDs []string, o outcome) {
+// judgeHead decides what the head of a request can: the checks that need no body, and whether there is a proof at
+// all for the others to look at.
+func (e *endpoint) judgeHead(d *delivery, r auth.Request) outcome {
+	o := e.judge(d, e.headProofs, r)
+	if o == accepted {
+		o = e.refuse(verdict(e.bodyProofs.Announced(r.Header)))
+	}
+	return o
+}
+
+// judgeBody decides the rest.
+func (e *endpoint) judgeBody(d *delivery, r auth.Request) outcome {
+	o := e.judge(d, e.bodyProofs, r)
+	switch {
+	case o == accepted && e.isDecoy():
+		return unknownEndpoint
+	case o == accepted && len(d.secretIDs) == 0 && !e.AllowUnauthenticated:
+		return undecided // no check was a proof; the options rule this out
+	}
+	return o
+}
+
+// judge reports whether every one of the checks proves the sender. A scheme that panics has proved nothing.
+func (e *endpoint) judge(d *delivery, proofs auth.Proofs, r auth.Request) (o outcome) {
 	defer func() {
 		if v := recover(); v != nil {
 			e.metrics.panicked("verify", v)
-			secretIDs, o = nil, undecided
+			o = undecided
+		}
+		if o != accepted {
+			d.secretIDs = nil
 		}
 	}()
-	if len(e.Proofs) > 0 {
-		var err error
-		secretIDs, err = e.Proofs.Verify(r)
-		o = verdict(err)
+	if len(proofs) == 0 {
+		return accepted
 	}
-	switch {
-	case e.isDecoy() && o != undecided && o != forbidden:
-		return nil, unknownEndpoint
-	case o == accepted && len(secretIDs) == 0 && !e.AllowUnauthenticated:
-		return nil, undecided // no check was a proof; the options rule this out
+	ids, err := proofs.Verify(r)
+	d.secretIDs = append(d.secretIDs, ids...)
+	return e.refuse(verdict(err))
+}
+
+// refuse is what a refusal is called: all that a decoy finds out is that there is no such endpoint.
+func (e *endpoint) refuse(o outcome) outcome {
+	if e.isDecoy() && o != accepted && o != undecided && o != forbidden {
+		return unknownEndpoint
 	}
-	return secretIDs, o
+	return o
 }
 
 func verdict(err error) outcome {

@@ -115,6 +115,10 @@ type delivery struct {
 	started    time.Time // monotonic; the answer is due a budget later
 	endpoint   *endpoint // nil for a path that can be none
 	secretIDs  []string  // of what proved the sender, one for each check
+	bodyRead   bool
 	size       int
 	failure    error // of the raw log, if it refused
 }
+
+// due is when the sender must have its answer.
+func (d *delivery) due() time.Time { return d.started.Add(d.endpoint.budget) }

@@ -2,13 +2,10 @@ package ingest
 
 import (
 	"net/http"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/kycbridge/kycbridge/internal/contract"
-	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
@@ -19,9 +16,11 @@ const deliveryIDHeader = "Kycbridge-Delivery-Id"
 // serveHTTP takes one delivery, in this order:
 //
 //	route, endpoint    a name nobody configured goes on with a decoy
-//	admission          503 at once when there are too many requests or bytes
-//	read               the whole body, once, up to the endpoint's limit
-//	verify             over those bytes, every check, with every live secret
+//	head               method, address, and every check that needs no body
+//	body               the whole of it, once, up to a limit, at a least rate
+//	verify             over those bytes, every other check, with every live secret
+//	                   (up to here, room.go bounds what strangers may hold: 429)
+//	gate               503 at once when too many proved deliveries wait for the raw log
 //	seal               those bytes into an envelope, the vendor's id into its key
 //	append             to the raw log, which calls back when it is durable
 //	answer             the success code if it called back in time, else 503
@@ -33,20 +32,19 @@ const deliveryIDHeader = "Kycbridge-Delivery-Id"
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	id := newID()
 	d := delivery{id: id, idText: id.String(), receivedAt: s.options.Now(), started: time.Now()}
+	s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	v, leave := s.visitor(r)
+	defer leave()
+	v.begin()
+	defer v.end()
+	o := s.take(w, r, &d, v.place)
 	h := w.Header()
 	h[deliveryIDHeader] = []string{d.idText}
-	// A chunked request may hide a second one behind its end, and a process
-	// about to go away wants no more requests on this connection.
-	if len(r.TransferEncoding) > 0 || s.phase.Load() >= draining {
+	// A chunked request may hide a second one behind its end, a body that nobody read stands before the next
+	// request, and a process about to go away wants no more requests on this connection.
+	if len(r.TransferEncoding) > 0 || r.ContentLength > 0 && !d.bodyRead || s.phase.Load() >= draining {
 		h["Connection"] = []string{"close"}
-	}
-	var o outcome
-	if s.gate.enter() {
-		defer s.gate.leave()
-		o = s.take(w, r, &d)
-	} else {
-		d.endpoint, _, _ = s.directory.find(r.URL.Path)
-		o = overloaded
 	}
 	success := http.StatusOK
 	if d.endpoint != nil {
@@ -58,61 +56,31 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // take does the steps up to the answer.
-func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery) outcome {
-	e, token, ok := s.directory.find(r.URL.Path)
-	if !ok {
-		return notFound
-	}
-	d.endpoint = e
+func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery, p *place) outcome {
+	b, o := s.prove(w, r, d, p)
 	switch {
-	case r.Method != http.MethodPost:
-		return wrongMethod
-	case s.phase.Load() == closed:
-		return closing
-	case !plain(r.Header["Content-Encoding"]):
-		return encoded
-	}
-	due := d.started.Add(e.budget)
-	limitRead(w, due, e.budget < s.options.ReadTimeout)
-	b, o := readBody(w, r, e.MaxBody, &s.gate)
-	d.size = len(b.bytes)
-	if o == accepted {
-		d.secretIDs, o = e.verify(auth.Request{
-			Header: r.Header, Body: b.bytes, Now: d.receivedAt, PathToken: token,
-			Client: auth.ClientAddr(r.RemoteAddr, r.Header["X-Forwarded-For"], s.options.TrustedProxies),
-		})
-	}
-	if o == accepted && !e.takes(r.Header.Get("Content-Type")) {
-		o = wrongType
-	}
-	if o != accepted {
-		s.gate.release(b.held)
+	case o == accepted && len(d.secretIDs) > 0:
+		p.prove()
+	case o == accepted: // anybody may send here
+		p.leave()
+	default:
+		p.release(b.held)
+		if o.strange() {
+			p.fail()
+		}
 		return o
 	}
-	acked := s.store(r, d, b)
-	return d.wait(acked, due)
+	return s.keep(r, d, b)
 }
 
-// store hands the delivery to the raw log. The body's bytes stay counted until the log
-// releases them, however long ago the request was answered.
-func (s *Server) store(r *http.Request, d *delivery, b body) <-chan error {
-	envelope, key := d.endpoint.seal(r, d, b.bytes)
-	acked := make(chan error, 1)
-	var called atomic.Bool
-	done := func(err error) {
-		if called.Swap(true) {
-			return
-		}
-		s.gate.release(b.held)
-		acked <- err
+// visitor is the connection of a request. Without one, as in tests, the request is a visitor of its own.
+func (s *Server) visitor(r *http.Request) (v *visitor, leave func()) {
+	if v, _ := r.Context().Value(visitorKey{}).(*visitor); v != nil {
+		return v, func() {}
 	}
-	value, err := contract.Marshal(envelope)
-	if err != nil {
-		done(err)
-		return acked
-	}
-	s.options.Log.Append(key, value, []record.Header{traceHeader(d)}, done)
-	return acked
+	v = &visitor{}
+	v.place, _ = s.room.enter(sourceOf(auth.ClientAddr(r.RemoteAddr, nil, nil)), false, v.evict)
+	return v, v.place.leave
 }
 
 // wait gives the raw log until due. It does not look at the request: a sender
@@ -139,20 +107,6 @@ func (d *delivery) judge(err error) outcome {
 		return refused
 	}
 	return accepted
-}
-
-// limitRead stops reading a body when its answer is due: every handler then ends
-// within its budget, which a graceful shutdown waits for.
-func limitRead(w http.ResponseWriter, due time.Time, sooner bool) {
-	if sooner {
-		_ = http.NewResponseController(w).SetReadDeadline(due) // unsupported only in tests without a connection
-	}
-}
-
-// plain reports whether the body is sent as it is. No vendor compresses, and a
-// kilobyte of gzip can be a megabyte of zeros.
-func plain(encodings []string) bool {
-	return len(encodings) == 0 || len(encodings) == 1 && (encodings[0] == "" || encodings[0] == "identity")
 }
 
 // newID returns a UUID version 7.

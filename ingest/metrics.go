@@ -18,11 +18,13 @@ type metrics struct {
 	open       *prometheus.CounterVec
 	oversize   *prometheus.CounterVec
 	panics     *prometheus.CounterVec
-	ack        *prometheus.HistogramVec
-	bodies     *prometheus.HistogramVec
-	nowhere    [outcomes]prometheus.Counter // requests that reached no endpoint
-	endpoints  map[string]*endpointMetrics
-	logPanic   func(endpoint, where string, v any)
+
+	refusedConnections prometheus.Counter
+	ack                *prometheus.HistogramVec
+	bodies             *prometheus.HistogramVec
+	nowhere            [outcomes]prometheus.Counter // requests that reached no endpoint
+	endpoints          map[string]*endpointMetrics
+	logPanic           func(endpoint, where string, v any)
 }
 
 // endpointMetrics are the counters of one endpoint, looked up once.
@@ -54,6 +56,8 @@ func newMetrics(logPanic func(endpoint, where string, v any)) *metrics {
 		open:       counter("unauthenticated_total", "Deliveries accepted without authentication. Only endpoints that allow it have this series.", "endpoint"),
 		oversize:   counter("oversize_total", "Bodies over the endpoint's limit. Above 0, deliveries are being refused.", "endpoint"),
 		panics:     counter("panics_total", "Recovered panics of a provider's code.", "endpoint", "where"),
+		refusedConnections: prometheus.NewCounter(prometheus.CounterOpts{Name: "kycbridge_ingest_refused_connections_total",
+			Help: "Connections closed at once, because their network failed too often lately and has all it may have."}),
 		ack: histogram("ack_seconds", "From the end of the request's header to the success code.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}),
 		bodies: histogram("body_bytes", "Size of the bodies read.", prometheus.ExponentialBuckets(256, 4, 8)),
@@ -142,7 +146,7 @@ func (m *metrics) count(d *delivery, o outcome) {
 }
 
 // register registers everything with r, if r is not nil.
-func (m *metrics) register(r prometheus.Registerer, g *gate, p *pair) error {
+func (m *metrics) register(r prometheus.Registerer, s *Server) error {
 	if r == nil {
 		return nil
 	}
@@ -150,9 +154,13 @@ func (m *metrics) register(r prometheus.Registerer, g *gate, p *pair) error {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kycbridge_ingest_" + name, Help: help, ConstLabels: labels}, value)
 	}
 	all := []prometheus.Collector{
-		m.deliveries, m.verified, m.open, m.oversize, m.panics, m.ack, m.bodies,
-		gauge("requests", "Requests being served.", nil, func() float64 { return float64(g.requests.Load()) }),
-		gauge("waiting_bytes", "Bytes of bodies in memory, until the raw log has acknowledged or refused them.", nil, func() float64 { return float64(g.bytes.Load()) }),
+		m.deliveries, m.verified, m.open, m.oversize, m.panics, m.ack, m.bodies, m.refusedConnections,
+		gauge("requests", "Requests being served.", nil, func() float64 { return float64(s.inFlight.Load()) }),
+		gauge("waiting_bytes", "Bytes of proved bodies in memory, until the raw log has acknowledged or refused them.", nil, func() float64 { return float64(s.gate.bytes.Load()) }),
+		gauge("unproved_bytes", "Bytes that connections hold before their senders are proved, as they are counted.", nil, func() float64 { return float64(s.room.held()) }),
+		gauge("unproved_connections", "Connections whose senders are not proved, idle ones included.", nil, func() float64 { return float64(s.room.occupied()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "kycbridge_ingest_evicted_connections_total",
+			Help: "Connections that lost their place to others before their senders were proved."}, func() float64 { return float64(s.room.evicted.Load()) }),
 	}
 	for name, em := range m.endpoints {
 		if name == unknownName {
@@ -163,8 +171,8 @@ func (m *metrics) register(r prometheus.Registerer, g *gate, p *pair) error {
 			gauge("outage_over_horizon", "1 while deliveries have been refused for longer than the vendor retries: some are lost.",
 				prometheus.Labels{"endpoint": name}, func() float64 { return number(em.outage.over(m.uptime())) }))
 	}
-	if p != nil {
-		all = append(all, gauge("certificate_expires_timestamp_seconds", "When the certificate in use expires.", nil, p.expires))
+	if s.pair != nil {
+		all = append(all, gauge("certificate_expires_timestamp_seconds", "When the certificate in use expires.", nil, s.pair.expires))
 	}
 	var problems []error
 	for _, c := range all {

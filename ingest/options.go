@@ -24,13 +24,15 @@ import (
 // What an Options field left at zero becomes.
 const (
 	DefaultMaxBody         = 1 << 20  // bytes of one body
-	DefaultMaxRequests     = 5000     // requests at a time
-	DefaultMaxWaitingBytes = 64 << 20 // bytes of all bodies held at a time
-	DefaultMaxHeaderBytes  = 32 << 10
+	DefaultMaxRequests     = 5000     // proved deliveries that wait for their answers at a time
+	DefaultMaxWaitingBytes = 64 << 20 // bytes of their bodies held at a time
+	// DefaultMaxUnprovedBytes is the least of what strangers may hold. It is more where bodies may be larger.
+	DefaultMaxUnprovedBytes = 32 << 20
+	DefaultMaxHeaderBytes   = 32 << 10
 
 	DefaultReadHeaderTimeout = 5 * time.Second
 	DefaultReadTimeout       = 15 * time.Second
-	DefaultIdleTimeout       = 60 * time.Second
+	DefaultIdleTimeout       = 120 * time.Second // longer than senders and load balancers keep a connection, so that they close it, not we
 	DefaultDrainDelay        = 5 * time.Second
 	DefaultFlushTimeout      = 5 * time.Second
 	DefaultRetryAfter        = 5 * time.Second
@@ -73,9 +75,10 @@ type Options struct {
 	TLS            *TLS           // nil: plain HTTP
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 
-	MaxRequests     int   // more at a time are answered 503 at once
-	MaxWaitingBytes int64 // bytes of bodies held at a time; beyond, 503 at once
-	MaxHeaderBytes  int
+	MaxRequests      int   // proved deliveries that wait for the raw log; more are answered 503 at once
+	MaxWaitingBytes  int64 // bytes of their bodies; beyond, 503 at once
+	MaxUnprovedBytes int64 // what connections hold before their senders are proved, see room
+	MaxHeaderBytes   int
 
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
@@ -109,9 +112,23 @@ func (o Options) largestBudget() time.Duration {
 	return largest
 }
 
+func (o Options) largestBody() (largest int64) {
+	for _, e := range o.Endpoints {
+		largest = max(largest, cmp.Or(e.MaxBody, DefaultMaxBody))
+	}
+	return largest
+}
+
+// leastShare is room for one body that grows, twice for a moment, and for its connection.
+func leastShare(largestBody int64) int64 { return 2*largestBody + 2*placeCost }
+
+// strangerShare is what one source may hold of the room: a quarter, or what the largest body takes.
+func strangerShare(room, largestBody int64) int64 { return max(room/4, leastShare(largestBody)) }
+
 func (o Options) withDefaults() Options {
 	orDefault(&o.MaxRequests, DefaultMaxRequests)
 	orDefault(&o.MaxWaitingBytes, DefaultMaxWaitingBytes)
+	orDefault(&o.MaxUnprovedBytes, max(DefaultMaxUnprovedBytes, 4*leastShare(o.largestBody())))
 	orDefault(&o.MaxHeaderBytes, DefaultMaxHeaderBytes)
 	orDefault(&o.ReadHeaderTimeout, DefaultReadHeaderTimeout)
 	orDefault(&o.ReadTimeout, DefaultReadTimeout)
@@ -154,9 +171,12 @@ func (o Options) validate() error {
 	if len(o.Endpoints) == 0 {
 		problems = append(problems, errors.New("ingest: no endpoint; configure at least one"))
 	}
-	if o.MaxRequests < 0 || o.MaxWaitingBytes < 0 || o.MaxHeaderBytes < 0 {
-		problems = append(problems, fmt.Errorf("ingest: a limit is negative (requests %d, waiting bytes %d, header bytes %d); leave it out for its default",
-			o.MaxRequests, o.MaxWaitingBytes, o.MaxHeaderBytes))
+	if o.MaxRequests < 0 || o.MaxWaitingBytes < 0 || o.MaxUnprovedBytes < 0 || o.MaxHeaderBytes < 0 {
+		problems = append(problems, fmt.Errorf("ingest: a limit is negative (requests %d, waiting bytes %d, unproved bytes %d, header bytes %d); leave it out for its default",
+			o.MaxRequests, o.MaxWaitingBytes, o.MaxUnprovedBytes, o.MaxHeaderBytes))
+	}
+	if least := 2 * leastShare(o.largestBody()); o.MaxUnprovedBytes > 0 && o.MaxUnprovedBytes < least {
+		problems = append(problems, fmt.Errorf("ingest: %d bytes before proof are not enough for two of the largest bodies, %d bytes; raise ingest.max_unproved_bytes to at least %d, or leave it out", o.MaxUnprovedBytes, o.largestBody(), least))
 	}
 	seen := map[string]bool{}
 	for _, e := range o.Endpoints {

@@ -20,15 +20,15 @@ type outage struct {
 	told             atomic.Bool
 }
 
-// saw notes an outcome at an uptime. What a stranger can cause whatever our state (too
-// many requests, a slow body) does not count.
+// saw notes an outcome at an uptime. What a stranger can cause whatever our state (a
+// crowd, a slow body) does not count.
 func (o *outage) saw(what outcome, now int64) {
 	switch what {
 	case accepted:
 		o.proved.Store(0)
 		o.unjudged.Store(0)
 		o.told.Store(false)
-	case refused, unacked:
+	case refused, unacked, overloaded, bodiesFull:
 		o.proved.CompareAndSwap(0, now)
 	case undecided:
 		o.unjudged.CompareAndSwap(0, now)

@@ -36,11 +36,15 @@ type Server struct {
 	options    Options
 	retryAfter string // seconds
 	directory  *directory
-	gate       gate
+	room       *room // before proof
+	gate       gate  // after it
 	metrics    *metrics
 	pair       *pair // nil: plain HTTP
 	phase      atomic.Int32
-	logSeen    atomic.Bool // the raw log has been there once
+	inFlight   atomic.Int64 // requests in handlers
+	// largestBody is the limit of every body that its sender's proof covers.
+	largestBody int64
+	logSeen     atomic.Bool // the raw log has been there once
 }
 
 // New checks the options and makes a server. It opens nothing but the files of
@@ -53,16 +57,16 @@ func New(o Options) (*Server, error) {
 	s := &Server{options: o, retryAfter: strconv.Itoa(int(o.RetryAfter.Seconds()))}
 	s.gate.maxRequests, s.gate.maxBytes = int64(o.MaxRequests), o.MaxWaitingBytes
 	s.metrics = newMetrics(s.notePanic)
+	s.largestBody = o.largestBody()
+	s.room = newRoom(o.MaxUnprovedBytes, strangerShare(o.MaxUnprovedBytes, s.largestBody), s.uptime)
+	s.directory = newDirectory(o.Endpoints, s.metrics)
 	var err error
-	if s.directory, err = newDirectory(o.Endpoints, s.metrics); err != nil {
-		return nil, err
-	}
 	if o.TLS != nil {
 		if s.pair, err = openPair(*o.TLS, o.Now, o.Logger); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.metrics.register(o.Registerer, &s.gate, s.pair); err != nil {
+	if err := s.metrics.register(o.Registerer, s); err != nil {
 		return nil, fmt.Errorf("ingest: register metrics: %w", err)
 	}
 	return s, nil
@@ -106,7 +110,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	server := s.httpServer()
 	failed := make(chan error, 1)
 	s.phase.Store(serving)
-	go func() { failed <- s.serve(server, l) }()
+	go func() {
+		failed <- s.serve(server, &door{Listener: l, room: s.room, proxies: s.options.TrustedProxies, refused: s.metrics.refusedConnections.Inc})
+	}()
 	watched, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
 	go s.watchOutages(watched)
@@ -153,7 +159,7 @@ func (s *Server) finishRequests(ctx context.Context, server *http.Server) error 
 	if err := server.Shutdown(ctx); err == nil {
 		return nil
 	}
-	left := s.gate.requests.Load() // none: only connections that never sent a request
+	left := s.inFlight.Load() // none: only connections that never sent a request
 	_ = server.Close()
 	if left == 0 {
 		return nil
@@ -185,6 +191,8 @@ func (s *Server) httpServer() *http.Server {
 		WriteTimeout:                 o.ReadTimeout + o.largestBudget() + 2*time.Second,
 		IdleTimeout:                  o.IdleTimeout,
 		MaxHeaderBytes:               o.MaxHeaderBytes,
+		ConnContext:                  introduce,
+		ConnState:                    watch,
 		ErrorLog:                     log.New(noise{o.Logger}, "", 0),
 	}
 }
@@ -212,3 +220,6 @@ func (s *Server) notePanic(endpoint, where string, v any) {
 	s.options.Logger.Error("a provider's code panicked; without it, verify answers 503 and key falls back to the hash of the body",
 		"endpoint", endpoint, "where", where, "panic", clip(what, maxLoggedError), "stack", clip(string(debug.Stack()), 4096))
 }
+
+// uptime is the time since the server was made.
+func (s *Server) uptime() time.Duration { return time.Since(s.metrics.started) }

@@ -19,12 +19,13 @@ const (
 	undecided                      // we could not verify, which is our fault
 	wrongMethod                    // not POST
 	wrongType                      // a media type that the vendor does not send
-	encoded                        // a Content-Encoding
 	oversize                       // the body is over the endpoint's limit
 	brokenBody                     // the body ended early or its framing is wrong
 	slowBody                       // the body was not there in time
-	overloaded                     // too many requests at a time
-	bodiesFull                     // too many bytes at a time
+	crowded                        // its place went to another before it was proved
+	noisy                          // its source failed too often lately
+	overloaded                     // proved, but too many such requests at a time
+	bodiesFull                     // proved, but too many bytes at a time
 	refused                        // the raw log said no: buffer full, Kafka away, closing
 	unacked                        // the raw log said nothing in time
 	closing                        // the process is going away
@@ -46,11 +47,11 @@ var (
 	prove    = [2]string{"WWW-Authenticate", `Webhook realm="hooks"`}
 )
 
-// answers is the one table of status codes. Three rules stand behind it: a
-// fault of ours is 503, because some senders never retry a 4xx; all that a
-// stranger may learn about an endpoint is 401, whether it exists or not, or 403
-// about its own address; and never 3xx or 410, which make senders go away for
-// good.
+// answers is the one table of status codes. Four rules stand behind it: a
+// fault of ours is 503, because some senders never retry a 4xx; 429 is for those
+// alone who are not proved; all that a stranger may learn about an endpoint is 401,
+// whether it exists or not, or 403 about its own address; and never 3xx or 410,
+// which make senders go away for good.
 //
 // What an authenticated sender says is no outcome here: a body that nobody can
 // parse is accepted like any other, and becomes a dead letter later.
@@ -65,10 +66,11 @@ var answers = [outcomes]answer{
 	undecided:       {"undecided", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	wrongMethod:     {"wrong_method", http.StatusMethodNotAllowed, "method not allowed\n", onlyPost},
 	wrongType:       {"wrong_type", http.StatusUnsupportedMediaType, "unsupported media type\n", [2]string{}},
-	encoded:         {"encoded", http.StatusUnsupportedMediaType, "unsupported media type\n", [2]string{"Accept-Encoding", "identity"}},
 	oversize:        {"oversize", http.StatusRequestEntityTooLarge, "body too large\n", [2]string{}},
 	brokenBody:      {"broken_body", http.StatusBadRequest, "bad request\n", [2]string{}},
 	slowBody:        {"slow_body", http.StatusServiceUnavailable, "try again later\n", tryAgain},
+	crowded:         {"crowded", http.StatusTooManyRequests, "try again later\n", tryAgain},
+	noisy:           {"noisy", http.StatusTooManyRequests, "try again later\n", tryAgain},
 	overloaded:      {"overloaded", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	bodiesFull:      {"bodies_full", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	refused:         {"refused", http.StatusServiceUnavailable, "try again later\n", tryAgain},
@@ -77,6 +79,15 @@ var answers = [outcomes]answer{
 }
 
 func (o outcome) String() string { return answers[o].label }
+
+// strange reports whether the outcome speaks against its source: a proof was wrong, or none was tried.
+func (o outcome) strange() bool {
+	switch o {
+	case notFound, unknownEndpoint, unsigned, mismatch, stale, forbidden, wrongMethod:
+		return true
+	}
+	return false
+}
 
 // write sends the answer; success replaces the status of accepted, retryAfter is
 // in seconds.

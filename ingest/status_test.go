@@ -19,12 +19,12 @@ func TestAnswersTable(t *testing.T) {
 		}
 		seen[a.label] = true
 		switch a.status {
-		case 200, 400, 401, 403, 404, 405, 413, 415, 503:
+		case 200, 400, 401, 403, 404, 405, 413, 415, 429, 503:
 		default:
 			t.Errorf("%s: status %d is not one a sender may see", a.label, a.status)
 		}
-		if (a.status == 503) != (a.extra == tryAgain) {
-			t.Errorf("%s: status %d with header %q; exactly 503 has Retry-After", a.label, a.status, a.extra)
+		if (a.status == 503 || a.status == 429) != (a.extra == tryAgain) {
+			t.Errorf("%s: status %d with header %q; exactly 429 and 503 have Retry-After", a.label, a.status, a.extra)
 		}
 		if (a.status == 405) != (a.extra == onlyPost) {
 			t.Errorf("%s: status %d with header %q; exactly 405 has Allow", a.label, a.status, a.extra)
@@ -63,8 +63,8 @@ func TestStatus(t *testing.T) {
 		{name: "HEAD", request: edited(func(r *http.Request) { r.Method = http.MethodHead }), want: wrongMethod},
 		{name: "OPTIONS", request: edited(func(r *http.Request) { r.Method = http.MethodOptions }), want: wrongMethod},
 		{name: "form", request: edited(func(r *http.Request) { r.Header.Set("Content-Type", "multipart/form-data; boundary=x") }), want: wrongType},
-		{name: "gzip", request: edited(func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), want: encoded},
-		{name: "two encodings", request: edited(func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "gzip"} }), want: encoded},
+		{name: "gzip", request: edited(func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), want: accepted},
+		{name: "two encodings", request: edited(func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "gzip"} }), want: accepted},
 		{name: "over the limit", request: func(t *testing.T) *http.Request {
 			return signed(t, "one", "old", strings.Repeat("a", DefaultMaxBody+1))
 		}, want: oversize},

@@ -15,7 +15,7 @@ var _ Scheme = Networks{}
 
 // Verify looks at Request.Client. An address that is not known is not allowed.
 func (n Networks) Verify(_ []Secret, r Request) (string, error) {
-	if !contains(n.Allow, r.Client) {
+	if !Contains(n.Allow, r.Client) {
 		return "", fmt.Errorf("%w: it is in none of %d networks", ErrForbidden, len(n.Allow))
 	}
 	return "", nil
@@ -59,11 +59,11 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 // of X-Forwarded-For in the order of their lines.
 func ClientAddr(peer string, forwarded []string, trusted []netip.Prefix) netip.Addr {
 	from := address(peer)
-	if len(forwarded) == 0 || !contains(trusted, from) {
+	if len(forwarded) == 0 || !Contains(trusted, from) {
 		return from
 	}
 	client, rest := from, strings.Join(forwarded, ",")
-	for more := true; more && contains(trusted, client); {
+	for more := true; more && Contains(trusted, client); {
 		var entry string
 		if at := strings.LastIndexByte(rest, ','); at >= 0 {
 			rest, entry = rest[:at], rest[at+1:]
@@ -94,6 +94,7 @@ func address(text string) netip.Addr {
 	return a.WithZone("").Unmap()
 }
 
-func contains(networks []netip.Prefix, a netip.Addr) bool {
+// Contains reports whether one of the networks has the address.
+func Contains(networks []netip.Prefix, a netip.Addr) bool {
 	return a.IsValid() && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(a) })
 }

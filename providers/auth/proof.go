@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -86,6 +88,59 @@ func (ps Proofs) Verify(r Request) (ids []string, err error) {
 		return nil, err
 	}
 	return ids, nil
+}
+
+// Decoys are the same checks against secrets that nobody has.
+func (ps Proofs) Decoys() Proofs {
+	decoys := make(Proofs, len(ps))
+	for i, p := range ps {
+		decoys[i].Scheme = p.Scheme
+		for _, s := range p.Secrets {
+			decoys[i].Secrets = append(decoys[i].Secrets, s.Decoy())
+		}
+	}
+	return decoys
+}
+
+// Digest is a number that whoever lacks the secrets cannot know, and that is the same wherever they are.
+func (ps Proofs) Digest() [sha256.Size]byte {
+	all := sha256.New()
+	for _, p := range ps {
+		for _, s := range p.Secrets {
+			if s.key != nil {
+				sum := s.key().sum
+				all.Write(sum[:])
+			}
+		}
+	}
+	return [sha256.Size]byte(all.Sum(nil))
+}
+
+// Split parts the checks into those that the head of a request can pass, its address included, and those over its
+// body. The order within each part stays.
+func (ps Proofs) Split() (head, body Proofs) {
+	for _, p := range ps {
+		if p.Scheme.Traits().BindsBody {
+			body = append(body, p)
+		} else {
+			head = append(head, p)
+		}
+	}
+	return head, body
+}
+
+// Announced looks for the headers that checks over the body read: without one of them, no body can pass.
+func (ps Proofs) Announced(h http.Header) error {
+	for _, p := range ps {
+		name := p.Scheme.Traits().Header
+		if name == "" {
+			continue
+		}
+		if _, err := one(h, name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func gravity(err error) int {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"io"
@@ -48,6 +49,19 @@ func NewSecret(id string, value []byte, notBefore, notAfter time.Time) (Secret, 
 	}
 	k := &key{value: append([]byte(nil), value...), sum: sha256.Sum256(value), notBefore: notBefore, notAfter: notAfter}
 	return Secret{ID: id, key: func() *key { return k }}, nil
+}
+
+// Decoy is a secret that nobody has, valid when s is: what is checked against it takes as long, and is refused for
+// the same reasons.
+func (s Secret) Decoy() Secret {
+	if s.key == nil {
+		return Secret{}
+	}
+	of := s.key()
+	k := &key{value: make([]byte, len(of.value)), notBefore: of.notBefore, notAfter: of.notAfter}
+	_, _ = rand.Read(k.value) // never fails: crypto/rand ends the process instead
+	k.sum = sha256.Sum256(k.value)
+	return Secret{ID: "decoy", key: func() *key { return k }}
 }
 
 // live reports whether the secret counts at now: from notBefore on, before

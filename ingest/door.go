@@ -1,0 +1,165 @@
+package ingest
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/kycbridge/kycbridge/providers/auth"
+)
+
+// A door lets connections in and gives each its place in the room.
+type door struct {
+	net.Listener
+	room    *room
+	proxies []netip.Prefix
+	refused func() // called for each connection that is not let in
+}
+
+// Accept returns the next connection that found a place. One that did not is closed without a word, which costs
+// less than any answer.
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		c, err := d.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		peer := auth.ClientAddr(c.RemoteAddr().String(), nil, nil)
+		v := &visitor{Conn: c}
+		var ok bool
+		if v.place, ok = d.room.enter(sourceOf(peer), auth.Contains(d.proxies, peer), v.evict); ok {
+			return v, nil
+		}
+		d.refused()
+		reset(c)
+	}
+}
+
+// reset closes without waiting for anything to be sent or confirmed.
+func reset(c net.Conn) {
+	if t, ok := c.(*net.TCPConn); ok {
+		_ = t.SetLinger(0)
+	}
+	_ = c.Close()
+}
+
+// A visitor is a connection with a place in the room.
+type visitor struct {
+	net.Conn
+	place *place
+
+	mu      sync.Mutex
+	handled bool // its request is in the handler, which answers whatever happens
+	evicted bool
+	heard   bool  // it has sent a request
+	sent    int64 // bytes of what is no request yet
+}
+
+// headerFree is what the cost of a place covers of a header, in bytes.
+const headerFree = 4 << 10
+
+// Read counts the bytes of what is no request yet. The body is counted by who reads it.
+func (v *visitor) Read(b []byte) (int, error) {
+	n, err := v.Conn.Read(b)
+	v.mu.Lock()
+	var more int64
+	if !v.handled {
+		before := max(v.sent, headerFree)
+		v.sent += int64(n)
+		more = max(v.sent-before, 0)
+	}
+	v.mu.Unlock()
+	if more > 0 && !v.place.hold(more) {
+		return 0, net.ErrClosed
+	}
+	return n, err
+}
+
+// evict ends a connection that has no request, without a word. The request of one that has is read no further,
+// and its handler answers.
+func (v *visitor) evict() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.evicted = true
+	switch {
+	case v.Conn == nil: // a request without a connection, in tests
+	case v.handled:
+		_ = v.Conn.SetReadDeadline(past)
+	default:
+		reset(v.Conn)
+	}
+}
+
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// SetReadDeadline does not let net/http give more time to one that was evicted.
+func (v *visitor) SetReadDeadline(t time.Time) error {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.evicted {
+		t = past
+	}
+	return v.Conn.SetReadDeadline(t)
+}
+
+// SetDeadline is that of both directions.
+func (v *visitor) SetDeadline(t time.Time) error {
+	if err := v.Conn.SetWriteDeadline(t); err != nil {
+		return err
+	}
+	return v.SetReadDeadline(t)
+}
+
+// Close gives the place back. A connection that never brought a request is a failure of whoever opened it:
+// handshakes and half headers cost as much as forged deliveries.
+func (v *visitor) Close() error {
+	v.mu.Lock()
+	heard := v.heard
+	v.mu.Unlock()
+	if !heard {
+		v.place.fail()
+	}
+	v.place.leave()
+	return v.Conn.Close()
+}
+
+// begin hands the connection to a handler, until end.
+func (v *visitor) begin() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.handled, v.heard = true, true
+}
+
+func (v *visitor) end() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.handled, v.sent = false, 0
+}
+
+// watch follows connections from one request to the next, as http.Server.ConnState.
+func watch(c net.Conn, state http.ConnState) {
+	if v := visitorOf(c); v != nil && state == http.StateIdle {
+		v.place.again()
+	}
+}
+
+// visitorOf is the visitor below TLS, or nil.
+func visitorOf(c net.Conn) *visitor {
+	if t, ok := c.(*tls.Conn); ok {
+		c = t.NetConn()
+	}
+	v, _ := c.(*visitor)
+	return v
+}
+
+type visitorKey struct{}
+
+// introduce is http.Server.ConnContext: a handler finds the visitor in its request.
+func introduce(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, visitorKey{}, visitorOf(c))
+}

@@ -1,0 +1,345 @@
+package ingest
+
+import (
+	"container/heap"
+	"container/list"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A room bounds what all senders together hold before they are proved: their connections and what came over
+// these, in bytes. Nobody is turned away from a full room. Instead the source that holds most gives up its
+// oldest connection, one that never brought a proved delivery before one that did. So a flood takes room from
+// itself, even from where vendors send: a delivery is read and judged within milliseconds and is gone before it
+// is the oldest, and what waits on purpose is. Sources that were proved lately weigh a quarter.
+//
+// The price is known: while a flood from its own network goes on, a sender that is slower than the flood is fast
+// may lose its connection, and comes again.
+type room struct {
+	limit int64                // bytes, of all
+	share int64                // bytes, of a source that was not proved lately
+	now   func() time.Duration // uptime
+
+	mu       sync.Mutex
+	used     int64
+	places   int
+	sources  map[netip.Prefix]*source
+	heaviest heaviest
+	evicted  atomic.Int64
+}
+
+// placeCost stands for a connection that has sent nothing: its goroutine, two buffers of net/http and the
+// first lines of a header.
+const placeCost = 16 << 10
+
+// noisyPlaces is how many connections a noisy source may have.
+const noisyPlaces = 8
+
+// maxSources bounds how many are remembered. What is forgotten begins anew.
+const maxSources = 8192
+
+// A source is what one network holds and how it behaved.
+type source struct {
+	network netip.Prefix
+	standing
+	proxy  bool // stands for many senders: it has no share of its own, and its failures are theirs
+	used   int64
+	weight int64
+	// Both are of *place, the oldest in front.
+	fresh, regulars list.List
+	at              int // in the heap; -1 while it holds nothing
+}
+
+// A place is one connection in the room.
+type place struct {
+	room  *room
+	evict func() // ends the connection or its request; called once, without the lock
+
+	peer   *source // whose connection it is
+	holder *source // who pays: the peer, or whom a proxy speaks for; nil while it is outside
+	cost   int64
+	proved bool // it has brought a proved delivery
+	gone   bool // evicted
+	here   *list.Element
+}
+
+func newRoom(limit, share int64, now func() time.Duration) *room {
+	return &room{limit: limit, share: share, now: now, sources: map[netip.Prefix]*source{}}
+}
+
+// enter gives a new connection its place; false: its source is noisy and has all it may have.
+func (r *room) enter(peer netip.Prefix, proxy bool, evict func()) (*place, bool) {
+	r.mu.Lock()
+	s := r.find(peer)
+	s.proxy = s.proxy || proxy
+	if !s.proxy && s.places() >= noisyPlaces && s.noisy(r.now()) {
+		r.mu.Unlock()
+		return nil, false
+	}
+	p := &place{room: r, evict: evict, peer: s}
+	r.put(p, s, placeCost)
+	out := r.settle(s)
+	r.unlock(out)
+	return p, !p.gone
+}
+
+// hold counts n more bytes of the place; false: it was evicted, now or before.
+func (p *place) hold(n int64) bool {
+	r := p.room
+	r.mu.Lock()
+	var out []*place
+	if p.holder != nil {
+		r.charge(p, n)
+		out = r.settle(p.holder)
+	}
+	gone := p.gone
+	r.unlock(out)
+	return !gone
+}
+
+// release gives n bytes back.
+func (p *place) release(n int64) {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	if p.holder != nil {
+		p.room.charge(p, -n)
+	}
+}
+
+// speakFor makes the network that a proxy got the request from pay for it.
+func (p *place) speakFor(client netip.Prefix) bool {
+	r := p.room
+	r.mu.Lock()
+	var out []*place
+	if p.holder != nil && p.holder.network != client {
+		cost := p.cost
+		r.take(p)
+		r.put(p, r.find(client), cost)
+		out = r.settle(p.holder)
+	}
+	gone := p.gone
+	r.unlock(out)
+	return !gone
+}
+
+// leave ends the place's stay: its request is proved, or its connection is closed.
+func (p *place) leave() {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	p.room.take(p)
+}
+
+// prove is leave for a request whose sender is proved.
+func (p *place) prove() {
+	r := p.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p.proved = true
+	until := r.now() + provedFor
+	p.peer.provedUntil = until
+	if p.holder != nil {
+		p.holder.provedUntil = until
+	}
+	r.take(p)
+}
+
+// again brings a connection whose request is answered back into the room, as its youngest.
+func (p *place) again() {
+	r := p.room
+	r.mu.Lock()
+	var out []*place
+	if !p.gone {
+		r.take(p)
+		r.put(p, p.peer, placeCost)
+		out = r.settle(p.peer)
+	}
+	r.unlock(out)
+}
+
+// fail counts a failure of whoever pays for the place.
+func (p *place) fail() {
+	r := p.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s := p.payer(); !s.proxy {
+		s.failed(r.now())
+	}
+}
+
+// noisy reports whether the one who pays has used up its failures.
+func (p *place) noisy() bool {
+	r := p.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := p.payer()
+	return !s.proxy && s.noisy(r.now())
+}
+
+func (p *place) payer() *source {
+	if p.holder != nil {
+		return p.holder
+	}
+	return p.peer
+}
+
+func (p *place) wasEvicted() bool {
+	p.room.mu.Lock()
+	defer p.room.mu.Unlock()
+	return p.gone
+}
+
+// held is how many bytes are counted, occupied how many connections.
+func (r *room) held() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.used
+}
+
+func (r *room) occupied() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.places
+}
+
+// What follows is called with the lock held.
+
+// find returns the source of a network, and makes it known where it is not.
+func (r *room) find(network netip.Prefix) *source {
+	if s := r.sources[network]; s != nil {
+		return s
+	}
+	if len(r.sources) >= maxSources {
+		r.forget()
+	}
+	s := &source{network: network, standing: newStanding(r.now()), at: -1}
+	r.sources[network] = s
+	return s
+}
+
+// forget makes room for another source: of some that hold nothing, it drops what there is least to remember of.
+// A map is walked in no order, so nobody can choose which.
+func (r *room) forget() {
+	now, looked := r.now(), 0
+	var least *source
+	for _, s := range r.sources {
+		if s.at >= 0 {
+			continue
+		}
+		if s.plain(now) {
+			least = s
+			break
+		}
+		if least == nil || least.known(now) && !s.known(now) {
+			least = s
+		}
+		if looked++; looked == 64 {
+			break
+		}
+	}
+	if least != nil {
+		delete(r.sources, least.network)
+	}
+}
+
+func (r *room) put(p *place, s *source, cost int64) {
+	p.holder, p.cost = s, 0
+	if p.proved {
+		p.here = s.regulars.PushBack(p)
+	} else {
+		p.here = s.fresh.PushBack(p)
+	}
+	r.places++
+	r.charge(p, cost)
+}
+
+func (r *room) take(p *place) {
+	s := p.holder
+	if s == nil {
+		return
+	}
+	r.charge(p, -p.cost)
+	s.fresh.Remove(p.here) // one of the two has it, the other does nothing
+	s.regulars.Remove(p.here)
+	p.holder, p.here = nil, nil
+	r.places--
+	if s.places() == 0 {
+		heap.Remove(&r.heaviest, s.at)
+	}
+}
+
+func (r *room) charge(p *place, n int64) {
+	s := p.holder
+	p.cost += n
+	s.used += n
+	r.used += n
+	if s.weight = s.used; s.proxy || s.known(r.now()) {
+		s.weight /= 4
+	}
+	if s.at < 0 {
+		heap.Push(&r.heaviest, s)
+	} else {
+		heap.Fix(&r.heaviest, s.at)
+	}
+}
+
+// settle expels until s keeps to its share and all keep to the limit.
+func (r *room) settle(s *source) (out []*place) {
+	if !s.proxy && !s.known(r.now()) {
+		for s.used > r.share {
+			out = append(out, r.expel(s))
+		}
+	}
+	for r.used > r.limit {
+		out = append(out, r.expel(r.heaviest[0]))
+	}
+	return out
+}
+
+func (r *room) expel(s *source) *place {
+	oldest := s.fresh.Front()
+	if oldest == nil {
+		oldest = s.regulars.Front()
+	}
+	p := oldest.Value.(*place)
+	r.take(p)
+	p.gone = true
+	r.evicted.Add(1)
+	return p
+}
+
+// unlock also ends what was expelled.
+func (r *room) unlock(out []*place) {
+	r.mu.Unlock()
+	for _, p := range out {
+		p.evict()
+	}
+}
+
+func (s *source) places() int { return s.fresh.Len() + s.regulars.Len() }
+
+// heaviest is a heap of the sources that hold something, the one that weighs most on top.
+type heaviest []*source
+
+func (h heaviest) Len() int           { return len(h) }
+func (h heaviest) Less(i, j int) bool { return h[i].weight > h[j].weight }
+
+func (h heaviest) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+func (h *heaviest) Push(x any) {
+	s := x.(*source)
+	s.at = len(*h)
+	*h = append(*h, s)
+}
+
+func (h *heaviest) Pop() any {
+	old := *h
+	s := old[len(old)-1]
+	s.at = -1
+	*h = old[:len(old)-1]
+	return s
+}
