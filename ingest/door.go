@@ -53,8 +53,7 @@ type visitor struct {
 	place *place
 
 	mu      sync.Mutex
-	handled bool // its request is in the handler, which answers whatever happens
-	evicted bool
+	handled bool  // its request is in the handler, which answers whatever happens
 	heard   bool  // it has sent a request
 	sent    int64 // bytes of what is no request yet
 }
@@ -84,7 +83,6 @@ func (v *visitor) Read(b []byte) (int, error) {
 func (v *visitor) evict() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.evicted = true
 	switch {
 	case v.Conn == nil: // a request without a connection, in tests
 	case v.handled:
@@ -94,6 +92,16 @@ func (v *visitor) evict() {
 	}
 }
 
+// Write sends an answer. After that of an evicted request there is no other, and net/http's courtesy of lingering
+// would keep what nobody counts any more.
+func (v *visitor) Write(b []byte) (int, error) {
+	n, err := v.Conn.Write(b)
+	if v.place.wasEvicted() {
+		_ = v.Conn.Close()
+	}
+	return n, err
+}
+
 // past is a deadline that is over.
 var past = time.Unix(1, 0)
 
@@ -101,7 +109,7 @@ var past = time.Unix(1, 0)
 func (v *visitor) SetReadDeadline(t time.Time) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.evicted {
+	if v.place.wasEvicted() {
 		t = past
 	}
 	return v.Conn.SetReadDeadline(t)

@@ -175,6 +175,7 @@ func serve(s *Server, r *http.Request) *httptest.ResponseRecorder {
 func serveTCP(t testing.TB, s *Server) *httptest.Server {
 	server := httptest.NewUnstartedServer(nil)
 	server.Config = s.httpServer()
+	server.Listener = s.door(server.Listener)
 	server.Start()
 	t.Cleanup(server.Close)
 	return server
@@ -228,11 +229,22 @@ type pipeAddr struct{}
 func (pipeAddr) Network() string { return "pipe" }
 func (pipeAddr) String() string  { return "pipe" }
 
+// A fromConn is a connection with the address of its other end.
+type fromConn struct {
+	net.Conn
+	from net.Addr
+}
+
+func (c fromConn) RemoteAddr() net.Addr { return c.from }
+
 // dial opens a connection, or fails once the listener is closed.
-func (l *pipeListener) dial() (net.Conn, error) {
+func (l *pipeListener) dial() (net.Conn, error) { return l.dialFrom(pipeAddr{}) }
+
+// dialFrom opens one that seems to come from an address.
+func (l *pipeListener) dialFrom(from net.Addr) (net.Conn, error) {
 	here, there := net.Pipe()
 	select {
-	case l.conns <- there:
+	case l.conns <- fromConn{there, from}:
 		return here, nil
 	case <-l.closed:
 		return nil, net.ErrClosed

@@ -80,6 +80,10 @@ type Options struct {
 	MaxUnprovedBytes int64 // what connections hold before their senders are proved, see room
 	MaxHeaderBytes   int
 
+	// MaxUnprovedConnections is how many connections may be there whose senders are not
+	// proved; 0: as many as MaxUnprovedBytes allows.
+	MaxUnprovedConnections int
+
 	ReadHeaderTimeout time.Duration
 	ReadTimeout       time.Duration
 	IdleTimeout       time.Duration
@@ -129,6 +133,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.MaxRequests, DefaultMaxRequests)
 	orDefault(&o.MaxWaitingBytes, DefaultMaxWaitingBytes)
 	orDefault(&o.MaxUnprovedBytes, max(DefaultMaxUnprovedBytes, 4*leastShare(o.largestBody())))
+	orDefault(&o.MaxUnprovedConnections, max(1, int(o.MaxUnprovedBytes/placeCost)))
 	orDefault(&o.MaxHeaderBytes, DefaultMaxHeaderBytes)
 	orDefault(&o.ReadHeaderTimeout, DefaultReadHeaderTimeout)
 	orDefault(&o.ReadTimeout, DefaultReadTimeout)
@@ -171,13 +176,7 @@ func (o Options) validate() error {
 	if len(o.Endpoints) == 0 {
 		problems = append(problems, errors.New("ingest: no endpoint; configure at least one"))
 	}
-	if o.MaxRequests < 0 || o.MaxWaitingBytes < 0 || o.MaxUnprovedBytes < 0 || o.MaxHeaderBytes < 0 {
-		problems = append(problems, fmt.Errorf("ingest: a limit is negative (requests %d, waiting bytes %d, unproved bytes %d, header bytes %d); leave it out for its default",
-			o.MaxRequests, o.MaxWaitingBytes, o.MaxUnprovedBytes, o.MaxHeaderBytes))
-	}
-	if least := 2 * leastShare(o.largestBody()); o.MaxUnprovedBytes > 0 && o.MaxUnprovedBytes < least {
-		problems = append(problems, fmt.Errorf("ingest: %d bytes before proof are not enough for two of the largest bodies, %d bytes; raise ingest.max_unproved_bytes to at least %d, or leave it out", o.MaxUnprovedBytes, o.largestBody(), least))
-	}
+	problems = append(problems, o.CheckLimits())
 	seen := map[string]bool{}
 	for _, e := range o.Endpoints {
 		if seen[e.Name] {
@@ -187,6 +186,21 @@ func (o Options) validate() error {
 		if err := e.validate(); err != nil {
 			problems = append(problems, fmt.Errorf("ingest: endpoint %q: %w", e.Name, err))
 		}
+	}
+	return errors.Join(problems...)
+}
+
+// CheckLimits reports which of the limits are out of range or do not fit each other.
+func (o Options) CheckLimits() error {
+	var problems []error
+	if o.MaxRequests < 0 || o.MaxWaitingBytes < 0 || o.MaxUnprovedBytes < 0 || o.MaxUnprovedConnections < 0 || o.MaxHeaderBytes < 0 {
+		problems = append(problems, fmt.Errorf("ingest: a limit is negative (requests %d, waiting bytes %d, unproved bytes %d, unproved connections %d, header bytes %d); leave it out for its default",
+			o.MaxRequests, o.MaxWaitingBytes, o.MaxUnprovedBytes, o.MaxUnprovedConnections, o.MaxHeaderBytes))
+	}
+	if least := 2 * leastShare(o.largestBody()); o.MaxUnprovedBytes > 0 && o.MaxUnprovedBytes < least {
+		problems = append(problems, fmt.Errorf("ingest: %d bytes before proof are not enough for two of the largest bodies, %d bytes; raise ingest.max_unproved_bytes to at least %d, or leave it out", o.MaxUnprovedBytes, o.largestBody(), least))
+	}
+	for _, e := range o.Endpoints {
 		// A growing buffer exists twice for a moment.
 		if limit := o.withDefaults().MaxWaitingBytes; cmp.Or(e.MaxBody, DefaultMaxBody) > limit/2 {
 			problems = append(problems, fmt.Errorf("ingest: endpoint %q: body limit %d is more than half of the %d bytes that may wait; lower it, or raise ingest.max_waiting_body_bytes", e.Name, e.MaxBody, limit))

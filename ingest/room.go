@@ -20,6 +20,7 @@ import (
 type room struct {
 	limit int64                // bytes, of all
 	share int64                // bytes, of a source that was not proved lately
+	most  int                  // connections, of all
 	now   func() time.Duration // uptime
 
 	mu       sync.Mutex
@@ -46,7 +47,7 @@ type source struct {
 	standing
 	proxy  bool // stands for many senders: it has no share of its own, and its failures are theirs
 	used   int64
-	weight int64
+	weight int64 // what it holds, or a quarter; as of the last change
 	// Both are of *place, the oldest in front.
 	fresh, regulars list.List
 	at              int // in the heap; -1 while it holds nothing
@@ -60,13 +61,13 @@ type place struct {
 	peer   *source // whose connection it is
 	holder *source // who pays: the peer, or whom a proxy speaks for; nil while it is outside
 	cost   int64
-	proved bool // it has brought a proved delivery
-	gone   bool // evicted
+	proved bool          // it has brought a proved delivery
+	gone   chan struct{} // closed when it is evicted
 	here   *list.Element
 }
 
-func newRoom(limit, share int64, now func() time.Duration) *room {
-	return &room{limit: limit, share: share, now: now, sources: map[netip.Prefix]*source{}}
+func newRoom(limit, share int64, most int, now func() time.Duration) *room {
+	return &room{limit: limit, share: share, most: most, now: now, sources: map[netip.Prefix]*source{}}
 }
 
 // enter gives a new connection its place; false: its source is noisy and has all it may have.
@@ -78,11 +79,11 @@ func (r *room) enter(peer netip.Prefix, proxy bool, evict func()) (*place, bool)
 		r.mu.Unlock()
 		return nil, false
 	}
-	p := &place{room: r, evict: evict, peer: s}
+	p := &place{room: r, evict: evict, peer: s, gone: make(chan struct{})}
 	r.put(p, s, placeCost)
 	out := r.settle(s)
 	r.unlock(out)
-	return p, !p.gone
+	return p, !p.wasEvicted()
 }
 
 // hold counts n more bytes of the place; false: it was evicted, now or before.
@@ -94,9 +95,8 @@ func (p *place) hold(n int64) bool {
 		r.charge(p, n)
 		out = r.settle(p.holder)
 	}
-	gone := p.gone
 	r.unlock(out)
-	return !gone
+	return !p.wasEvicted()
 }
 
 // release gives n bytes back.
@@ -119,9 +119,8 @@ func (p *place) speakFor(client netip.Prefix) bool {
 		r.put(p, r.find(client), cost)
 		out = r.settle(p.holder)
 	}
-	gone := p.gone
 	r.unlock(out)
-	return !gone
+	return !p.wasEvicted()
 }
 
 // leave ends the place's stay: its request is proved, or its connection is closed.
@@ -137,11 +136,7 @@ func (p *place) prove() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	p.proved = true
-	until := r.now() + provedFor
-	p.peer.provedUntil = until
-	if p.holder != nil {
-		p.holder.provedUntil = until
-	}
+	p.payer().provedUntil = r.now() + provedFor
 	r.take(p)
 }
 
@@ -150,7 +145,7 @@ func (p *place) again() {
 	r := p.room
 	r.mu.Lock()
 	var out []*place
-	if !p.gone {
+	if !p.wasEvicted() {
 		r.take(p)
 		r.put(p, p.peer, placeCost)
 		out = r.settle(p.peer)
@@ -184,10 +179,21 @@ func (p *place) payer() *source {
 	return p.peer
 }
 
+// known reports whether the one who pays was proved lately.
+func (p *place) known() bool {
+	r := p.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return p.payer().known(r.now())
+}
+
 func (p *place) wasEvicted() bool {
-	p.room.mu.Lock()
-	defer p.room.mu.Unlock()
-	return p.gone
+	select {
+	case <-p.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // held is how many bytes are counted, occupied how many connections.
@@ -284,14 +290,14 @@ func (r *room) charge(p *place, n int64) {
 	}
 }
 
-// settle expels until s keeps to its share and all keep to the limit.
+// settle expels until s keeps to its share and all keep to the limits.
 func (r *room) settle(s *source) (out []*place) {
 	if !s.proxy && !s.known(r.now()) {
 		for s.used > r.share {
 			out = append(out, r.expel(s))
 		}
 	}
-	for r.used > r.limit {
+	for r.used > r.limit || r.places > r.most {
 		out = append(out, r.expel(r.heaviest[0]))
 	}
 	return out
@@ -304,7 +310,7 @@ func (r *room) expel(s *source) *place {
 	}
 	p := oldest.Value.(*place)
 	r.take(p)
-	p.gone = true
+	close(p.gone)
 	r.evicted.Add(1)
 	return p
 }

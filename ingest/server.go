@@ -58,7 +58,7 @@ func New(o Options) (*Server, error) {
 	s.gate.maxRequests, s.gate.maxBytes = int64(o.MaxRequests), o.MaxWaitingBytes
 	s.metrics = newMetrics(s.notePanic)
 	s.largestBody = o.largestBody()
-	s.room = newRoom(o.MaxUnprovedBytes, strangerShare(o.MaxUnprovedBytes, s.largestBody), s.uptime)
+	s.room = newRoom(o.MaxUnprovedBytes, strangerShare(o.MaxUnprovedBytes, s.largestBody), o.MaxUnprovedConnections, s.uptime)
 	s.directory = newDirectory(o.Endpoints, s.metrics)
 	var err error
 	if o.TLS != nil {
@@ -111,7 +111,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	failed := make(chan error, 1)
 	s.phase.Store(serving)
 	go func() {
-		failed <- s.serve(server, &door{Listener: l, room: s.room, proxies: s.options.TrustedProxies, refused: s.metrics.refusedConnections.Inc})
+		failed <- s.serve(server, s.door(l))
 	}()
 	watched, stopWatching := context.WithCancel(ctx)
 	defer stopWatching()
@@ -127,6 +127,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	s.phase.Store(closed)
 	ctx = context.WithoutCancel(ctx)
 	return errors.Join(problem, s.finishRequests(ctx, server), s.closeLog(ctx))
+}
+
+func (s *Server) door(l net.Listener) net.Listener {
+	return &door{Listener: l, room: s.room, proxies: s.options.TrustedProxies, refused: s.metrics.refusedConnections.Inc}
 }
 
 func (s *Server) serve(server *http.Server, l net.Listener) error {

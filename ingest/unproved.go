@@ -31,7 +31,7 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request, d *delivery, p *p
 	case s.phase.Load() == closed:
 		return body{}, closing
 	case p.noisy():
-		return body{}, makeWait(r)
+		return body{}, makeWait(r, p)
 	}
 	if o := e.judgeHead(d, request); o != accepted {
 		return body{}, o
@@ -62,11 +62,12 @@ func (s *Server) judgeBody(r *http.Request, d *delivery, request auth.Request) o
 // no more than a few dozen requests a second.
 const noisyWait = 250 * time.Millisecond
 
-func makeWait(r *http.Request) outcome {
+func makeWait(r *http.Request, p *place) outcome {
 	wait := time.NewTimer(noisyWait)
 	defer wait.Stop()
 	select {
 	case <-wait.C:
+	case <-p.gone:
 	case <-r.Context().Done():
 	}
 	return noisy

@@ -72,7 +72,7 @@ func checkConfig(env *environment, file string) error {
 	if err != nil {
 		return err
 	}
-	if err := serve.CheckAPIs(c); err != nil {
+	if err := serve.Check(c); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	for _, text := range c.Warnings {

@@ -26,7 +26,7 @@ const (
 	defaultMaxWaitingBody    = 64 << 20
 	defaultReadHeaderTimeout = 5 * time.Second
 	defaultReadTimeout       = 15 * time.Second
-	defaultIdleTimeout       = 60 * time.Second
+	defaultIdleTimeout       = 120 * time.Second
 	defaultDrainDelay        = 5 * time.Second
 	defaultRetryAfter        = 5 * time.Second
 

@@ -29,7 +29,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		{"max_waiting_body_bytes", "Default 67108864", defaultMaxWaitingBody == 67108864},
 		{"read_header_timeout", "Default 5s", defaultReadHeaderTimeout == 5*time.Second},
 		{"read_timeout", "Default 15s", defaultReadTimeout == 15*time.Second},
-		{"idle_timeout", "Default 60s", defaultIdleTimeout == 60*time.Second},
+		{"idle_timeout", "Default 120s", defaultIdleTimeout == 120*time.Second},
 		{"drain_delay", "Default 5s", defaultDrainDelay == 5*time.Second},
 		{"retry_after", "Default 5s", defaultRetryAfter == 5*time.Second},
 		{"slots", "Default 1.", defaultSlots == 1},

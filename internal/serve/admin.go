@@ -38,7 +38,7 @@ func serveAdmin(ctx context.Context, l net.Listener, h http.Handler, log *slog.L
 	}
 	stop := context.AfterFunc(ctx, func() { _ = srv.Close() })
 	defer stop()
-	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(limitAdmin(l)); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

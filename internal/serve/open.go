@@ -35,7 +35,7 @@ func (s *service) open(ctx context.Context) error {
 		}
 	}
 	if s.Role.Hydrate {
-		if err := CheckAPIs(s.Config); err != nil {
+		if err := Check(s.Config); err != nil {
 			return err
 		}
 	}
@@ -158,11 +158,22 @@ func (s *service) openIngest(ctx context.Context) error {
 	}
 	o := ingestOptions(s.Config)
 	o.Log, o.Logger, o.Registerer = failLog(log), s.Log, s.registry
+	if err := s.limitDescriptors(&o); err != nil {
+		return errors.Join(err, log.Close(ctx))
+	}
 	if s.ingest, err = ingest.New(o); err != nil {
 		return errors.Join(err, log.Close(ctx))
 	}
 	s.health.watch("ingest", s.ingest.Ready)
 	return nil
+}
+
+func (s *service) limitDescriptors(o *ingest.Options) error {
+	descriptors, err := openFiles()
+	if err != nil {
+		return err
+	}
+	return limitConnections(o, descriptors, s.Log)
 }
 
 // openStore connects to Redis and refuses one that is unsuitable. If Redis is down at

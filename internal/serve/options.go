@@ -2,6 +2,7 @@ package serve
 
 import (
 	"crypto/tls"
+	"errors"
 	"time"
 
 	"github.com/kycbridge/kycbridge/ingest"
@@ -25,6 +26,7 @@ func ingestOptions(c *config.Config) ingest.Options {
 	o := ingest.Options{
 		MaxRequests:         int(i.MaxRequests),
 		MaxWaitingBytes:     i.MaxWaitingBodyBytes,
+		MaxUnprovedBytes:    i.MaxUnprovedBytes,
 		ReadHeaderTimeout:   i.ReadHeaderTimeout.AsDuration(),
 		ReadTimeout:         i.ReadTimeout.AsDuration(),
 		IdleTimeout:         i.IdleTimeout.AsDuration(),
@@ -54,9 +56,11 @@ func ingestOptions(c *config.Config) ingest.Options {
 	return o
 }
 
-// CheckAPIs finds what is wrong with the vendors' APIs of a configuration, without
-// connecting to anything.
-func CheckAPIs(c *config.Config) error { return hydrate.CheckEndpoints(apis(c)) }
+// Check finds what is wrong with the limits of ingest and with the vendors' APIs of a
+// configuration, without connecting to anything.
+func Check(c *config.Config) error {
+	return errors.Join(ingestOptions(c).CheckLimits(), hydrate.CheckEndpoints(apis(c)))
+}
 
 // Grace is how long a graceful shutdown of the stages may take; a kill before that cuts
 // answers off. A process with both stages takes both, one after the other.

@@ -27,6 +27,7 @@ endpoints: [{name: shop, provider: complycube, environment: ENVIRONMENT_LIVE, se
 		"max_body_bytes":         got.Endpoints[0].MaxBody == ingest.DefaultMaxBody,
 		"max_requests":           got.MaxRequests == ingest.DefaultMaxRequests,
 		"max_waiting_body_bytes": got.MaxWaitingBytes == ingest.DefaultMaxWaitingBytes,
+		"max_unproved_bytes":     got.MaxUnprovedBytes == 0, // which is ingest.DefaultMaxUnprovedBytes, or more
 		"read_header_timeout":    got.ReadHeaderTimeout == ingest.DefaultReadHeaderTimeout,
 		"read_timeout":           got.ReadTimeout == ingest.DefaultReadTimeout,
 		"idle_timeout":           got.IdleTimeout == ingest.DefaultIdleTimeout,

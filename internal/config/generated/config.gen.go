@@ -366,6 +366,9 @@ func validIngest(x *v1.Ingest) bool {
 	if x.RetryAfter != nil && (x.RetryAfter.AsDuration() < 1*time.Second || x.RetryAfter.AsDuration() > 3600*time.Second) {
 		return false
 	}
+	if !(x.MaxUnprovedBytes == 0 || x.MaxUnprovedBytes >= 1048576 && int64(x.MaxUnprovedBytes) <= 68719476736) {
+		return false
+	}
 	if x.Tls != nil && !validTls(x.Tls) {
 		return false
 	}

@@ -1303,10 +1303,11 @@ type Ingest struct {
 	// Largest request body in bytes; above it the answer is 413. An endpoint may
 	// set its own. Default 1048576 (1 MiB).
 	MaxBodyBytes int32 `protobuf:"varint,2,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
-	// Requests served at a time; above it the answer is 503 (backpressure).
-	// Default 5000.
+	// Deliveries of proved senders that may wait for Kafka at a time; above it the
+	// answer is 503 (backpressure). Default 5000, or half of what the limit of open
+	// files leaves, if that is less.
 	MaxRequests int32 `protobuf:"varint,3,opt,name=max_requests,json=maxRequests,proto3" json:"max_requests,omitempty"`
-	// Bytes of bodies that may wait for Kafka at a time; above it the answer is 503
+	// Bytes of their bodies that may wait for Kafka at a time; above it the answer is 503
 	// (backpressure). Must hold the largest body with its envelope. Default 67108864
 	// (64 MiB).
 	MaxWaitingBodyBytes int64 `protobuf:"varint,4,opt,name=max_waiting_body_bytes,json=maxWaitingBodyBytes,proto3" json:"max_waiting_body_bytes,omitempty"`
@@ -1314,7 +1315,8 @@ type Ingest struct {
 	ReadHeaderTimeout *durationpb.Duration `protobuf:"bytes,5,opt,name=read_header_timeout,json=readHeaderTimeout,proto3" json:"read_header_timeout,omitempty"`
 	// Time a client has to send the whole request. Default 15s.
 	ReadTimeout *durationpb.Duration `protobuf:"bytes,6,opt,name=read_timeout,json=readTimeout,proto3" json:"read_timeout,omitempty"`
-	// How long an idle connection is kept open. Default 60s.
+	// How long an idle connection is kept open. Senders and load balancers should close
+	// theirs first, so that no delivery meets a connection that is closing. Default 120s.
 	IdleTimeout *durationpb.Duration `protobuf:"bytes,7,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
 	// Graceful shutdown: time between turning unready and closing the listener, so
 	// that load balancers notice. "0s" closes at once. Default 5s.
@@ -1325,6 +1327,11 @@ type Ingest struct {
 	// answers 503 itself; with an empty rotation, the load balancer decides what
 	// vendors are answered. Default false.
 	UnreadyWhileKafkaAway bool `protobuf:"varint,10,opt,name=unready_while_kafka_away,json=unreadyWhileKafkaAway,proto3" json:"unready_while_kafka_away,omitempty"`
+	// Bytes that connections may hold before their senders are proved: 16 KiB for each, with
+	// what is there of header and body. Above it nobody is turned away: the network that
+	// holds most loses its oldest connection, or is answered 429. Must hold four of the
+	// largest bodies. Default 33554432 (32 MiB), or eight of the largest bodies, if that is more.
+	MaxUnprovedBytes int64 `protobuf:"varint,11,opt,name=max_unproved_bytes,json=maxUnprovedBytes,proto3" json:"max_unproved_bytes,omitempty"`
 	// HTTPS. Default: plain HTTP, behind a proxy that terminates HTTPS.
 	Tls *Tls `protobuf:"bytes,20,opt,name=tls,proto3" json:"tls,omitempty"`
 	// Proxies in front, as networks such as "10.0.0.0/8". X-Forwarded-For is believed
@@ -1432,6 +1439,13 @@ func (x *Ingest) GetUnreadyWhileKafkaAway() bool {
 		return x.UnreadyWhileKafkaAway
 	}
 	return false
+}
+
+func (x *Ingest) GetMaxUnprovedBytes() int64 {
+	if x != nil {
+		return x.MaxUnprovedBytes
+	}
+	return 0
 }
 
 func (x *Ingest) GetTls() *Tls {
@@ -2609,7 +2623,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x14deadletter_retention\x18\b \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x13deadletterRetention\x12C\n" +
 	"\bencoding\x18\t \x01(\x0e2\x1d.kycbridge.config.v1.EncodingB\b\xbaH\x05\x82\x01\x02\x10\x01R\bencoding:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
-	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\x96\f\n" +
+	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\xf4\r\n" +
 	"\x06Ingest\x12\x96\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB~\xbaH{\xba\x01x\n" +
 	"\ringest.listen\x122must be host:port or :port, such as 127.0.0.1:8080\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\x12\xc2\x01\n" +
@@ -2631,7 +2645,9 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\vretry_after\x18\t \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x03\b\x90\x1c2\x02\b\x01R\n" +
 	"retryAfter\x127\n" +
 	"\x18unready_while_kafka_away\x18\n" +
-	" \x01(\bR\x15unreadyWhileKafkaAway\x12*\n" +
+	" \x01(\bR\x15unreadyWhileKafkaAway\x12\xdb\x01\n" +
+	"\x12max_unproved_bytes\x18\v \x01(\x03B\xac\x01\xbaH\xa8\x01\xba\x01\xa4\x01\n" +
+	"\x19ingest.max_unproved_bytes\x12Pmust be 0 (default 33554432) or between 1048576 (1 MiB) and 68719476736 (64 GiB)\x1a5this == 0 || (this >= 1048576 && this <= 68719476736)R\x10maxUnprovedBytes\x12*\n" +
 	"\x03tls\x18\x14 \x01(\v2\x18.kycbridge.config.v1.TlsR\x03tls\x128\n" +
 	"\x0ftrusted_proxies\x18\x15 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\xe8\a\"\x04r\x02\x18@R\x0etrustedProxies:\x8a\x02\xbaH\x86\x02\x1a\x83\x02\n" +
 	"\x1cingest.header_before_request\x12Sread_header_timeout (default 5s) must not be longer than read_timeout (default 15s)\x1a\x8d\x01(has(this.read_header_timeout) ? this.read_header_timeout : duration('5s')) <= (has(this.read_timeout) ? this.read_timeout : duration('15s'))\"\xa5\x01\n" +

@@ -1,0 +1,254 @@
+package ingest
+
+import (
+	"bufio"
+	"crypto"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// TestFloodSilencesNobody: strangers open far more connections than there is room for and keep them, in each way in
+// which a connection can be kept without a proof. A vendor that delivers meanwhile, on new connections and from the
+// same network, is answered at once, every time.
+func TestFloodSilencesNobody(t *testing.T) {
+	head := "POST /hooks/%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+	signature := testHeader + ": " + strings.Repeat("0", 64) + "\r\n"
+	for name, sent := range map[string]string{
+		"nothing":                       "",
+		"half a request line":           "POST /hooks/o",
+		"half a header":                 fmt.Sprintf(head, "one"),
+		"half of a large header":        fmt.Sprintf(head, "one") + "X-A: " + strings.Repeat("a", 28<<10),
+		"one byte of a body":            fmt.Sprintf(head, "one") + signature + "Content-Length: 100\r\n\r\n{",
+		"one byte for an unknown name":  fmt.Sprintf(head, "nobody") + signature + "Content-Length: 100\r\n\r\n{",
+		"one chunk of a body":           fmt.Sprintf(head, "one") + signature + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+		"one byte of a large body":      fmt.Sprintf(head, "one") + signature + "Content-Length: 1000000\r\n\r\n{",
+		"a request, and then no other":  "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+		"no proof, and then no request": fmt.Sprintf(head, "one") + "Content-Length: 0\r\n\r\n",
+	} {
+		for _, networks := range []int{1, 200} {
+			t.Run(fmt.Sprintf("%s, from %d networks", name, networks), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { flood(t, sent, networks) })
+			})
+		}
+	}
+}
+
+func flood(t *testing.T, sent string, networks int) {
+	log := ackAll()
+	o := testOptions(t, log)
+	o.MaxRequests, o.MaxUnprovedConnections = 20, 100
+	s := newServer(t, o)
+	l, stop := run(t, s)
+	request := wire(t, "one", "old", testBody, false)
+	for i := range 1000 {
+		c, err := l.dialFrom(&net.TCPAddr{IP: net.IPv4(10, 0, byte(i%networks), 1), Port: 1 + i})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		go func() { _, _ = io.WriteString(c, sent) }()
+		go func() { _, _ = io.Copy(io.Discard, c) }()
+		synctest.Wait()
+		if i%20 != 19 {
+			continue
+		}
+		got := exchangeFrom(l, &net.TCPAddr{IP: net.IPv4(10, 0, 0, 2), Port: 1}, request)
+		if got.status != http.StatusOK || got.after != 0 {
+			t.Fatalf("beside %d connections, a signed delivery is answered %d after %s (%v), want 200 at once", i+1, got.status, got.after, got.err)
+		}
+	}
+	if n := s.room.occupied(); n > o.MaxUnprovedConnections {
+		t.Errorf("%d connections are there, want at most %d", n, o.MaxUnprovedConnections)
+	}
+	if len(log.all()) != 50 {
+		t.Errorf("%d deliveries were stored, want the 50 that are signed", len(log.all()))
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(time.Second) // net/http lingers before it closes
+}
+
+// exchangeFrom is exchange over a connection from an address.
+func exchangeFrom(l *pipeListener, from net.Addr, request []byte) reply {
+	start := time.Now()
+	c, err := l.dialFrom(from)
+	if err != nil {
+		return reply{err: err}
+	}
+	defer func() { _ = c.Close() }()
+	go func() { _, _ = c.Write(request) }()
+	got := readReply(bufio.NewReader(c))
+	got.after = time.Since(start)
+	return got
+}
+
+// TestUnprovedMemoryIsBounded: what the process really holds keeps to what the room counts.
+func TestUnprovedMemoryIsBounded(t *testing.T) {
+	head := "POST /hooks/one HTTP/1.1\r\nHost: x\r\n" + testHeader + ": " + strings.Repeat("0", 64) + "\r\n"
+	for _, tc := range []struct {
+		name, sent string
+		times      int
+	}{
+		{"half headers", head + "X-A: " + strings.Repeat("a", 28<<10), 4000},
+		{"bodies", head + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("a", 900_000), 200},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			sent := []byte(tc.sent)
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer(t, testOptions(t, ackAll()))
+				l, stop := run(t, s)
+				before := liveHeap()
+				for i := range tc.times {
+					c, err := l.dialFrom(&net.TCPAddr{IP: net.IPv4(10, byte(i>>8), byte(i), 1), Port: 1})
+					if err != nil {
+						t.Fatal(err)
+					}
+					go func() {
+						_, _ = c.Write(sent)
+						_, _ = io.Copy(io.Discard, c)
+					}()
+				}
+				synctest.Wait()
+				if held := s.room.held(); held > DefaultMaxUnprovedBytes {
+					t.Errorf("%d bytes are counted, want at most %d", held, DefaultMaxUnprovedBytes)
+				}
+				// The other ends of the connections live here as well, and a goroutine of each.
+				if grown := liveHeap() - before; grown > 2*DefaultMaxUnprovedBytes {
+					t.Errorf("the heap has grown by %d bytes, want at most %d", grown, 2*DefaultMaxUnprovedBytes)
+				}
+				if err := stop(); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Second) // net/http lingers before it closes
+			})
+		})
+	}
+}
+
+func liveHeap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestNoisySourceWaits: a network whose deliveries are refused over and over is told 429, late, and its bodies are
+// not read; a vendor that was proved from the same network is not concerned.
+func TestNoisySourceWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		registry := prometheus.NewRegistry()
+		o := testOptions(t, ackAll())
+		o.Registerer = registry
+		s := newServer(t, o)
+		from := func(network byte, secret string) reply {
+			r := signed(t, "one", secret, testBody)
+			r.RemoteAddr = fmt.Sprintf("10.0.%d.1:1", network)
+			start := time.Now()
+			w := serve(s, r)
+			return reply{status: w.Code, header: w.Header(), after: time.Since(start)}
+		}
+		for range failureBurst {
+			if got := from(1, "wrong"); got.status != http.StatusUnauthorized || got.after != 0 {
+				t.Fatalf("answered %d after %s, want 401 at once", got.status, got.after)
+			}
+		}
+		if got := from(1, "old"); got.status != http.StatusTooManyRequests || got.after != noisyWait || got.header.Get("Retry-After") == "" {
+			t.Errorf("answered %d after %s with Retry-After %q, want 429 after %s", got.status, got.after, got.header.Get("Retry-After"), noisyWait)
+		}
+		if got := from(2, "old"); got.status != http.StatusOK || got.after != 0 {
+			t.Errorf("another network is answered %d after %s, want 200 at once", got.status, got.after)
+		}
+		for range 3 * failureBurst {
+			from(2, "wrong")
+		}
+		if got := from(2, "old"); got.status != http.StatusOK || got.after != 0 {
+			t.Errorf("a network that was proved lately is answered %d after %s, want 200 at once", got.status, got.after)
+		}
+		if n := gathered(t, registry)[`kycbridge_ingest_deliveries_total{endpoint="one",outcome="noisy",provider="testvendor"}`]; n == 0 {
+			t.Error("no request is counted as noisy")
+		}
+	})
+}
+
+// TestEvictedRequestIsAnswered: whoever loses its place while its body is read is told to come again.
+func TestEvictedRequestIsAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := testOptions(t, ackAll())
+		o.MaxUnprovedConnections = 1
+		l, stop := run(t, newServer(t, o))
+		request := wire(t, "one", "old", testBody, false)
+		evicted := make(chan reply, 1)
+		go func() { evicted <- exchange(l, request[:len(request)-1]) }()
+		synctest.Wait()
+		c, err := l.dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := <-evicted; got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" || !got.close || got.after != 0 {
+			t.Errorf("answered %+v, want 429 with Retry-After at once, and the connection closed", got)
+		}
+		_ = c.Close()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestLeastRate: a body that keeps to the least rate may take its time; the others are given up when they fall behind.
+func TestLeastRate(t *testing.T) {
+	d := delivery{started: time.Now(), endpoint: &endpoint{budget: 10 * time.Second}}
+	for received, want := range map[int]time.Duration{
+		0:        bodyStart,
+		bodyRate: bodyStart + time.Second,
+		1 << 20:  10 * time.Second, // when the answer is due
+	} {
+		if got := d.bodyDue(received).Sub(d.started); got != want {
+			t.Errorf("after %d bytes, the next is due after %s, want %s", received, got, want)
+		}
+	}
+}
+
+// TestSignaturesOfStrangersTakeTurns: handshakes make no more signatures at a time than there are turns.
+func TestSignaturesOfStrangersTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := make(handshakes, 2)
+		signing, finish := make(chan struct{}, 10), make(chan struct{})
+		key := sharedKey{&slowSigner{signing: signing, finish: finish}, turns}
+		for range 10 {
+			go func() { _, _ = key.Sign(nil, nil, nil) }()
+		}
+		synctest.Wait()
+		if n := len(signing); n != cap(turns) {
+			t.Errorf("%d signatures are made at a time, want %d", n, cap(turns))
+		}
+		close(finish)
+		synctest.Wait()
+		if n := len(signing); n != 10 {
+			t.Errorf("%d signatures were made, want all", n)
+		}
+	})
+}
+
+// A slowSigner signs when the test lets it.
+type slowSigner struct {
+	signing chan<- struct{}
+	finish  <-chan struct{}
+}
+
+func (*slowSigner) Public() crypto.PublicKey { return nil }
+
+func (s *slowSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	s.signing <- struct{}{}
+	<-s.finish
+	return nil, nil
+}
