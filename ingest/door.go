@@ -58,8 +58,11 @@ type visitor struct {
 	sent    int64 // bytes of what is no request yet
 }
 
-// headerFree is what the cost of a place covers of a header, in bytes.
-const headerFree = 4 << 10
+// A header costs more than its bytes: its lines grow in buffers of their own. The cost of a place covers its beginning.
+const (
+	headerFree   = 4 << 10
+	headerWeight = 3
+)
 
 // Read counts the bytes of what is no request yet. The body is counted by who reads it.
 func (v *visitor) Read(b []byte) (int, error) {
@@ -69,7 +72,7 @@ func (v *visitor) Read(b []byte) (int, error) {
 	if !v.handled {
 		before := max(v.sent, headerFree)
 		v.sent += int64(n)
-		more = max(v.sent-before, 0)
+		more = headerWeight * max(v.sent-before, 0)
 	}
 	v.mu.Unlock()
 	if more > 0 && !v.place.hold(more) {

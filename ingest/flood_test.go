@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -157,22 +158,28 @@ func TestNoisySourceWaits(t *testing.T) {
 			w := serve(s, r)
 			return reply{status: w.Code, header: w.Header(), after: time.Since(start)}
 		}
-		for range failureBurst {
-			if got := from(1, "wrong"); got.status != http.StatusUnauthorized || got.after != 0 {
-				t.Fatalf("answered %d after %s, want 401 at once", got.status, got.after)
+		fail := func(network byte) {
+			p, _ := s.room.enter(sourceOf(netip.AddrFrom4([4]byte{10, 0, network, 1})), false, func() {})
+			defer p.leave()
+			for range failureBurst {
+				p.fail()
 			}
 		}
+		if got := from(1, "wrong"); got.status != http.StatusUnauthorized || got.after != 0 {
+			t.Errorf("a failure is answered %d after %s, want 401 at once", got.status, got.after)
+		}
+		fail(1)
 		if got := from(1, "old"); got.status != http.StatusTooManyRequests || got.after != noisyWait || got.header.Get("Retry-After") == "" {
-			t.Errorf("answered %d after %s with Retry-After %q, want 429 after %s", got.status, got.after, got.header.Get("Retry-After"), noisyWait)
+			t.Errorf("one that failed too often is answered %d after %s with Retry-After %q, want 429 after %s", got.status, got.after, got.header.Get("Retry-After"), noisyWait)
 		}
-		if got := from(2, "old"); got.status != http.StatusOK || got.after != 0 {
-			t.Errorf("another network is answered %d after %s, want 200 at once", got.status, got.after)
+		for _, earlier := range []string{"another network", "a network that was proved lately"} {
+			if got := from(2, "old"); got.status != http.StatusOK || got.after != 0 {
+				t.Errorf("%s is answered %d after %s, want 200 at once", earlier, got.status, got.after)
+			}
+			fail(2)
 		}
-		for range 3 * failureBurst {
-			from(2, "wrong")
-		}
-		if got := from(2, "old"); got.status != http.StatusOK || got.after != 0 {
-			t.Errorf("a network that was proved lately is answered %d after %s, want 200 at once", got.status, got.after)
+		if got := from(2, "wrong"); got.status != http.StatusUnauthorized || got.after != noisyWait {
+			t.Errorf("its failures are answered %d after %s, want 401 after %s", got.status, got.after, noisyWait)
 		}
 		if n := gathered(t, registry)[`kycbridge_ingest_deliveries_total{endpoint="one",outcome="noisy",provider="testvendor"}`]; n == 0 {
 			t.Error("no request is counted as noisy")

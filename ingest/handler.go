@@ -65,8 +65,11 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery, p *pl
 		p.leave()
 	default:
 		p.release(b.held)
-		if o.strange() {
+		if o.strange() && len(d.secretIDs) == 0 {
 			p.fail()
+			if p.failing() {
+				makeWait(r, p)
+			}
 		}
 		return o
 	}

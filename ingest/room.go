@@ -13,7 +13,8 @@ import (
 // these, in bytes. Nobody is turned away from a full room. Instead the source that holds most gives up its
 // oldest connection, one that never brought a proved delivery before one that did. So a flood takes room from
 // itself, even from where vendors send: a delivery is read and judged within milliseconds and is gone before it
-// is the oldest, and what waits on purpose is. Sources that were proved lately weigh a quarter.
+// is the oldest, and what waits on purpose is. Sources that were proved lately, and those that were not, take no
+// room from each other while they keep to their half of it.
 //
 // The price is known: while a flood from its own network goes on, a sender that is slower than the flood is fast
 // may lose its connection, and comes again.
@@ -23,12 +24,11 @@ type room struct {
 	most  int                  // connections, of all
 	now   func() time.Duration // uptime
 
-	mu       sync.Mutex
-	used     int64
-	places   int
-	sources  map[netip.Prefix]*source
-	heaviest heaviest
-	evicted  atomic.Int64
+	mu               sync.Mutex
+	sources          map[netip.Prefix]*source
+	strangers, known crowd
+	failures         bucket // of all strangers
+	evicted          atomic.Int64
 }
 
 // placeCost stands for a connection that has sent nothing: its goroutine, two buffers of net/http and the
@@ -45,12 +45,20 @@ const maxSources = 8192
 type source struct {
 	network netip.Prefix
 	standing
-	proxy  bool // stands for many senders: it has no share of its own, and its failures are theirs
-	used   int64
-	weight int64 // what it holds, or a quarter; as of the last change
+	proxy bool // stands for many senders: it has no share of its own, and its failures are theirs
+	used  int64
 	// Both are of *place, the oldest in front.
 	fresh, regulars list.List
-	at              int // in the heap; -1 while it holds nothing
+
+	crowd *crowd // nil while it holds nothing
+	at    int    // in the crowd
+}
+
+// A crowd is the sources of one kind that hold something.
+type crowd struct {
+	heaviest heaviest
+	used     int64
+	places   int
 }
 
 // A place is one connection in the room.
@@ -67,7 +75,7 @@ type place struct {
 }
 
 func newRoom(limit, share int64, most int, now func() time.Duration) *room {
-	return &room{limit: limit, share: share, most: most, now: now, sources: map[netip.Prefix]*source{}}
+	return &room{limit: limit, share: share, most: most, now: now, sources: map[netip.Prefix]*source{}, failures: bucket{allBurst, now()}}
 }
 
 // enter gives a new connection its place; false: its source is noisy and has all it may have.
@@ -75,7 +83,7 @@ func (r *room) enter(peer netip.Prefix, proxy bool, evict func()) (*place, bool)
 	r.mu.Lock()
 	s := r.find(peer)
 	s.proxy = s.proxy || proxy
-	if !s.proxy && s.places() >= noisyPlaces && s.noisy(r.now()) {
+	if s.places() >= noisyPlaces && r.noisy(s) {
 		r.mu.Unlock()
 		return nil, false
 	}
@@ -158,18 +166,25 @@ func (p *place) fail() {
 	r := p.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := p.payer(); !s.proxy {
-		s.failed(r.now())
-	}
+	r.failed(p.payer())
 }
 
-// noisy reports whether the one who pays has used up its failures.
+// noisy reports whether the one who pays has used up its failures. One that was proved lately is not noisy: a vendor
+// must not be silenced by whoever shares its network.
 func (p *place) noisy() bool {
 	r := p.room
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.noisy(p.payer())
+}
+
+// failing reports whether the one who pays has used up its failures, proved or not.
+func (p *place) failing() bool {
+	r := p.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	s := p.payer()
-	return !s.proxy && s.noisy(r.now())
+	return !s.proxy && s.noisy(r.now(), r.storm())
 }
 
 func (p *place) payer() *source {
@@ -200,16 +215,39 @@ func (p *place) wasEvicted() bool {
 func (r *room) held() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.used
+	return r.used()
 }
 
 func (r *room) occupied() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.places
+	return r.places()
 }
 
 // What follows is called with the lock held.
+
+func (r *room) used() int64 { return r.strangers.used + r.known.used }
+func (r *room) places() int { return r.strangers.places + r.known.places }
+
+func (r *room) noisy(s *source) bool {
+	return !s.proxy && !s.known(r.now()) && s.noisy(r.now(), r.storm())
+}
+
+// storm reports whether strangers together fail more than they may.
+func (r *room) storm() bool {
+	r.failures.fill(r.now(), allBurst, allRate)
+	return r.failures.tokens < 1
+}
+
+func (r *room) failed(s *source) {
+	if s.proxy {
+		return
+	}
+	s.failed(r.now(), r.storm())
+	if !s.known(r.now()) {
+		r.failures.take()
+	}
+}
 
 // find returns the source of a network, and makes it known where it is not.
 func (r *room) find(network netip.Prefix) *source {
@@ -219,7 +257,7 @@ func (r *room) find(network netip.Prefix) *source {
 	if len(r.sources) >= maxSources {
 		r.forget()
 	}
-	s := &source{network: network, standing: newStanding(r.now()), at: -1}
+	s := &source{network: network, standing: newStanding(r.now())}
 	r.sources[network] = s
 	return s
 }
@@ -230,7 +268,7 @@ func (r *room) forget() {
 	now, looked := r.now(), 0
 	var least *source
 	for _, s := range r.sources {
-		if s.at >= 0 {
+		if s.crowd != nil {
 			continue
 		}
 		if s.plain(now) {
@@ -250,14 +288,15 @@ func (r *room) forget() {
 }
 
 func (r *room) put(p *place, s *source, cost int64) {
-	p.holder, p.cost = s, 0
-	if p.proved {
-		p.here = s.regulars.PushBack(p)
-	} else {
-		p.here = s.fresh.PushBack(p)
-	}
-	r.places++
-	r.charge(p, cost)
+	r.change(s, func() {
+		if p.holder = s; p.proved {
+			p.here = s.regulars.PushBack(p)
+		} else {
+			p.here = s.fresh.PushBack(p)
+		}
+		p.cost = cost
+		s.used += cost
+	})
 }
 
 func (r *room) take(p *place) {
@@ -265,29 +304,40 @@ func (r *room) take(p *place) {
 	if s == nil {
 		return
 	}
-	r.charge(p, -p.cost)
-	s.fresh.Remove(p.here) // one of the two has it, the other does nothing
-	s.regulars.Remove(p.here)
-	p.holder, p.here = nil, nil
-	r.places--
-	if s.places() == 0 {
-		heap.Remove(&r.heaviest, s.at)
-	}
+	r.change(s, func() {
+		s.fresh.Remove(p.here) // one of the two has it, the other does nothing
+		s.regulars.Remove(p.here)
+		s.used -= p.cost
+		p.holder, p.here = nil, nil
+	})
 }
 
 func (r *room) charge(p *place, n int64) {
-	s := p.holder
-	p.cost += n
-	s.used += n
-	r.used += n
-	if s.weight = s.used; s.proxy || s.known(r.now()) {
-		s.weight /= 4
+	r.change(p.holder, func() {
+		p.cost += n
+		p.holder.used += n
+	})
+}
+
+// change does something to what a source holds, and counts it anew among its like.
+func (r *room) change(s *source, do func()) {
+	if c := s.crowd; c != nil {
+		heap.Remove(&c.heaviest, s.at)
+		c.used -= s.used
+		c.places -= s.places()
+		s.crowd = nil
 	}
-	if s.at < 0 {
-		heap.Push(&r.heaviest, s)
-	} else {
-		heap.Fix(&r.heaviest, s.at)
+	do()
+	if s.places() == 0 {
+		return
 	}
+	s.crowd = &r.strangers
+	if s.proxy || s.known(r.now()) {
+		s.crowd = &r.known
+	}
+	heap.Push(&s.crowd.heaviest, s)
+	s.crowd.used += s.used
+	s.crowd.places += s.places()
 }
 
 // settle expels until s keeps to its share and all keep to the limits.
@@ -297,16 +347,27 @@ func (r *room) settle(s *source) (out []*place) {
 			out = append(out, r.expel(s))
 		}
 	}
-	for r.used > r.limit || r.places > r.most {
-		out = append(out, r.expel(r.heaviest[0]))
+	for r.used() > r.limit || r.places() > r.most {
+		out = append(out, r.expel(r.heaviest()))
 	}
 	return out
 }
 
+// heaviest is who gives way in a full room.
+func (r *room) heaviest() *source {
+	if r.strangers.used > r.limit/2 || r.strangers.places > r.most/2 {
+		return r.strangers.heaviest[0]
+	}
+	return r.known.heaviest[0]
+}
+
+// expel takes the oldest connection of a source out of the room. One that never brought a proof has failed.
 func (r *room) expel(s *source) *place {
 	oldest := s.fresh.Front()
 	if oldest == nil {
 		oldest = s.regulars.Front()
+	} else {
+		r.failed(s)
 	}
 	p := oldest.Value.(*place)
 	r.take(p)
@@ -325,11 +386,11 @@ func (r *room) unlock(out []*place) {
 
 func (s *source) places() int { return s.fresh.Len() + s.regulars.Len() }
 
-// heaviest is a heap of the sources that hold something, the one that weighs most on top.
+// heaviest is a heap of sources, the one that holds most on top.
 type heaviest []*source
 
 func (h heaviest) Len() int           { return len(h) }
-func (h heaviest) Less(i, j int) bool { return h[i].weight > h[j].weight }
+func (h heaviest) Less(i, j int) bool { return h[i].used > h[j].used }
 
 func (h heaviest) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
@@ -345,7 +406,6 @@ func (h *heaviest) Push(x any) {
 func (h *heaviest) Pop() any {
 	old := *h
 	s := old[len(old)-1]
-	s.at = -1
 	*h = old[:len(old)-1]
 	return s
 }

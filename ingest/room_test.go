@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -89,25 +90,42 @@ func TestConnectionsAreBounded(t *testing.T) {
 }
 
 // TestProvedGoLast: among the connections of one source, one that has brought a proved delivery outlives those
-// that have not, and a source that was proved lately weighs a quarter.
+// that have not.
 func TestProvedGoLast(t *testing.T) {
-	r := newTestRoom(6*placeCost, 6*placeCost, 100)
+	r := newTestRoom(3*placeCost, 3*placeCost, 100)
 	vendor := r.enter("vendor", 1)
 	vendor.prove()
 	if r.held() != 0 {
 		t.Fatalf("a proved request holds %d bytes of the room", r.held())
 	}
 	vendor.again()
-	r.enter("same network", 1)
-	r.enter("same network, later", 1)
-	for i := range 3 {
-		r.enter(fmt.Sprintf("other-%d", i), 2)
+	for i := range 5 {
+		r.enter(fmt.Sprintf("same network-%d", i), 1)
 	}
-	r.enter("newcomer", 3) // the vendor's network holds 3, as the other does, and weighs less
-	r.wantEvicted(t, "other-0")
+	r.wantEvicted(t, "same network-0", "same network-1", "same network-2")
+}
+
+// TestHalfIsForTheKnown: strangers, however many networks they are, take no room from senders that were proved
+// lately while these keep to their half, and the other way round.
+func TestHalfIsForTheKnown(t *testing.T) {
+	r := newTestRoom(8*placeCost, 8*placeCost, 100)
+	r.enter("vendor-0", 1).prove()
+	for i := range 4 {
+		r.enter(fmt.Sprintf("vendor-%d", i+1), 1)
+	}
+	for i := range 5 {
+		r.enter(fmt.Sprintf("stranger-%d", i), 2+i)
+	}
+	if got := r.evicted; len(got) != 1 || !strings.HasPrefix(got[0], "stranger") {
+		t.Errorf("evicted %v, want one stranger", got)
+	}
+	r.evicted = nil
+	r.enter("vendor-5", 1)
+	r.wantEvicted(t, "vendor-1")
+	r.evicted = nil
 	r.clock += provedFor
-	r.enter("one more", 1) // now it is one among others
-	r.wantEvicted(t, "other-0", "same network")
+	r.enter("vendor-6", 1) // now it is a stranger, and holds most
+	r.wantEvicted(t, "vendor-2")
 }
 
 // TestStrangerHasAShare: one network fills no more than its share, though the rest is empty; one that was proved
@@ -168,6 +186,67 @@ func TestNoisySource(t *testing.T) {
 	}
 	if !p.noisy() {
 		t.Error("a source that was proved long ago is never noisy")
+	}
+}
+
+// TestStorm: many networks that each fail a little, and together too much, have few failures left each. Whoever
+// does not fail, and whoever was proved lately, is not concerned.
+func TestStorm(t *testing.T) {
+	r := newTestRoom(1<<30, 1<<30, 1<<20)
+	vendor, newcomer := r.enter("vendor", 1), r.enter("newcomer", 2)
+	vendor.prove()
+	for range 2 * failureBurst {
+		vendor.fail() // is no part of it
+	}
+	const networks = allBurst / (2 * stormBurst)
+	var strangers []*place
+	for i := range networks {
+		strangers = append(strangers, r.enter("stranger", 10+i))
+	}
+	fail := func(each int) (noisy int) {
+		for range each {
+			for _, p := range strangers {
+				p.fail()
+			}
+		}
+		for _, p := range strangers {
+			if p.noisy() {
+				noisy++
+			}
+		}
+		return noisy
+	}
+	if n := fail(2*stormBurst - 1); n != 0 {
+		t.Fatalf("%d of %d networks are noisy before there is a storm", n, networks)
+	}
+	if n := fail(1); n != networks {
+		t.Errorf("%d of %d networks are noisy in a storm, want all", n, networks)
+	}
+	if vendor.noisy() || newcomer.noisy() {
+		t.Error("who did not fail, or was proved lately, is noisy in a storm")
+	}
+	if !vendor.failing() {
+		t.Error("a vendor that fails and fails is not slowed")
+	}
+	r.clock += time.Second
+	if n := fail(0); n != 0 {
+		t.Errorf("%d of %d networks are noisy when the storm is over", n, networks)
+	}
+	fail(allRate / networks)
+	if n := fail(stormBurst); n != networks {
+		t.Errorf("%d of %d networks are noisy when it is back, want all", n, networks)
+	}
+}
+
+// TestEvictionIsAFailure: a network that takes more than there is for it becomes noisy by that alone.
+func TestEvictionIsAFailure(t *testing.T) {
+	r := newTestRoom(1<<30, 20*placeCost, 1<<20)
+	var last *place
+	for i := range 20 + failureBurst {
+		last = r.enter(fmt.Sprint(i), 1)
+	}
+	if !last.noisy() {
+		t.Errorf("after %d evictions the network is not noisy", len(r.evicted))
 	}
 }
 
@@ -267,21 +346,21 @@ func (t *testRoom) broken(all []*place) string {
 		}
 	}
 	switch {
-	case used != t.used || places != t.places:
-		return fmt.Sprintf("%d bytes of %d connections are counted, and %d of %d are there", t.used, t.places, used, places)
+	case used != t.used() || places != t.places():
+		return fmt.Sprintf("%d bytes of %d connections are counted, and %d of %d are there", t.used(), t.places(), used, places)
 	case used > t.limit || places > t.most:
 		return fmt.Sprintf("%d bytes of %d connections are over the limits", used, places)
 	}
 	for s, sum := range perSource {
-		if s.used != sum || s.at < 0 || t.heaviest[s.at] != s {
-			return fmt.Sprintf("%s counts %d bytes and holds %d, at %d of the heap", s.network, s.used, sum, s.at)
+		if s.used != sum || s.crowd == nil || s.crowd.heaviest[s.at] != s {
+			return fmt.Sprintf("%s counts %d bytes and holds %d, and is at %d of %v", s.network, s.used, sum, s.at, s.crowd)
 		}
-		if s.weight > t.heaviest[0].weight {
-			return fmt.Sprintf("%s weighs more than the top of the heap", s.network)
+		if s.used > s.crowd.heaviest[0].used {
+			return fmt.Sprintf("%s holds more than the top of the heap", s.network)
 		}
 	}
-	if len(perSource) != len(t.heaviest) {
-		return fmt.Sprintf("%d sources are in the heap, and %d hold something", len(t.heaviest), len(perSource))
+	if n := len(t.strangers.heaviest) + len(t.known.heaviest); len(perSource) != n {
+		return fmt.Sprintf("%d sources are in the heaps, and %d hold something", n, len(perSource))
 	}
 	return ""
 }

@@ -80,13 +80,14 @@ var answers = [outcomes]answer{
 
 func (o outcome) String() string { return answers[o].label }
 
-// strange reports whether the outcome speaks against its source: a proof was wrong, or none was tried.
+// strange reports whether the outcome of a request that is not proved speaks against its source. That a place was
+// lost is counted where it is lost.
 func (o outcome) strange() bool {
 	switch o {
-	case notFound, unknownEndpoint, unsigned, mismatch, stale, forbidden, wrongMethod:
-		return true
+	case undecided, closing, crowded, noisy:
+		return false
 	}
-	return false
+	return o != accepted
 }
 
 // write sends the answer; success replaces the status of accepted, retryAfter is

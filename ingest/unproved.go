@@ -31,7 +31,8 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request, d *delivery, p *p
 	case s.phase.Load() == closed:
 		return body{}, closing
 	case p.noisy():
-		return body{}, makeWait(r, p)
+		makeWait(r, p)
+		return body{}, noisy
 	}
 	if o := e.judgeHead(d, request); o != accepted {
 		return body{}, o
@@ -58,11 +59,12 @@ func (s *Server) judgeBody(r *http.Request, d *delivery, request auth.Request) o
 	return accepted
 }
 
-// noisyWait is how long a request of a noisy source waits for its refusal. With its few connections, it can then do
-// no more than a few dozen requests a second.
+// noisyWait is how long a request of a source that has used up its failures waits for its refusal. A noisy one, with
+// its few connections, can then do no more than a few dozen requests a second.
 const noisyWait = 250 * time.Millisecond
 
-func makeWait(r *http.Request, p *place) outcome {
+// makeWait keeps a refusal back. It holds nothing but its place, and ends when that is lost.
+func makeWait(r *http.Request, p *place) {
 	wait := time.NewTimer(noisyWait)
 	defer wait.Stop()
 	select {
@@ -70,5 +72,4 @@ func makeWait(r *http.Request, p *place) outcome {
 	case <-p.gone:
 	case <-r.Context().Done():
 	}
-	return noisy
 }

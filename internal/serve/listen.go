@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -10,7 +11,10 @@ import (
 // Listen opens a TCP listener; setting is what a person changes to pick another
 // address ("--listen", "ingest.listen").
 func Listen(addr, setting string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	// Every connection has deadlines of its own. Probes beside them would cost each of a flood
+	// several system calls.
+	quiet := net.ListenConfig{KeepAlive: -1}
+	l, err := quiet.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, bindError(addr, setting, err)
 	}
