@@ -15,9 +15,11 @@ import (
 // A door lets connections in and gives each its place in the room.
 type door struct {
 	net.Listener
-	room    *room
-	proxies []netip.Prefix
-	refused func() // called for each connection that is not let in
+	room      *room
+	shakes    *handshakes // nil: plain HTTP
+	proxies   []netip.Prefix
+	refused   func() // called for each connection that is not let in
+	abandoned func() // called for each that ends without a request
 }
 
 // Accept returns the next connection that found a place. One that did not is closed without a word, which costs
@@ -29,7 +31,7 @@ func (d *door) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer := auth.ClientAddr(c.RemoteAddr().String(), nil, nil)
-		v := &visitor{Conn: c}
+		v := &visitor{Conn: c, shakes: d.shakes, abandoned: d.abandoned}
 		var ok bool
 		if v.place, ok = d.room.enter(sourceOf(peer), auth.Contains(d.proxies, peer), v.evict); ok {
 			return v, nil
@@ -50,11 +52,15 @@ func reset(c net.Conn) {
 // A visitor is a connection with a place in the room.
 type visitor struct {
 	net.Conn
-	place *place
+	place     *place
+	shakes    *handshakes
+	turn      turn
+	abandoned func()
 
 	mu      sync.Mutex
-	handled bool  // its request is in the handler, which answers whatever happens
-	heard   bool  // it has sent a request
+	handled bool // its request is in the handler, which answers whatever happens
+	heard   bool // it has sent a request
+	closed  bool
 	sent    int64 // bytes of what is no request yet
 }
 
@@ -64,10 +70,13 @@ const (
 	headerWeight = 3
 )
 
-// Read counts the bytes of what is no request yet. The body is counted by who reads it.
+// Read counts the bytes of what is no request yet. The body is counted by who reads it. What a handshake makes of the
+// bytes is computed in its turn.
 func (v *visitor) Read(b []byte) (int, error) {
+	v.turn.end()
 	n, err := v.Conn.Read(b)
 	v.mu.Lock()
+	shaking := v.shakes != nil && !v.heard && n > 0
 	var more int64
 	if !v.handled {
 		before := max(v.sent, headerFree)
@@ -77,6 +86,11 @@ func (v *visitor) Read(b []byte) (int, error) {
 	v.mu.Unlock()
 	if more > 0 && !v.place.hold(more) {
 		return 0, net.ErrClosed
+	}
+	if shaking {
+		if lost := v.turn.begin(v.shakes, v.place); lost != nil {
+			return 0, lost
+		}
 	}
 	return n, err
 }
@@ -98,6 +112,7 @@ func (v *visitor) evict() {
 // Write sends an answer. After that of an evicted request there is no other, and net/http's courtesy of lingering
 // would keep what nobody counts any more.
 func (v *visitor) Write(b []byte) (int, error) {
+	v.turn.end()
 	n, err := v.Conn.Write(b)
 	if v.place.wasEvicted() {
 		_ = v.Conn.Close()
@@ -129,11 +144,16 @@ func (v *visitor) SetDeadline(t time.Time) error {
 // Close gives the place back. A connection that never brought a request is a failure of whoever opened it:
 // handshakes and half headers cost as much as forged deliveries.
 func (v *visitor) Close() error {
+	v.turn.end()
 	v.mu.Lock()
-	heard := v.heard
+	heard, closed := v.heard, v.closed
+	v.closed = true
 	v.mu.Unlock()
-	if !heard {
-		v.place.fail()
+	if !heard && !closed {
+		v.abandoned()
+		if !v.place.wasEvicted() { // which has counted already
+			v.place.fail()
+		}
 	}
 	v.place.leave()
 	return v.Conn.Close()
@@ -141,6 +161,7 @@ func (v *visitor) Close() error {
 
 // begin hands the connection to a handler, until end.
 func (v *visitor) begin() {
+	v.turn.end()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.handled, v.heard = true, true

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bufio"
-	"crypto"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +9,7 @@ import (
 	"net/netip"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,37 +225,61 @@ func TestLeastRate(t *testing.T) {
 	}
 }
 
-// TestSignaturesOfStrangersTakeTurns: handshakes make no more signatures at a time than there are turns.
-func TestSignaturesOfStrangersTakeTurns(t *testing.T) {
+// TestHandshakesTakeTurns: no more handshakes are computed at a time than there are turns, neither of strangers nor of
+// senders that were proved lately, and one that is given up, or waits for its client, does not keep its turn.
+func TestHandshakesTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		turns := make(handshakes, 2)
-		signing, finish := make(chan struct{}, 10), make(chan struct{})
-		key := sharedKey{&slowSigner{signing: signing, finish: finish}, turns}
+		r := newTestRoom(1<<30, 1<<30, 1<<20)
+		h := &handshakes{make(turns, 2), make(turns, 1)}
+		var computing atomic.Int64
+		var visitors []*visitor
+		visit := func(network int) *visitor {
+			here, there := net.Pipe()
+			v := &visitor{Conn: there, shakes: h, abandoned: func() {}, place: r.enter("", network)}
+			visitors = append(visitors, v)
+			go func() { _, _ = here.Write([]byte("hello")) }()
+			go func() { _, _ = io.Copy(io.Discard, here) }()
+			go func() {
+				if _, err := v.Read(make([]byte, 10)); err == nil {
+					computing.Add(1)
+				}
+			}()
+			synctest.Wait()
+			return v
+		}
+		want := func(n int64) {
+			t.Helper()
+			synctest.Wait()
+			if got := computing.Load(); got != n {
+				t.Errorf("%d handshakes have had a turn, want %d", got, n)
+			}
+		}
 		for range 10 {
-			go func() { _, _ = key.Sign(nil, nil, nil) }()
+			visit(1)
 		}
-		synctest.Wait()
-		if n := len(signing); n != cap(turns) {
-			t.Errorf("%d signatures are made at a time, want %d", n, cap(turns))
+		want(2)
+		r.enter("", 2).prove()
+		visit(2)
+		visit(2)
+		want(3)
+		_, _ = visitors[0].Write([]byte("our part"))
+		want(4)
+		_ = visitors[1].Close()
+		want(5)
+		visitors[2].begin() // a session that was resumed: the request comes with its last message
+		want(6)
+		_ = visitors[3].Conn.SetReadDeadline(past)
+		_, _ = visitors[3].Read(make([]byte, 10)) // more of the client is waited for
+		want(7)
+		for range visitors {
+			for _, v := range visitors { // as whoever serves each does, when it is done with what it has read
+				_ = v.Close()
+			}
+			synctest.Wait()
 		}
-		close(finish)
-		synctest.Wait()
-		if n := len(signing); n != 10 {
-			t.Errorf("%d signatures were made, want all", n)
+		want(int64(len(visitors)))
+		if len(h.strangers) != 0 || len(h.known) != 0 {
+			t.Errorf("%d and %d turns are never ended", len(h.strangers), len(h.known))
 		}
 	})
-}
-
-// A slowSigner signs when the test lets it.
-type slowSigner struct {
-	signing chan<- struct{}
-	finish  <-chan struct{}
-}
-
-func (*slowSigner) Public() crypto.PublicKey { return nil }
-
-func (s *slowSigner) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
-	s.signing <- struct{}{}
-	<-s.finish
-	return nil, nil
 }

@@ -1,37 +1,53 @@
 package ingest
 
 import (
-	"crypto"
-	"crypto/tls"
-	"io"
+	"net"
 	"runtime"
+	"sync"
 )
 
-// handshakes bounds how many signatures strangers can have made at a time: signing is the dearest part of a
-// handshake, anybody can ask for it, and nothing is known of who does. Half of the processors stay free of it, and
-// senders that were proved lately do not wait. Who waits holds a place in the room.
-type handshakes chan struct{}
+// handshakes bounds how many handshakes are computed at a time. Whoever can connect can ask for one, and it is by far
+// the dearest thing there is to ask for: half of the processors stay free of those of strangers, and of those of senders
+// that were proved lately, who have turns of their own.
+type handshakes struct{ strangers, known turns }
 
-func newHandshakes() handshakes { return make(handshakes, max(1, runtime.GOMAXPROCS(0)/2)) }
+type turns chan struct{}
 
-// sharing is the certificate with a key that waits for its turn.
-func (h handshakes) sharing(c *tls.Certificate) *tls.Certificate {
-	key, ok := c.PrivateKey.(crypto.Signer)
-	if !ok {
-		return c
+func newHandshakes() *handshakes {
+	n := max(1, runtime.GOMAXPROCS(0)/2)
+	return &handshakes{make(turns, n), make(turns, n)}
+}
+
+// A turn is one connection's right to compute: it lasts from when bytes of a handshake have come to when more are
+// waited for or an answer is sent. Who waits for it holds a place in the room.
+type turn struct {
+	mu sync.Mutex
+	of turns // nil between turns
+}
+
+// begin waits for a turn, unless the place is lost.
+func (t *turn) begin(h *handshakes, p *place) error {
+	of := h.strangers
+	if p.known() {
+		of = h.known
 	}
-	shared := *c
-	shared.PrivateKey = sharedKey{key, h}
-	return &shared
+	select {
+	case of <- struct{}{}:
+	case <-p.gone:
+		return net.ErrClosed
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.of = of
+	return nil
 }
 
-type sharedKey struct {
-	crypto.Signer
-	turns handshakes
-}
-
-func (k sharedKey) Sign(random io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	k.turns <- struct{}{}
-	defer func() { <-k.turns }()
-	return k.Signer.Sign(random, digest, opts)
+// end ends the turn, if there is one.
+func (t *turn) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of != nil {
+		<-t.of
+		t.of = nil
+	}
 }

@@ -19,12 +19,13 @@ type metrics struct {
 	oversize   *prometheus.CounterVec
 	panics     *prometheus.CounterVec
 
-	refusedConnections prometheus.Counter
-	ack                *prometheus.HistogramVec
-	bodies             *prometheus.HistogramVec
-	nowhere            [outcomes]prometheus.Counter // requests that reached no endpoint
-	endpoints          map[string]*endpointMetrics
-	logPanic           func(endpoint, where string, v any)
+	refusedConnections   prometheus.Counter
+	abandonedConnections prometheus.Counter
+	ack                  *prometheus.HistogramVec
+	bodies               *prometheus.HistogramVec
+	nowhere              [outcomes]prometheus.Counter // requests that reached no endpoint
+	endpoints            map[string]*endpointMetrics
+	logPanic             func(endpoint, where string, v any)
 }
 
 // endpointMetrics are the counters of one endpoint, looked up once.
@@ -58,6 +59,8 @@ func newMetrics(logPanic func(endpoint, where string, v any)) *metrics {
 		panics:     counter("panics_total", "Recovered panics of a provider's code.", "endpoint", "where"),
 		refusedConnections: prometheus.NewCounter(prometheus.CounterOpts{Name: "kycbridge_ingest_refused_connections_total",
 			Help: "Connections closed at once, because their network failed too often lately and has all it may have."}),
+		abandonedConnections: prometheus.NewCounter(prometheus.CounterOpts{Name: "kycbridge_ingest_abandoned_connections_total",
+			Help: "Connections that ended without a request: handshakes that failed, half headers, and what was evicted before."}),
 		ack: histogram("ack_seconds", "From the end of the request's header to the success code.",
 			[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 15}),
 		bodies: histogram("body_bytes", "Size of the bodies read.", prometheus.ExponentialBuckets(256, 4, 8)),
@@ -154,7 +157,7 @@ func (m *metrics) register(r prometheus.Registerer, s *Server) error {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "kycbridge_ingest_" + name, Help: help, ConstLabels: labels}, value)
 	}
 	all := []prometheus.Collector{
-		m.deliveries, m.verified, m.open, m.oversize, m.panics, m.ack, m.bodies, m.refusedConnections,
+		m.deliveries, m.verified, m.open, m.oversize, m.panics, m.ack, m.bodies, m.refusedConnections, m.abandonedConnections,
 		gauge("requests", "Requests being served.", nil, func() float64 { return float64(s.inFlight.Load()) }),
 		gauge("waiting_bytes", "Bytes of proved bodies in memory, until the raw log has acknowledged or refused them.", nil, func() float64 { return float64(s.gate.bytes.Load()) }),
 		gauge("unproved_bytes", "Bytes that connections hold before their senders are proved, as they are counted.", nil, func() float64 { return float64(s.room.held()) }),

@@ -28,8 +28,6 @@ type pair struct {
 	log   *slog.Logger
 	now   func() time.Time // wall clock, for validity
 
-	strangers handshakes
-
 	mu      sync.Mutex
 	current *tls.Certificate
 	seen    [2]stamp // of the files when they were last read
@@ -47,7 +45,7 @@ func openPair(files TLS, now func() time.Time, log *slog.Logger) (*pair, error) 
 	if files.MinVersion != 0 && files.MinVersion < tls.VersionTLS12 {
 		return nil, errors.New("ingest: TLS below 1.2 is not supported")
 	}
-	p := &pair{files: files, now: now, log: log, checked: time.Now(), strangers: newHandshakes()}
+	p := &pair{files: files, now: now, log: log, checked: time.Now()}
 	p.seen, _ = p.stamps() // read gives the better error
 	var err error
 	if p.current, err = p.read(); err != nil {
@@ -84,17 +82,8 @@ func (p *pair) read() (*tls.Certificate, error) {
 	return &c, nil
 }
 
-// get gives the certificate for a handshake.
-func (p *pair) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	c, err := p.latest()
-	if v := visitorOf(hello.Conn); err == nil && v != nil && !v.place.known() {
-		return p.strangers.sharing(c), nil
-	}
-	return c, err
-}
-
-// latest is the new certificate if there is one.
-func (p *pair) latest() (*tls.Certificate, error) {
+// get gives the certificate for a handshake, the new one if there is one.
+func (p *pair) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if time.Since(p.checked) < pairCheck {

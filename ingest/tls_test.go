@@ -171,7 +171,7 @@ func TestRenewal(t *testing.T) {
 			touched = touched.Add(time.Second)
 			_ = os.Chtimes(p.files.KeyFile, touched, touched)
 		}
-		c, err := p.latest()
+		c, err := p.get(nil)
 		if err != nil {
 			t.Fatal(err)
 		}
