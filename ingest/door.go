@@ -16,7 +16,7 @@ import (
 type door struct {
 	net.Listener
 	room      *room
-	shakes    *handshakes // nil: plain HTTP
+	lanes     *lanes
 	proxies   []netip.Prefix
 	refused   func() // called for each connection that is not let in
 	abandoned func() // called for each that ends without a request
@@ -31,7 +31,7 @@ func (d *door) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer := auth.ClientAddr(c.RemoteAddr().String(), nil, nil)
-		v := &visitor{Conn: c, shakes: d.shakes, abandoned: d.abandoned}
+		v := &visitor{Conn: c, lanes: d.lanes, abandoned: d.abandoned}
 		var ok bool
 		if v.place, ok = d.room.enter(sourceOf(peer), auth.Contains(d.proxies, peer), v.evict); ok {
 			return v, nil
@@ -53,13 +53,14 @@ func reset(c net.Conn) {
 type visitor struct {
 	net.Conn
 	place     *place
-	shakes    *handshakes
+	lanes     *lanes
 	turn      turn
 	abandoned func()
 
 	mu      sync.Mutex
 	handled bool // its request is in the handler, which answers whatever happens
 	heard   bool // it has sent a request
+	proved  bool // it has brought a proved delivery
 	closed  bool
 	sent    int64 // bytes of what is no request yet
 }
@@ -70,13 +71,13 @@ const (
 	headerWeight = 3
 )
 
-// Read counts the bytes of what is no request yet. The body is counted by who reads it. What a handshake makes of the
-// bytes is computed in its turn.
+// Read counts the bytes of what is no request yet. The body is counted by who reads it. What is made of the
+// bytes is computed in turn.
 func (v *visitor) Read(b []byte) (int, error) {
 	v.turn.end()
 	n, err := v.Conn.Read(b)
 	v.mu.Lock()
-	shaking := v.shakes != nil && !v.heard && n > 0
+	dear := !v.handled && !v.proved && n > 0
 	var more int64
 	if !v.handled {
 		before := max(v.sent, headerFree)
@@ -87,8 +88,8 @@ func (v *visitor) Read(b []byte) (int, error) {
 	if more > 0 && !v.place.hold(more) {
 		return 0, net.ErrClosed
 	}
-	if shaking {
-		if lost := v.turn.begin(v.shakes, v.place); lost != nil {
+	if dear {
+		if lost := v.turn.begin(v.lanes, v.place); lost != nil {
 			return 0, lost
 		}
 	}
@@ -161,10 +162,18 @@ func (v *visitor) Close() error {
 
 // begin hands the connection to a handler, until end.
 func (v *visitor) begin() {
-	v.turn.end()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.handled, v.heard = true, true
+}
+
+// prove notes that the connection has brought a proved delivery.
+func (v *visitor) prove() {
+	v.turn.end()
+	v.place.prove()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.proved = true
 }
 
 func (v *visitor) end() {

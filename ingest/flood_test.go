@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"runtime"
 	"strings"
@@ -225,61 +226,75 @@ func TestLeastRate(t *testing.T) {
 	}
 }
 
-// TestHandshakesTakeTurns: no more handshakes are computed at a time than there are turns, neither of strangers nor of
-// senders that were proved lately, and one that is given up, or waits for its client, does not keep its turn.
-func TestHandshakesTakeTurns(t *testing.T) {
+// TestStrangersTakeTurns: what comes before a proof is computed for no more connections at a time than there are turns,
+// neither for strangers nor for senders that were proved lately. A connection that is given up, or waits, has no turn,
+// and one that has brought a proved delivery needs none.
+func TestStrangersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRoom(1<<30, 1<<30, 1<<20)
-		h := &handshakes{make(turns, 2), make(turns, 1)}
+		l := &lanes{make(turns, 2), make(turns, 1)}
 		var computing atomic.Int64
 		var visitors []*visitor
-		visit := func(network int) *visitor {
-			here, there := net.Pipe()
-			v := &visitor{Conn: there, shakes: h, abandoned: func() {}, place: r.enter("", network)}
-			visitors = append(visitors, v)
-			go func() { _, _ = here.Write([]byte("hello")) }()
-			go func() { _, _ = io.Copy(io.Discard, here) }()
+		read := func(v *visitor) {
 			go func() {
 				if _, err := v.Read(make([]byte, 10)); err == nil {
 					computing.Add(1)
 				}
 			}()
 			synctest.Wait()
+		}
+		visit := func(network int) *visitor {
+			here, there := net.Pipe()
+			v := &visitor{Conn: there, lanes: l, abandoned: func() {}, place: r.enter("", network)}
+			visitors = append(visitors, v)
+			go func() { _, _ = here.Write([]byte("hello, hello, hello")) }()
+			go func() { _, _ = io.Copy(io.Discard, here) }()
 			return v
 		}
-		want := func(n int64) {
+		want := func(n int64, after string) {
 			t.Helper()
 			synctest.Wait()
 			if got := computing.Load(); got != n {
-				t.Errorf("%d handshakes have had a turn, want %d", got, n)
+				t.Errorf("after %s, %d connections have had a turn, want %d", after, got, n)
 			}
 		}
 		for range 10 {
-			visit(1)
+			read(visit(1))
 		}
-		want(2)
+		want(2, "ten strangers")
 		r.enter("", 2).prove()
-		visit(2)
-		visit(2)
-		want(3)
+		read(visit(2))
+		read(visit(2))
+		want(3, "two of a known network")
 		_, _ = visitors[0].Write([]byte("our part"))
-		want(4)
+		want(4, "an answer")
 		_ = visitors[1].Close()
-		want(5)
-		visitors[2].begin() // a session that was resumed: the request comes with its last message
-		want(6)
+		want(5, "an end")
+		visitors[2].begin()
+		request := httptest.NewRequest(http.MethodPost, "/", nil)
+		go makeWait(request, visitors[2])
+		want(6, "a refusal that is kept back")
 		_ = visitors[3].Conn.SetReadDeadline(past)
-		_, _ = visitors[3].Read(make([]byte, 10)) // more of the client is waited for
-		want(7)
+		_, _ = visitors[3].Read(make([]byte, 10))
+		want(7, "waiting for more")
+		visitors[4].begin()
+		visitors[4].prove()
+		want(8, "a proof")
+		visitors[4].end()
+		read(visitors[4])
+		want(9, "another request of the proved")
+		visitors[5].begin()
+		read(visitors[5]) // as net/http does beside the handler
+		want(11, "a look for what comes after the request")
 		for range visitors {
 			for _, v := range visitors { // as whoever serves each does, when it is done with what it has read
 				_ = v.Close()
 			}
 			synctest.Wait()
 		}
-		want(int64(len(visitors)))
-		if len(h.strangers) != 0 || len(h.known) != 0 {
-			t.Errorf("%d and %d turns are never ended", len(h.strangers), len(h.known))
+		if len(l.strangers) != 0 || len(l.known) != 0 {
+			t.Errorf("%d and %d turns are never ended", len(l.strangers), len(l.known))
 		}
+		time.Sleep(noisyWait)
 	})
 }

@@ -38,7 +38,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	v.begin()
 	defer v.end()
-	o := s.take(w, r, &d, v.place)
+	o := s.take(w, r, &d, v)
 	h := w.Header()
 	h[deliveryIDHeader] = []string{d.idText}
 	// A chunked request may hide a second one behind its end, a body that nobody read stands before the next
@@ -56,19 +56,21 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // take does the steps up to the answer.
-func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery, p *place) outcome {
-	b, o := s.prove(w, r, d, p)
+func (s *Server) take(w http.ResponseWriter, r *http.Request, d *delivery, v *visitor) outcome {
+	p := v.place
+	b, o := s.prove(w, r, d, v)
 	switch {
 	case o == accepted && len(d.secretIDs) > 0:
-		p.prove()
+		v.prove()
 	case o == accepted: // anybody may send here
+		v.turn.end()
 		p.leave()
 	default:
 		p.release(b.held)
 		if o.strange() && len(d.secretIDs) == 0 {
 			p.fail()
 			if p.failing() {
-				makeWait(r, p)
+				makeWait(r, v)
 			}
 		}
 		return o

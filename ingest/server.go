@@ -130,11 +130,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 }
 
 func (s *Server) door(l net.Listener) net.Listener {
-	d := &door{Listener: l, room: s.room, proxies: s.options.TrustedProxies, refused: s.metrics.refusedConnections.Inc, abandoned: s.metrics.abandonedConnections.Inc}
-	if s.pair != nil {
-		d.shakes = newHandshakes()
-	}
-	return d
+	return &door{Listener: l, room: s.room, lanes: newLanes(), proxies: s.options.TrustedProxies, refused: s.metrics.refusedConnections.Inc, abandoned: s.metrics.abandonedConnections.Inc}
 }
 
 func (s *Server) serve(server *http.Server, l net.Listener) error {

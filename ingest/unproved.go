@@ -13,7 +13,8 @@ import (
 //
 // Every name, whether there is such an endpoint or not, is refused alike: what a decoy may differ in from the
 // endpoint it stands for (its limit, the state of its secrets) counts only for who is proved.
-func (s *Server) prove(w http.ResponseWriter, r *http.Request, d *delivery, p *place) (body, outcome) {
+func (s *Server) prove(w http.ResponseWriter, r *http.Request, d *delivery, v *visitor) (body, outcome) {
+	p := v.place
 	e, token, ok := s.directory.find(r.URL.Path)
 	if !ok {
 		return body{}, notFound
@@ -31,7 +32,7 @@ func (s *Server) prove(w http.ResponseWriter, r *http.Request, d *delivery, p *p
 	case s.phase.Load() == closed:
 		return body{}, closing
 	case p.noisy():
-		makeWait(r, p)
+		makeWait(r, v)
 		return body{}, noisy
 	}
 	if o := e.judgeHead(d, request); o != accepted {
@@ -64,12 +65,13 @@ func (s *Server) judgeBody(r *http.Request, d *delivery, request auth.Request) o
 const noisyWait = 250 * time.Millisecond
 
 // makeWait keeps a refusal back. It holds nothing but its place, and ends when that is lost.
-func makeWait(r *http.Request, p *place) {
+func makeWait(r *http.Request, v *visitor) {
+	v.turn.end()
 	wait := time.NewTimer(noisyWait)
 	defer wait.Stop()
 	select {
 	case <-wait.C:
-	case <-p.gone:
+	case <-v.place.gone:
 	case <-r.Context().Done():
 	}
 }
