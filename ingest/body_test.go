@@ -183,7 +183,7 @@ func TestParallelBodiesAreBounded(t *testing.T) {
 		const size, room, senders = 512 << 10, 8 << 20, 200
 		log := withhold()
 		o := testOptions(t, log)
-		o.MaxWaitingBytes = room
+		o.MaxWaitingBytes, o.MaxUnprovedBytes = room, 1<<30
 		s := newServer(t, o)
 		body := strings.Repeat("a", size)
 		answers := make(chan int, senders)

@@ -126,8 +126,8 @@ func (o Options) largestBody() (largest int64) {
 // leastShare is room for one body that grows, twice for a moment, and for its connection.
 func leastShare(largestBody int64) int64 { return 2*largestBody + 2*placeCost }
 
-// strangerShare is what one source may hold of the room: a quarter, or what the largest body takes.
-func strangerShare(room, largestBody int64) int64 { return max(room/4, leastShare(largestBody)) }
+// strangerShare is what one source may hold of the room: half of it, or what the largest body takes.
+func strangerShare(room, largestBody int64) int64 { return max(room/2, leastShare(largestBody)) }
 
 func (o Options) withDefaults() Options {
 	orDefault(&o.MaxRequests, DefaultMaxRequests)
