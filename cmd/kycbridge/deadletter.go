@@ -70,7 +70,8 @@ func newLetterShow(env *environment) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show a dead letter without its body",
 		Long: `Show a dead letter without its body, which is personal data. --body FILE writes the
-body, byte for byte as it arrived; --body - writes it to standard output.
+body, byte for byte as it arrived; --body - writes it to standard output, where a terminal
+shows what does not print as an escape.
 
 ` + idsHelp,
 		Example: `  kycbridge deadletter show 3@17

@@ -65,7 +65,7 @@ func short(text string, most int) string {
 // writeBody writes a body so that only the current user can read it.
 func writeBody(env *environment, path string, body []byte) error {
 	if path == "-" {
-		_, err := env.stdout.Write(body)
+		_, err := env.bytes.Write(body)
 		return cannotPrint(err)
 	}
 	if err := os.WriteFile(path, body, 0o600); err != nil {

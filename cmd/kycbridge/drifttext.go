@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -18,9 +17,9 @@ func writeDrift(w io.Writer, r *audit.DriftReport) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "VENDOR\tKIND\tWORD\tCOUNT\tFIRST SEEN\tLAST SEEN\tSAMPLE\tDELIVERY")
 	for _, e := range r.Entries {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s/%d/%d\t%s\n", e.Vendor, e.Kind, cmp.Or(e.Word, "-"), e.Count,
+		fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\t%s\t%s/%d/%d\t%s\n", dash(e.Vendor), dash(e.Kind), dash(e.Word), e.Count,
 			e.First.UTC().Format(time.RFC3339), e.Last.UTC().Format(time.RFC3339),
-			e.Sample.Topic, e.Sample.Partition, e.Sample.Offset, e.Sample.Delivery)
+			e.Sample.Topic, e.Sample.Partition, e.Sample.Offset, dash(e.Sample.Delivery))
 	}
 	return cannotPrint(t.Flush())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/spf13/pflag"
@@ -35,7 +36,7 @@ func (f *logFlags) logger(env *environment) (*slog.Logger, error) {
 	}
 	switch format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: level})), nil
+		return slog.New(slog.NewJSONHandler(env.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: bounded})), nil
 	case "text":
 		return slog.New(newReadable(env.stderr, level)), nil
 	}
@@ -61,7 +62,41 @@ func dropBuiltin(groups []string, a slog.Attr) slog.Attr {
 	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey || a.Key == slog.MessageKey) {
 		return slog.Attr{}
 	}
+	return bounded(groups, a)
+}
+
+// longestLogged is how many bytes of a message or a value a log line shows.
+const longestLogged = 2048
+
+// bounded cuts what would make a line of any length: values may quote what a stranger sent.
+func bounded(_ []string, a slog.Attr) slog.Attr {
+	if text, ok := textOf(a.Value); ok && len(text) > longestLogged {
+		a.Value = slog.StringValue(cut(text))
+	}
 	return a
+}
+
+// textOf is the text that the handlers would render a value as, where that is one.
+func textOf(v slog.Value) (string, bool) {
+	switch v.Kind() {
+	case slog.KindString:
+		return v.String(), true
+	case slog.KindAny:
+		switch any := v.Any().(type) {
+		case error:
+			return any.Error(), true
+		case []byte, []string, fmt.Stringer:
+			return fmt.Sprintf("%s", any), true
+		}
+	}
+	return "", false
+}
+
+func cut(text string) string {
+	if len(text) <= longestLogged {
+		return text
+	}
+	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:longestLogged], ""), len(text))
 }
 
 func (h *readable) Enabled(ctx context.Context, l slog.Level) bool { return h.attrs.Enabled(ctx, l) }
@@ -70,7 +105,7 @@ func (h *readable) Handle(ctx context.Context, r slog.Record) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.buf.Reset()
-	fmt.Fprintf(h.buf, "%s %-5s %s  ", r.Time.Format("15:04:05"), r.Level, r.Message)
+	fmt.Fprintf(h.buf, "%s %-5s %s  ", r.Time.Format("15:04:05"), r.Level, escapeLine(cut(r.Message)))
 	if err := h.attrs.Handle(ctx, r); err != nil {
 		return err
 	}

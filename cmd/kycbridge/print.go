@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 // writeLine writes a value as JSON on one line.
@@ -30,9 +29,10 @@ func cannotPrint(err error) error {
 	return nil
 }
 
-// shown quotes text from outside that could move a terminal's cursor.
+// shown quotes text from outside that does not print. The output would escape it too, but
+// for line breaks and tabs, which could make a second line or column of one.
 func shown(text string) string {
-	if strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if strings.ContainsFunc(text, func(r rune) bool { return !prints(r) }) {
 		return strconv.Quote(text)
 	}
 	return text

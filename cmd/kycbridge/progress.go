@@ -13,7 +13,7 @@ func (env *environment) progress() (show func(audit.Progress), end func()) {
 	if !env.terminal {
 		return nil, func() {}
 	}
-	p := &progressLine{out: env.stderr, now: time.Now}
+	p := &progressLine{out: env.screen, now: time.Now}
 	return p.show, p.clear
 }
 
@@ -36,7 +36,7 @@ func (p *progressLine) show(at audit.Progress) {
 		return
 	}
 	p.last = now
-	fmt.Fprintf(p.out, "\r\x1b[K%s: partition %d of %d, %d records", at.Source, at.Partition+1, at.Partitions, at.Records)
+	fmt.Fprintf(p.out, "\r\x1b[K%s: partition %d of %d, %d records", escapeLine(at.Source), at.Partition+1, at.Partitions, at.Records)
 }
 
 func (p *progressLine) clear() { fmt.Fprint(p.out, "\r\x1b[K") }

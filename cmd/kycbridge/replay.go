@@ -161,7 +161,7 @@ func runReplay(ctx context.Context, env *environment, f replayFlags, work replay
 		fmt.Fprintf(env.stderr, "replay %s begins; if it is interrupted, continue with --replay-id %s\n", f.id, f.id)
 	}
 	if env.terminal {
-		bar := &replayBar{out: env.stderr, now: time.Now}
+		bar := &replayBar{out: env.screen, now: time.Now}
 		q.Progress = bar.show
 		defer bar.clear()
 	}

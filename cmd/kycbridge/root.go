@@ -21,6 +21,8 @@ const (
 // run is the whole program without its process: it returns the exit code, and prints
 // one line on failure.
 func run(ctx context.Context, args []string, env environment) int {
+	env, end := env.escape()
+	defer end()
 	root := newRoot(&env)
 	root.SetArgs(args)
 	root.SetOut(env.stdout)

@@ -38,7 +38,7 @@ func newSchemaExport(env *environment) *cobra.Command {
 				return err
 			}
 			if out == "" || out == "-" {
-				_, err = env.stdout.Write(data)
+				_, err = env.bytes.Write(data)
 				return err
 			}
 			if err := os.WriteFile(out, data, 0o644); err != nil {

@@ -188,7 +188,7 @@ func sendBar(env *environment, f sendFlags) *progressbar.ProgressBar {
 		return progressbar.DefaultSilent(int64(total))
 	}
 	return progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(env.stderr), progressbar.OptionSetDescription("sending"),
+		progressbar.OptionSetWriter(env.screen), progressbar.OptionSetDescription("sending"),
 		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish(),
 		progressbar.OptionThrottle(100*time.Millisecond))
 }

@@ -24,7 +24,7 @@ func printFindings(out io.Writer, findings []operate.Finding) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "LEVEL\tSETTING\tFOUND\tEXPECTED\tWHERE")
 	for _, r := range rows {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.Level, r.Setting, r.Found, r.Expected, r.where())
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", r.Level, shown(r.Setting), shown(r.Found), shown(r.Expected), shown(r.where()))
 	}
 	_ = table.Flush()
 	for _, r := range rows {

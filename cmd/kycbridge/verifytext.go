@@ -60,7 +60,7 @@ func writeRemarks(out io.Writer, v *audit.Verdict) {
 	say(v.Vanished, "raw records without a disposition were removed by retention during the check: what they were is unknown")
 	say(v.Unread, "records could not be decoded and were skipped")
 	for _, n := range v.Notes {
-		fmt.Fprintln(out, "note: "+n)
+		fmt.Fprintln(out, "note: "+shown(n))
 	}
 }
 
@@ -73,10 +73,10 @@ func listViolations(out io.Writer, v *audit.Verdict) {
 		fmt.Fprintf(out, "\n%s: %d violations\n", c.ID, c.Violations)
 		for _, one := range c.First {
 			if one.Raw.Offset < 0 {
-				fmt.Fprintf(out, "  %s\n", one.What)
+				fmt.Fprintf(out, "  %s\n", shown(one.What))
 				continue
 			}
-			fmt.Fprintf(out, "  raw %s: %s\n", one.Raw, one.What)
+			fmt.Fprintf(out, "  raw %s: %s\n", one.Raw, shown(one.What))
 		}
 		if rest := c.Violations - int64(len(c.First)); rest > 0 {
 			fmt.Fprintf(out, "  … and %d more\n", rest)
