@@ -100,3 +100,57 @@ cat "run$n"
 		})
 	}
 }
+
+// TestVulncheckSaysWhenItDidNotCheck: without a database that knows anything, nothing was checked. That is said, passes
+// in CI and fails for a release; what was found, and a tool that fails for another reason, fail everywhere.
+func TestVulncheckSaysWhenItDidNotCheck(t *testing.T) {
+	const (
+		away    = `govulncheck: fetching vulnerabilities: Get "https://vuln.go.dev/index/modules.json.gz": dial tcp: no such host`
+		nothing = "No vulnerabilities found."
+		osv     = `{"osv": {"id": "GO-2021-0264"}}`
+	)
+	for name, c := range map[string]struct {
+		code            int // of the scan
+		scan, query, db string
+		want            string // in the output
+		ci, release     bool   // what passes
+	}{
+		"checked":                     {0, nothing, osv, "", nothing, true, true},
+		"checked with another one":    {0, nothing, osv, "file:///copy", nothing, true, true},
+		"a vulnerability":             {3, "Vulnerability #1: GO-2021-0264", osv, "", "Vulnerability #1", false, false},
+		"one in a word of an error":   {3, "Vulnerability #1: creating client\n", osv, "", "Vulnerability #1", false, false},
+		"the database is away":        {1, away, "", "", "NOT CHECKED for known vulnerabilities: the database cannot be had: " + away, true, false},
+		"it is none":                  {1, "creating client: unrecognized vulndb format", "", "https://127.0.0.1:1", "NOT CHECKED for known vulnerabilities: the database cannot be had: creating client", true, false},
+		"it is empty":                 {0, nothing, `{"config": {}}`, "file:///empty", "NOT CHECKED for known vulnerabilities: the database file:///empty knows no", true, false},
+		"a tool that fails by itself": {2, "loading packages: no Go files", osv, "", "loading packages", false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			tool := filepath.Join(dir, "govulncheck")
+			for file, text := range map[string]string{"scan": c.scan, "query": c.query, "govulncheck": `#!/bin/sh
+cd "` + dir + `"
+if [ "$1" = -db ]; then echo "$2" > db; shift 2; fi
+case "$1" in
+-mode) cat query; exit ;;
+./...) cat scan; exit ` + strconv.Itoa(c.code) + ` ;;
+esac
+echo "unexpected: $*"; exit 9
+`} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for release, passes := range map[string]bool{"": c.ci, "1": c.release} {
+				script := exec.Command("make/vulncheck.sh", tool)
+				script.Env = append(os.Environ(), "KYCBRIDGE_RELEASE="+release, "GOVULNDB="+c.db)
+				output, err := script.CombinedOutput()
+				if (err == nil) != passes || !strings.Contains(string(output), c.want) {
+					t.Errorf("as a release %q it ended with %v, expected success %v and %q:\n%s", release, err, passes, c.want, output)
+				}
+			}
+			if asked, _ := os.ReadFile(filepath.Join(dir, "db")); strings.TrimSpace(string(asked)) != c.db {
+				t.Errorf("the database asked is %q, expected that of GOVULNDB, %q", asked, c.db)
+			}
+		})
+	}
+}

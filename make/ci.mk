@@ -12,7 +12,7 @@ in_tools = @set -e; for module in $(TOOL_MODULES); do (echo "$$module: $(1)"; cd
 KAFKA_PORT ?= 19092
 REDIS_PORT ?= 16379
 
-.PHONY: lint fmt-check vet staticcheck vulncheck e2e smoke e2e-real test-tools compose-check config-check ci
+.PHONY: lint fmt-check vet staticcheck vulncheck release-check e2e smoke e2e-real test-tools compose-check config-check ci
 
 lint: fmt-check vet staticcheck vulncheck ## Formatting, vet, staticcheck, known vulnerabilities
 
@@ -31,6 +31,9 @@ staticcheck: $(STATICCHECK) ## staticcheck, the tools' modules included
 
 vulncheck: $(GOVULNCHECK) ## Known vulnerabilities in what we call; needs vuln.go.dev or GOVULNDB
 	@./make/vulncheck.sh $(GOVULNCHECK)
+
+release-check: ## What a release needs beside CI: vulnerabilities that were looked for, images by digest
+	@KYCBRIDGE_RELEASE=1 $(MAKE) -s vulncheck compose-check
 
 e2e: ## The end-to-end tests on the embedded Kafka and Redis
 	go test -count=1 -run '^Test(Embedded|OneLine)' ./e2e/...
