@@ -69,7 +69,7 @@ in a raw Kafka topic, and turns it into typed protobuf events, exactly once.`,
 	root.AddCommand(
 		newDev(env),
 		newServer(env, serve.All), newServer(env, serve.Ingest), newServer(env, serve.Normalize), newServer(env, serve.Hydrate),
-		newTail(env), newVerify(env), newTrace(env), newDrift(env), newSend(env), newDeadletter(env), newReplay(env), newSkip(env), newMarks(env), newTopics(env), newSchema(env), newConfig(env), newVersion(env),
+		newTail(env), newVerify(env), newTrace(env), newDrift(env), newSend(env), newDeadletter(env), newReplay(env), newSkip(env), newMarks(env), newTopics(env), newSchema(env), newConfig(env), newHealthcheck(env), newVersion(env),
 	)
 	return root
 }

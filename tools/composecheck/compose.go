@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -14,8 +15,10 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// program is the service that is built here.
-const program = "kycbridge"
+const (
+	program  = "kycbridge" // the service that is built here
+	loopback = "127.0.0.1" // where ports are published, and nowhere else
+)
 
 // shutdown is what the program needs to end well: leave the rotation, answer what is
 // under way, flush.
@@ -65,6 +68,14 @@ func checkProject(root string, p *types.Project) []string {
 		if s.HealthCheck == nil || s.HealthCheck.Disable || len(s.HealthCheck.Test) < 2 {
 			say("service %s has no health check", s.Name)
 		}
+		for _, p := range s.Ports {
+			if p.HostIP != loopback {
+				say("service %s publishes port %d on %s: write \"%s:%s:%d\"; Docker opens published ports past a firewall", s.Name, p.Target, cmp.Or(p.HostIP, "every address"), loopback, p.Published, p.Target)
+			}
+		}
+		if s.NetworkMode == "host" {
+			say("service %s is on the host's network, where its ports are open on every address", s.Name)
+		}
 		for _, v := range s.Volumes {
 			if v.Type != types.VolumeTypeBind {
 				continue
@@ -108,8 +119,8 @@ func checkFit(d *dockerfile, app types.ServiceConfig) []string {
 		if test[0] != "CMD" || !d.installed(test[1]) {
 			say("docker-compose.yml: the health check of %s runs %q, which the Dockerfile does not put into the image", program, test[1])
 		}
-		if url := test[len(test)-1]; !strings.HasSuffix(url, "/readyz") {
-			say("docker-compose.yml: the health check of %s asks %s, expected /readyz", program, url)
+		if len(test) < 3 || test[2] != "healthcheck" || slices.Contains(test, "--live") {
+			say("docker-compose.yml: the health check of %s is %q, expected %s, which asks /readyz", program, test[1:], healthCheck)
 		}
 	}
 	config := mountedConfig(app)

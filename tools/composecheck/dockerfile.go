@@ -9,7 +9,11 @@ import (
 	"strings"
 )
 
-const dockerfileName = "Dockerfile"
+const (
+	dockerfileName = "Dockerfile"
+	binary         = "/usr/bin/kycbridge"
+	healthCheck    = `["/usr/bin/kycbridge", "healthcheck"]`
+)
 
 // instruction is one line of a Dockerfile, continuations joined.
 type instruction struct {
@@ -24,7 +28,7 @@ type dockerfile struct {
 }
 
 // instructions that a Dockerfile of ours may use; anything else is a typo until added.
-var known = []string{"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "LABEL", "RUN", "USER", "WORKDIR"}
+var known = []string{"ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "RUN", "USER", "WORKDIR"}
 
 func readDockerfile(root string) (*dockerfile, error) {
 	text, err := os.ReadFile(filepath.Join(root, dockerfileName))
@@ -104,7 +108,7 @@ func (d *dockerfile) installed(path string) bool {
 // unprivileged reports whether the image runs its program as another user than root.
 func (d *dockerfile) unprivileged() bool {
 	stage := d.lastStage()
-	if strings.HasSuffix(stage[0].args[0], ":nonroot") {
+	if base, _, _ := strings.Cut(stage[0].args[0], "@"); strings.HasSuffix(base, ":nonroot") {
 		return true
 	}
 	return slices.ContainsFunc(stage, func(in instruction) bool { return in.name == "USER" && in.args[0] != "root" })
@@ -133,10 +137,34 @@ func checkDockerfile(root string, d *dockerfile) []string {
 			}
 		}
 	}
+	problems = append(problems, checkImage(d)...)
 	if !d.unprivileged() {
 		problems = append(problems, "Dockerfile: the program would run as root: use a :nonroot base image or USER")
 	}
 	return append(problems, checkGoVersion(root, d)...)
+}
+
+// checkImage: the program is all that the image holds, and asks itself for its health.
+func checkImage(d *dockerfile) []string {
+	var problems []string
+	healthy := false
+	for _, in := range d.lastStage() {
+		where := fmt.Sprintf("Dockerfile:%d: ", in.line)
+		switch in.name {
+		case "COPY":
+			if target := in.args[len(in.args)-1]; target != binary {
+				problems = append(problems, where+"puts "+target+" into the image, which is to hold "+binary+" alone")
+			}
+		case "RUN":
+			problems = append(problems, where+"RUN in the last stage, whose image has no shell")
+		case "HEALTHCHECK":
+			healthy = strings.HasSuffix(strings.Join(in.args, " "), "CMD "+healthCheck)
+		}
+	}
+	if !healthy {
+		problems = append(problems, "Dockerfile: expected HEALTHCHECK ... CMD "+healthCheck)
+	}
+	return problems
 }
 
 // checkCopy looks for the sources of a COPY: in the tree, or the stage it names.
@@ -175,15 +203,14 @@ func checkGoVersion(root string, d *dockerfile) []string {
 	return nil
 }
 
-// pinned reports whether an image has a digest or a tag that names a version.
+// byDigest is an image's name, tag and digest: the tag for people, the digest for machines.
+var byDigest = regexp.MustCompile(`^[a-z0-9./_-]+:[A-Za-z0-9._-]+@sha256:[0-9a-f]{64}$`)
+
+// pinned reports whether an image has a digest, and a tag that says which version that is.
 func pinned(image string) bool {
-	if strings.Contains(image, "@sha256:") {
-		return true
-	}
-	_, tag, ok := strings.Cut(image[strings.LastIndex(image, "/")+1:], ":")
-	return ok && tag != "" && tag != "latest"
+	return byDigest.MatchString(image) && !strings.Contains(image, ":latest@")
 }
 
 func unpinned(image string) string {
-	return fmt.Sprintf("image %q has no version: write name:version", image)
+	return fmt.Sprintf("image %q is not named by version and digest: write name:version@sha256:..., as `docker buildx imagetools inspect name:version` shows it", image)
 }
