@@ -27,8 +27,8 @@ type room struct {
 // cmd internal/dev.
 var house = []room{
 	{"cmd/kycbridge", []string{"internal/config", "internal/dev", "internal/operate", "internal/serve", "internal/simulate", "audit", "normalize/replay", "providers/catalog", "schemas/..."}},
-	{"internal/dev", []string{"internal/config", "internal/operate", "internal/serve", "internal/simulate", "embedded", "providers", "providers/catalog", "schemas/..."}},
-	{"internal/serve", []string{"internal/config", "internal/contract", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
+	{"internal/dev", []string{"internal/config", "internal/operate", "internal/origin", "internal/serve", "internal/simulate", "embedded", "providers", "providers/catalog", "schemas/..."}},
+	{"internal/serve", []string{"internal/config", "internal/contract", "internal/origin", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/operate", []string{"internal/config", "internal/contract", "internal/record", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
 	{"internal/operate/operatetest", []string{"embedded/repair", "internal/contract", "normalize", "sink", "schemas/..."}},
 	{"internal/simulate", []string{"internal/config/clientauth", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
@@ -40,6 +40,7 @@ var house = []room{
 	{"internal/contract/proof", nil},
 	{"internal/contract/ruletest", nil},
 	{"internal/contract/wire", nil},
+	{"internal/origin", nil},
 	{"internal/record", nil},
 	{"internal/freeport", nil},
 	{"internal/redistest", []string{"internal/freeport"}},

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,7 +45,11 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 	guarded := newGuard(ln, o.Logger)
 	limit := strconv.Itoa(int(o.MaxMessageBytes))
 	failure := newFailure()
-	cluster, err := kfake.NewCluster(
+	asks, err := authentication(dir, o.Password)
+	if err != nil {
+		return nil, errors.Join(err, guarded.Close(), commits.close())
+	}
+	cluster, err := kfake.NewCluster(append(asks,
 		kfake.NumBrokers(1),
 		kfake.ClusterID("kycbridge-dev"),
 		kfake.DataDir(dir),
@@ -50,7 +57,7 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guarded, nil }),
 		kfake.WithLogger(brokerLog{o.Logger, failure}),
 		kfake.BrokerConfigs(map[string]string{"message.max.bytes": limit}),
-	)
+	)...)
 	if err != nil {
 		guarded.Close()
 		return nil, errors.Join(fmt.Errorf("start the embedded broker in %s: %w", dir, err), commits.close())
@@ -65,6 +72,18 @@ func startBroker(ctx context.Context, dir, commitPath string, o Options) (*broke
 	repair.Fetch(cluster)
 	guarded.open()
 	return b, nil
+}
+
+// authentication has the broker ask for a password, if there is one. kfake keeps users in
+// a file, which would win over what it is told now, and let in whom another life knew.
+func authentication(dir, password string) ([]kfake.Opt, error) {
+	if err := os.Remove(filepath.Join(dir, "sasl.json")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("forget the users of the embedded broker: %w", err)
+	}
+	if password == "" {
+		return nil, nil
+	}
+	return []kfake.Opt{kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", KafkaUser, password)}, nil
 }
 
 // close saves kfake's state and then empties the commit log: nothing is unfinished. After a failure what kfake has in memory must

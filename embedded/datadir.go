@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -32,7 +33,7 @@ type dataDir struct {
 
 // openDataDir makes the directory if it is missing and takes it for this
 // process alone.
-func openDataDir(dir string) (*dataDir, error) {
+func openDataDir(dir string, logger *slog.Logger) (*dataDir, error) {
 	if dir == "" {
 		return nil, errors.New("no data directory given: pass --data DIR")
 	}
@@ -46,7 +47,7 @@ func openDataDir(dir string) (*dataDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeMarker(dir); err != nil {
+	if err := errors.Join(makePrivate(dir, logger), writeMarker(dir)); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return &dataDir{lock: lock}, nil

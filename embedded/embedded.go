@@ -20,6 +20,8 @@
 //   - A fetch answer that reaches the limit of its request leaves out the aborted
 //     transactions, whose records a reader then takes for committed (repair/fetch.go).
 //   - In miniredis no time passes, and INFO says little (redis.go).
+//   - kfake makes files that everybody may read, so the whole process makes none from
+//     Start on, and what an earlier life left open is taken back (modes_unix.go).
 //
 // It keeps no state of the bridge, reads no message, and is not for production:
 // there is one broker, no replication and no retention.
@@ -64,8 +66,14 @@ type Options struct {
 	Topics    []Topic
 	// MaxMessageBytes is the largest record batch; 0 means DefaultMaxMessageBytes.
 	MaxMessageBytes int32
-	Logger          *slog.Logger // nil: silent
+	// Password, where it is set, is asked for by both services: by Kafka of KafkaUser,
+	// with SCRAM-SHA-256, by Redis of its default user.
+	Password string
+	Logger   *slog.Logger // nil: silent
 }
+
+// KafkaUser is the user whom Options.Password belongs to at Kafka.
+const KafkaUser = "kycbridge"
 
 // Topic is made at the start where it is missing. It has no retention: kfake
 // forgets where a partition ends if all its records have expired when it is
@@ -90,7 +98,7 @@ type Services struct {
 func Start(ctx context.Context, o Options) (*Services, error) {
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	o.MaxMessageBytes = cmp.Or(o.MaxMessageBytes, DefaultMaxMessageBytes)
-	data, err := openDataDir(o.DataDir)
+	data, err := openDataDir(o.DataDir, o.Logger)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +106,7 @@ func Start(ctx context.Context, o Options) (*Services, error) {
 	if s.broker, err = startBroker(ctx, filepath.Join(o.DataDir, "kafka"), filepath.Join(o.DataDir, "commit"), o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.redis, err = startRedis(); err != nil {
+	if s.redis, err = startRedis(o.Password); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the embedded Redis: %w", err), s.Close())
 	}
 	return s, nil

@@ -23,8 +23,11 @@ type redis struct {
 	done   sync.WaitGroup
 }
 
-func startRedis() (*redis, error) {
+func startRedis(password string) (*redis, error) {
 	m := miniredis.NewMiniRedis()
+	if password != "" {
+		m.RequireAuth(password)
+	}
 	if err := m.Start(); err != nil {
 		return nil, err
 	}

@@ -96,6 +96,9 @@ type Options struct {
 	// rotation, the load balancer would decide what vendors are answered.
 	UnreadyWhileLogDown bool
 
+	// Guard, where it is not nil, stands before the handler and may refuse requests.
+	Guard func(http.Handler) http.Handler
+
 	Logger     *slog.Logger          // nil: nothing is logged
 	Registerer prometheus.Registerer // nil: nothing is registered
 	Now        func() time.Time      // wall clock for received_at and signatures; nil means time.Now

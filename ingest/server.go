@@ -186,8 +186,12 @@ func (s *Server) httpServer() *http.Server {
 	o := s.options
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
+	handler := s.Handler()
+	if o.Guard != nil {
+		handler = o.Guard(handler)
+	}
 	return &http.Server{
-		Handler:                      s.Handler(),
+		Handler:                      handler,
 		DisableGeneralOptionsHandler: true,
 		Protocols:                    &protocols,
 		ReadHeaderTimeout:            o.ReadHeaderTimeout,

@@ -27,7 +27,8 @@ type devFlags struct {
 	log                       logFlags
 	listen, kafka, admin, dir string
 	simulate                  float64
-	tls                       bool
+	tls, passwords, expose    bool
+	hosts                     []string
 }
 
 func newDev(env *environment) *cobra.Command {
@@ -48,10 +49,18 @@ other way in which a vendor can authenticate has an endpoint of its own, such as
 The fake vendor APIs know the objects of the sample traffic. Add others on the admin
 address, as JSON (?status=410 answers with that status instead, ?kind= names a kind):
 
-  curl -X PUT http://127.0.0.1:9090/dev/vendors/proofme/ID --data @object.json`,
+  curl -X PUT http://127.0.0.1:9090/dev/vendors/proofme/ID --data @object.json
+
+Everybody knows its secrets, so it listens on loopback addresses unless --expose is
+given, and answers no web page of another site, nor a request whose Host is another
+name than localhost. Behind a tunnel for a vendor's sandbox, allow the tunnel's name
+with --allow-host. Other users of the machine cannot read the data directory; with
+--passwords they cannot use its Kafka and Redis either.`,
 		Example: `  kycbridge dev --simulate          sample traffic; events scroll by
   kycbridge dev --simulate=50       fifty deliveries per second
-  kycbridge dev --data /tmp/kyc     another data directory`,
+  kycbridge dev --data /tmp/kyc     another data directory
+  kycbridge dev --passwords         Kafka and Redis ask for one; the output says how to give it
+  kycbridge dev --allow-host kyc.tunnel.example`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := f.rateArgument(c, args); err != nil {
 				return err
@@ -66,6 +75,9 @@ address, as JSON (?status=410 answers with that status instead, ?kind= names a k
 	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send this many signed sample deliveries per second, and print the events")
 	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
 	c.Flags().BoolVar(&f.tls, "tls", false, "serve webhooks over HTTPS, with a self-signed certificate in the data directory")
+	c.Flags().BoolVar(&f.passwords, "passwords", false, "have Kafka and Redis ask for a password, made at each start and kept in the data directory")
+	c.Flags().StringSliceVar(&f.hosts, "allow-host", nil, "answer requests to this host name as well, such as that of a tunnel")
+	c.Flags().BoolVar(&f.expose, "expose", false, "allow addresses that other machines can reach, although everybody knows the secrets")
 	f.log.bind(c.Flags())
 	return c
 }
@@ -95,11 +107,12 @@ func runDev(ctx context.Context, env *environment, f devFlags) error {
 	}
 	o := dev.Options{
 		Listen: f.listen, Kafka: f.kafka, Admin: f.admin, Dir: f.dir, TLS: f.tls, Simulate: f.simulate,
+		Passwords: f.passwords, Hosts: f.hosts, Expose: f.expose,
 		Lookup: env.lookup, Log: log, Out: env.stdout, Started: env.started,
 	}
 	if f.simulate > 0 {
 		o.Beside = append(o.Beside, func(ctx context.Context, at serve.Addresses) error {
-			if err := watch(ctx, env, at.Kafka); err != nil && ctx.Err() == nil {
+			if err := watch(ctx, env, f.clients(at)); err != nil && ctx.Err() == nil {
 				log.Warn("cannot print events any more", "error", err)
 			}
 			return nil
@@ -118,10 +131,20 @@ func (f devFlags) addresses() error {
 	return nil
 }
 
+// clients are the flags with which a command reaches this dev.
+func (f devFlags) clients(at serve.Addresses) kafkaFlags {
+	if f.passwords {
+		return kafkaFlags{config: dev.ClientsFile(f.dir)}
+	}
+	return kafkaFlags{brokers: []string{at.Kafka}}
+}
+
 // watch prints the domain events, one short line each.
-func watch(ctx context.Context, env *environment, kafka string) error {
-	var s operate.Servers
-	s.Kafka.Brokers, s.Kafka.ClientID = []string{kafka}, "kycbridge-watch"
+func watch(ctx context.Context, env *environment, f kafkaFlags) error {
+	s, err := f.servers(env, "watch")
+	if err != nil {
+		return err
+	}
 	bases, err := topicBases(nil, schemas.DefaultPrefix)
 	if err != nil {
 		return err

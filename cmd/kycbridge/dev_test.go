@@ -188,6 +188,8 @@ func TestDevFaults(t *testing.T) {
 		{"secret empty", map[string]string{"KYCBRIDGE_SECRET_COMPLYCUBE": ""}, nil, []string{"KYCBRIDGE_SECRET_COMPLYCUBE", "0 bytes", "unset it"}},
 		{"secret too short", map[string]string{"KYCBRIDGE_SECRET_COMPLYCUBE": "hunter2"}, nil, []string{"KYCBRIDGE_SECRET_COMPLYCUBE", "7 bytes", "16"}},
 		{"address without a port", nil, []string{"--listen", "localhost"}, []string{"--listen", "localhost"}},
+		{"webhooks for other machines", nil, []string{"--listen", "0.0.0.0:0"}, []string{"--listen 0.0.0.0:0", "other machines", "--expose"}},
+		{"admin for other machines", nil, []string{"--admin", ":0"}, []string{"--admin :0", "other machines", "--expose"}},
 		{"rate is no number", nil, []string{"--simulate", "fast"}, []string{`--simulate is "fast"; expected a number, such as --simulate=20; see `}},
 		{"rate is no number, in one word", nil, []string{"--simulate=abc"}, []string{`--simulate is "abc"; expected a number, such as --simulate=20; see `}},
 		{"rate below nothing", nil, []string{"--simulate=-1"}, []string{"--simulate is -1", "up to 10000, such as --simulate=20"}},

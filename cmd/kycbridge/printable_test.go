@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,6 +134,25 @@ func TestNothingHostileReachesTheTerminal(t *testing.T) {
 		t.Fatalf("the delivery is answered %s", answer.Status)
 	}
 	tailLines(t, dev, 1, "disposition")
+	// What is refused makes log lines, too: a name nobody configured, a proof, a header.
+	for _, path := range []string{"/hooks/" + url.PathEscape(hostile), "/hooks/idwise", "/" + url.PathEscape(hostile)} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+dev.Hooks+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.SetBasicAuth(hostile, hostile)
+		r.Header.Set("Content-Type", hostile)
+		r.Header.Set("Content-Encoding", hostile)
+		r.Header.Set("X-Forwarded-For", hostile)
+		refused, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused.Body.Close()
+		if refused.StatusCode < 400 {
+			t.Errorf("%q is answered %s", path, refused.Status)
+		}
+	}
 	escapes := 0
 	for _, args := range [][]string{
 		{"tail", "raw", "deadletter", "disposition", "--until-end"},

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/embedded"
 	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/internal/simulate"
@@ -22,7 +23,7 @@ import (
 
 // printBanner says where `dev` listens and what to try next. Every command in
 // it works as printed.
-func (o Options) printBanner(a serve.Addresses) {
+func (o Options) printBanner(a serve.Addresses, p passwords) {
 	out := &bytes.Buffer{}
 	self := program()
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
@@ -34,11 +35,19 @@ func (o Options) printBanner(a serve.Addresses) {
 	fmt.Fprintf(out, "  Redis      %s   for `deadletter replay` and `replay --mode fill-gaps`\n", a.Redis)
 	fmt.Fprintf(out, "  health     http://%s/readyz   metrics http://%s/metrics\n", dialable(a.Admin), dialable(a.Admin))
 	fmt.Fprintf(out, "  data       %s   (delete it to start afresh)\n", o.Dir)
+	if p.secret != "" {
+		fmt.Fprintf(out, "  password   of Kafka (SASL_PLAINTEXT, SCRAM-SHA-256, user %s) and Redis: in %s\n", embedded.KafkaUser, p.file)
+		fmt.Fprintf(out, "             other commands take it with --config %s\n", quote(p.clients))
+	}
 	vendor := catalog.All()[0]
 	first := vendor.Name
 	brokers, to := "", ""
 	if a.Kafka != operate.DefaultKafka {
 		brokers = " --brokers " + a.Kafka
+	}
+	kcat := ""
+	if p.secret != "" {
+		brokers, kcat = " --config "+quote(p.clients), "-F "+quote(p.kcatFile)+" "
 	}
 	if url := hookURL(a, first); url != simulate.DefaultURL(first) {
 		to = " --to " + url
@@ -49,7 +58,7 @@ func (o Options) printBanner(a serve.Addresses) {
 	fmt.Fprintf(out, "\nTry next, in a second terminal:\n\n")
 	fmt.Fprintf(out, "  %s tail%s\n", self, brokers)
 	fmt.Fprintf(out, "  %s send %s%s --duplicate 10\n", self, first, to)
-	fmt.Fprintf(out, "  kcat -b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", a.Kafka, schemas.DefaultPrefix, schemas.Session)
+	fmt.Fprintf(out, "  kcat %s-b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", kcat, a.Kafka, schemas.DefaultPrefix, schemas.Session)
 	printCurl(out, keys, a, vendor)
 	fmt.Fprintln(out)
 	_, _ = o.Out.Write(out.Bytes())

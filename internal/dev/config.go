@@ -17,11 +17,12 @@ import (
 const partitions = 4
 
 // configuration is what the process serves with.
-func (o Options) configuration(services *embedded.Services, apis string) (*config.Config, error) {
+func (o Options) configuration(services *embedded.Services, apis string, p passwords) (*config.Config, error) {
 	m, err := o.message(services.Brokers(), services.RedisAddr(), apis)
 	if err != nil {
 		return nil, err
 	}
+	p.apply(m)
 	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()})
 }
 

@@ -26,6 +26,9 @@ type Options struct {
 	Listen, Kafka, Admin string
 	Dir                  string                                    // where data is kept
 	TLS                  bool                                      // webhooks over HTTPS, with a certificate made in Dir
+	Passwords            bool                                      // Kafka and Redis ask for one, made anew in Dir
+	Expose               bool                                      // addresses that other machines reach are allowed
+	Hosts                []string                                  // host names that the addresses answer to, beside this machine's
 	Simulate             float64                                   // sample deliveries a second; 0: none
 	Lookup               func(name string) (value string, ok bool) // variables that replace built-in secrets
 	Log                  *slog.Logger
@@ -40,13 +43,17 @@ func (o Options) keys() simulate.Keyring { return simulate.Keyring{Lookup: o.Loo
 func Run(ctx context.Context, o Options) (err error) {
 	var open closers
 	defer func() { err = errors.Join(err, open.close()) }()
+	if err := o.checkExposure(ctx); err != nil {
+		return err
+	}
+	guard := o.guard()
 	apis := simulate.NewFakeAPIs(catalog.All())
-	apiURL, stop, err := apis.Start(ctx, o.Log)
+	apiURL, stop, err := apis.Start(ctx, o.Log, guard.Handler)
 	if err != nil {
 		return err
 	}
 	open.add(stop)
-	s := serve.Options{Role: serve.All, Log: o.Log, AdminRoutes: apis.Routes, TopicsReady: true}
+	s := serve.Options{Role: serve.All, Log: o.Log, AdminRoutes: apis.Routes, Guard: guard, TopicsReady: true}
 	// An address that is taken is the first thing said.
 	if s.Admin, err = serve.Listen(o.Admin, "--admin"); err != nil {
 		return err
@@ -56,17 +63,24 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	open.add(s.Hooks.Close)
-	services, err := embedded.Start(ctx, o.embedded())
+	secret, err := o.newPasswords()
+	if err != nil {
+		return err
+	}
+	services, err := embedded.Start(ctx, o.embedded(secret))
 	if err != nil {
 		return err
 	}
 	open.add(services.Close)
+	if err := secret.write(services); err != nil {
+		return err
+	}
 	s.TransactionalIDSuffix = services.LifeID()
-	if s.Config, err = o.configuration(services, apiURL); err != nil {
+	if s.Config, err = o.configuration(services, apiURL, secret); err != nil {
 		return err
 	}
 	s.Started = func(at serve.Addresses) {
-		o.printBanner(at)
+		o.printBanner(at, secret)
 		if o.Started != nil {
 			o.Started(at)
 		}
@@ -98,8 +112,8 @@ func (c closers) close() error {
 	return errors.Join(errs...)
 }
 
-func (o Options) embedded() embedded.Options {
-	e := embedded.Options{DataDir: o.Dir, KafkaAddr: o.Kafka, MaxMessageBytes: embedded.DefaultMaxMessageBytes, Logger: o.Log}
+func (o Options) embedded(p passwords) embedded.Options {
+	e := embedded.Options{DataDir: o.Dir, KafkaAddr: o.Kafka, MaxMessageBytes: embedded.DefaultMaxMessageBytes, Password: p.secret, Logger: o.Log}
 	for _, t := range schemas.Topics() {
 		e.Topics = append(e.Topics, embedded.Topic{Name: t.Name(schemas.DefaultPrefix), Partitions: partitions})
 	}

@@ -56,7 +56,7 @@ func TestAnotherEncoding(t *testing.T) {
 	}
 	events, from := b.events(ctx), map[string]int{}
 	for _, r := range events {
-		if from[origin(r)]++; r.Err != nil || r.Value[0] != frame || header(r, "content-type") != (framed{}).ContentType() {
+		if from[frameOrigin(r)]++; r.Err != nil || r.Value[0] != frame || header(r, "content-type") != (framed{}).ContentType() {
 			t.Fatalf("%s %d@%d holds %q and is read with the error %v", r.Topic, r.Partition, r.Offset, r.Value, r.Err)
 		}
 		b.traced(ctx, r.Message.(schemas.DomainEvent).GetMetadata().GetEventId())
@@ -92,17 +92,17 @@ func startFramed(ctx context.Context, t *testing.T) *bridge {
 		Lookup: func(string) (string, bool) { return "", false },
 	}
 	apis := simulate.NewFakeAPIs(catalog.All())
-	apiURL, stop, err := apis.Start(ctx, o.Log)
+	apiURL, stop, err := apis.Start(ctx, o.Log, o.guard().Handler)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = stop() })
-	services, err := embedded.Start(ctx, o.embedded())
+	services, err := embedded.Start(ctx, o.embedded(passwords{}))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = services.Close() })
-	c, err := o.configuration(services, apiURL)
+	c, err := o.configuration(services, apiURL, passwords{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,8 +200,8 @@ func (b *bridge) traced(ctx context.Context, id string) {
 	}
 }
 
-// origin is what wrote an event.
-func origin(r operate.Record) string {
+// frameOrigin is what wrote an event.
+func frameOrigin(r operate.Record) string {
 	switch e, _ := r.Message.(schemas.DomainEvent); {
 	case header(r, "replay") != "":
 		return "replay"

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/kycbridge/kycbridge/internal/origin"
 )
 
 // adminHandler serves health, metrics and what the caller adds. It has a listener of
@@ -21,7 +23,11 @@ func (s *service) adminHandler() http.Handler {
 	if s.AdminRoutes != nil {
 		s.AdminRoutes(mux)
 	}
-	return mux
+	guard := origin.Guard{}
+	if s.Guard != nil {
+		guard = *s.Guard
+	}
+	return guard.Handler(mux)
 }
 
 // serveAdmin serves until ctx ends. It is the last to stop, so that whoever

@@ -161,6 +161,9 @@ func (s *service) openIngest(ctx context.Context) error {
 	if err := s.limitDescriptors(&o); err != nil {
 		return errors.Join(err, log.Close(ctx))
 	}
+	if s.Guard != nil {
+		o.Guard = s.Guard.Handler
+	}
 	if s.ingest, err = ingest.New(o); err != nil {
 		return errors.Join(err, log.Close(ctx))
 	}

@@ -15,6 +15,7 @@ import (
 	"net/http"
 
 	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/origin"
 )
 
 // Options say which process to run. Fields below the blank line are optional.
@@ -29,6 +30,10 @@ type Options struct {
 	Hooks, Admin net.Listener
 	// AdminRoutes adds routes to the admin address.
 	AdminRoutes func(*http.ServeMux)
+	// Guard says which requests of browsers both addresses refuse. By default the admin
+	// address answers GET under every name, for probes and scrapes, and changes nothing
+	// for a browser; the other takes what proves itself.
+	Guard *origin.Guard
 	// TopicsReady: the broker has the topics as required, so they are neither created
 	// nor checked.
 	TopicsReady bool

@@ -63,13 +63,14 @@ func NewFakeAPIs(all []providers.Provider) *FakeAPIs {
 	return f
 }
 
-// Start serves at a free port of this machine, until stop.
-func (f *FakeAPIs) Start(ctx context.Context, log *slog.Logger) (url string, stop func() error, err error) {
+// Start serves at a free port of this machine, until stop. The guard stands before it and
+// may refuse requests.
+func (f *FakeAPIs) Start(ctx context.Context, log *slog.Logger, guard func(http.Handler) http.Handler) (url string, stop func() error, err error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: f, ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	server := &http.Server{Handler: guard(f), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	done := make(chan error, 1)
 	go func() { done <- server.Serve(l) }()
 	return "http://" + l.Addr().String(), func() error {

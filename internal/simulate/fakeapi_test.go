@@ -34,7 +34,7 @@ func ask(t *testing.T, method, url, body string) (int, string) {
 
 func TestFakeAPIs(t *testing.T) {
 	fakes := NewFakeAPIs(catalog.All())
-	url, stop, err := fakes.Start(t.Context(), slog.New(slog.DiscardHandler))
+	url, stop, err := fakes.Start(t.Context(), slog.New(slog.DiscardHandler), func(h http.Handler) http.Handler { return h })
 	if err != nil {
 		t.Fatal(err)
 	}
