@@ -189,8 +189,11 @@ func watch(c net.Conn, state http.ConnState) {
 	}
 }
 
-// visitorOf is the visitor below TLS, or nil.
+// visitorOf is the visitor below the stream and TLS, or nil.
 func visitorOf(c net.Conn) *visitor {
+	if s, ok := c.(*stream); ok {
+		c = s.Conn
+	}
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}

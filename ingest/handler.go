@@ -38,12 +38,14 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	defer leave()
 	v.begin()
 	defer v.end()
+	whole := streamOf(r)
+	defer whole.next()
 	o := s.take(w, r, &d, v)
 	h := w.Header()
 	h[deliveryIDHeader] = []string{d.idText}
-	// A chunked request may hide a second one behind its end, a body that nobody read stands before the next
+	// A second request may hide behind the end of this one, a body that nobody read stands before the next
 	// request, and a process about to go away wants no more requests on this connection.
-	if len(r.TransferEncoding) > 0 || r.ContentLength > 0 && !d.bodyRead || s.phase.Load() >= draining {
+	if whole.lastOf(r) || r.ContentLength > 0 && !d.bodyRead || s.phase.Load() >= draining {
 		h["Connection"] = []string{"close"}
 	}
 	success := http.StatusOK

@@ -10,6 +10,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -139,11 +140,12 @@ func (s *Server) serve(server *http.Server, l net.Listener) error {
 			s.options.Logger.Warn("an endpoint accepts deliveries without authentication: anybody who knows its address can forge events", "endpoint", e.Name)
 		}
 	}
-	if s.pair == nil {
-		return server.Serve(l)
+	if s.pair != nil {
+		l = tls.NewListener(l, s.pair.config())
 	}
-	server.TLSConfig = s.pair.config()
-	return server.ServeTLS(l, "", "")
+	return server.Serve(streams{Listener: l, patience: s.options.ReadHeaderTimeout, handshakeFailed: func(err error) {
+		s.options.Logger.Debug("a TLS handshake failed", "error", clip(err.Error(), maxLoggedError))
+	}})
 }
 
 func (s *Server) waitForRotation(l net.Listener, failed <-chan error) error {
@@ -199,7 +201,7 @@ func (s *Server) httpServer() *http.Server {
 		WriteTimeout:                 o.ReadTimeout + o.largestBudget() + 2*time.Second,
 		IdleTimeout:                  o.IdleTimeout,
 		MaxHeaderBytes:               o.MaxHeaderBytes,
-		ConnContext:                  introduce,
+		ConnContext:                  introduceStream,
 		ConnState:                    watch,
 		ErrorLog:                     log.New(noise{o.Logger}, "", 0),
 	}
