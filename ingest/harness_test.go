@@ -102,6 +102,15 @@ func (l *heldLog) all() []appended {
 	return append([]appended(nil), l.records...)
 }
 
+// take is all, which is then forgotten.
+func (l *heldLog) take() []appended {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := l.records
+	l.records = nil
+	return all
+}
+
 func (l *heldLog) setAway(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

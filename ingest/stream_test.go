@@ -120,7 +120,7 @@ func TestPlainRequestsShareAConnection(t *testing.T) {
 }
 
 // bytes is a signed request so framed. The name of a framing also says what is special about the rest of it.
-func (f framing) bytes(t *testing.T, name string) string {
+func (f framing) bytes(t testing.TB, name string) string {
 	proof := testHeader + ": " + signed(t, "one", "old", testBody).Header.Get(testHeader) + "\r\n"
 	head, body := strings.ReplaceAll(f.head, "{proof}", proof), testBody
 	head = strings.ReplaceAll(head, "{length}", strconv.Itoa(len(body)))
