@@ -43,7 +43,7 @@ func vendor() providers.Provider {
 	}}
 }
 
-func testAccount(t *testing.T, e Endpoint, o Options) *account {
+func testAccount(t testing.TB, e Endpoint, o Options) *account {
 	t.Helper()
 	e.Name, e.Provider = "endpoint", vendor()
 	a, err := newAccount(e, o.withDefaults())
@@ -108,8 +108,8 @@ func TestNamesThatLeadInside(t *testing.T) {
 	}
 }
 
-// newNameServer answers every question for an address with ip.
-func newNameServer(t *testing.T, ip net.IP) *net.Resolver {
+// newNameServer answers the first look-up with the first address, and so on; all further ones with the last.
+func newNameServer(t *testing.T, addresses ...net.IP) *net.Resolver {
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +117,7 @@ func newNameServer(t *testing.T, ip net.IP) *net.Resolver {
 	t.Cleanup(func() { _ = conn.Close() })
 	go func() {
 		buf := make([]byte, 1500)
+		asked := map[byte]int{} // for each of A and AAAA
 		for {
 			n, from, err := conn.ReadFrom(buf)
 			if err != nil {
@@ -127,10 +128,19 @@ func newNameServer(t *testing.T, ip net.IP) *net.Resolver {
 			reply := append([]byte(nil), q[:end]...)
 			reply[2], reply[3] = 0x81, 0x80
 			reply[7], reply[9], reply[11] = 0, 0, 0
-			if q[end-3] == 1 { // A
+			kind := q[end-3]
+			ip := addresses[min(asked[kind], len(addresses)-1)]
+			asked[kind]++
+			four := ip.To4()
+			switch {
+			case kind == 1 && four != nil: // A
 				reply[7] = 1
 				reply = append(reply, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4)
-				reply = append(reply, ip.To4()...)
+				reply = append(reply, four...)
+			case kind == 28 && four == nil: // AAAA
+				reply[7] = 1
+				reply = append(reply, 0xc0, 12, 0, 28, 0, 1, 0, 0, 0, 0, 0, 16)
+				reply = append(reply, ip...)
 			}
 			_, _ = conn.WriteTo(reply, from)
 		}

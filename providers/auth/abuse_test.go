@@ -22,6 +22,7 @@ func TestTokensTakeTheMemoryOfTheirSize(t *testing.T) {
 		"dots":                   {strings.Repeat(".", size), 2},
 		"dots behind a token":    {change{}.token(t) + strings.Repeat(".", size), 2},
 		"a long first part":      {strings.Repeat("A", size) + ".e30.AA", 2},
+		"a header of much":       {encode([]byte(`{"alg":"RS256","kid":"rsa","x":[0`+strings.Repeat(",0", size/3)+`]}`)) + ".e30.AA", 2},
 		"a long second part":     {header + "." + strings.Repeat("A", size) + ".AA", 8},
 		"a long third part":      {header + ".e30." + strings.Repeat("A", size), 8},
 		"objects in objects":     {header + "." + encode([]byte(strings.Repeat(`{"a":`, size/8))) + ".AA", 8},
