@@ -27,6 +27,10 @@ const (
 	// fetchBytes bounds one fetch answer, and with it what a reader with a backlog holds: a few of the
 	// normaliser's batches. A larger batch comes alone.
 	fetchBytes = 2 << 20
+	// maxBufferedRecords and maxBufferedBytes bound what a producer holds that Kafka has not acknowledged: the raw
+	// log refuses what is more, a transaction waits.
+	maxBufferedRecords = 10_000
+	maxBufferedBytes   = 64 << 20
 )
 
 // open connects: it asks once whether Kafka is there, so that a wrong address,

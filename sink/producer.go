@@ -43,8 +43,8 @@ func (p *producer) options() ([]kgo.Opt, error) {
 		kgo.ProducerLinger(0),
 		kgo.ProduceRequestTimeout(min(5*time.Second, p.limit/3)),
 		kgo.RequestTimeoutOverhead(5 * time.Second),
-		kgo.MaxBufferedRecords(10_000),
-		kgo.MaxBufferedBytes(64 << 20),
+		kgo.MaxBufferedRecords(maxBufferedRecords),
+		kgo.MaxBufferedBytes(maxBufferedBytes),
 		kgo.ProducerBatchCompression(codec, kgo.NoCompression()),
 	}, err
 }

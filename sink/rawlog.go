@@ -29,10 +29,10 @@ func (o RawLogOptions) withDefaults() RawLogOptions {
 		o.DeliveryTimeout = 15 * time.Second
 	}
 	if o.MaxBufferedRecords <= 0 {
-		o.MaxBufferedRecords = 10_000
+		o.MaxBufferedRecords = maxBufferedRecords
 	}
 	if o.MaxBufferedBytes <= 0 {
-		o.MaxBufferedBytes = 64 << 20
+		o.MaxBufferedBytes = maxBufferedBytes
 	}
 	return o
 }
