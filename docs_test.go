@@ -10,13 +10,13 @@ import (
 )
 
 // documents are the pages whose claims are held against the tree.
-var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md"}
+var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md"}
 
 var (
 	linkTarget = regexp.MustCompile(`\]\(([^)#:\s]+)\)`)
 	codeSpan   = regexp.MustCompile("`([^`\n]+)`")
 	goPath     = regexp.MustCompile(`^[\w./-]+\.(go|proto|md|yaml|yml|binpb)$`)
-	testName   = regexp.MustCompile(`^Test[A-Z]\w+$`)
+	testName   = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]\w+$`)
 	metricName = regexp.MustCompile(`^kycbridge_[a-z]+_([a-z_]+)`)
 )
 
