@@ -82,7 +82,7 @@ func FuzzRequest(f *testing.F) {
 	server := s.httpServer()
 	ended := make(chan struct{})
 	go func() {
-		_ = server.Serve(streams{Listener: &door{Listener: l, room: s.room, refused: func() {}}})
+		_ = server.Serve(streams{Listener: s.door(l)})
 		close(ended)
 	}()
 	f.Cleanup(func() { _ = server.Close(); <-ended })
