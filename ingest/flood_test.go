@@ -28,7 +28,7 @@ func TestFloodSilencesNobody(t *testing.T) {
 		"nothing":                       "",
 		"half a request line":           "POST /hooks/o",
 		"half a header":                 fmt.Sprintf(head, "one"),
-		"half of a large header":        fmt.Sprintf(head, "one") + "X-A: " + strings.Repeat("a", 28<<10),
+		"half of a large header":        fmt.Sprintf(head, "one") + "X-A: " + strings.Repeat("a", 14<<10),
 		"one byte of a body":            fmt.Sprintf(head, "one") + signature + "Content-Length: 100\r\n\r\n{",
 		"one byte for an unknown name":  fmt.Sprintf(head, "nobody") + signature + "Content-Length: 100\r\n\r\n{",
 		"one chunk of a body":           fmt.Sprintf(head, "one") + signature + "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
@@ -101,7 +101,7 @@ func TestUnprovedMemoryIsBounded(t *testing.T) {
 		name, sent string
 		times      int
 	}{
-		{"half headers", head + "X-A: " + strings.Repeat("a", 28<<10), 4000},
+		{"half headers", head + "X-A: " + strings.Repeat("a", 14<<10), 4000},
 		{"bodies", head + "Content-Length: 1000000\r\n\r\n" + strings.Repeat("a", 900_000), 200},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -232,7 +232,7 @@ func TestLeastRate(t *testing.T) {
 func TestStrangersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRoom(1<<30, 1<<30, 1<<20)
-		l := &lanes{make(turns, 2), make(turns, 1)}
+		l := &lanes{strangers: lane{free: 2}, known: lane{free: 1}}
 		var computing atomic.Int64
 		var visitors []*visitor
 		read := func(v *visitor) {
@@ -270,30 +270,36 @@ func TestStrangersTakeTurns(t *testing.T) {
 		want(4, "an answer")
 		_ = visitors[1].Close()
 		want(5, "an end")
-		visitors[2].begin()
+		visitors[9].begin() // whoever came last is next
 		request := httptest.NewRequest(http.MethodPost, "/", nil)
-		go makeWait(request, visitors[2])
+		go makeWait(request, visitors[9])
 		want(6, "a refusal that is kept back")
-		_ = visitors[3].Conn.SetReadDeadline(past)
-		_, _ = visitors[3].Read(make([]byte, 10))
+		_ = visitors[8].Conn.SetReadDeadline(past)
+		_, _ = visitors[8].Read(make([]byte, 10))
 		want(7, "waiting for more")
-		visitors[4].begin()
-		visitors[4].prove()
+		visitors[7].begin()
+		visitors[7].prove()
 		want(8, "a proof")
-		visitors[4].end()
-		read(visitors[4])
+		visitors[7].end()
+		read(visitors[7])
 		want(9, "another request of the proved")
-		visitors[5].begin()
-		read(visitors[5]) // as net/http does beside the handler
+		visitors[6].begin()
+		read(visitors[6]) // as net/http does beside the handler
 		want(11, "a look for what comes after the request")
+		before := len(l.strangers.waiting)
+		close(visitors[2].place.gone)
+		synctest.Wait()
+		if n := len(l.strangers.waiting); n != before-1 {
+			t.Errorf("%d wait after one of %d has lost its place", n, before)
+		}
 		for range visitors {
 			for _, v := range visitors { // as whoever serves each does, when it is done with what it has read
 				_ = v.Close()
 			}
 			synctest.Wait()
 		}
-		if len(l.strangers) != 0 || len(l.known) != 0 {
-			t.Errorf("%d and %d turns are never ended", len(l.strangers), len(l.known))
+		if l.strangers.free != 2 || l.known.free != 1 {
+			t.Errorf("%d and %d turns are free at the end, want 2 and 1", l.strangers.free, l.known.free)
 		}
 		time.Sleep(noisyWait)
 	})

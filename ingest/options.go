@@ -28,7 +28,7 @@ const (
 	DefaultMaxWaitingBytes = 64 << 20 // bytes of their bodies held at a time
 	// DefaultMaxUnprovedBytes is the least of what strangers may hold. It is more where bodies may be larger.
 	DefaultMaxUnprovedBytes = 32 << 20
-	DefaultMaxHeaderBytes   = 32 << 10
+	DefaultMaxHeaderBytes   = 16 << 10 // as many as other servers take; a token in a header has half of it
 
 	DefaultReadHeaderTimeout = 5 * time.Second
 	DefaultReadTimeout       = 15 * time.Second

@@ -18,7 +18,7 @@ const (
 	// configuration names none. Kafka's own default is below a 1 MiB body.
 	DefaultMaxMessageBytes = 4 << 20
 	// EnvelopeOverhead bounds what a raw envelope adds to a body: kept headers
-	// (32 KiB at most, the server's header limit), names, ids, key, record
+	// (16 KiB at most, the server's header limit), names, ids, key, record
 	// headers and the framing of the batch.
 	EnvelopeOverhead = 64 << 10
 	// DeadLetterOverhead bounds what a dead letter adds to the envelope it
