@@ -19,12 +19,15 @@ const unknownName = "_unknown"
 
 const hooksPrefix = "/hooks/"
 
+const contentTypeHeader = "Content-Type"
+
 // An endpoint is an Endpoint made ready to serve.
 type endpoint struct {
 	Endpoint
 	success   int
 	budget    time.Duration
-	keep      []string // header names, canonical and sorted
+	keep      []string // header names, canonical and sorted; never one that holds a proof
+	typed     bool     // Content-Type says what the body is; not where a customer has put a proof into it
 	pathToken bool     // the path goes on after the name
 
 	headProofs, bodyProofs auth.Proofs // those of Proofs that need no body, and the others
@@ -72,9 +75,12 @@ func (d *directory) decoyOf(name string) *endpoint {
 }
 
 func prepare(e Endpoint, m *metrics) *endpoint {
+	secret := e.Proofs.SecretHeaders()
 	var keep []string
 	for _, name := range e.Provider.KeepHeaders {
-		keep = append(keep, http.CanonicalHeaderKey(name))
+		if name = http.CanonicalHeaderKey(name); !slices.Contains(secret, name) {
+			keep = append(keep, name)
+		}
 	}
 	slices.Sort(keep)
 	head, body := e.Proofs.Split()
@@ -85,6 +91,7 @@ func prepare(e Endpoint, m *metrics) *endpoint {
 		success:    e.Provider.Ack.Code(),
 		budget:     e.Provider.Ack.Budget(),
 		keep:       slices.Compact(keep),
+		typed:      !slices.Contains(secret, contentTypeHeader),
 		pathToken:  e.Proofs.TakesPathToken(),
 		metrics:    m.forEndpoint(e),
 	}
@@ -174,6 +181,14 @@ func verdict(err error) outcome {
 	default:
 		return undecided
 	}
+}
+
+// contentType is what the sender calls the body; "" where that is a secret of this endpoint.
+func (e *endpoint) contentType(h http.Header) string {
+	if !e.typed {
+		return ""
+	}
+	return h.Get(contentTypeHeader)
 }
 
 // takes reports whether the vendor sends this media type. Some senders leave it

@@ -27,7 +27,7 @@ const (
 // seal makes the envelope of an authenticated delivery and its record's key.
 func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawEnvelope, []byte) {
 	headers := e.kept(r.Header)
-	contentType := clip(r.Header.Get("Content-Type"), maxContentType)
+	contentType := clip(e.contentType(r.Header), maxContentType)
 	key := e.key(&providers.Delivery{
 		Endpoint:    e.Name,
 		Tenant:      e.Tenant,
@@ -52,7 +52,7 @@ func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawE
 	}, key
 }
 
-// kept copies the headers on the provider's list, in the order of their names.
+// kept copies the headers on the provider's list, in the order of their names, without those that prove the sender.
 func (e *endpoint) kept(h http.Header) []*kycv1.HttpHeader {
 	var kept []*kycv1.HttpHeader
 	for _, name := range e.keep {

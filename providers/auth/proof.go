@@ -143,6 +143,20 @@ func (ps Proofs) Announced(h http.Header) error {
 	return nil
 }
 
+// SecretHeaders are the headers that hold a proof and nothing else, by their canonical names, sorted: nothing of them
+// may be kept or shown, whatever they are called. A token that the event is read from is none of them, unless another
+// check has its secret in the same header.
+func (ps Proofs) SecretHeaders() []string {
+	var names []string
+	for _, p := range ps {
+		if t := p.Scheme.Traits(); t.Header != "" && t.Claim == "" {
+			names = append(names, http.CanonicalHeaderKey(t.Header))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 func gravity(err error) int {
 	switch {
 	case err == nil:

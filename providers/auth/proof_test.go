@@ -146,3 +146,27 @@ func TestNewProof(t *testing.T) {
 		t.Errorf("secret ids are %q", got)
 	}
 }
+
+// TestSecretHeaders: every header that holds a proof, but for a token that holds the event.
+func TestSecretHeaders(t *testing.T) {
+	secret := Proof{Scheme: Header{Name: "x-auth-token"}}
+	event := Proof{Scheme: JWT{Header: "x-token", Claim: "data"}}
+	for _, tc := range []struct {
+		name string
+		of   Proofs
+		want []string
+	}{
+		{"none", nil, nil},
+		{"a header, in one spelling", Proofs{secret}, []string{"X-Auth-Token"}},
+		{"a signature", Proofs{{Scheme: HMAC{Header: "X-Signature"}}}, []string{"X-Signature"}},
+		{"user and password, and a bearer token", Proofs{{Scheme: Basic{}}, {Scheme: Bearer{}}}, []string{"Authorization"}},
+		{"what is in no header", Proofs{{Scheme: PathToken{}}, {Scheme: Networks{}}, {Scheme: JWT{Claim: "data"}}}, nil},
+		{"a token beside the event", Proofs{{Scheme: JWT{Header: "x-token"}}}, []string{"X-Token"}},
+		{"a token that is the event", Proofs{event}, nil},
+		{"a secret where a token is the event", Proofs{event, {Scheme: Header{Name: "X-Token"}}, secret}, []string{"X-Auth-Token", "X-Token"}},
+	} {
+		if got := tc.of.SecretHeaders(); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
