@@ -45,8 +45,9 @@ func newConfig(env *environment) *cobra.Command {
 		Use:   "check FILE",
 		Short: "Check a file as `all` reads it, without connecting to anything",
 		Long: `Check a file as ` + "`all`" + ` reads it: names, values, variables, secrets, and settings
-that depend on each other. Each problem is one line with file, line and field.
-The check connects to nothing.`,
+that depend on each other; then for values that open a door in silence, by the
+rules that docs/configuration.md lists. Each problem is one line with file, line
+and field. The check connects to nothing.`,
 		Example: "  kycbridge config check deploy/local.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -60,7 +61,7 @@ The check connects to nothing.`,
 }
 
 func checkConfig(env *environment, file string) error {
-	c, err := loadConfig(env, file, config.Needs{Ingest: true, Normalize: true, Hydrate: true})
+	c, err := loadConfig(env, file, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Check: true})
 	var faults *config.Error
 	if errors.As(err, &faults) {
 		lines := faults.Lines()

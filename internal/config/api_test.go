@@ -54,7 +54,7 @@ func TestAPI(t *testing.T) {
 		{"an address with a query", "may", `api: {key: "${KEY}", base_url: "https://api.example.com/?a=b"}`, "base_url", all},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			lookup := func(name string) (string, bool) { return secretValue, name != "MISSING" }
+			lookup := func(name string) (string, bool) { return secretValue + name, name != "MISSING" }
 			c, err := Parse("x.yaml", []byte(fmt.Sprintf(apiFile, tc.vendor, tc.api)), lookup, apiVendors(tc.needs))
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Fatalf("error is %v, want %q", err, tc.want)
@@ -62,7 +62,7 @@ func TestAPI(t *testing.T) {
 			if err != nil || !strings.Contains(tc.api, "${KEY}") {
 				return
 			}
-			if e := c.Endpoints[0]; string(e.API.Key.Reveal()) != secretValue || e.Api.Key != "" || strings.Contains(fmt.Sprintf("%v %+v", e, e.API), secretValue) {
+			if e := c.Endpoints[0]; string(e.API.Key.Reveal()) != secretValue+"KEY" || e.Api.Key != "" || strings.Contains(fmt.Sprintf("%v %+v", e, e.API), secretValue) {
 				t.Error("the key is not taken out of the message, or is shown")
 			}
 		})

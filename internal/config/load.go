@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -39,6 +40,8 @@ type Needs struct {
 	Normalize bool
 	Hydrate   bool
 	Vendors   []providers.Provider // those an endpoint may name
+
+	Check bool // the file is only checked: what a start would merely warn of, see rules.RefusedByCheck, is a problem
 }
 
 // Load reads the file at path. The error is an *Error unless the file cannot
@@ -89,6 +92,9 @@ func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error
 	}
 	applyDefaults(m)
 	c := f.resolve(m, needs)
+	if len(f.problems) == 0 {
+		f.lint(path, c, needs, time.Now())
+	}
 	if len(f.problems) > 0 {
 		return nil, newError(path, f.problems)
 	}
@@ -269,10 +275,15 @@ func (f *file) sameNames(m *configv1.Config) {
 // add notes a problem at the node nearest to a field: a field that is missing
 // has none, so its message's node stands for it.
 func (f *file) add(at []*validate.FieldPathElement, text string) {
+	f.problems = append(f.problems, f.problem(at, text))
+}
+
+func (f *file) problem(at []*validate.FieldPathElement, text string) Problem {
 	n := nodeAt(f.root, at)
-	f.problems = append(f.problems, Problem{
-		Line: n.Line, Column: n.Column,
-		Field: protovalidate.FieldPathString(&validate.FieldPath{Elements: at}),
-		Text:  text,
-	})
+	return Problem{Line: n.Line, Column: n.Column, Field: fieldText(at), Text: text}
+}
+
+// fieldText is a field's path as in the file.
+func fieldText(at []*validate.FieldPathElement) string {
+	return protovalidate.FieldPathString(&validate.FieldPath{Elements: at})
 }

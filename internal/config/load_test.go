@@ -21,6 +21,9 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // secretValue must appear in no output of this package.
 const secretValue = "hunter2hunter2hunter2"
 
+// No two purposes share a secret.
+const redisValue, pepperValue = secretValue + "-redis", secretValue + "-pepper"
+
 // everything is what `all` needs, with vendors to name that differ in what they
 // can be proved with.
 func everything() Needs {
@@ -57,7 +60,10 @@ func environment(t testing.TB) Lookup {
 	writeCertificates(t, dir)
 	variables := map[string]string{
 		"SECRET": secretValue, "SHORT": "hunter2", "EMPTY": "", "DIR": dir,
-		"REDIS_PASSWORD": secretValue, "PEPPER": secretValue,
+		"REDIS_PASSWORD": redisValue, "PEPPER": pepperValue,
+	}
+	for _, each := range "ABCDEF" { // different secrets
+		variables["SECRET_"+string(each)] = secretValue + string(each)
 	}
 	return func(name string) (string, bool) {
 		v, ok := variables[name]
@@ -154,7 +160,7 @@ func TestLeastPrivilege(t *testing.T) {
 		return func(name string) (string, bool) {
 			for _, n := range names {
 				if n == name {
-					return secretValue, true
+					return secretValue + name, true
 				}
 			}
 			return "", false
@@ -192,7 +198,7 @@ func TestHiddenPrintsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(c.RedisPassword.Reveal()) != secretValue || string(c.Pepper.Reveal()) != secretValue {
+	if string(c.RedisPassword.Reveal()) != redisValue || string(c.Pepper.Reveal()) != pepperValue {
 		t.Error("password or pepper is not what the variable holds")
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q"} {

@@ -58,8 +58,13 @@ func newError(path string, problems []Problem) error {
 	if len(problems) == 0 {
 		return nil
 	}
+	sortProblems(problems)
+	return &Error{Path: path, Problems: slices.Compact(problems)}
+}
+
+// sortProblems puts them into the order of the file.
+func sortProblems(problems []Problem) {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return &Error{Path: path, Problems: slices.Compact(problems)}
 }

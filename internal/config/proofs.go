@@ -58,8 +58,6 @@ func (p *prover) enough(e *configv1.Endpoint) {
 		p.problem("this endpoint authenticates its sender, so it cannot also accept deliveries without proof: remove one of the two", "allow_unauthenticated")
 	case p.proofs.Prove():
 	case e.AllowUnauthenticated:
-		p.config.Warnings = append(p.config.Warnings, fmt.Sprintf(
-			"endpoint %q accepts deliveries without authentication: anybody who knows its address can forge events", e.Name))
 	default:
 		p.problem(fmt.Sprintf("nothing authenticates the sender: set %s, which %s supports (or allow_unauthenticated: true, to accept deliveries from anybody)",
 			p.ways(), p.vendor.Title))
@@ -92,12 +90,14 @@ func (p *prover) check(setting string, e entry) {
 		}
 	}
 	p.proofs = append(p.proofs, proof)
-	if header := http.CanonicalHeaderKey(proof.Scheme.Traits().Header); header != "" {
+	traits := proof.Scheme.Traits()
+	if header := http.CanonicalHeaderKey(traits.Header); header != "" {
 		r := reader{setting: setting, header: header, field: e.field}
 		if e.token == nil && e.named != nil {
 			r.field = e.named
 		}
 		p.readers = append(p.readers, r)
+		p.header(r, pattern.Traits().Header == "", traits.Claim != "")
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/kycbridge/kycbridge/internal/config/rules"
 )
 
 func TestSplitDefault(t *testing.T) {
@@ -52,7 +54,7 @@ const image = `file {
   }
 }`
 
-const reference = `<!-- Written by ''make proto'' from proto/c.proto; change it there. -->
+const reference = `<!-- Written by ''make proto'' from proto/c.proto and internal/config/rules; change it there. -->
 
 # Configuration
 
@@ -79,6 +81,9 @@ Part is one.
 Checked:
 
 * no two parts
+` + wholeText + `| ''x.open'' | refused | – | a\|b get in | shut it |
+` + settingText + `| ''q'' | ''parts[]'' | no two parts |
+| ''p'' | ''parts[].name'' | must be a\|b |
 `
 
 func TestDocument(t *testing.T) {
@@ -91,7 +96,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got strings.Builder
-	if err := run(strings.NewReader(string(wire)), &got); err != nil {
+	if err := run(strings.NewReader(string(wire)), &got, []rules.Rule{{ID: "x.open", Live: rules.Refused, Why: "a|b get in", Write: "shut it"}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := strings.ReplaceAll(reference, "''", "`"); got.String() != want {
@@ -101,7 +106,7 @@ func TestDocument(t *testing.T) {
 
 func TestRunRefusesOtherInput(t *testing.T) {
 	for name, input := range map[string]string{"nothing": "", "no image": "\x01\x02\x03"} {
-		if err := run(strings.NewReader(input), &strings.Builder{}); err == nil {
+		if err := run(strings.NewReader(input), &strings.Builder{}, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

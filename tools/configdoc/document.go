@@ -6,17 +6,20 @@ import (
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/kycbridge/kycbridge/internal/config/rules"
 )
 
-// document renders the whole reference.
-func document(root protoreflect.MessageDescriptor) string {
+// document renders the whole reference: the settings, and the rules that a configuration is held against.
+func document(root protoreflect.MessageDescriptor, whole []rules.Rule) string {
 	var b strings.Builder
 	file := root.ParentFile()
-	fmt.Fprintf(&b, "<!-- Written by `make proto` from proto/%s; change it there. -->\n\n# Configuration\n\n", file.Path())
+	fmt.Fprintf(&b, "<!-- Written by `make proto` from proto/%s and internal/config/rules; change it there. -->\n\n# Configuration\n\n", file.Path())
 	fmt.Fprintf(&b, "%s\n", packageComment(file))
 	section(&b, root, "")
+	wholeRules(&b, whole)
+	settingRules(&b, root)
 	return b.String()
 }
 
@@ -114,16 +117,10 @@ func typeName(f protoreflect.FieldDescriptor) string {
 }
 
 // ruleTexts gives what is checked across the fields of a message.
-func ruleTexts(m protoreflect.MessageDescriptor) []string {
-	rules, _ := proto.GetExtension(m.Options(), validate.E_Message).(*validate.MessageRules)
-	return texts(rules.GetCel())
-}
+func ruleTexts(m protoreflect.MessageDescriptor) []string { return texts(messageRules(m)) }
 
 // fieldRuleTexts gives what is checked on a field, or on each item of a list.
-func fieldRuleTexts(f protoreflect.FieldDescriptor) []string {
-	rules, _ := proto.GetExtension(f.Options(), validate.E_Field).(*validate.FieldRules)
-	return append(texts(rules.GetCel()), texts(rules.GetRepeated().GetItems().GetCel())...)
-}
+func fieldRuleTexts(f protoreflect.FieldDescriptor) []string { return texts(fieldRules(f)) }
 
 func texts(rules []*validate.Rule) []string {
 	var texts []string

@@ -1,5 +1,5 @@
 // Program configdoc writes the configuration reference in Markdown from the
-// comments of the configuration's .proto file, so that the two cannot differ.
+// comments of the configuration's .proto file and the table of rules of package rules, so that they cannot differ.
 // It reads an image made by `buf build` (a descriptor set with comments) from
 // standard input. It is not a general documentation generator: it knows the
 // shape of a configuration, a tree of settings with defaults.
@@ -14,19 +14,21 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/kycbridge/kycbridge/internal/config/rules"
 )
 
 // rootMessage is the message that a whole configuration file is.
 const rootMessage = "kycbridge.config.v1.Config"
 
 func main() {
-	if err := run(os.Stdin, os.Stdout); err != nil {
+	if err := run(os.Stdin, os.Stdout, rules.All()); err != nil {
 		fmt.Fprintln(os.Stderr, "configdoc:", err)
 		os.Exit(1)
 	}
 }
 
-func run(in io.Reader, out io.Writer) error {
+func run(in io.Reader, out io.Writer, whole []rules.Rule) error {
 	image, err := io.ReadAll(in)
 	if err != nil {
 		return err
@@ -35,7 +37,7 @@ func run(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(out, document(root))
+	_, err = io.WriteString(out, document(root, whole))
 	return err
 }
 

@@ -1988,7 +1988,7 @@ type Endpoint struct {
 	AllowFrom []string `protobuf:"bytes,15,rep,name=allow_from,json=allowFrom,proto3" json:"allow_from,omitempty"`
 	// Accept deliveries from anybody who knows the address, without authentication.
 	// The log warns at every start, and a metric counts them. Only where nothing else
-	// is configured. Default false.
+	// is configured, and not with ENVIRONMENT_LIVE. Default false.
 	AllowUnauthenticated bool `protobuf:"varint,16,opt,name=allow_unauthenticated,json=allowUnauthenticated,proto3" json:"allow_unauthenticated,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
@@ -2125,7 +2125,8 @@ func (x *Endpoint) GetAllowUnauthenticated() bool {
 // HeaderProof is a header with a secret as its whole value.
 type HeaderProof struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the header. Required.
+	// Name of the header. One that means something to others, as User-Agent and Host
+	// do, or that is kept with the vendor's deliveries is refused. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Its values. Required, 1 to 8.
 	Secrets       []*Secret `protobuf:"bytes,2,rep,name=secrets,proto3" json:"secrets,omitempty"`
@@ -2180,8 +2181,8 @@ func (x *HeaderProof) GetSecrets() []*Secret {
 // Jwt is a token that the vendor signs: jwks_url or jwks_file, exactly one.
 type Jwt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Where the vendor publishes its keys; https, or http on this machine. Fetched
-	// in the background.
+	// Where the vendor publishes its keys; https, or for ENVIRONMENT_SANDBOX http on
+	// this machine. Fetched in the background.
 	JwksUrl string `protobuf:"bytes,1,opt,name=jwks_url,json=jwksUrl,proto3" json:"jwks_url,omitempty"`
 	// File with the keys (a JWK Set), instead of jwks_url. Read at start.
 	JwksFile string `protobuf:"bytes,2,opt,name=jwks_file,json=jwksFile,proto3" json:"jwks_file,omitempty"`
