@@ -128,6 +128,43 @@ func (l *linter) secretReused() {
 	})
 }
 
+func (l *linter) secretAsName() {
+	names := l.names()
+	for _, u := range slices.Concat(l.senders(), l.apis(), l.own()) {
+		if what := names[u.mark]; what != "" {
+			l.note(l.touchesLive(u), u.at, "is also %s", what)
+		}
+	}
+}
+
+// names are what the file calls things, each with what it names.
+func (l *linter) names() map[mark]string {
+	all := map[mark]string{}
+	add := func(what, name string) {
+		if s, err := auth.NewSecret("name", []byte(name), time.Time{}, time.Time{}); err == nil {
+			all[markOf(s)] = what
+		}
+	}
+	m := l.config.File
+	add("the name of the client at Kafka", m.Kafka.ClientId)
+	add("the user at Kafka", m.Kafka.Sasl.GetUsername())
+	add("the client for Kafka's tokens", m.Kafka.Sasl.GetOauth().GetClientId())
+	add("the user at Redis", m.Redis.Username)
+	add("the user at the Sentinels", m.Redis.Sentinel.GetUsername())
+	for _, e := range l.config.Endpoints {
+		add("the name of an endpoint", e.Name)
+		add("the name of a tenant", e.Tenant)
+		add("the user of an API", e.Api.GetUsername())
+		add("the client of an API", e.Api.GetClientId())
+		for _, k := range keysOf(e) {
+			for _, s := range k.secrets {
+				add("the id of a secret", s.Id)
+			}
+		}
+	}
+	return all
+}
+
 func (l *linter) proofAcrossTenants() {
 	first(l.senders(), func(before, again use) {
 		if l.apart(before, again) {

@@ -18,6 +18,14 @@ const (
 	longestPersonal   = 90 * 24 * time.Hour
 )
 
+// What a deployment with senders cannot do with less of.
+const (
+	shortestRaw      = 24 * time.Hour
+	shortestFailOpen = time.Minute
+	fewestRequests   = 100
+	fewestBodies     = 8 // of the largest
+)
+
 func (l *linter) kafkaPlainText() {
 	if at := l.kafkaElsewhere(); at >= 0 && !l.config.File.Kafka.Tls.GetEnabled() {
 		l.ofProcess(fieldPath("kafka", "brokers", at), "a Kafka on another machine is spoken to without TLS")
@@ -107,6 +115,20 @@ func loopback(host string) bool {
 	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
+func (l *linter) rawLost() {
+	if d := l.config.File.Topics.RawRetention.AsDuration(); d < shortestRaw {
+		l.ofProcess(fieldPath("topics", "raw_retention"), "raw deliveries are kept for %s", d)
+	}
+}
+
+// tasksLost compares what a task may wait with how long its topic keeps it.
+func (l *linter) tasksLost() {
+	h, t := l.config.File.Hydrate, l.config.File.Topics
+	if l.needs.Hydrate && h.GiveUpAfter.AsDuration() >= t.RawRetention.AsDuration() {
+		l.ofProcess(fieldPath("hydrate", "give_up_after"), "is %s, and the hydrate topic is kept for %s", h.GiveUpAfter.AsDuration(), t.RawRetention.AsDuration())
+	}
+}
+
 func (l *linter) personalDataKept() {
 	t := l.config.File.Topics
 	if d := t.RawRetention.AsDuration(); d > longestPersonal {
@@ -140,6 +162,23 @@ func (l *linter) slowSenders() {
 		if limit.is > limit.may {
 			l.ofProcess(fieldPath("ingest", limit.field), "a connection may take %s", limit.is)
 		}
+	}
+}
+
+func (l *linter) littleRoom() {
+	i := l.config.File.Ingest
+	if !l.needs.Ingest {
+		return
+	}
+	if i.MaxRequests < fewestRequests {
+		l.ofProcess(fieldPath("ingest", "max_requests"), "only %d requests may wait", i.MaxRequests)
+	}
+	largest := int64(0)
+	for _, e := range l.config.Endpoints {
+		largest = max(largest, int64(e.MaxBodyBytes))
+	}
+	if i.MaxWaitingBodyBytes < fewestBodies*largest {
+		l.ofProcess(fieldPath("ingest", "max_waiting_body_bytes"), "only %d bytes may wait, and a body may have %d", i.MaxWaitingBodyBytes, largest)
 	}
 }
 
@@ -180,6 +219,12 @@ func (l *linter) noPepper() {
 func (l *linter) pepperChange() {
 	if l.config.File.Dedupe.AcceptOtherPepper {
 		l.ofProcess(fieldPath("dedupe", "accept_other_pepper"), "marks of another pepper are accepted")
+	}
+}
+
+func (l *linter) failOpenSoon() {
+	if d := l.config.File.Dedupe.FailOpenAfter; d != nil && d.AsDuration() < shortestFailOpen {
+		l.ofProcess(fieldPath("dedupe", "fail_open_after"), "after %s without Redis, nothing is recognised as a copy", d.AsDuration())
 	}
 }
 

@@ -46,16 +46,17 @@ func (r Rule) For(live bool) Severity {
 // All are the rules, by the section of the file that they are about.
 func All() []Rule {
 	return []Rule{
-		FilesWritable, KeyReadable, SecretReused,
+		FilesWritable, KeyReadable, SecretReused, SecretAsName,
 		KafkaPlainText, KafkaPasswordPlain, KafkaUnauthenticated,
 		RedisPasswordPlain, RedisPlainText, RedisUnauthenticated,
-		PersonalDataKept,
-		ListenPublic, SlowSenders, ProxiesEverybody,
-		NoPepper, PepperChange,
+		RawLost, PersonalDataKept,
+		ListenPublic, SlowSenders, LittleRoom, ProxiesEverybody,
+		NoPepper, PepperChange, FailOpenSoon,
 		AdminExposed,
 		HeaderStandard, HeaderKept, Unauthenticated, Unsigned, NoValidSecret, ProofAcrossTenants, ProofAcrossEndpoints, SecretTwice,
 		AllowFromEverybody, AllowFromProxy, AllowFromPrivate, KeySetPlain,
 		APIPlain, APIInternal, APIAcrossTenants,
+		TasksLost,
 	}
 }
 
@@ -70,6 +71,9 @@ var (
 	SecretReused = Rule{"secrets.reused", Refused, Warned,
 		"whoever is told it for the one purpose has it for the other: a vendor would know the password of a server",
 		"make a secret of its own for each purpose"}
+	SecretAsName = Rule{"secrets.as_name", Refused, Warned,
+		"names stand in metrics, logs, records and addresses, and the secret with them",
+		"make a new secret, and give the name that says nothing about it"}
 )
 
 // Of kafka and redis.
@@ -94,8 +98,11 @@ var (
 		"set redis.password or password_file, or a client certificate in redis.tls"}
 )
 
-// Of topics, ingest, dedupe and admin.
+// Of topics, ingest, dedupe, admin and hydrate.
 var (
+	RawLost = Rule{"topics.raw_lost", Refused, Warned,
+		"Kafka deletes what a vendor was told is accepted once the normalizer is away for longer, or is held up by somebody",
+		"set raw_retention to 24h or more; the default is 14 days"}
 	PersonalDataKept = Rule{"topics.personal_data_kept", Warned, Nothing,
 		"raw deliveries and dead letters hold all that a vendor says about people, and whoever gets in finds all of it",
 		"lower raw_retention and deadletter_retention to 90 days or less"}
@@ -105,6 +112,9 @@ var (
 	SlowSenders = Rule{"ingest.slow_senders", Refused, Warned,
 		"a stranger who sends a byte now and then holds a place for as long, and no vendor needs it",
 		"leave it out for its default, or set read_header_timeout to 30s, read_timeout to 120s and idle_timeout to 900s at most"}
+	LittleRoom = Rule{"ingest.little_room", Warned, Warned,
+		"a few deliveries of one endpoint, while Kafka is slow, are 503 for all others",
+		"leave max_requests and max_waiting_body_bytes out for their defaults, or let 100 requests and 8 of the largest bodies wait"}
 	ProxiesEverybody = Rule{"ingest.proxies_everybody", Refused, Warned,
 		"X-Forwarded-For is believed from strangers, who so get past every allow_from and every share of a source",
 		"list the networks of your own proxies alone, such as 10.0.3.0/24"}
@@ -114,6 +124,12 @@ var (
 	PepperChange = Rule{"dedupe.accept_other_pepper", Warned, Warned,
 		"another pepper, put there by mistake or by somebody, makes events come out again",
 		"remove it once every process has started"}
+	FailOpenSoon = Rule{"dedupe.fail_open_soon", Warned, Warned,
+		"whoever can disturb Redis for that long has deliveries published again",
+		"set fail_open_after to 60s or more, or leave it out"}
+	TasksLost = Rule{"hydrate.tasks_lost", Refused, Warned,
+		"Kafka deletes a delivery that waits for the vendor's API before it is given up, and it leaves no event",
+		"lower give_up_after below topics.raw_retention, or raise that"}
 	AdminExposed = Rule{"admin.exposed", Refused, Warned,
 		"metrics name endpoints, vendors and how much comes in, and nobody is asked who he is",
 		"listen on 127.0.0.1 or on the one private address that probes use, such as \"${POD_IP}:9090\""}
