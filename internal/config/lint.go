@@ -54,6 +54,7 @@ func checks() []check {
 		{rules.PersonalDataKept, (*linter).personalDataKept},
 		{rules.ListenPublic, (*linter).listenPublic},
 		{rules.SlowSenders, (*linter).slowSenders},
+		{rules.StrangersMemory, (*linter).strangersMemory},
 		{rules.LittleRoom, (*linter).littleRoom},
 		{rules.ProxiesEverybody, (*linter).proxiesEverybody},
 		{rules.NoPepper, (*linter).noPepper},

@@ -89,6 +89,7 @@ func lintedIngest() []linted {
 		{rules.SlowSenders, "ingest.read_header_timeout", []string{listen(":8080", ", read_header_timeout: 31s, read_timeout: 60s")}, []string{listen(":8080", ", read_header_timeout: 30s, read_timeout: 60s")}},
 		{rules.SlowSenders, "ingest.read_timeout", []string{listen(":8080", ", read_timeout: 3600s")}, []string{listen(":8080", ", read_timeout: 120s")}},
 		{rules.SlowSenders, "ingest.idle_timeout", []string{listen(":8080", ", idle_timeout: 3600s")}, []string{listen(":8080", ", idle_timeout: 620s")}},
+		{rules.StrangersMemory, "ingest.max_unproved_bytes", []string{listen(":8080", ", max_unproved_bytes: 1073741825")}, []string{listen(":8080", ", max_unproved_bytes: 1073741824"), listen(":8080", "")}},
 		{rules.LittleRoom, "ingest.max_requests", []string{listen(":8080", ", max_requests: 99")}, []string{listen(":8080", ", max_requests: 100")}},
 		{rules.LittleRoom, "ingest.max_waiting_body_bytes", []string{listen(":8080", ", max_waiting_body_bytes: 8388607"), listen(":8080", ", max_body_bytes: 1024, max_waiting_body_bytes: 131072") + "\n;" + endpointsOf(`name: one, provider: vendor, max_body_bytes: 16385, secrets: [{id: a, value: "${ONE}"}]`)},
 			[]string{listen(":8080", ", max_waiting_body_bytes: 8388608"), listen(":8080", ", max_body_bytes: 1024, max_waiting_body_bytes: 131072")}},

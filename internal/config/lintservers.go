@@ -16,6 +16,7 @@ const (
 	longestReadTime   = 2 * time.Minute
 	longestIdleTime   = 15 * time.Minute // load balancers of public clouds keep connections for ten
 	longestPersonal   = 90 * 24 * time.Hour
+	mostUnproved      = 1 << 30 // bytes
 )
 
 // What a deployment with senders cannot do with less of.
@@ -162,6 +163,12 @@ func (l *linter) slowSenders() {
 		if limit.is > limit.may {
 			l.ofProcess(fieldPath("ingest", limit.field), "a connection may take %s", limit.is)
 		}
+	}
+}
+
+func (l *linter) strangersMemory() {
+	if n := l.config.File.Ingest.MaxUnprovedBytes; n > mostUnproved {
+		l.ofProcess(fieldPath("ingest", "max_unproved_bytes"), "%d bytes are for senders that are not proved", n)
 	}
 }
 

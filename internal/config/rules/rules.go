@@ -50,7 +50,7 @@ func All() []Rule {
 		KafkaPlainText, KafkaPasswordPlain, KafkaUnauthenticated,
 		RedisPasswordPlain, RedisPlainText, RedisUnauthenticated,
 		RawLost, PersonalDataKept,
-		ListenPublic, SlowSenders, LittleRoom, ProxiesEverybody,
+		ListenPublic, SlowSenders, StrangersMemory, LittleRoom, ProxiesEverybody,
 		NoPepper, PepperChange, FailOpenSoon,
 		AdminExposed,
 		HeaderStandard, HeaderKept, Unauthenticated, Unsigned, NoValidSecret, ProofAcrossTenants, ProofAcrossEndpoints, SecretTwice,
@@ -112,6 +112,9 @@ var (
 	SlowSenders = Rule{"ingest.slow_senders", Refused, Warned,
 		"a stranger who sends a byte now and then holds a place for as long, and no vendor needs it",
 		"leave it out for its default, or set read_header_timeout to 30s, read_timeout to 120s and idle_timeout to 900s at most"}
+	StrangersMemory = Rule{"ingest.strangers_memory", Refused, Warned,
+		"strangers may make the process hold as much, and it ends when there is no more memory",
+		"leave max_unproved_bytes out for its default, or set it to 1073741824 (1 GiB) at most"}
 	LittleRoom = Rule{"ingest.little_room", Warned, Warned,
 		"a few deliveries of one endpoint, while Kafka is slow, are 503 for all others",
 		"leave max_requests and max_waiting_body_bytes out for their defaults, or let 100 requests and 8 of the largest bodies wait"}
