@@ -77,9 +77,9 @@ func (l *linter) apis() (all []use) {
 	for i, e := range l.config.Endpoints {
 		for _, c := range []struct {
 			field string
-			value Hidden
-		}{{"key", e.API.Key}, {"password", e.API.Password}, {"client_secret", e.API.ClientSecret}} {
-			all = l.hiddenUse(all, ofAPIs, i, endpointPath(i, "api", c.field), c.value)
+			value string
+		}{{"key", string(e.API.Key.Reveal())}, {"password", string(e.API.Password.Reveal())}, {"client_secret", string(e.API.ClientSecret.Reveal())}} {
+			all = appendUse(all, ofAPIs, i, endpointPath(i, "api", c.field), c.value)
 		}
 	}
 	return all
@@ -88,17 +88,17 @@ func (l *linter) apis() (all []use) {
 // own are the secrets of the process.
 func (l *linter) own() (all []use) {
 	c := l.config
-	all = l.hiddenUse(all, ofServers, -1, fieldPath("kafka", "sasl", "password"), c.KafkaPassword)
-	all = l.hiddenUse(all, ofServers, -1, fieldPath("kafka", "sasl", "oauth", "client_secret"), c.KafkaClientSecret)
-	all = l.hiddenUse(all, ofServers, -1, fieldPath("redis", "password"), c.RedisPassword)
-	all = l.hiddenUse(all, ofServers, -1, fieldPath("redis", "sentinel", "password"), c.SentinelPassword)
-	return l.hiddenUse(all, ofPepper, -1, fieldPath("dedupe", "pepper"), c.Pepper)
+	all = appendUse(all, ofServers, -1, fieldPath("kafka", "sasl", "password"), string(c.KafkaPassword.Reveal()))
+	all = appendUse(all, ofServers, -1, fieldPath("kafka", "sasl", "oauth", "client_secret"), string(c.KafkaClientSecret.Reveal()))
+	all = appendUse(all, ofServers, -1, fieldPath("redis", "password"), string(c.RedisPassword.Reveal()))
+	all = appendUse(all, ofServers, -1, fieldPath("redis", "sentinel", "password"), string(c.SentinelPassword.Reveal()))
+	return appendUse(all, ofPepper, -1, fieldPath("dedupe", "pepper"), string(c.Pepper.Reveal()))
 }
 
-// hiddenUse appends a use of a secret that is one: what is shorter than a secret of an endpoint may be equal to
+// appendUse appends a use of a secret that is one: what is shorter than a secret of an endpoint may be equal to
 // another by chance.
-func (l *linter) hiddenUse(all []use, purpose string, endpoint int, at []*validate.FieldPathElement, h Hidden) []use {
-	s, err := auth.NewSecret("secret", h.Reveal(), time.Time{}, time.Time{})
+func appendUse(all []use, purpose string, endpoint int, at []*validate.FieldPathElement, value string) []use {
+	s, err := auth.NewSecret("secret", []byte(value), time.Time{}, time.Time{})
 	if err != nil {
 		return all
 	}
