@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -232,7 +233,7 @@ func TestLeastRate(t *testing.T) {
 func TestStrangersTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newTestRoom(1<<30, 1<<30, 1<<20)
-		l := &lanes{strangers: lane{free: 2}, known: lane{free: 1}}
+		l := &lanes{make(turns, 2), make(turns, 1)}
 		var computing atomic.Int64
 		var visitors []*visitor
 		read := func(v *visitor) {
@@ -270,27 +271,32 @@ func TestStrangersTakeTurns(t *testing.T) {
 		want(4, "an answer")
 		_ = visitors[1].Close()
 		want(5, "an end")
-		visitors[9].begin() // whoever came last is next
+		visitors[2].begin()
 		request := httptest.NewRequest(http.MethodPost, "/", nil)
-		go makeWait(request, visitors[9])
+		go makeWait(request, visitors[2])
 		want(6, "a refusal that is kept back")
-		_ = visitors[8].Conn.SetReadDeadline(past)
-		_, _ = visitors[8].Read(make([]byte, 10))
+		_ = visitors[3].Conn.SetReadDeadline(past)
+		_, _ = visitors[3].Read(make([]byte, 10))
 		want(7, "waiting for more")
-		visitors[7].begin()
-		visitors[7].prove()
+		visitors[4].begin()
+		visitors[4].prove()
 		want(8, "a proof")
-		visitors[7].end()
-		read(visitors[7])
+		visitors[4].end()
+		read(visitors[4])
 		want(9, "another request of the proved")
-		visitors[6].begin()
-		read(visitors[6]) // as net/http does beside the handler
+		visitors[5].begin()
+		read(visitors[5]) // as net/http does beside the handler
 		want(11, "a look for what comes after the request")
-		before := len(l.strangers.waiting)
-		close(visitors[2].place.gone)
+		lost := make(chan error, 1)
+		last := visit(1)
+		go func() {
+			_, err := last.Read(make([]byte, 10))
+			lost <- err
+		}()
 		synctest.Wait()
-		if n := len(l.strangers.waiting); n != before-1 {
-			t.Errorf("%d wait after one of %d has lost its place", n, before)
+		close(last.place.gone)
+		if err := <-lost; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("one that loses its place while it waits for a turn reads %v", err)
 		}
 		for range visitors {
 			for _, v := range visitors { // as whoever serves each does, when it is done with what it has read
@@ -298,8 +304,8 @@ func TestStrangersTakeTurns(t *testing.T) {
 			}
 			synctest.Wait()
 		}
-		if l.strangers.free != 2 || l.known.free != 1 {
-			t.Errorf("%d and %d turns are free at the end, want 2 and 1", l.strangers.free, l.known.free)
+		if len(l.strangers) != 0 || len(l.known) != 0 {
+			t.Errorf("%d and %d turns are never ended", len(l.strangers), len(l.known))
 		}
 		time.Sleep(noisyWait)
 	})
