@@ -17,6 +17,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/kycbridge/kycbridge/bench/attack"
 )
 
 // scenario is one thing to measure.
@@ -24,16 +26,19 @@ type scenario struct {
 	name string
 	does string
 	run  func(ctx context.Context, w *world, s size, r *report) error
+	// alone: only where it is named, not with all the others.
+	alone bool
 }
 
 var scenarios = []scenario{
-	{"ingest", "signed webhooks over 64 connections, taken by ingest", ingest},
-	{"normalize", "a backlog of raw records, drained by the normaliser", normalize},
-	{"scale", "what an event costs as load, claims, endpoints and processes grow", scale},
-	{"memory", "what each stage holds at rest, and ingest with long bodies", memory},
-	{"latency", "from a webhook to its event at a reader at read_committed", latency},
-	{"model", "what more load needs: slots simulated as one is measured", model},
-	{"start", "from the start of a stage to its being ready; the program's size", starts},
+	{name: "ingest", does: "signed webhooks over 64 connections, taken by ingest", run: ingest},
+	{name: "normalize", does: "a backlog of raw records, drained by the normaliser", run: normalize},
+	{name: "scale", does: "what an event costs as load, claims, endpoints and processes grow", run: scale},
+	{name: "memory", does: "what each stage holds at rest, and ingest with long bodies", run: memory},
+	{name: "latency", does: "from a webhook to its event at a reader at read_committed", run: latency},
+	{name: "model", does: "what more load needs: slots simulated as one is measured", run: model},
+	{name: "start", does: "from the start of a stage to its being ready; the program's size", run: starts},
+	{name: "attacks", does: "signed webhooks beside floods of connections, headers, bodies, forgeries and handshakes", run: attacks, alone: true},
 }
 
 // size says how much is measured.
@@ -45,12 +50,21 @@ type size struct {
 	requests int // webhooks that each receiver gets in one round
 	rate     int // webhooks per second of one round of latency
 	seconds  int // and how long it takes
+
+	attack        string // names of attacks, a regular expression; empty: all
+	attackSeconds int    // how long each takes
+	attacksTable  string // file whose table of attacks is replaced; empty: none
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	var err error
+	if os.Getenv(attack.Variable) != "" {
+		err = attack.Main(ctx, os.Stdin, os.Stdout)
+	} else {
+		err = run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		os.Exit(2)
@@ -75,6 +89,9 @@ func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
 	flags.IntVar(&s.requests, "requests", 10_000, "webhooks that floor and product each get in one round")
 	flags.IntVar(&s.rate, "rate", 500, "webhooks per second for latency")
 	flags.IntVar(&s.seconds, "seconds", 10, "how long one round of latency, or of a load of scale, posts webhooks")
+	flags.StringVar(&s.attack, "attack", "", "names of attacks as a regular expression (default: all)")
+	flags.IntVar(&s.attackSeconds, "attack-seconds", 20, "how long each attack takes")
+	flags.StringVar(&s.attacksTable, "attacks-table", "", "file whose table of attacks is replaced, such as docs/faults.md")
 	flags.Usage = func() { usage(flags) }
 	wanted, err := parse(flags, args)
 	if err != nil {
@@ -94,9 +111,9 @@ func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
 		}
 	}
 	if *asJSON {
-		return r.json(out, w.real)
+		return errors.Join(r.json(out, w.real), r.besieged.missed())
 	}
-	return r.table(out)
+	return errors.Join(r.table(out), r.besieged.missed())
 }
 
 // parse takes flags before, between and after the names of scenarios; no name means all of them.
@@ -116,7 +133,7 @@ func parse(flags *flag.FlagSet, args []string) (wanted []scenario, err error) {
 		wanted, args = append(wanted, scenarios[i]), flags.Args()[1:]
 	}
 	if len(wanted) == 0 {
-		wanted = scenarios
+		wanted = slices.DeleteFunc(slices.Clone(scenarios), func(s scenario) bool { return s.alone })
 	}
 	return wanted, nil
 }

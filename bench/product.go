@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,11 @@ type deployment struct {
 	endpoints []string // ComplyCube's, by name
 	slots     int      // 0: the product's default
 	batch     int      // records of a transaction at most; 0: the product's default
+	tls       string   // folder of the certificate that ingest shows; empty: plain HTTP
+	// unauthenticated: endpoints take anybody's deliveries.
+	unauthenticated bool
+
+	files int // what the product's processes may have open; 0: as many as the caller
 }
 
 // deploy makes a fresh deployment with one ComplyCube endpoint.
@@ -53,24 +59,37 @@ topics:
 ingest:
   listen: "${KYCBRIDGE_LISTEN}"
   drain_delay: 0.1s
-admin:
+%sadmin:
   listen: "${KYCBRIDGE_ADMIN}"
 normalize:
   slots: %d
   batch_records: %d
 endpoints:
-`, d.w.kafka, d.prefix, d.redis, d.slots, d.batch)
+`, d.w.kafka, d.prefix, d.redis, d.https(), d.slots, d.batch)
+	proof := fmt.Sprintf("secrets: [{id: primary, value: %q}]", secret)
+	if d.unauthenticated {
+		proof = "allow_unauthenticated: true"
+	}
 	for _, name := range d.endpoints {
-		fmt.Fprintf(&y, "  - {name: %s, provider: complycube, environment: ENVIRONMENT_SANDBOX, secrets: [{id: primary, value: %q}]}\n", name, secret)
+		fmt.Fprintf(&y, "  - {name: %s, provider: complycube, environment: ENVIRONMENT_SANDBOX, %s}\n", name, proof)
 	}
 	path := filepath.Join(d.w.scratch, strings.TrimSuffix(d.prefix, ".")+".yaml")
 	return path, os.WriteFile(path, []byte(y.String()), 0o600)
+}
+
+// https is ingest's certificate, as lines of its section.
+func (d *deployment) https() string {
+	if d.tls == "" {
+		return ""
+	}
+	return fmt.Sprintf("  tls: {certificate_file: %q, key_file: %q}\n", filepath.Join(d.tls, certificateFile), filepath.Join(d.tls, keyFile))
 }
 
 // running is a process of the product with where it is reached.
 type running struct {
 	*gauge.Process
 	listen string        // host:port for webhooks
+	admin  string        // host:port for health and metrics
 	took   time.Duration // from its start to its being ready
 }
 
@@ -84,15 +103,26 @@ func (d *deployment) run(ctx context.Context, args ...string) (*running, error) 
 	if err != nil {
 		return nil, err
 	}
+	stage := args[0]
+	path, args := d.limited(append(args, "--config", config))
 	p, took, err := gauge.Start(ctx, gauge.Program{
-		Name: "kycbridge " + args[0], Path: d.w.product, Args: append(args, "--config", config),
+		Name: "kycbridge " + stage, Path: path, Args: args,
 		Env:   []string{"KYCBRIDGE_LISTEN=" + listen, "KYCBRIDGE_ADMIN=" + admin, "KYCBRIDGE_PROFILE=" + d.w.profiles},
 		Ready: "http://" + admin + "/readyz",
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &running{Process: p, listen: listen, took: took}, nil
+	return &running{Process: p, listen: listen, admin: admin, took: took}, nil
+}
+
+// limited is the product with so many open files, or as many as the machine allows.
+func (d *deployment) limited(args []string) (path string, all []string) {
+	if d.files == 0 {
+		return d.w.product, args
+	}
+	const script = `ulimit -n "$0" 2>/dev/null || ulimit -n "$(ulimit -H -n)"; exec "$@"`
+	return "sh", append([]string{"-c", script, strconv.Itoa(d.files), d.w.product}, args...)
 }
 
 // createTopics makes the deployment's topics as an operator would.

@@ -67,7 +67,8 @@ func (g goal) met(r row) bool {
 
 // report collects rows in the order they are measured.
 type report struct {
-	rows []row
+	rows     []row
+	besieged besieged // attacks have a table of their own
 }
 
 // compare adds a figure from rounds in which product and floor took turns.
@@ -112,6 +113,14 @@ func perEvent(cpu time.Duration, n int) float64 { return float64(cpu.Nanoseconds
 
 // table writes the rows for people.
 func (r *report) table(out io.Writer) error {
+	if len(r.besieged.all) > 0 {
+		if _, err := io.WriteString(out, r.besieged.markdown()); err != nil {
+			return err
+		}
+	}
+	if len(r.rows) == 0 {
+		return nil
+	}
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "scenario\tfigure\tproduct\tfloor\tratio\tgoal\t")
 	for _, line := range r.rows {
@@ -154,6 +163,7 @@ type document struct {
 }
 
 func (r *report) json(out io.Writer, real bool) error {
+	r.besieged.note(r)
 	d := document{At: time.Now().UTC(), Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Cores: runtime.NumCPU(), Services: "embedded", Rows: r.rows}
 	if real {
 		d.Services = "real"

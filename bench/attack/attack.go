@@ -1,0 +1,156 @@
+// Package attack is the hostile side of `bench attacks`, in a process of its own: connections that hold, trickle,
+// ask or shake hands, from as many loopback addresses as it is told to.
+//
+// It knows nothing of what it attacks. What a request says, and what an answer means, is its caller's business.
+package attack
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Variable makes a program that calls Main play the attacker.
+const Variable = "KYCBRIDGE_BENCH_ATTACKER"
+
+// A Kind is what each connection does.
+type Kind string
+
+const (
+	Hold      Kind = "hold"      // sends its bytes, and stays until it is thrown out
+	Trickle   Kind = "trickle"   // the same, with a few bytes more ten times a second
+	Ask       Kind = "ask"       // sends a whole request, reads the answer, and again
+	Handshake Kind = "handshake" // a TLS handshake, and a new connection
+	HalfHello Kind = "half"      // the first flight of one, the server's answer to it, and a new connection
+)
+
+// A Plan says what to do. Whoever is thrown out comes again at once.
+type Plan struct {
+	Kind        Kind
+	Target      string       // host:port
+	From        []netip.Addr // own addresses, taken in turn
+	Connections int          // at a time
+	Wires       [][]byte     // what connections send, taken in turn
+}
+
+// A Tally is what came of it.
+type Tally struct {
+	Opened    int            // connections
+	NotOpened int            // attempts that failed
+	Cut       int            // connections that ended without an answer
+	Answers   map[string]int // by status, such as "401"
+	Shaken    int            // handshakes that the server took part in
+}
+
+// Answered is how many answers there were.
+func (t Tally) Answered() (n int) {
+	for _, count := range t.Answers {
+		n += count
+	}
+	return n
+}
+
+// Main is the process: a Plan as one line of JSON comes in, "ready" goes out, and with the next line it begins. At the
+// end of the input it stops, and writes its Tally.
+func Main(ctx context.Context, in io.Reader, out io.Writer) error {
+	lines := bufio.NewReader(in)
+	line, err := lines.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("attacker: read the plan: %w", err)
+	}
+	var p Plan
+	if err := json.Unmarshal(line, &p); err != nil {
+		return fmt.Errorf("attacker: the plan: %w", err)
+	}
+	if _, err := fmt.Fprintln(out, "ready"); err != nil {
+		return err
+	}
+	if _, err := lines.ReadBytes('\n'); err != nil {
+		return fmt.Errorf("attacker: wait for the start: %w", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		_, _ = io.Copy(io.Discard, lines)
+		stop()
+	}()
+	t, err := Run(ctx, p)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(out).Encode(t)
+}
+
+// Run attacks until ctx ends.
+func Run(ctx context.Context, p Plan) (Tally, error) {
+	do, known := kinds[p.Kind]
+	switch {
+	case !known:
+		return Tally{}, fmt.Errorf("attacker: %q is no kind of attack", p.Kind)
+	case len(p.From) == 0 || len(p.Wires) == 0 && p.Kind != Handshake && p.Kind != HalfHello:
+		return Tally{}, errors.New("attacker: the plan has no addresses to come from, or nothing to send")
+	}
+	a := &attacker{plan: p, tally: Tally{Answers: map[string]int{}}}
+	var group sync.WaitGroup
+	for i := range p.Connections {
+		group.Go(func() { a.again(ctx, i, do) })
+	}
+	group.Wait()
+	return a.tally, nil
+}
+
+// An attacker is safe for concurrent use.
+type attacker struct {
+	plan  Plan
+	mu    sync.Mutex
+	tally Tally
+}
+
+func (a *attacker) note(change func(*Tally)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	change(&a.tally)
+}
+
+// pause is how long an attempt that failed waits for the next: there are no more files or ports just now.
+const pause = 20 * time.Millisecond
+
+// again is the life of the i-th of the connections: one after the other.
+func (a *attacker) again(ctx context.Context, i int, do func(context.Context, *attacker, net.Conn, []byte)) {
+	from := a.plan.From[i%len(a.plan.From)]
+	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), KeepAlive: -1}
+	for ctx.Err() == nil {
+		c, err := dialer.DialContext(ctx, "tcp", a.plan.Target)
+		if errors.Is(err, syscall.ECONNRESET) { // it was let in, and thrown out before it could do anything
+			a.note(func(t *Tally) { t.Opened++; t.Cut++ })
+			continue
+		}
+		if err != nil {
+			a.note(func(t *Tally) { t.NotOpened++ })
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		a.note(func(t *Tally) { t.Opened++ })
+		var wire []byte
+		if n := len(a.plan.Wires); n > 0 {
+			wire = a.plan.Wires[i%n]
+		}
+		ended := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+		do(ctx, a, c, wire)
+		ended()
+		// A port that waits for stray packets is one less to come from.
+		_ = c.(*net.TCPConn).SetLinger(0)
+		_ = c.Close()
+	}
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/kycbridge/kycbridge/bench/attack"
+)
+
+// An onslaught is one attack on ingest, with a stream of signed webhooks beside it.
+type onslaught struct {
+	name        string // as a command names it
+	does        string
+	kind        attack.Kind
+	from        func() []netip.Addr
+	connections int // at a time
+	wires       func(forged []webhook) ([][]byte, error)
+	tls         bool
+	files       int // limit of ingest's open files; 0: mostFiles
+}
+
+// mostFiles is the limit of open files where none is part of the attack, if the machine allows it.
+const mostFiles = 65536
+
+// streamFrom is where the signed webhooks come from.
+var streamFrom = netip.MustParseAddr("127.0.0.1")
+
+// A source network has 256 addresses, so that each of these is in another.
+func own() []netip.Addr   { return []netip.Addr{streamFrom} }
+func other() []netip.Addr { return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 1, 1})} }
+
+func many() (all []netip.Addr) {
+	for n := range byte(200) {
+		all = append(all, netip.AddrFrom4([4]byte{127, 0, 2 + n, 1}))
+	}
+	return all
+}
+
+// onslaughts are all of them. Attackers come again as soon as they are thrown out.
+func onslaughts() []onslaught {
+	return []onslaught{
+		{"slow-own", "5 000 slow bodies (100 bytes announced, one sent), from the stream's own address", attack.Hold, own, 5000, slowBodies, false, 0},
+		{"slow-other", "the same from one other address", attack.Hold, other, 5000, slowBodies, false, 0},
+		{"slow-many", "the same from 200 networks", attack.Hold, many, 5000, slowBodies, false, 0},
+		{"idle-own", "10 000 connections with half a header, from the stream's own address", attack.Hold, own, 10_000, halfHeaders(0), false, 0},
+		{"idle-many", "the same from 200 networks", attack.Hold, many, 10_000, halfHeaders(0), false, 0},
+		{"idle-1024", "the same from 200 networks, 2 000 of them, with 1 024 open files for ingest", attack.Hold, many, 2000, halfHeaders(0), false, 1024},
+		{"header-own", "10 000 connections with 28 kB of half a header, from the stream's own address", attack.Hold, own, 10_000, halfHeaders(28 << 10), false, 0},
+		{"header-many", "the same from 200 networks", attack.Hold, many, 10_000, halfHeaders(28 << 10), false, 0},
+		{"forged-own", "wrong signatures at full speed over 64 connections, from the stream's own address", attack.Ask, own, 64, wrongSignatures, false, 0},
+		{"forged-other", "the same from one other address", attack.Ask, other, 64, wrongSignatures, false, 0},
+		{"forged-many", "the same over 400 connections from 200 networks", attack.Ask, many, 400, wrongSignatures, false, 0},
+		{"unknown-many", "names that nobody configured at full speed over 400 connections from 200 networks", attack.Ask, many, 400, unknownNames, false, 0},
+		{"body-other", "1 000 bodies of 1 MiB that trickle in at 2.5 kB/s, from one other address", attack.Trickle, other, 1000, longBodies, false, 0},
+		{"body-many", "the same from 200 networks", attack.Trickle, many, 1000, longBodies, false, 0},
+		{"tls-other", "TLS handshakes at full speed, 64 at a time, from one other address", attack.Handshake, other, 64, nil, true, 0},
+		{"tls-many", "the same, 400 at a time, from 200 networks", attack.Handshake, many, 400, nil, true, 0},
+		{"hello-own", "first flights of handshakes that go no further, 64 at a time, from the stream's own address", attack.HalfHello, own, 64, nil, true, 0},
+		{"hello-many", "the same, 400 at a time, from 200 networks", attack.HalfHello, many, 400, nil, true, 0},
+	}
+}
+
+// attacks runs those whose whole name matches, each on a process and topics of its own.
+func attacks(ctx context.Context, w *world, s size, r *report) error {
+	wanted, err := regexp.Compile("^(?:" + s.attack + ")$")
+	if err != nil {
+		return fmt.Errorf("--attack: %w", err)
+	}
+	t := spans{warm: 3 * time.Second, calm: 10 * time.Second, under: time.Duration(s.attackSeconds) * time.Second, rate: 200}
+	for _, o := range onslaughts() {
+		if s.attack != "" && !wanted.MatchString(o.name) {
+			continue
+		}
+		w.say("attacks: %s: %s", o.name, o.does)
+		one, err := w.deploy().besiege(ctx, o, t)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.name, err)
+		}
+		for _, missed := range one.missed() {
+			w.say("attacks: %s: goal missed: %s", o.name, missed)
+		}
+		r.besieged.all = append(r.besieged.all, one)
+	}
+	if len(r.besieged.all) == 0 {
+		return fmt.Errorf("--attack %q matches none of %s", s.attack, strings.Join(attackNames(), ", "))
+	}
+	return r.besieged.write(s.attacksTable)
+}
+
+func attackNames() (all []string) {
+	for _, o := range onslaughts() {
+		all = append(all, o.name)
+	}
+	return all
+}
+
+// cutBody is the head of a forged webhook, with another length announced, and how much of its body there is.
+func cutBody(h webhook, announced, sent int) ([]byte, error) {
+	head, body, ok := bytes.Cut(h.wire, []byte("\r\n\r\n"))
+	length := fmt.Sprintf("Content-Length: %d", len(body))
+	if !ok || !bytes.Contains(head, []byte(length)) {
+		return nil, errors.New("a webhook without a length or a body")
+	}
+	head = bytes.Replace(head, []byte(length), fmt.Appendf(nil, "Content-Length: %d", announced), 1)
+	return append(append(head, "\r\n\r\n"...), body[:sent]...), nil
+}
+
+// slowBodies go to a name that nobody configured, without and with a signature, and to one that is there: the one that
+// shows nothing to verify may be judged by its head, the others may not.
+func slowBodies(forged []webhook) ([][]byte, error) {
+	signed, err := cutBody(forged[0], 100, 1)
+	if err != nil {
+		return nil, err
+	}
+	return [][]byte{
+		[]byte("POST /hooks/nobody HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"),
+		signed, renamed(signed, 0),
+	}, nil
+}
+
+// renamed is the same request for a name that nobody configured.
+func renamed(wire []byte, n int) []byte {
+	return bytes.Replace(wire, []byte(" /hooks/complycube "), fmt.Appendf(nil, " /hooks/nobody-%d ", n), 1)
+}
+
+func halfHeaders(length int) func([]webhook) ([][]byte, error) {
+	return func([]webhook) ([][]byte, error) {
+		return [][]byte{[]byte("POST /hooks/complycube HTTP/1.1\r\nHost: x\r\nX-Half: " + strings.Repeat("x", length))}, nil
+	}
+}
+
+func wrongSignatures(forged []webhook) (wires [][]byte, err error) {
+	for _, h := range forged {
+		wires = append(wires, h.wire)
+	}
+	return wires, nil
+}
+
+func unknownNames(forged []webhook) (wires [][]byte, err error) {
+	for i, h := range forged {
+		wires = append(wires, renamed(h.wire, i))
+	}
+	return wires, nil
+}
+
+func longBodies(forged []webhook) ([][]byte, error) {
+	one, err := cutBody(forged[0], 1<<20, 100)
+	return [][]byte{one}, err
+}

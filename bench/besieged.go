@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// What every attack must leave alone.
+const (
+	mostAdded  = 50.0        // ms, of p99 during the attack over that before it
+	mostMemory = 150.0       // MB
+	mostProbe  = time.Second // for an answer of the admin address: the default of an orchestrator's probe
+)
+
+// added is how much longer p99 became, in ms.
+func (s siege) added() float64 { return s.during.p99 - s.calm.p99 }
+
+// refused is how many signed webhooks were not taken, before and during the attack.
+func (s siege) refused() int { return s.calm.sent - s.calm.taken + s.during.sent - s.during.taken }
+
+// missed names each goal that was missed.
+func (s siege) missed() (all []string) {
+	add := func(bad bool, format string, args ...any) {
+		if bad {
+			all = append(all, fmt.Sprintf(format, args...))
+		}
+	}
+	add(s.added() > mostAdded, "p99 of signed webhooks is %.0f ms longer, at most %.0f ms", s.added(), mostAdded)
+	add(s.refused() > 0, "%d signed webhooks were not taken (%s)", s.refused(), counts(s.calm.others, s.during.others))
+	add(s.peak > mostMemory, "%.0f MB of memory, at most %.0f MB", s.peak, mostMemory)
+	add(s.stored.letIn > 0, "%d forged webhooks were let in", s.stored.letIn)
+	add(s.stored.lost > 0, "%d webhooks were taken and are not in the raw topic", s.stored.lost)
+	add(s.probed.unanswered > 0 || s.probed.asked == 0, "%d of %d requests to the admin address were not answered with 200", s.probed.unanswered, s.probed.asked)
+	add(s.probed.slowest > mostProbe, "the admin address took %.1f s, at most %s", s.probed.slowest.Seconds(), mostProbe)
+	add(s.alarmed() == "", "no counter of an alarm moved")
+	add(s.tally.Opened == 0, "the attack did not come about")
+	return all
+}
+
+// alarms are the counters that alarms are made of, by what the table calls them.
+var alarms = []struct{ counter, name string }{
+	{"evicted_connections_total", "evicted"},
+	{"refused_connections_total", "not let in"},
+	{"deliveries_total noisy", "noisy"},
+	{"deliveries_total crowded", "crowded"},
+	{"deliveries_total slow_body", "slow_body"},
+	{"deliveries_total mismatch", "mismatch"},
+	{"deliveries_total unknown_endpoint", "unknown_endpoint"},
+	{"deliveries_total unsigned", "unsigned"},
+}
+
+// alarmed says which of them moved.
+func (s siege) alarmed() string {
+	var moved []string
+	for _, a := range alarms {
+		if n := s.counted[a.counter]; n > 0 {
+			moved = append(moved, fmt.Sprintf("%s %.0f", a.name, n))
+		}
+	}
+	return strings.Join(moved, ", ")
+}
+
+// counts lists how often each was, by name.
+func counts(all ...map[string]int) string {
+	sum := map[string]int{}
+	for _, one := range all {
+		for name, n := range one {
+			sum[name] += n
+		}
+	}
+	var text []string
+	for _, name := range slices.Sorted(maps.Keys(sum)) {
+		text = append(text, fmt.Sprintf("%s × %d", name, sum[name]))
+	}
+	return strings.Join(text, ", ")
+}
+
+// besieged is what came of all attacks.
+type besieged struct{ all []siege }
+
+// note adds the figures to a report, for --json.
+func (b *besieged) note(r *report) {
+	for _, s := range b.all {
+		note := func(name, unit string, value float64, g goal) { r.note("attacks", s.name+": "+name, unit, value, g) }
+		note("signed webhooks, answer before the attack, p50", "ms", s.calm.p50, goal{})
+		note("signed webhooks, answer before the attack, p99", "ms", s.calm.p99, goal{})
+		note("signed webhooks, answer during the attack, p50", "ms", s.during.p50, goal{})
+		note("signed webhooks, answer during the attack, p99", "ms", s.during.p99, goal{})
+		note("signed webhooks, p99 added", "ms", s.added(), goal{below: mostAdded})
+		note("signed webhooks that were not taken", "", float64(s.refused()), goal{below: 1})
+		note("resident memory at most", "MB", s.peak, goal{atMost: mostMemory})
+		note("let in", "", float64(s.stored.letIn), goal{below: 1})
+		note("slowest answer of the admin address", "ms", milliseconds(s.probed.slowest), goal{atMost: milliseconds(mostProbe)})
+		note("connections of the attacker", "", float64(s.tally.Opened), goal{})
+	}
+}
+
+// missed is an error that names each goal that an attack missed, or nil.
+func (b *besieged) missed() error {
+	var problems []error
+	for _, s := range b.all {
+		for _, m := range s.missed() {
+			problems = append(problems, fmt.Errorf("attacks: %s: goal missed: %s", s.name, m))
+		}
+	}
+	return errors.Join(problems...)
+}
+
+const attacksHeader = "| Attack | The signed stream saw | Memory | Let in | The attacker saw | Ingest counted | Admin address | Command |\n" +
+	"|---|---|---:|---:|---|---|---:|---|\n"
+
+// markdown is the table of docs/faults.md.
+func (b *besieged) markdown() string {
+	var out strings.Builder
+	out.WriteString(attacksHeader)
+	for _, s := range b.all {
+		fmt.Fprintf(&out, "| %s | %s | %.0f MB | %d | %s | %s | %.0f ms | `ATTACK=%s make attacks` |\n",
+			s.does, s.saw(), s.peak, s.stored.letIn, s.faced(), s.alarmed(), milliseconds(s.probed.slowest), s.name)
+	}
+	return out.String()
+}
+
+// saw is what became of the signed stream.
+func (s siege) saw() string {
+	text := fmt.Sprintf("%d sent, %d refused; p50 %.1f → %.1f ms, p99 %.1f → %.1f ms",
+		s.calm.sent+s.during.sent, s.refused(), s.calm.p50, s.during.p50, s.calm.p99, s.during.p99)
+	if s.refused() > 0 {
+		text += " (" + counts(s.calm.others, s.during.others) + ")"
+	}
+	if m := s.missed(); len(m) > 0 {
+		text += "; **fails: " + strings.Join(m, "; ") + "**"
+	}
+	return text
+}
+
+// faced is what the attacker saw.
+func (s siege) faced() string {
+	text := fmt.Sprintf("%d connections, %d cut", s.tally.Opened, s.tally.Cut)
+	if len(s.tally.Answers) > 0 {
+		text += ", " + counts(s.tally.Answers)
+	}
+	if s.tally.Shaken > 0 {
+		text += fmt.Sprintf(", %d handshakes", s.tally.Shaken)
+	}
+	return text
+}
+
+// write puts the table into a file: in the place of the one that is there, or as the file. No path, no file.
+func (b *besieged) write(path string) error {
+	if path == "" {
+		return nil
+	}
+	page, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, b.into(page), 0o644)
+}
+
+func (b *besieged) into(page []byte) []byte {
+	before, rest, there := bytes.Cut(page, []byte(attacksHeader))
+	if !there {
+		return []byte(b.markdown())
+	}
+	for bytes.HasPrefix(rest, []byte("|")) {
+		_, rest, _ = bytes.Cut(rest, []byte("\n"))
+	}
+	return slices.Concat(before, []byte(b.markdown()), rest)
+}
