@@ -23,7 +23,15 @@ type onslaught struct {
 	wires       func(forged []webhook) ([][]byte, error)
 	tls         bool
 	files       int // limit of ingest's open files; 0: mostFiles
+
+	// stages run behind ingest: the attacker is proved, sends each of its requests once, and is after these.
+	stages []string
+	// endpoint is the attacker's own, as an item of the configuration; its vendor's API is at that address.
+	endpoint func(api string) string
 }
+
+// behind reports whether the attack is on what is behind ingest.
+func (o onslaught) behind() bool { return len(o.stages) > 0 }
 
 // mostFiles is the limit of open files where none is part of the attack, if the machine allows it.
 const mostFiles = 65536
@@ -45,24 +53,36 @@ func many() (all []netip.Addr) {
 // onslaughts are all of them. Attackers come again as soon as they are thrown out.
 func onslaughts() []onslaught {
 	return []onslaught{
-		{"slow-own", "5 000 slow bodies (100 bytes announced, one sent), from the stream's own address", attack.Hold, own, 5000, slowBodies, false, 0},
-		{"slow-other", "the same from one other address", attack.Hold, other, 5000, slowBodies, false, 0},
-		{"slow-many", "the same from 200 networks", attack.Hold, many, 5000, slowBodies, false, 0},
-		{"idle-own", "10 000 connections with half a header, from the stream's own address", attack.Hold, own, 10_000, halfHeaders(0), false, 0},
-		{"idle-many", "the same from 200 networks", attack.Hold, many, 10_000, halfHeaders(0), false, 0},
-		{"idle-1024", "the same from 200 networks, 2 000 of them, with 1 024 open files for ingest", attack.Hold, many, 2000, halfHeaders(0), false, 1024},
-		{"header-own", "10 000 connections with 28 kB of half a header, from the stream's own address", attack.Hold, own, 10_000, halfHeaders(28 << 10), false, 0},
-		{"header-many", "the same from 200 networks", attack.Hold, many, 10_000, halfHeaders(28 << 10), false, 0},
-		{"forged-own", "wrong signatures at full speed over 64 connections, from the stream's own address", attack.Ask, own, 64, wrongSignatures, false, 0},
-		{"forged-other", "the same from one other address", attack.Ask, other, 64, wrongSignatures, false, 0},
-		{"forged-many", "the same over 400 connections from 200 networks", attack.Ask, many, 400, wrongSignatures, false, 0},
-		{"unknown-many", "names that nobody configured at full speed over 400 connections from 200 networks", attack.Ask, many, 400, unknownNames, false, 0},
-		{"body-other", "1 000 bodies of 1 MiB that trickle in at 2.5 kB/s, from one other address", attack.Trickle, other, 1000, longBodies, false, 0},
-		{"body-many", "the same from 200 networks", attack.Trickle, many, 1000, longBodies, false, 0},
-		{"tls-other", "TLS handshakes at full speed, 64 at a time, from one other address", attack.Handshake, other, 64, nil, true, 0},
-		{"tls-many", "the same, 400 at a time, from 200 networks", attack.Handshake, many, 400, nil, true, 0},
-		{"hello-own", "first flights of handshakes that go no further, 64 at a time, from the stream's own address", attack.HalfHello, own, 64, nil, true, 0},
-		{"hello-many", "the same, 400 at a time, from 200 networks", attack.HalfHello, many, 400, nil, true, 0},
+		{name: "slow-own", does: "5 000 slow bodies (100 bytes announced, one sent), from the stream's own address", kind: attack.Hold, from: own, connections: 5000, wires: slowBodies},
+		{name: "slow-other", does: "the same from one other address", kind: attack.Hold, from: other, connections: 5000, wires: slowBodies},
+		{name: "slow-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 5000, wires: slowBodies},
+		{name: "idle-own", does: "10 000 connections with half a header, from the stream's own address", kind: attack.Hold, from: own, connections: 10_000, wires: halfHeaders(0)},
+		{name: "idle-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 10_000, wires: halfHeaders(0)},
+		{name: "idle-1024", does: "the same from 200 networks, 2 000 of them, with 1 024 open files for ingest", kind: attack.Hold, from: many, connections: 2000, wires: halfHeaders(0), files: 1024},
+		{name: "header-own", does: "10 000 connections with 28 kB of half a header, from the stream's own address", kind: attack.Hold, from: own, connections: 10_000, wires: halfHeaders(28 << 10)},
+		{name: "header-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 10_000, wires: halfHeaders(28 << 10)},
+		{name: "forged-own", does: "wrong signatures at full speed over 64 connections, from the stream's own address", kind: attack.Ask, from: own, connections: 64, wires: wrongSignatures},
+		{name: "forged-other", does: "the same from one other address", kind: attack.Ask, from: other, connections: 64, wires: wrongSignatures},
+		{name: "forged-many", does: "the same over 400 connections from 200 networks", kind: attack.Ask, from: many, connections: 400, wires: wrongSignatures},
+		{name: "unknown-many", does: "names that nobody configured at full speed over 400 connections from 200 networks", kind: attack.Ask, from: many, connections: 400, wires: unknownNames},
+		{name: "body-other", does: "1 000 bodies of 1 MiB that trickle in at 2.5 kB/s, from one other address", kind: attack.Trickle, from: other, connections: 1000, wires: longBodies},
+		{name: "body-many", does: "the same from 200 networks", kind: attack.Trickle, from: many, connections: 1000, wires: longBodies},
+		{name: "tls-other", does: "TLS handshakes at full speed, 64 at a time, from one other address", kind: attack.Handshake, from: other, connections: 64, tls: true},
+		{name: "tls-many", does: "the same, 400 at a time, from 200 networks", kind: attack.Handshake, from: many, connections: 400, tls: true},
+		{name: "hello-own", does: "first flights of handshakes that go no further, 64 at a time, from the stream's own address", kind: attack.HalfHello, from: own, connections: 64, tls: true},
+		{name: "hello-many", does: "the same, 400 at a time, from 200 networks", kind: attack.HalfHello, from: many, connections: 400, tls: true},
+		{
+			name: "work-reviews", does: "1 000 company reviews with 1 000 beneficiaries each, signed, as fast as they are taken, for another endpoint",
+			kind: attack.Ask, from: other, connections: 16, wires: largeReviews, stages: []string{"normalize"}, endpoint: reviewer,
+		},
+		{
+			name: "work-blanks", does: "100 bodies of 1 MiB of blanks, signed, as fast as they are taken, for another endpoint",
+			kind: attack.Ask, from: other, connections: 16, wires: blanks, stages: []string{"normalize"}, endpoint: reviewer,
+		},
+		{
+			name: "fetch-flood", does: "5 000 notices with invented ids, which the vendor's API must be asked for, with the right token, for another endpoint",
+			kind: attack.Ask, from: other, connections: 16, wires: notices, stages: []string{"normalize", "hydrate"}, endpoint: noticed,
+		},
 	}
 }
 

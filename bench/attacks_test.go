@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto"
 	"errors"
 	"io"
 	"net/http"
@@ -97,7 +98,7 @@ func TestWires(t *testing.T) {
 		}
 	}
 	for _, o := range onslaughts() {
-		if o.wires == nil {
+		if o.wires == nil || o.behind() {
 			continue
 		}
 		wires, err := o.wires(forged)
@@ -126,6 +127,64 @@ func TestWires(t *testing.T) {
 				t.Errorf("%s: goes to %s", o.name, r.URL.Path)
 			}
 		}
+	}
+}
+
+// TestWork: what is to be worked on would be believed, no two are alike, and reviews are as large as they may be.
+func TestWork(t *testing.T) {
+	key, err := auth.NewSecret("primary", []byte(secret), time.Time{}, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	scheme := auth.HMAC{Header: "Idenfy-Signature", Hash: crypto.SHA256}
+	for _, o := range onslaughts() {
+		if !o.behind() {
+			continue
+		}
+		wires, err := o.wires(nil)
+		if err != nil || len(wires) == 0 {
+			t.Fatalf("%s: %d requests, error %v", o.name, len(wires), err)
+		}
+		bodies := map[string]bool{}
+		for _, wire := range wires {
+			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil || !strings.Contains(o.endpoint("http://api"), "name: "+strings.Split(r.URL.Path, "/")[2]) {
+				t.Fatalf("%s: %s, %v", o.name, r.URL.Path, err)
+			}
+			bodies[string(body)] = true
+			if strings.Count(string(body), `"b-`) != 1000 && o.name == "work-reviews" || len(body) != 1<<20 && o.name == "work-blanks" {
+				t.Fatalf("%s: %d bytes", o.name, len(body))
+			}
+			if r.Header.Get(scheme.Header) == "" {
+				continue // a token in the path
+			}
+			if _, err := scheme.Verify([]auth.Secret{key}, auth.Request{Header: r.Header, Body: body, Now: time.Now()}); err != nil {
+				t.Fatalf("%s: %v", o.name, err)
+			}
+		}
+		if len(bodies) != len(wires) {
+			t.Errorf("%s: %d bodies are %d different ones", o.name, len(wires), len(bodies))
+		}
+	}
+}
+
+// TestLate: an event that did not come counts as later than any other.
+func TestLate(t *testing.T) {
+	b := battle{spans: spans{warm: 1 * time.Second, calm: time.Second, under: time.Second}, begin: time.Now()}
+	b.reader = &arrivals{}
+	for i, took := range []time.Duration{9 * time.Second, 20 * time.Millisecond, 30 * time.Millisecond, 0} {
+		due := time.Duration(i) * 750 * time.Millisecond
+		b.became = append(b.became, posted{due: due})
+		b.reader.came = append(b.reader.came, b.begin.Add(due+took))
+	}
+	b.reader.came[3] = time.Time{}
+	want := lateness{calm99: 30, during99: 60750, slowest: 60750}
+	if got := b.late(); *got != want {
+		t.Errorf("late by %+v, want %+v", *got, want)
 	}
 }
 
@@ -261,7 +320,8 @@ go_goroutines 7
 func good() siege {
 	return siege{
 		onslaught: onslaught{name: "slow-own", does: "much"},
-		calm:      seen{sent: 10, taken: 10, p50: 1, p99: 4}, during: seen{sent: 20, taken: 20, p50: 2, p99: 54},
+		spans:     spans{under: 9 * time.Second},
+		before:    seen{sent: 10, taken: 10, p50: 1, p99: 4}, during: seen{sent: 20, taken: 20, p50: 2, p99: 54},
 		peak: 150, probed: probed{asked: 3, slowest: time.Second}, tally: attack.Tally{Opened: 1}, counted: counters{"evicted_connections_total": 7},
 	}
 }
@@ -271,7 +331,7 @@ func TestGoalsOfAttacks(t *testing.T) {
 		"":                    func(*siege) {},
 		"longer":              func(s *siege) { s.during.p99 = 54.1 },
 		"not taken (429 × 2)": func(s *siege) { s.during.taken, s.during.others = 18, map[string]int{"429": 2} },
-		"1 signed webhooks":   func(s *siege) { s.calm.taken-- },
+		"1 signed webhooks":   func(s *siege) { s.before.taken-- },
 		"150 MB of memory":    func(s *siege) { s.peak = 150.1 },
 		"2 forged":            func(s *siege) { s.stored.letIn = 2 },
 		"1 webhooks were":     func(s *siege) { s.stored.lost = 1 },
@@ -279,6 +339,8 @@ func TestGoalsOfAttacks(t *testing.T) {
 		"0 of 0 requests":     func(s *siege) { s.probed = probed{} },
 		"took 1.0 s":          func(s *siege) { s.probed.slowest++ },
 		"no counter":          func(s *siege) { s.counted = counters{"deliveries_total accepted": 1} },
+		"asked 111 times":     func(s *siege) { s.asked = 111 },
+		"2001 ms later":       func(s *siege) { s.events = &lateness{calm99: 1000, during99: 1, slowest: 3001} },
 		"not come about":      func(s *siege) { s.tally = attack.Tally{} },
 	} {
 		s := good()

@@ -16,14 +16,25 @@ import (
 const (
 	mostAdded  = 50.0        // ms, of p99 during the attack over that before it
 	mostMemory = 150.0       // MB
+	mostLate   = 2000.0      // ms, of the stream's slowest event over p99 before the attack
+	mostWork   = 300.0       // MB of a normaliser
+	mostAsked  = 10.0        // requests a second to a vendor's API, by default
 	mostProbe  = time.Second // for an answer of the admin address: the default of an orchestrator's probe
 )
 
 // added is how much longer p99 became, in ms.
-func (s siege) added() float64 { return s.during.p99 - s.calm.p99 }
+func (s siege) added() float64 { return s.during.p99 - s.before.p99 }
 
 // refused is how many signed webhooks were not taken, before and during the attack.
-func (s siege) refused() int { return s.calm.sent - s.calm.taken + s.during.sent - s.during.taken }
+func (s siege) refused() int { return s.before.sent - s.before.taken + s.during.sent - s.during.taken }
+
+// memory is the most that the process may have, in MB.
+func (s siege) memory() float64 {
+	if s.behind() {
+		return mostWork
+	}
+	return mostMemory
+}
 
 // missed names each goal that was missed.
 func (s siege) missed() (all []string) {
@@ -32,14 +43,21 @@ func (s siege) missed() (all []string) {
 			all = append(all, fmt.Sprintf(format, args...))
 		}
 	}
-	add(s.added() > mostAdded, "p99 of signed webhooks is %.0f ms longer, at most %.0f ms", s.added(), mostAdded)
-	add(s.refused() > 0, "%d signed webhooks were not taken (%s)", s.refused(), counts(s.calm.others, s.during.others))
-	add(s.peak > mostMemory, "%.0f MB of memory, at most %.0f MB", s.peak, mostMemory)
+	if s.events == nil {
+		add(s.added() > mostAdded, "p99 of signed webhooks is %.0f ms longer, at most %.0f ms", s.added(), mostAdded)
+		add(s.alarmed() == "", "no counter of an alarm moved")
+	} else {
+		late := s.events.slowest - s.events.calm99
+		add(late > mostLate, "an event of another endpoint came %.0f ms later, at most %.0f ms", late, mostLate)
+	}
+	add(s.refused() > 0, "%d signed webhooks were not taken (%s)", s.refused(), counts(s.before.others, s.during.others))
+	add(s.peak > s.memory(), "%.0f MB of memory, at most %.0f MB", s.peak, s.memory())
 	add(s.stored.letIn > 0, "%d forged webhooks were let in", s.stored.letIn)
 	add(s.stored.lost > 0, "%d webhooks were taken and are not in the raw topic", s.stored.lost)
 	add(s.probed.unanswered > 0 || s.probed.asked == 0, "%d of %d requests to the admin address were not answered with 200", s.probed.unanswered, s.probed.asked)
 	add(s.probed.slowest > mostProbe, "the admin address took %.1f s, at most %s", s.probed.slowest.Seconds(), mostProbe)
-	add(s.alarmed() == "", "no counter of an alarm moved")
+	most := mostAsked * (s.under.Seconds() + 2)
+	add(float64(s.asked) > most, "the vendor's API was asked %d times, at most %.0f", s.asked, most)
 	add(s.tally.Opened == 0, "the attack did not come about")
 	return all
 }
@@ -89,13 +107,17 @@ type besieged struct{ all []siege }
 func (b *besieged) note(r *report) {
 	for _, s := range b.all {
 		note := func(name, unit string, value float64, g goal) { r.note("attacks", s.name+": "+name, unit, value, g) }
-		note("signed webhooks, answer before the attack, p50", "ms", s.calm.p50, goal{})
-		note("signed webhooks, answer before the attack, p99", "ms", s.calm.p99, goal{})
+		note("signed webhooks, answer before the attack, p50", "ms", s.before.p50, goal{})
+		note("signed webhooks, answer before the attack, p99", "ms", s.before.p99, goal{})
 		note("signed webhooks, answer during the attack, p50", "ms", s.during.p50, goal{})
 		note("signed webhooks, answer during the attack, p99", "ms", s.during.p99, goal{})
-		note("signed webhooks, p99 added", "ms", s.added(), goal{below: mostAdded})
+		if s.events == nil {
+			note("signed webhooks, p99 added", "ms", s.added(), goal{below: mostAdded})
+		} else {
+			note("slowest event of the signed webhooks, beyond p99 before", "ms", s.events.slowest-s.events.calm99, goal{atMost: mostLate})
+		}
 		note("signed webhooks that were not taken", "", float64(s.refused()), goal{below: 1})
-		note("resident memory at most", "MB", s.peak, goal{atMost: mostMemory})
+		note("resident memory at most", "MB", s.peak, goal{atMost: s.memory()})
 		note("let in", "", float64(s.stored.letIn), goal{below: 1})
 		note("slowest answer of the admin address", "ms", milliseconds(s.probed.slowest), goal{atMost: milliseconds(mostProbe)})
 		note("connections of the attacker", "", float64(s.tally.Opened), goal{})
@@ -130,9 +152,15 @@ func (b *besieged) markdown() string {
 // saw is what became of the signed stream.
 func (s siege) saw() string {
 	text := fmt.Sprintf("%d sent, %d refused; p50 %.1f → %.1f ms, p99 %.1f → %.1f ms",
-		s.calm.sent+s.during.sent, s.refused(), s.calm.p50, s.during.p50, s.calm.p99, s.during.p99)
+		s.before.sent+s.during.sent, s.refused(), s.before.p50, s.during.p50, s.before.p99, s.during.p99)
+	if s.events != nil {
+		text += fmt.Sprintf("; event after p99 %.0f → %.0f ms, at most %.0f ms", s.events.calm99, s.events.during99, s.events.slowest)
+	}
+	if s.asked > 0 {
+		text += fmt.Sprintf("; the vendor's API was asked %d times", s.asked)
+	}
 	if s.refused() > 0 {
-		text += " (" + counts(s.calm.others, s.during.others) + ")"
+		text += " (" + counts(s.before.others, s.during.others) + ")"
 	}
 	if m := s.missed(); len(m) > 0 {
 		text += "; **fails: " + strings.Join(m, "; ") + "**"

@@ -24,6 +24,7 @@ type deployment struct {
 	prefix    string
 	redis     string   // host:port
 	endpoints []string // ComplyCube's, by name
+	others    []string // further endpoints, each as an item of the configuration's list
 	slots     int      // 0: the product's default
 	batch     int      // records of a transaction at most; 0: the product's default
 	tls       string   // folder of the certificate that ingest shows; empty: plain HTTP
@@ -72,6 +73,9 @@ endpoints:
 	}
 	for _, name := range d.endpoints {
 		fmt.Fprintf(&y, "  - {name: %s, provider: complycube, environment: ENVIRONMENT_SANDBOX, %s}\n", name, proof)
+	}
+	for _, other := range d.others {
+		fmt.Fprintf(&y, "  - %s\n", other)
 	}
 	path := filepath.Join(d.w.scratch, strings.TrimSuffix(d.prefix, ".")+".yaml")
 	return path, os.WriteFile(path, []byte(y.String()), 0o600)

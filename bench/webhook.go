@@ -60,27 +60,34 @@ func (m *mix) webhooks(first, n int) ([]webhook, error) {
 
 func (m *mix) webhook(n int, key auth.Secret) (webhook, error) {
 	p, f, body := m.delivery(n)
-	header := f.Headers.Clone()
-	if header == nil {
-		header = http.Header{}
-	}
-	header.Set("Content-Type", "application/json")
-	signed := auth.Request{Header: header, Body: padded(body, m.length)}
-	p.Scheme.Sign(key, &signed)
-	r, err := http.NewRequest(http.MethodPost, "http://bench/hooks/"+m.endpoint(n, p), bytes.NewReader(signed.Body))
+	wire, err := signed(p, key, m.endpoint(n, p), f.Headers, padded(body, m.length))
 	if err != nil {
 		return webhook{}, err
 	}
-	r.Header = header
-	var wire bytes.Buffer
-	if err := r.Write(&wire); err != nil {
-		return webhook{}, err
-	}
+	_, body, _ = bytes.Cut(wire, []byte("\r\n\r\n"))
 	var event struct{ ID string }
-	if err := json.Unmarshal(signed.Body, &event); err != nil {
+	if err := json.Unmarshal(body, &event); err != nil {
 		return webhook{}, fmt.Errorf("fixture %s: %w", f.Name, err)
 	}
-	return webhook{id: event.ID, wire: wire.Bytes()}, nil
+	return webhook{id: event.ID, wire: wire}, nil
+}
+
+// signed is a request of a vendor with one proof, as it goes over a connection.
+func signed(p *providers.Provider, key auth.Secret, endpoint string, header http.Header, body []byte) ([]byte, error) {
+	if header = header.Clone(); header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	proved := auth.Request{Header: header, Body: body}
+	p.Scheme.Sign(key, &proved)
+	r, err := http.NewRequest(http.MethodPost, "http://bench/hooks/"+endpoint, bytes.NewReader(proved.Body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header = header
+	var wire bytes.Buffer
+	err = r.Write(&wire)
+	return wire.Bytes(), err
 }
 
 // forged is the same request with another byte in its body, under the signature of the first.

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -39,6 +40,7 @@ type Plan struct {
 	From        []netip.Addr // own addresses, taken in turn
 	Connections int          // at a time
 	Wires       [][]byte     // what connections send, taken in turn
+	Once        bool         // Ask: each of them once, and then nothing more
 }
 
 // A Tally is what came of it.
@@ -110,8 +112,21 @@ func Run(ctx context.Context, p Plan) (Tally, error) {
 // An attacker is safe for concurrent use.
 type attacker struct {
 	plan  Plan
+	asked atomic.Int64 // requests
 	mu    sync.Mutex
 	tally Tally
+}
+
+// done reports whether nothing is left to be sent.
+func (a *attacker) done() bool { return a.plan.Once && int(a.asked.Load()) >= len(a.plan.Wires) }
+
+// next is the next request; false: there is none.
+func (a *attacker) next() ([]byte, bool) {
+	n := int(a.asked.Add(1)) - 1
+	if a.plan.Once && n >= len(a.plan.Wires) {
+		return nil, false
+	}
+	return a.plan.Wires[n%len(a.plan.Wires)], true
 }
 
 func (a *attacker) note(change func(*Tally)) {
@@ -127,7 +142,7 @@ const pause = 20 * time.Millisecond
 func (a *attacker) again(ctx context.Context, i int, do func(context.Context, *attacker, net.Conn, []byte)) {
 	from := a.plan.From[i%len(a.plan.From)]
 	dialer := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), KeepAlive: -1}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && !a.done() {
 		c, err := dialer.DialContext(ctx, "tcp", a.plan.Target)
 		if errors.Is(err, syscall.ECONNRESET) { // it was let in, and thrown out before it could do anything
 			a.note(func(t *Tally) { t.Opened++; t.Cut++ })

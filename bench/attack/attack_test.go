@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log"
 	"net"
@@ -76,6 +77,26 @@ func TestAskCountsAnswersByStatus(t *testing.T) {
 	defer mu.Unlock()
 	if got.Answers["200"] == 0 || got.Answers["429"] == 0 || got.Answered() < 96 || len(from) != 2 {
 		t.Errorf("tally is %+v from %v, want both answers from both addresses", got, from)
+	}
+}
+
+func TestOnceIsOnce(t *testing.T) {
+	var mu sync.Mutex
+	bodies := map[string]int{}
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		bodies[string(body)]++
+	}))
+	defer server.Close()
+	p := Plan{Kind: Ask, Target: server.Listener.Addr().String(), From: loopback, Connections: 3, Once: true}
+	for n := range 9 {
+		p.Wires = append(p.Wires, fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n%d", n))
+	}
+	got, err := Run(t.Context(), p)
+	if err != nil || got.Answers["200"] != 9 || len(bodies) != 9 {
+		t.Errorf("tally is %+v, %v, bodies are %v; want each of 9 once", got, err, bodies)
 	}
 }
 

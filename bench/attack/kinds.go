@@ -64,8 +64,12 @@ func trickle(ctx context.Context, a *attacker, c net.Conn, wire []byte) {
 
 func ask(ctx context.Context, a *attacker, c net.Conn, _ []byte) {
 	answers := bufio.NewReader(c)
-	for n := 0; ctx.Err() == nil; n++ {
-		if _, err := c.Write(a.plan.Wires[n%len(a.plan.Wires)]); err != nil {
+	for ctx.Err() == nil {
+		wire, more := a.next()
+		if !more {
+			return
+		}
+		if _, err := c.Write(wire); err != nil {
 			a.cut(ctx)
 			return
 		}
