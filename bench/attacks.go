@@ -36,6 +36,9 @@ func (o onslaught) behind() bool { return len(o.stages) > 0 }
 // mostFiles is the limit of open files where none is part of the attack, if the machine allows it.
 const mostFiles = 65536
 
+// attackSeconds is how long an attack takes unless told otherwise.
+const attackSeconds = 20
+
 // streamFrom is where the signed webhooks come from.
 var streamFrom = netip.MustParseAddr("127.0.0.1")
 
@@ -61,13 +64,19 @@ func onslaughts() []onslaught {
 		{name: "idle-1024", does: "the same from 200 networks, 2 000 of them, with 1 024 open files for ingest", kind: attack.Hold, from: many, connections: 2000, wires: halfHeaders(0), files: 1024},
 		{name: "header-own", does: "10 000 connections with 28 kB of half a header, from the stream's own address", kind: attack.Hold, from: own, connections: 10_000, wires: halfHeaders(28 << 10)},
 		{name: "header-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 10_000, wires: halfHeaders(28 << 10)},
+		{name: "linger-own", does: "10 000 connections that stay after their answer 401, from the stream's own address", kind: attack.Linger, from: own, connections: 10_000, wires: wrongSignatures},
+		{name: "linger-many", does: "the same from 200 networks", kind: attack.Linger, from: many, connections: 10_000, wires: wrongSignatures},
 		{name: "forged-own", does: "wrong signatures at full speed over 64 connections, from the stream's own address", kind: attack.Ask, from: own, connections: 64, wires: wrongSignatures},
 		{name: "forged-other", does: "the same from one other address", kind: attack.Ask, from: other, connections: 64, wires: wrongSignatures},
 		{name: "forged-many", does: "the same over 400 connections from 200 networks", kind: attack.Ask, from: many, connections: 400, wires: wrongSignatures},
 		{name: "unknown-many", does: "names that nobody configured at full speed over 400 connections from 200 networks", kind: attack.Ask, from: many, connections: 400, wires: unknownNames},
-		{name: "body-other", does: "1 000 bodies of 1 MiB that trickle in at 2.5 kB/s, from one other address", kind: attack.Trickle, from: other, connections: 1000, wires: longBodies},
+		{name: "deaf-own", does: "wrong signatures one after the other, answers never read, over 64 connections, from the stream's own address", kind: attack.Deaf, from: own, connections: 64, wires: wrongSignatures},
+		{name: "deaf-many", does: "the same over 400 connections from 200 networks", kind: attack.Deaf, from: many, connections: 400, wires: wrongSignatures},
+		{name: "body-own", does: "1 000 bodies of 1 MiB that trickle in at 2.5 kB/s, from the stream's own address", kind: attack.Trickle, from: own, connections: 1000, wires: longBodies},
+		{name: "body-other", does: "the same from one other address", kind: attack.Trickle, from: other, connections: 1000, wires: longBodies},
 		{name: "body-many", does: "the same from 200 networks", kind: attack.Trickle, from: many, connections: 1000, wires: longBodies},
-		{name: "tls-other", does: "TLS handshakes at full speed, 64 at a time, from one other address", kind: attack.Handshake, from: other, connections: 64, tls: true},
+		{name: "tls-own", does: "TLS handshakes at full speed, 64 at a time, from the stream's own address", kind: attack.Handshake, from: own, connections: 64, tls: true},
+		{name: "tls-other", does: "the same from one other address", kind: attack.Handshake, from: other, connections: 64, tls: true},
 		{name: "tls-many", does: "the same, 400 at a time, from 200 networks", kind: attack.Handshake, from: many, connections: 400, tls: true},
 		{name: "hello-own", does: "first flights of handshakes that go no further, 64 at a time, from the stream's own address", kind: attack.HalfHello, from: own, connections: 64, tls: true},
 		{name: "hello-many", does: "the same, 400 at a time, from 200 networks", kind: attack.HalfHello, from: many, connections: 400, tls: true},

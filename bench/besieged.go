@@ -66,6 +66,7 @@ func (s siege) missed() (all []string) {
 var alarms = []struct{ counter, name string }{
 	{"evicted_connections_total", "evicted"},
 	{"refused_connections_total", "not let in"},
+	{"abandoned_connections_total", "abandoned"},
 	{"deliveries_total noisy", "noisy"},
 	{"deliveries_total crowded", "crowded"},
 	{"deliveries_total slow_body", "slow_body"},
@@ -143,10 +144,19 @@ func (b *besieged) markdown() string {
 	var out strings.Builder
 	out.WriteString(attacksHeader)
 	for _, s := range b.all {
-		fmt.Fprintf(&out, "| %s | %s | %.0f MB | %d | %s | %s | %.0f ms | `ATTACK=%s make attacks` |\n",
-			s.does, s.saw(), s.peak, s.stored.letIn, s.faced(), s.alarmed(), milliseconds(s.probed.slowest), s.name)
+		fmt.Fprintf(&out, "| %s | %s | %.0f MB | %d | %s | %s | %.0f ms | `%s` |\n",
+			s.does, s.saw(), s.peak, s.stored.letIn, s.faced(), s.alarmed(), milliseconds(s.probed.slowest), s.command())
 	}
 	return out.String()
+}
+
+// command repeats the attack.
+func (s siege) command() string {
+	text := "ATTACK=" + s.name + " make attacks"
+	if seconds := int(s.under.Seconds()); seconds != attackSeconds {
+		text += fmt.Sprintf(" ATTACKS='--attack-seconds %d'", seconds)
+	}
+	return text
 }
 
 // saw is what became of the signed stream.

@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string, out, tell io.Writer) (err error) {
 	flags.IntVar(&s.rate, "rate", 500, "webhooks per second for latency")
 	flags.IntVar(&s.seconds, "seconds", 10, "how long one round of latency, or of a load of scale, posts webhooks")
 	flags.StringVar(&s.attack, "attack", "", "names of attacks as a regular expression (default: all)")
-	flags.IntVar(&s.attackSeconds, "attack-seconds", 20, "how long each attack takes")
+	flags.IntVar(&s.attackSeconds, "attack-seconds", attackSeconds, "how long each attack takes")
 	flags.StringVar(&s.attacksTable, "attacks-table", "", "file whose table of attacks is replaced, such as docs/faults.md")
 	flags.Usage = func() { usage(flags) }
 	wanted, err := parse(flags, args)

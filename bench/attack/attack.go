@@ -29,6 +29,8 @@ const (
 	Hold      Kind = "hold"      // sends its bytes, and stays until it is thrown out
 	Trickle   Kind = "trickle"   // the same, with a few bytes more ten times a second
 	Ask       Kind = "ask"       // sends a whole request, reads the answer, and again
+	Linger    Kind = "linger"    // sends a whole request, reads the answer, and stays until it is thrown out
+	Deaf      Kind = "deaf"      // sends whole requests one after the other, and reads no answer
 	Handshake Kind = "handshake" // a TLS handshake, and a new connection
 	HalfHello Kind = "half"      // the first flight of one, the server's answer to it, and a new connection
 )

@@ -17,7 +17,10 @@ import (
 	"testing"
 )
 
-var loopback = []netip.Addr{netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("127.0.7.1")}
+var (
+	first    = netip.MustParseAddr("127.0.0.1")
+	loopback = []netip.Addr{first}
+)
 
 // untilSeen runs a plan until the server has seen enough.
 func untilSeen(t *testing.T, p Plan, enough <-chan struct{}) Tally {
@@ -52,6 +55,11 @@ func countdown(n int) (<-chan struct{}, func()) {
 }
 
 func TestAskCountsAnswersByStatus(t *testing.T) {
+	if l, err := net.Listen("tcp", "127.0.7.1:0"); err != nil {
+		t.Skipf("this system has one loopback address: %v", err)
+	} else {
+		_ = l.Close()
+	}
 	enough, seen := countdown(2)
 	var mu sync.Mutex
 	from := map[string]int{}
@@ -72,7 +80,7 @@ func TestAskCountsAnswersByStatus(t *testing.T) {
 	wire := func(path string) []byte {
 		return []byte("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 	}
-	got := untilSeen(t, Plan{Kind: Ask, Target: server.Listener.Addr().String(), From: loopback, Connections: 4, Wires: [][]byte{wire("/"), wire("/busy")}}, enough)
+	got := untilSeen(t, Plan{Kind: Ask, Target: server.Listener.Addr().String(), From: []netip.Addr{first, netip.MustParseAddr("127.0.7.1")}, Connections: 4, Wires: [][]byte{wire("/"), wire("/busy")}}, enough)
 	mu.Lock()
 	defer mu.Unlock()
 	if got.Answers["200"] == 0 || got.Answers["429"] == 0 || got.Answered() < 96 || len(from) != 2 {
@@ -142,6 +150,38 @@ func TestHoldComesAgain(t *testing.T) {
 	if got.Answers["408"] == 0 || got.Cut == 0 || got.Opened < 20 {
 		t.Errorf("tally is %+v, want answers, cuts and at least 20 connections", got)
 	}
+}
+
+// TestLingerStays: the connection is still there after its answer, until the server ends it.
+func TestLingerStays(t *testing.T) {
+	enough, seen := countdown(3)
+	target := listen(t, func(c net.Conn) {
+		r, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+		_ = r.Body.Close()
+		seen()
+	})
+	got := untilSeen(t, Plan{Kind: Linger, Target: target, From: loopback, Connections: 1, Wires: [][]byte{[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")}}, enough)
+	if got.Answers["401"] < 2 || got.Opened < 3 {
+		t.Errorf("tally is %+v, want a connection after each that was ended", got)
+	}
+}
+
+func TestDeafGoesOn(t *testing.T) {
+	enough, seen := countdown(1)
+	target := listen(t, func(c net.Conn) {
+		requests := bufio.NewReader(c)
+		for range 40 {
+			if _, err := http.ReadRequest(requests); err != nil {
+				return
+			}
+		}
+		seen()
+	})
+	untilSeen(t, Plan{Kind: Deaf, Target: target, From: loopback, Connections: 1, Wires: [][]byte{[]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")}}, enough)
 }
 
 func TestTrickleSendsMore(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 
 // kinds do what one connection does, until it ends or ctx does.
 var kinds = map[Kind]func(context.Context, *attacker, net.Conn, []byte){
-	Hold: hold, Trickle: trickle, Ask: ask, Handshake: handshake, HalfHello: halfHello,
+	Hold: hold, Trickle: trickle, Ask: ask, Linger: linger, Deaf: deaf, Handshake: handshake, HalfHello: halfHello,
 }
 
 func hold(ctx context.Context, a *attacker, c net.Conn, wire []byte) {
@@ -81,6 +81,29 @@ func ask(ctx context.Context, a *attacker, c net.Conn, _ []byte) {
 		_, err = io.Copy(io.Discard, answer.Body)
 		a.note(func(t *Tally) { t.Answers[strconv.Itoa(answer.StatusCode)]++ })
 		if err != nil || answer.Close {
+			return
+		}
+	}
+}
+
+func linger(ctx context.Context, a *attacker, c net.Conn, wire []byte) {
+	_, _ = c.Write(wire)
+	answers := bufio.NewReader(c)
+	answer, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		a.cut(ctx)
+		return
+	}
+	a.note(func(t *Tally) { t.Answers[strconv.Itoa(answer.StatusCode)]++ })
+	_, _ = io.Copy(io.Discard, answer.Body)
+	_, _ = answers.ReadByte() // there is none: it waits for the end
+}
+
+func deaf(ctx context.Context, a *attacker, c net.Conn, wire []byte) {
+	many := bytes.Repeat(wire, 16)
+	for ctx.Err() == nil {
+		if _, err := c.Write(many); err != nil {
+			a.cut(ctx)
 			return
 		}
 	}
