@@ -264,9 +264,9 @@ func TestSumUp(t *testing.T) {
 	for i := range 200 { // of which the later half takes 1 to 100 ms
 		all = append(all, posted{due: time.Duration(i) * time.Second, took: time.Duration(max(1, i-99)) * time.Millisecond, status: 202})
 	}
-	all[110].status, all[120].err, all[130].status = 429, io.EOF, 503
+	all[110].status, all[120].err, all[125].err, all[130].status = 429, io.EOF, os.ErrDeadlineExceeded, 503
 	got := sumUp(all, 100*time.Second, 200*time.Second)
-	want := seen{sent: 100, taken: 97, others: map[string]int{"429": 1, "503": 1, "no answer": 1}, p50: 51, p99: 100}
+	want := seen{sent: 100, taken: 96, others: map[string]int{"429": 1, "503": 1, "cut off": 1, "no answer": 1}, p50: 51, p99: 100}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("summed up as %+v, want %+v", got, want)
 	}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -128,8 +129,10 @@ func sumUp(all []posted, from, to time.Duration) seen {
 		s.sent++
 		took = append(took, p.took)
 		switch {
-		case p.err != nil:
+		case os.IsTimeout(p.err):
 			s.others["no answer"]++
+		case p.err != nil:
+			s.others["cut off"]++
 		case p.status/100 == 2:
 			s.taken++
 		default:
