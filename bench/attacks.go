@@ -62,8 +62,8 @@ func onslaughts() []onslaught {
 		{name: "idle-own", does: "10 000 connections with half a header, from the stream's own address", kind: attack.Hold, from: own, connections: 10_000, wires: halfHeaders(0)},
 		{name: "idle-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 10_000, wires: halfHeaders(0)},
 		{name: "idle-1024", does: "the same from 200 networks, 2 000 of them, with 1 024 open files for ingest", kind: attack.Hold, from: many, connections: 2000, wires: halfHeaders(0), files: 1024},
-		{name: "header-own", does: "10 000 connections with 28 kB of half a header, from the stream's own address", kind: attack.Hold, from: own, connections: 10_000, wires: halfHeaders(28 << 10)},
-		{name: "header-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 10_000, wires: halfHeaders(28 << 10)},
+		{name: "header-own", does: "10 000 connections with 15 or 28 kB of half a header, from the stream's own address", kind: attack.Hold, from: own, connections: 10_000, wires: halfHeaders(15<<10, 28<<10)},
+		{name: "header-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 10_000, wires: halfHeaders(15<<10, 28<<10)},
 		{name: "linger-own", does: "10 000 connections that stay after their answer 401, from the stream's own address", kind: attack.Linger, from: own, connections: 10_000, wires: wrongSignatures},
 		{name: "linger-many", does: "the same from 200 networks", kind: attack.Linger, from: many, connections: 10_000, wires: wrongSignatures},
 		{name: "forged-own", does: "wrong signatures at full speed over 64 connections, from the stream's own address", kind: attack.Ask, from: own, connections: 64, wires: wrongSignatures},
@@ -158,9 +158,13 @@ func renamed(wire []byte, n int) []byte {
 	return bytes.Replace(wire, []byte(" /hooks/complycube "), fmt.Appendf(nil, " /hooks/nobody-%d ", n), 1)
 }
 
-func halfHeaders(length int) func([]webhook) ([][]byte, error) {
-	return func([]webhook) ([][]byte, error) {
-		return [][]byte{[]byte("POST /hooks/complycube HTTP/1.1\r\nHost: x\r\nX-Half: " + strings.Repeat("x", length))}, nil
+// halfHeaders are as long as they are told, and do not end.
+func halfHeaders(lengths ...int) func([]webhook) ([][]byte, error) {
+	return func([]webhook) (wires [][]byte, err error) {
+		for _, length := range lengths {
+			wires = append(wires, []byte("POST /hooks/complycube HTTP/1.1\r\nHost: x\r\nX-Half: "+strings.Repeat("x", length)))
+		}
+		return wires, nil
 	}
 }
 
