@@ -25,6 +25,8 @@ type LetterQuery struct {
 	// Names gives further ids of a letter, such as the vendor's own. It is asked only
 	// where IDs are set, and never about a letter over which processes died. nil: none.
 	Names func(record.Record, *kycv1.DeadLetter) []string
+	// Forms are all that one of IDs may stand as in Names. nil: only as it is.
+	Forms func(id string) []string
 }
 
 // Letter is a dead letter and its record.
@@ -86,11 +88,16 @@ func (q LetterQuery) named(l Letter, found map[string]bool) bool {
 		partition, offset, ok := ParsePosition(id)
 		raw := l.Message.GetRaw()
 		if ok && partition == raw.GetPartition() && offset == raw.GetOffset() ||
-			id == l.Message.GetEnvelope().GetDeliveryId() || slices.Contains(names, id) {
+			id == l.Message.GetEnvelope().GetDeliveryId() || slices.ContainsFunc(names, func(name string) bool { return q.means(id, name) }) {
 			found[id], hit = true, true
 		}
 	}
 	return hit
+}
+
+// means reports whether a name stands for an id.
+func (q LetterQuery) means(id, name string) bool {
+	return name == id || q.Forms != nil && slices.Contains(q.Forms(id), name)
 }
 
 // ParsePosition reads the position of a raw record: "3@17", "3/17", or with the

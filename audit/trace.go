@@ -29,6 +29,9 @@ type Archive struct {
 	PartitionOf func(key string, partitions int32) int32
 	// Describe puts what an event says into words; nothing of its metadata.
 	Describe func(event proto.Message) []string
+	// Forms are all that an id may stand as in keys, dispositions and events: hashed, where it
+	// has not the shape of one. nil: only as it is.
+	Forms func(id string) []string
 	// Progress, when set, is called after every record, never concurrently.
 	Progress func(Progress)
 }
@@ -116,7 +119,16 @@ type DeadLetter struct {
 // Where the id is a position or a key only the partitions of that key are read, else all, a few at a
 // time. Memory grows with what is found, MaxDeliveries at most, and not with what is read.
 func Trace(ctx context.Context, a Archive, id string) (*Story, error) {
-	t := &tracer{Archive: a, id: id, found: map[record.Position]*Delivery{}, tasks: map[record.Position]bool{}, taskOf: map[record.Position]record.Position{}}
+	t := &tracer{Archive: a, id: id, forms: []string{id}, found: map[record.Position]*Delivery{}, tasks: map[record.Position]bool{}, taskOf: map[record.Position]record.Position{}}
+	endpoint, rest, isKey := strings.Cut(id, "/")
+	if a.Forms != nil {
+		t.forms = a.Forms(id)
+	}
+	if a.Forms != nil && isKey {
+		for _, form := range a.Forms(rest) {
+			t.forms = append(t.forms, endpoint+"/"+form)
+		}
+	}
 	if err := t.match(ctx); err != nil {
 		return nil, err
 	}
@@ -132,7 +144,8 @@ func Trace(ctx context.Context, a Archive, id string) (*Story, error) {
 // tracer collects one story. Its lock is held by whoever looks at a record.
 type tracer struct {
 	Archive
-	id string
+	id    string
+	forms []string // of the id, itself among them
 
 	mu       sync.Mutex
 	read     int64
@@ -157,8 +170,9 @@ func (t *tracer) match(ctx context.Context) error {
 	}
 	var jobs []job
 	if strings.Contains(t.id, "/") {
-		p := t.PartitionOf(t.id, t.Raw.Partitions)
-		jobs = append(jobs, job{t.Dispositions, p, record.ScanFrom{}, t.matchDisposition}, job{t.Raw, p, record.ScanFrom{Offset: t.Pending[p]}, t.matchRaw})
+		for _, p := range t.partitionsOfForms() {
+			jobs = append(jobs, job{t.Dispositions, p, record.ScanFrom{}, t.matchDisposition}, job{t.Raw, p, record.ScanFrom{Offset: t.Pending[p]}, t.matchRaw})
+		}
 		return t.all(ctx, jobs)
 	}
 	for p := range t.Raw.Partitions {
@@ -170,6 +184,17 @@ func (t *tracer) match(ctx context.Context) error {
 		}
 	}
 	return t.all(ctx, jobs)
+}
+
+// partitionsOfForms are the raw partitions of the keys that the id may stand for.
+func (t *tracer) partitionsOfForms() []int32 {
+	at := map[int32]bool{}
+	for _, form := range t.forms {
+		if strings.Contains(form, "/") {
+			at[t.PartitionOf(form, t.Raw.Partitions)] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(at))
 }
 
 // job is one partition to be read.

@@ -107,6 +107,43 @@ func TestTraceByEachID(t *testing.T) {
 	}
 }
 
+// TestTraceByOtherForm: what stands hashed in keys, dispositions and events is found by the id that a person
+// knows.
+func TestTraceByOtherForm(t *testing.T) {
+	w := newWorld(t)
+	h := webhook{id: "#event", subject: "#subject"}
+	raw := w.receive(h)
+	w.dispose(h, raw, emitted, event(h))
+	w.emit(h, raw, func(md *kycv1.EventMetadata) { md.VendorEventId, md.Subject.CustomerReference = "", "#reference" })
+	waits := webhook{id: "#other", subject: "#waiting"}
+	w.receive(waits)
+	a := w.archive()
+	a.Pending = map[int32]int64{0: 1}
+	a.Forms = func(id string) []string { return []string{id, "#" + id} }
+	a.PartitionOf = func(key string, _ int32) int32 {
+		if key == "shop/subject" {
+			return 1 // the key as a person would write it
+		}
+		return 0
+	}
+	for id, want := range map[string]string{
+		"event": "0@0", "#event": "0@0", "subject": "0@0", "#subject": "0@0", "shop/subject": "0@0", "shop/#subject": "0@0", "reference": "0@0",
+		"waiting": "0@1", "shop/waiting": "0@1", "even": "", "shop/even": "", "##event": "",
+	} {
+		s, err := audit.Trace(t.Context(), a, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, d := range s.Deliveries {
+			got += d.Raw.String()
+		}
+		if got != want {
+			t.Errorf("%s finds %q, want %q", id, got, want)
+		}
+	}
+}
+
 // TestTraceOfHydratedDuplicates: what the hydrate stage drops is joined to what it repeats, which
 // it names by its task.
 func TestTraceOfHydratedDuplicates(t *testing.T) {

@@ -18,7 +18,7 @@ func (t *tracer) matchDisposition(r record.Record) {
 	if contract.Unmarshal(r.Value, d) != nil {
 		return
 	}
-	if !t.inKey(r) && d.GetVendorEventId() != t.id && !slices.ContainsFunc(d.GetEventIds(), t.same) && !t.same(deliveryOf(r)) {
+	if !t.inKey(r) && !t.is(d.GetVendorEventId()) && !slices.ContainsFunc(d.GetEventIds(), t.same) && !t.same(deliveryOf(r)) {
 		return
 	}
 	if t.foreign(d) {
@@ -40,7 +40,7 @@ func (t *tracer) matchEvent(topic Topic, r record.Record) {
 		md.GetVendorEventId(), s.GetSessionId(), s.GetCheckId(), s.GetClientId(), s.GetCompanyId(), s.GetDocumentId(), s.GetAddressId(),
 		s.GetPartyId(), s.GetCustomerReference(),
 	}
-	if t.inKey(r) || t.same(md.GetEventId()) || slices.Contains(ids, t.id) {
+	if t.inKey(r) || t.same(md.GetEventId()) || slices.ContainsFunc(ids, t.is) {
 		t.note(positionOf(md.GetRaw()))
 	}
 }
@@ -57,8 +57,11 @@ func (t *tracer) matchRaw(r record.Record) {
 func (t *tracer) inKey(r record.Record) bool {
 	key := string(r.Key)
 	_, subject, _ := strings.Cut(key, "/")
-	return key == t.id || subject == t.id && subject != ""
+	return t.is(key) || t.is(subject)
 }
+
+// is reports whether a text stands for the id.
+func (t *tracer) is(text string) bool { return text != "" && slices.Contains(t.forms, text) }
 
 // same compares an id of ours, in whatever letters.
 func (t *tracer) same(id string) bool { return id != "" && strings.EqualFold(id, t.id) }

@@ -212,7 +212,8 @@ func TestKeyRulePanics(t *testing.T) {
 		key  func(*providers.Delivery) string
 		want string
 	}{
-		"id":      {func(*providers.Delivery) string { return "id" }, "one/id"},
+		"id":      {func(*providers.Delivery) string { return "id-1" }, "one/id-1"},
+		"name":    {func(*providers.Delivery) string { return "Kanarienvogt" }, "one/" + providers.Digest("Kanarienvogt")},
 		"no id":   {func(*providers.Delivery) string { return "" }, hash},
 		"account": {func(*providers.Delivery) string { return providers.AccountLevel }, "one/"},
 		"panic":   {func(*providers.Delivery) string { panic(testBody) }, hash},

@@ -41,6 +41,7 @@ type InterpreterOptions struct {
 	// hold only an id is always asked.
 	Hydrates func(endpoint string) bool
 	Encoder  contract.Encoder // of events; nil: plain protobuf
+	Gate     providers.Gate   // what a vendor's words pass on their way into dispositions
 }
 
 // Interpreter finds out what a raw record means. It is pure: the same record gives the same Reading, and
@@ -90,7 +91,7 @@ func (i *Interpreter) InterpretAnew(raw RawRecord) (*Reading, error) {
 		*at = stageIdentify
 		if p := i.vendor(r); p != nil {
 			notice, _ := p.Parse(deliveryOf(r.Envelope))
-			r.identify(notice)
+			i.identify(r, p, notice)
 		}
 		r.fetch()
 		return nil
@@ -144,6 +145,16 @@ func (i *Interpreter) vendor(r *Reading) *providers.Provider {
 	return p
 }
 
+// identify notes what a delivery says of itself.
+func (i *Interpreter) identify(r *Reading, p *providers.Provider, n *providers.Notice) {
+	if n == nil {
+		return
+	}
+	r.Identity, r.ContentHash = n.Identity.Bytes(), n.ContentHash()
+	r.VendorID, r.VendorType = n.ID, n.Type
+	r.keptID, r.keptType = i.o.Gate.ID(p, n.ID), i.o.Gate.Type(p, n.Type)
+}
+
 // read takes an envelope to its outcome. at is where it is, as dead letters name it.
 func (i *Interpreter) read(r *Reading, at *string) error {
 	*at = stageIdentify
@@ -155,7 +166,7 @@ func (i *Interpreter) read(r *Reading, at *string) error {
 	delivery := deliveryOf(r.Envelope)
 	delivery.Fetched = r.fetched
 	notice, err := provider.Parse(delivery)
-	r.identify(notice)
+	i.identify(r, provider, notice)
 	if err != nil {
 		r.refuse(*at, err)
 		return nil

@@ -18,7 +18,7 @@ type Reading struct {
 	Envelope      *kycv1.RawEnvelope // nil where the record is none
 	Identity      []byte             // empty: nothing is claimed
 	ContentHash   [32]byte           // zero where nothing could be parsed
-	VendorID      string
+	VendorID      string             // as the vendor has it, as VendorType; in no disposition
 	VendorType    string
 	Provider      string // "" unless it is one we know, so that it may label a metric
 	MapperVersion string
@@ -29,6 +29,8 @@ type Reading struct {
 	Replay   string             // id of the replay that labels what is written; "" in normal operation
 	Ordered  bool               // that replay wrote the task alone: its stage decides
 
+	keptID   string             // VendorID as a disposition has it
+	keptType string             // and VendorType
 	key      dedupe.Key         // as Item made it, where there is an identity
 	pepper   [8]byte            // the fingerprint of what it is made with
 	badKey   string             // why the raw record's own key cannot be used; "": it is
@@ -66,14 +68,6 @@ func rawTopicOf(task *kycv1.HydrateTask, today [16]byte) [16]byte {
 		return [16]byte(id)
 	}
 	return today
-}
-
-func (r *Reading) identify(n *providers.Notice) {
-	if n == nil {
-		return
-	}
-	r.Identity, r.ContentHash = n.Identity.Bytes(), n.ContentHash()
-	r.VendorID, r.VendorType = n.ID, n.Type
 }
 
 // fetch makes the reading a task as it begins, or a dead letter where the task would not fit into a record.

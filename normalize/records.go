@@ -146,7 +146,7 @@ func (r *Reading) disposition(v *dedupe.Verdict) *kycv1.Disposition {
 		Raw: r.position(), RawTopicId: r.Raw.TopicID[:],
 		Tenant: r.Envelope.GetTenant(), Provider: r.Envelope.GetProvider(), Endpoint: r.Envelope.GetEndpoint(),
 		Stage:         r.stage,
-		VendorEventId: cut(r.VendorID, 128), VendorEventType: cut(r.VendorType, 128), MapperVersion: r.MapperVersion,
+		VendorEventId: cut(r.keptID, 128), VendorEventType: cut(r.keptType, 128), MapperVersion: r.MapperVersion,
 		ReceivedAt: r.Envelope.GetReceivedAt(), ReplayId: r.Replay,
 	}
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {

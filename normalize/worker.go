@@ -10,6 +10,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
 )
 
 const (
@@ -70,6 +71,7 @@ func newWorker(o Options, slot int) *worker {
 	} else {
 		w.source = rawSource{batch: o.Batch, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
 			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates, Encoder: o.Encoder,
+			Gate: providers.NewGate(o.Pepper),
 		})}
 	}
 	w.guard.store = o.Attempts

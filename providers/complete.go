@@ -1,6 +1,8 @@
 package providers
 
 import (
+	"bytes"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -10,7 +12,7 @@ import (
 // mapper knows: ids, names, times, the raw record. rawKey is the raw record's key.
 func (p *Provider) Complete(d *Delivery, n *Notice, rawKey []byte, raw *kycv1.RawPosition, m Mapping) {
 	hydration := hydrationOf(d.Fetched, m.Incomplete)
-	seed := deliverySeed(d.Tenant, d.Endpoint, rawKey, n.Identity, n.ContentHash())
+	seed := deliverySeed(d.Tenant, d.Endpoint, p.seedKey(d, rawKey), n.Identity, n.ContentHash())
 	received := timestamppb.New(d.ReceivedAt)
 	for i, e := range m.Events {
 		md := e.GetMetadata()
@@ -30,6 +32,15 @@ func (p *Provider) Complete(d *Delivery, n *Notice, rawKey []byte, raw *kycv1.Ra
 			md.FetchedAt = timestamppb.New(d.Fetched.At)
 		}
 	}
+}
+
+// seedKey is the raw key as event ids are made of it. They hang on no pepper, so where the
+// key holds a hash, it is the key as it is without one.
+func (p *Provider) seedKey(d *Delivery, rawKey []byte) []byte {
+	if _, id, _ := bytes.Cut(rawKey, []byte("/")); !isHashed(id) {
+		return rawKey
+	}
+	return RawKey(d.Endpoint, p.Key(d), d.Body)
 }
 
 // hydrationOf says how asking the vendor's API ended. An object that is gone for

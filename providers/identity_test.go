@@ -34,7 +34,7 @@ func TestRawKey(t *testing.T) {
 			t.Errorf("RawKey(%q) is %q, want %q", tc.id, got, tc.want)
 		}
 	}
-	if usableID(AccountLevel) != "" {
+	if IDOf(AccountLevel) != "" {
 		t.Error("a vendor could send the mark of account-level notices as an id")
 	}
 }

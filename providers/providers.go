@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"io/fs"
 	"net/http"
+	"regexp"
 	"slices"
 	"time"
 
@@ -72,6 +73,12 @@ type Provider struct {
 	// Verdicts are the paths of the words a verdict is read from, such as
 	// "payload.outcome". The conformance suite puts unknown words there.
 	Verdicts []string
+	// IDs is the shape of the vendor's ids as it documents them, anchored at both ends,
+	// where they are neither UUIDs nor hex digits: see Gate. nil: there are no others.
+	IDs *regexp.Regexp
+	// Spellings are the names of events, as the vendor documents them, that are no key of
+	// Maps in another case or with other blanks: older ones, and misspelled ones.
+	Spellings []string
 	// Vary makes a fresh delivery out of a fixture: the same n gives the same
 	// new event and object ids, another n gives others.
 	Vary func(body []byte, n uint64) []byte

@@ -3,13 +3,17 @@ package providers
 // ScanID reads the id at a path of names without building a tree: exactly what
 // ReadObject(body) and At(path...).ID() would give, "" where they would fail. It
 // reads to the end, because a later repeated name replaces an earlier one.
-func ScanID(body []byte, path ...string) (id string) {
+func ScanID(body []byte, path ...string) string { return IDOf(ScanText(body, path...)) }
+
+// ScanText is ScanID for the text as it stands there, a string or a number: for a word
+// that is compared and does not leave.
+func ScanText(body []byte, path ...string) (text string) {
 	r := newReader(body)
 	defer r.done()
-	if r.scan(func() (err error) { id, err = r.find(path); return err }) != nil {
+	if r.scan(func() (err error) { text, err = r.find(path); return err }) != nil {
 		return ""
 	}
-	return id
+	return text
 }
 
 // ScanIDs asks of each name at the top of a body where the id that is its value is
@@ -19,12 +23,13 @@ func ScanIDs(body []byte, where func(name string) *string) bool {
 	r := newReader(body)
 	defer r.done()
 	return r.scan(func() error {
-		return r.members(func(name string) (err error) {
+		return r.members(func(name string) error {
 			to := where(name)
 			if to == nil {
 				return r.skip()
 			}
-			*to, err = r.id()
+			text, err := r.id()
+			*to = IDOf(text)
 			return err
 		})
 	}) == nil
@@ -45,8 +50,8 @@ func (r *reader) scan(object func() error) error {
 	return r.end()
 }
 
-// find passes over a value and returns the id at a path of names in it.
-func (r *reader) find(path []string) (id string, err error) {
+// find passes over a value and returns the text at a path of names in it.
+func (r *reader) find(path []string) (text string, err error) {
 	switch {
 	case len(path) == 0:
 		return r.id()
@@ -57,10 +62,10 @@ func (r *reader) find(path []string) (id string, err error) {
 		if name != path[0] {
 			return r.skip()
 		}
-		id, err = r.find(path[1:])
+		text, err = r.find(path[1:])
 		return err
 	})
-	return id, err
+	return text, err
 }
 
 // members passes over an object, whose values are passed over by value.
@@ -83,7 +88,7 @@ func (r *reader) members(value func(name string) error) error {
 	}
 }
 
-// id passes over a value and returns the id that it is.
+// id passes over a value and returns the text of a string or a number.
 func (r *reader) id() (string, error) {
 	if kind := r.dec.PeekKind(); kind != '"' && kind != '0' {
 		return "", r.skip()
@@ -93,9 +98,9 @@ func (r *reader) id() (string, error) {
 	case err != nil:
 		return "", err
 	case tok.Kind() == '"':
-		return usableID(r.string(tok)), nil
+		return r.string(tok), nil
 	}
-	return usableID(r.source()), nil
+	return r.source(), nil
 }
 
 // skip passes over a value, counting as a tree would.

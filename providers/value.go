@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"iter"
 	"slices"
-	"strings"
 )
 
 // Kind is the kind of a JSON value.
@@ -105,20 +104,13 @@ func (v *Value) True() bool { return v.Kind() == Bool && v.text == "true" }
 // maxID is the longest id that events and keys carry, in bytes.
 const maxID = 256
 
-// ID is an id: a string, or a number as written, of 1 to 256 bytes without
-// control characters. "" for anything else.
+// ID is an id, a string or a number as written, as IDOf lets it leave. "" for anything
+// else.
 func (v *Value) ID() string {
 	if k := v.Kind(); k != String && k != Number {
 		return ""
 	}
-	return usableID(v.text)
-}
-
-func usableID(s string) string {
-	if len(s) > maxID || strings.ContainsFunc(s, isControl) {
-		return ""
-	}
-	return s
+	return IDOf(v.text)
 }
 
 // Members yields the names and values of an object, in the order of the names.

@@ -13,8 +13,12 @@ import (
 const maxWord = 128
 
 // Word makes a vendor's word fit to leave: one line, at most 128 characters,
-// trimmed. What it cuts stays in the raw record.
+// trimmed. What it cuts stays in the raw record. A mail address and a token are no
+// words: they leave as their Digest.
 func Word(s string) string {
+	if strings.IndexByte(s, '@') >= 0 || isToken(strings.TrimSpace(s)) {
+		return Digest(s)
+	}
 	if len(s) <= maxWord && !strings.ContainsFunc(s, isControl) {
 		return strings.TrimSpace(s)
 	}

@@ -30,6 +30,9 @@ func TestWord(t *testing.T) {
 		{strings.Repeat("ä", 129), strings.Repeat("ä", 128)},
 		{strings.Repeat("w", 127) + " tail", strings.Repeat("w", 127)},
 		{"\t\n", ""},
+		{" someone@example.invalid ", Digest("someone@example.invalid")},
+		{" " + token, Digest(token)},
+		{"eyJ.hbGciOi", "eyJ.hbGciOi"},
 	} {
 		if got := Word(tc.in); got != tc.want {
 			t.Errorf("Word(%q) is %q, want %q", tc.in, got, tc.want)

@@ -40,6 +40,7 @@ func DeadLetters(ctx context.Context, s Servers, q audit.LetterQuery) iter.Seq2[
 func (s Servers) letters(ctx context.Context, reader *topicReader, q audit.LetterQuery, fn func(audit.Letter) error) error {
 	reads := s.interpreter()
 	q.Names = func(r record.Record, m *kycv1.DeadLetter) []string { return vendorIDs(reads, r, m) }
+	q.Forms = s.gate().Forms
 	source, err := reader.source(ctx, schemas.DeadLetterTopic, record.ScanFrom{Offset: -1, Time: q.Since}, nil)
 	if err != nil {
 		return err

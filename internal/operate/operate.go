@@ -97,6 +97,9 @@ func LogTo(log *slog.Logger) { dedupe.LogTo(log) }
 // prefix is that of the topics' names.
 func (s Servers) prefix() string { return s.Kafka.Topic("") }
 
+// gate is what the ids in keys and dispositions have passed, where the pepper is known.
+func (s Servers) gate() providers.Gate { return providers.NewGate(s.Limits.Pepper) }
+
 // interpreter understands deliveries as this version does, and asks no vendor's API.
 func (s Servers) interpreter() *normalize.Interpreter {
 	return normalize.NewInterpreter(s.Vendors, contract.NewValidator(), normalize.InterpreterOptions{})

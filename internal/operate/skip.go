@@ -101,7 +101,7 @@ func Skip(ctx context.Context, s Servers, q SkipQuery) (*SkipReport, error) {
 	defer reader.Close()
 	k := &skip{
 		query: q, reader: reader, group: s.Kafka.Scoped(normalize.DefaultGroup),
-		reads: normalize.NewInterpreter(s.Vendors, contract.NewValidator(), normalize.InterpreterOptions{MaxRecordBytes: s.Limits.MaxRecordBytes}),
+		reads: normalize.NewInterpreter(s.Vendors, contract.NewValidator(), normalize.InterpreterOptions{MaxRecordBytes: s.Limits.MaxRecordBytes, Gate: s.gate()}),
 	}
 	if q.DryRun {
 		return k.dry(ctx)

@@ -15,6 +15,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -51,7 +52,7 @@ func (d *dispositions) part(o Options) *partition {
 	o = o.withDefaults()
 	o.ID = "now"
 	o.Topics = Topics{Partitions: 1, RawID: rawID, Scan: d.scan}
-	return &partition{run: &run{o: o, match: newMatcher(o.Select)}}
+	return &partition{run: &run{o: o, match: newMatcher(o.Select, providers.Gate{})}}
 }
 
 var (

@@ -11,6 +11,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -83,7 +84,9 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 		p.writer = w
 		defer w.Close()
 	}
-	o := normalize.InterpreterOptions{StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, Encoder: p.o.Encoder}
+	o := normalize.InterpreterOptions{
+		StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, Encoder: p.o.Encoder, Gate: providers.NewGate(p.o.Pepper),
+	}
 	// What was emitted without the vendor's object is emitted again without it.
 	p.again = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
 	o.Hydrates = p.o.Hydrates

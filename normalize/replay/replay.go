@@ -204,7 +204,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Letters == nil {
 		o.Letters = map[int32][]Letter{}
 	}
-	r := &run{o: o, report: report, match: newMatcher(o.Select)}
+	r := &run{o: o, report: report, match: newMatcher(o.Select, providers.NewGate(o.Pepper))}
 	err := r.all(ctx)
 	report.missing(r.match)
 	if ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -212,13 +213,17 @@ func cut(spans []span, n int64) (head, rest []span) {
 // matcher is the part of a selection that only a record's content decides.
 type matcher struct {
 	Selection
-	ids map[string]bool // whether it was found
+	ids   map[string]bool   // whether it was found
+	forms map[string]string // the ids by all that a disposition may have in their place
 }
 
-func newMatcher(s Selection) *matcher {
-	m := &matcher{Selection: s, ids: map[string]bool{}}
+func newMatcher(s Selection, gate providers.Gate) *matcher {
+	m := &matcher{Selection: s, ids: map[string]bool{}, forms: map[string]string{}}
 	for _, id := range s.IDs {
 		m.ids[id] = false
+		for _, form := range gate.Forms(id) {
+			m.forms[form] = id
+		}
 	}
 	return m
 }
@@ -241,12 +246,12 @@ func (m *matcher) names(d *kycv1.Disposition) bool {
 }
 
 // found notes that an id exists, if the selection has it.
-func (m *matcher) found(id string) bool {
-	if _, ok := m.ids[id]; !ok {
-		return false
+func (m *matcher) found(form string) bool {
+	id, ok := m.forms[form]
+	if ok {
+		m.ids[id] = true
 	}
-	m.ids[id] = true
-	return true
+	return ok
 }
 
 // envelope reports whether a delivery is in the selection. named: its dispositions hold one of the ids. What is no

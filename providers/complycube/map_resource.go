@@ -91,15 +91,5 @@ func (r *run) changedFields(changed []string) []string {
 	return out
 }
 
-// reference is the customer's own reference, externalId. Some put an e-mail
-// address or a name there: only what looks like an id leaves.
-func (r *run) reference() string {
-	id := r.payload.At("externalId")
-	if s := id.ID(); providers.IsCode(s) {
-		return s
-	}
-	if id.Given() {
-		r.Note("external_id", "")
-	}
-	return ""
-}
+// reference is the customer's own reference.
+func (r *run) reference() string { return r.Reference(r.payload.At("externalId")) }

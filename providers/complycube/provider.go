@@ -30,8 +30,11 @@ var Provider = providers.Provider{
 	Parse:         parse,
 	Hydration:     hydration(),
 	Verdicts:      []string{"payload.status", "payload.outcome", "payload.result.outcome", "fetched:outcome", "fetched:result.outcome"},
-	Vary:          vary,
-	Testdata:      testdata,
+	Spellings: []string{ // of older versions of the API
+		"check.complete", "check.complete.clear", "check.complete.attention", "check.complete.rejected", "check.complete.match_confirmed",
+	},
+	Vary:     vary,
+	Testdata: testdata,
 	Maps: map[string]providers.MapFunc{
 		"workflow.session.started":    session(kycv1.SessionTransition_SESSION_TRANSITION_STARTED, "started"),
 		"workflow.session.processing": session(kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING, "processing"),

@@ -38,8 +38,8 @@ func (r *run) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
 func (r *run) id(name string) string { return r.Doc.At(name).ID() }
 
 // reference is the customer's own reference, clientId: the way back to the records
-// of whoever runs this bridge, so it leaves as it is.
-func (r *run) reference() string { return r.id("clientId") }
+// of whoever runs this bridge.
+func (r *run) reference() string { return r.Reference(r.Doc.At("clientId")) }
 
 // fallback is the word for a state that the delivery has no word for: the first
 // that is given, the event type in the end.

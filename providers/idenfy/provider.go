@@ -33,6 +33,7 @@ var Provider = providers.Provider{
 	Key:           key,
 	Parse:         parse,
 	Verdicts:      verdicts,
+	Spellings:     spellings,
 	Vary:          vary,
 	Testdata:      testdata,
 	Maps: map[string]providers.MapFunc{

@@ -184,6 +184,14 @@ func known(eventType string) bool {
 	return false
 }
 
+// spellings are those that spelled accepts beside the types themselves.
+var spellings = []string{
+	"IDENTIFICATION_AUTO_FINISH", "IDENTIFICATION_MANUAL_FINISH", "IDENTIFICATION_CANCELED",
+	"ID_VERIFICATION", "ID_VERIFICATION_AUTO_FINISHED", "ID_VERIFICATION_AUTO_FINISH", "ID_VERIFICATION_MANUAL_FINISHED",
+	"ID_VERIFICATION_MANUAL_FINISH", "ID_VERIFICATION_RESUBMITTED", "ID_VERIFICATION_CANCELLED", "ID_VERIFICATION_CANCELED",
+	"ID_VERIFICATION_EXPIRED",
+}
+
 // spelled makes a spelling of the event type uniform. The documentation writes some
 // of them in several ways and confirms none of the others, so all are accepted:
 // CANCELED, ID_VERIFICATION_AUTO_FINISHED, ID VERIFICATION AUTO FINISH.

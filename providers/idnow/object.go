@@ -127,11 +127,5 @@ func (r *run) subject() *providers.Value {
 	return r.object.At("metadata", "subjectId")
 }
 
-// reference is the subject where it looks like an id; some may put an e-mail
-// address there, which must not leave.
-func (r *run) reference() string {
-	if id := r.subject().ID(); providers.IsCode(id) {
-		return id
-	}
-	return ""
-}
+// reference is the subject.
+func (r *run) reference() string { return r.Reference(r.subject()) }

@@ -1,8 +1,6 @@
 package idwise
 
 import (
-	"strings"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -86,29 +84,11 @@ func (r *run) flow() string {
 	return ""
 }
 
-// maxReference is what subject.customer_reference holds, in bytes.
-const maxReference = 512
-
-// reference is the customer's own reference. Some put an e-mail address or a name
-// there: nothing with an @ or a blank leaves.
+// reference is the customer's own reference.
 func (r *run) reference() string {
 	v := r.body.At("referenceNo")
 	if !v.Given() {
 		v = field(r.object, "reference_number")
 	}
-	s := v.Scalar()
-	if len(s) <= maxReference && providers.Word(s) != "" && !strings.ContainsAny(s, "@ \t\r\n\u00a0") && oneLine(s) {
-		return s
-	}
-	if v.Given() && s != "" {
-		r.Note("reference_no", "")
-	}
-	return ""
-}
-
-// oneLine reports whether s has no control characters.
-func oneLine(s string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool {
-		return c < ' ' || c >= 0x7f && c <= 0x9f || c == '\u2028' || c == '\u2029'
-	})
+	return r.Reference(v)
 }

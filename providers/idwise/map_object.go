@@ -26,9 +26,7 @@ func (r *run) addBlocks() {
 // addCheck adds a check of the journey, one of the given step if it has one.
 func (r *run) addCheck(step, block string, kind kycv1.CheckKind, result kycv1.CheckResult, word string, codes ...string) {
 	md := r.metadata()
-	if len(step) <= 256 && oneLine(step) {
-		md.Subject.StepId = step
-	}
+	md.Subject.StepId = providers.IDOf(step)
 	e := &kycv1.CheckEvent{
 		Metadata: md, Kind: kind, Result: result, DecidedBy: kycv1.DecidedBy_DECIDED_BY_SYSTEM,
 		VendorKind: block, VendorResult: providers.FirstWord(word, r.Type),

@@ -55,7 +55,7 @@ func subjectOf(typ string) string {
 }
 
 func key(d *providers.Delivery) string {
-	typ := types[fold(providers.ScanID(d.Body, "event"))]
+	typ := types[fold(providers.ScanText(d.Body, "event"))]
 	return providers.ScanID(d.Body, "body", subjectOf(typ))
 }
 
@@ -78,7 +78,7 @@ func parse(d *providers.Delivery) (*providers.Notice, error) {
 	if n.Type == "" {
 		return nil, &providers.Problem{Field: "event", Detail: "want a string that names the event", Err: providers.ErrMalformed}
 	}
-	if n.MapAs = types[fold(event.ID())]; n.MapAs == "" {
+	if n.MapAs = types[fold(event.Text())]; n.MapAs == "" {
 		n.MapAs = n.Type
 	}
 	if len(n.ID) > maxEventID {

@@ -36,8 +36,9 @@ var Provider = providers.Provider{
 		"fetched:aml_matches.match_status", "fetched:documents.0.progress",
 		"fetched:documents.0.validation_result.validation_outcome", "fetched:documents.0.validationResult.validationOutcome",
 	},
-	Vary:     vary,
-	Testdata: testdata,
+	Spellings: []string{"AML Monior Update"},
+	Vary:      vary,
+	Testdata:  testdata,
 	Maps: map[string]providers.MapFunc{
 		finishedStep:      journey(stepFields, step),
 		finishedUserSteps: journey(nil, userSteps),

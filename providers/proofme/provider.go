@@ -9,6 +9,7 @@ package proofme
 import (
 	"embed"
 	"net/http"
+	"regexp"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -35,6 +36,7 @@ var Provider = providers.Provider{
 	Key:           func(d *providers.Delivery) string { return objectID(d.Body) },
 	Parse:         parse,
 	Verdicts:      []string{"fetched:identification.status", "fetched:status"},
+	IDs:           regexp.MustCompile(`^(tr_[A-Za-z0-9]{10}|[a-z]{2,4}[0-9](-[a-z]{2,4}){2}-[0-9]{10}\.[0-9]{1,9})$`), // of the vendor's pages
 	Vary:          vary,
 	Testdata:      testdata,
 	Maps: map[string]providers.MapFunc{
