@@ -43,7 +43,7 @@ func (l Letter) line() letterLine {
 		Time: l.Record.Time.UTC(), Reason: ReasonName(m.GetReason()), Stage: m.GetStage(), Field: m.GetField(),
 		Detail: m.GetDetail(), Attempts: m.GetAttempts(),
 		Raw:    Sample{Topic: raw.GetTopic(), Partition: raw.GetPartition(), Offset: raw.GetOffset(), Delivery: e.GetDeliveryId()},
-		Vendor: e.GetProvider(), Endpoint: e.GetEndpoint(), Tenant: e.GetTenant(), Type: e.GetContentType(),
+		Vendor: e.GetProvider(), Endpoint: e.GetEndpoint(), Tenant: e.GetTenant(), Type: l.shown(e.GetContentType()),
 		Headers: map[string]string{}, BodyBytes: len(e.GetBody()),
 		Letter: fmt.Sprintf("%s/%d/%d", l.Record.Topic, l.Record.Partition, l.Record.Offset),
 	}
@@ -52,7 +52,7 @@ func (l Letter) line() letterLine {
 		line.Received = &at
 	}
 	for _, h := range e.GetHeaders() {
-		line.Headers[h.GetName()] = h.GetValue()
+		line.Headers[h.GetName()] = l.shown(h.GetValue())
 	}
 	return line
 }

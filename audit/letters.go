@@ -33,6 +33,25 @@ type LetterQuery struct {
 type Letter struct {
 	Record  record.Record
 	Message *kycv1.DeadLetter
+	// Headers: its JSON has the headers and the content type as they came, not only what Headline lets through.
+	Headers bool
+}
+
+func (l Letter) shown(text string) string {
+	if l.Headers {
+		return text
+	}
+	return Headline(text)
+}
+
+// ShownHeaders are its content type and its kept headers as they are shown, each with its name.
+func (l Letter) ShownHeaders() [][2]string {
+	e := l.Message.GetEnvelope()
+	all := [][2]string{{"content type", l.shown(e.GetContentType())}}
+	for _, h := range e.GetHeaders() {
+		all = append(all, [2]string{"header " + h.GetName(), l.shown(h.GetValue())})
+	}
+	return all
 }
 
 // Letters gives the chosen letters of the dead-letter topic to fn, one partition

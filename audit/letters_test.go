@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -131,5 +132,31 @@ func FuzzParsePosition(f *testing.F) {
 func TestReasonNames(t *testing.T) {
 	if all := ReasonNames(); !slices.Contains(all, "hydration_failed") || slices.Contains(all, "unspecified") || len(all) != 8 {
 		t.Errorf("the reasons are %v", all)
+	}
+}
+
+// TestHeadline: of a header, only a word or a version is shown. A token is the event, and a sentence may be anything.
+func TestHeadline(t *testing.T) {
+	token := "eyJhbGciOiJub25lIn0.eyJkYXRhIjp7fX0.c2ln"
+	for _, text := range []string{"", "IDENTIFICATION_AUTO_FINISHED", "check.completed", "done", "axios/1.12.10", "Go-http-client/1.1", "application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded"} {
+		if got := Headline(text); got != text {
+			t.Errorf("%q is shown as %q", text, got)
+		}
+	}
+	for _, text := range []string{token, "eyJhIjp9.eyJhIjp9.c", "Zoe Kanarienvogt", "someone@example.invalid", "+4915550198", "490155598712340", "1904-02-29", "application/json; x=Zoe Kanarienvogt", "a\x1b[2J", strings.Repeat("x", 81)} {
+		if got, want := Headline(text), fmt.Sprintf("(%d bytes, not shown)", len(text)); got != want {
+			t.Errorf("%q is shown as %q, want %q", text, got, want)
+		}
+	}
+	letter := Letter{Message: &kycv1.DeadLetter{Envelope: &kycv1.RawEnvelope{ContentType: token, Headers: []*kycv1.HttpHeader{{Name: "X-Token", Value: token}}}}}
+	for _, all := range []bool{false, true} {
+		letter.Headers = all
+		text, err := json.Marshal(letter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown := fmt.Sprintf("%s %q", text, letter.ShownHeaders()); strings.Count(shown, token) != map[bool]int{true: 4}[all] {
+			t.Errorf("headers %v: %s", all, shown)
+		}
 	}
 }

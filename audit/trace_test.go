@@ -144,6 +144,34 @@ func TestTraceByOtherForm(t *testing.T) {
 	}
 }
 
+// TestTraceUnderAKeyedHash: the key of a disposition that holds one is not that of the events, so they are looked for
+// everywhere once the raw record has expired.
+func TestTraceUnderAKeyedHash(t *testing.T) {
+	w := newWorld(t)
+	h := webhook{id: "x", subject: "subject"}
+	raw := w.receive(h)
+	kept := h
+	kept.subject = "hmac-sha256:00"
+	w.dispose(kept, raw, emitted, event(h))
+	w.emit(h, raw)
+	a := w.archive()
+	a.PartitionOf = func(key string, _ int32) int32 {
+		if key == h.key() {
+			return 0
+		}
+		return 1
+	}
+	for _, expired := range []bool{false, true} {
+		if expired {
+			w.topics[schemas.Raw] = make([][]record.Record, partitions)
+		}
+		s, err := audit.Trace(t.Context(), a, "0@0")
+		if err != nil || len(s.Deliveries) != 1 || len(s.Deliveries[0].Events) != 1 {
+			t.Errorf("expired %v: %+v, %v; want one delivery with its event", expired, s, err)
+		}
+	}
+}
+
 // TestTraceOfHydratedDuplicates: what the hydrate stage drops is joined to what it repeats, which
 // it names by its task.
 func TestTraceOfHydratedDuplicates(t *testing.T) {

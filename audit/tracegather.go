@@ -104,12 +104,15 @@ func (t *tracer) complete(ctx context.Context) error {
 	return t.all(ctx, jobs)
 }
 
+// keyedHash is in the key of a disposition where other records of the delivery have another one.
+const keyedHash = "/hmac-"
+
 // partitionsOf says where records of the deliveries' keys stand in a topic: everywhere, if a key is
 // not known.
 func (t *tracer) partitionsOf(topic Topic) []int32 {
 	at := map[int32]bool{}
 	for _, d := range t.found {
-		if d.Key != "" {
+		if d.Key != "" && !strings.Contains(d.Key, keyedHash) {
 			at[t.PartitionOf(d.Key, topic.Partitions)] = true
 			continue
 		}

@@ -96,7 +96,7 @@ func (m *mix) record(n int, topic string) (*kgo.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &kgo.Record{Topic: topic, Key: providers.Gate{}.Key(p, d), Value: value}, nil
+	return &kgo.Record{Topic: topic, Key: p.RecordKey(d), Value: value}, nil
 }
 
 // fill writes n raw records, from the first-th on.

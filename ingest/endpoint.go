@@ -29,7 +29,6 @@ type endpoint struct {
 	keep      []string // header names, canonical and sorted; never one that holds a proof
 	typed     bool     // Content-Type says what the body is; not where a customer has put a proof into it
 	pathToken bool     // the path goes on after the name
-	gate      providers.Gate
 
 	headProofs, bodyProofs auth.Proofs // those of Proofs that need no body, and the others
 
@@ -51,12 +50,11 @@ type directory struct {
 	seed   [sha256.Size]byte
 }
 
-func newDirectory(endpoints []Endpoint, gate providers.Gate, m *metrics) *directory {
+func newDirectory(endpoints []Endpoint, m *metrics) *directory {
 	d := &directory{byName: map[string]*endpoint{}}
 	seed := sha256.New()
 	for _, e := range endpoints {
 		ready := prepare(e, m)
-		ready.gate = gate
 		d.byName[e.Name] = ready
 		decoy := e
 		decoy.Name, decoy.Proofs = unknownName, e.Proofs.Decoys()
@@ -214,5 +212,5 @@ func (e *endpoint) key(d *providers.Delivery) (key []byte) {
 			key = providers.RawKey(e.Name, "", d.Body)
 		}
 	}()
-	return e.gate.Key(&e.Provider, d)
+	return e.Provider.RecordKey(d)
 }

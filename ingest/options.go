@@ -72,8 +72,6 @@ type Options struct {
 	Endpoints []Endpoint
 	Log       rawLog
 
-	Gate providers.Gate // what an id passes on its way into a record's key
-
 	TLS            *TLS           // nil: plain HTTP
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 

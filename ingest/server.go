@@ -60,7 +60,7 @@ func New(o Options) (*Server, error) {
 	s.metrics = newMetrics(s.notePanic)
 	s.largestBody = o.largestBody()
 	s.room = newRoom(o.MaxUnprovedBytes, strangerShare(o.MaxUnprovedBytes, s.largestBody), o.MaxUnprovedConnections, s.uptime)
-	s.directory = newDirectory(o.Endpoints, o.Gate, s.metrics)
+	s.directory = newDirectory(o.Endpoints, s.metrics)
 	var err error
 	if o.TLS != nil {
 		if s.pair, err = openPair(*o.TLS, o.Now, o.Logger); err != nil {

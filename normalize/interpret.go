@@ -67,7 +67,7 @@ func NewInterpreter(all []providers.Provider, rules contract.Rules, o Interprete
 
 // Interpret reads one raw record. It never panics, and the outcome is to publish, a dead letter or a fetch.
 func (i *Interpreter) Interpret(raw RawRecord) (*Reading, error) {
-	return i.guarded(newReading(raw, i.o.MaxRecordBytes), func(r *Reading, at *string) error {
+	return i.guarded(i.newReading(raw), func(r *Reading, at *string) error {
 		if ok, err := i.decode(r); !ok {
 			return err
 		}
@@ -78,20 +78,20 @@ func (i *Interpreter) Interpret(raw RawRecord) (*Reading, error) {
 // InterpretTask reads a task whose fetch has ended. in is the task's own record, rawTopic the id of the
 // topic of its webhook's record where the task does not say.
 func (i *Interpreter) InterpretTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) (*Reading, error) {
-	return i.guarded(taskReading(in, rawTopic, task, i.o.MaxRecordBytes), i.read)
+	return i.guarded(i.taskReading(in, rawTopic, task), i.read)
 }
 
 // InterpretAnew is Interpret for a record that the hydrate stage had in hand: its task as it was at first,
 // whatever the mapping says by now, or a dead letter.
 func (i *Interpreter) InterpretAnew(raw RawRecord) (*Reading, error) {
-	return i.guarded(newReading(raw, i.o.MaxRecordBytes), func(r *Reading, at *string) error {
+	return i.guarded(i.newReading(raw), func(r *Reading, at *string) error {
 		if ok, err := i.decode(r); !ok {
 			return err
 		}
 		*at = stageIdentify
 		if p := i.vendor(r); p != nil {
 			notice, _ := p.Parse(deliveryOf(r.Envelope))
-			i.identify(r, p, notice)
+			r.identify(notice)
 		}
 		r.fetch()
 		return nil
@@ -145,14 +145,16 @@ func (i *Interpreter) vendor(r *Reading) *providers.Provider {
 	return p
 }
 
-// identify notes what a delivery says of itself.
-func (i *Interpreter) identify(r *Reading, p *providers.Provider, n *providers.Notice) {
-	if n == nil {
-		return
-	}
-	r.Identity, r.ContentHash = n.Identity.Bytes(), n.ContentHash()
-	r.VendorID, r.VendorType = n.ID, n.Type
-	r.keptID, r.keptType = i.o.Gate.ID(p, n.ID), i.o.Gate.Type(p, n.Type)
+func (i *Interpreter) newReading(raw RawRecord) *Reading {
+	r := newReading(raw, i.o.MaxRecordBytes)
+	r.gate = i.o.Gate
+	return r
+}
+
+func (i *Interpreter) taskReading(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) *Reading {
+	r := taskReading(in, rawTopic, task, i.o.MaxRecordBytes)
+	r.gate, r.of = i.o.Gate, i.providers[r.Envelope.GetProvider()]
+	return r
 }
 
 // read takes an envelope to its outcome. at is where it is, as dead letters name it.
@@ -166,7 +168,7 @@ func (i *Interpreter) read(r *Reading, at *string) error {
 	delivery := deliveryOf(r.Envelope)
 	delivery.Fetched = r.fetched
 	notice, err := provider.Parse(delivery)
-	i.identify(r, provider, notice)
+	r.identify(notice)
 	if err != nil {
 		r.refuse(*at, err)
 		return nil
@@ -232,7 +234,7 @@ func (i *Interpreter) decode(r *Reading) (bool, error) {
 	case err != nil:
 		return false, stops(err)
 	}
-	r.Envelope = envelope
+	r.Envelope, r.of = envelope, i.providers[envelope.GetProvider()]
 	return true, nil
 }
 
@@ -258,7 +260,7 @@ func panicText(p any) string {
 
 // GiveUp is the reading of a record that must not be interpreted again.
 func (i *Interpreter) GiveUp(raw RawRecord) (*Reading, error) {
-	r := newReading(raw, i.o.MaxRecordBytes)
+	r := i.newReading(raw)
 	if ok, err := i.decode(r); !ok {
 		return r, err
 	}
@@ -268,7 +270,7 @@ func (i *Interpreter) GiveUp(raw RawRecord) (*Reading, error) {
 // PassOver is the reading of a record that an operator has passed over, for the reason given. Nothing of it is
 // interpreted. It has no identity, so a copy that comes later is not its duplicate.
 func (i *Interpreter) PassOver(raw RawRecord, why string) (*Reading, error) {
-	r := newReading(raw, i.o.MaxRecordBytes)
+	r := i.newReading(raw)
 	r.attempts = 0
 	if _, err := i.decode(r); err != nil {
 		return r, err
@@ -279,12 +281,12 @@ func (i *Interpreter) PassOver(raw RawRecord, why string) (*Reading, error) {
 
 // GiveUpTask is the reading of a task that must not be interpreted again.
 func (i *Interpreter) GiveUpTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask) *Reading {
-	return taskReading(in, rawTopic, task, i.o.MaxRecordBytes).giveUp()
+	return i.taskReading(in, rawTopic, task).giveUp()
 }
 
 // FailTask is the reading of a task whose object cannot be had. detail says why, and quotes nothing of it.
 func (i *Interpreter) FailTask(in RawRecord, rawTopic [16]byte, task *kycv1.HydrateTask, detail string) *Reading {
-	r := taskReading(in, rawTopic, task, i.o.MaxRecordBytes)
+	r := i.taskReading(in, rawTopic, task)
 	i.vendor(r)
 	r.bury(stageHydrate, kycv1.DeadLetterReason_DEAD_LETTER_REASON_HYDRATION_FAILED, "fetched", detail)
 	return r

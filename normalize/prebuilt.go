@@ -16,11 +16,12 @@ import (
 // decision, which are not known yet.
 type prebuilt struct {
 	disposition []byte
+	key         []byte
 	headers     []record.Header
 }
 
 func (r *Reading) prebuild() (p prebuilt, err error) {
-	p.headers = r.traced("disposition")
+	p.headers, p.key = r.traced("disposition"), r.gate.Key(r.of, r.Raw.Key)
 	p.disposition, err = contract.Marshal(r.disposition(&dedupe.Verdict{Action: dedupe.Publish}))
 	return p, err
 }
@@ -45,7 +46,7 @@ func (b *builder) addPrebuilt(r *Reading, p *Publish, v *dedupe.Verdict) error {
 		}
 	}
 	b.out = append(b.out, record.Outgoing{
-		Topic: schemas.DispositionTopic, Key: r.Raw.Key, Value: append(value, b.decided...),
+		Topic: schemas.DispositionTopic, Key: p.prebuilt.key, Value: append(value, b.decided...),
 		Partition: r.Raw.Partition, Headers: p.prebuilt.headers,
 	})
 	return nil

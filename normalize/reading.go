@@ -29,12 +29,12 @@ type Reading struct {
 	Replay   string             // id of the replay that labels what is written; "" in normal operation
 	Ordered  bool               // that replay wrote the task alone: its stage decides
 
-	keptID   string             // VendorID as a disposition has it
-	keptType string             // and VendorType
-	key      dedupe.Key         // as Item made it, where there is an identity
-	pepper   [8]byte            // the fingerprint of what it is made with
-	badKey   string             // why the raw record's own key cannot be used; "": it is
-	at       *kycv1.RawPosition // see position
+	gate     providers.Gate      // what of a vendor's goes into a disposition passes it
+	of       *providers.Provider // the vendor; nil: this version knows none of that name
+	key      dedupe.Key          // as Item made it, where there is an identity
+	pepper   [8]byte             // the fingerprint of what it is made with
+	badKey   string              // why the raw record's own key cannot be used; "": it is
+	at       *kycv1.RawPosition  // see position
 	stage    kycv1.Stage
 	fetched  *providers.Fetched
 	attempts int32
@@ -68,6 +68,14 @@ func rawTopicOf(task *kycv1.HydrateTask, today [16]byte) [16]byte {
 		return [16]byte(id)
 	}
 	return today
+}
+
+func (r *Reading) identify(n *providers.Notice) {
+	if n == nil {
+		return
+	}
+	r.Identity, r.ContentHash = n.Identity.Bytes(), n.ContentHash()
+	r.VendorID, r.VendorType = n.ID, n.Type
 }
 
 // fetch makes the reading a task as it begins, or a dead letter where the task would not fit into a record.

@@ -105,7 +105,7 @@ func (b *builder) task(r *Reading, t *kycv1.HydrateTask, replay string) error {
 func (b *builder) disposition(r *Reading, v *dedupe.Verdict) error {
 	d := r.disposition(v)
 	d.DedupeKey, d.PepperId, d.DecidedAt = keyOf(v), r.pepperOf(v), b.decidedAt
-	return b.plain(schemas.DispositionTopic, d, r.Raw.Key, r.Raw.Partition, r.traced("disposition"))
+	return b.plain(schemas.DispositionTopic, d, r.gate.Key(r.of, r.Raw.Key), r.Raw.Partition, r.traced("disposition"))
 }
 
 // plain adds a record that is no event.
@@ -146,7 +146,7 @@ func (r *Reading) disposition(v *dedupe.Verdict) *kycv1.Disposition {
 		Raw: r.position(), RawTopicId: r.Raw.TopicID[:],
 		Tenant: r.Envelope.GetTenant(), Provider: r.Envelope.GetProvider(), Endpoint: r.Envelope.GetEndpoint(),
 		Stage:         r.stage,
-		VendorEventId: cut(r.keptID, 128), VendorEventType: cut(r.keptType, 128), MapperVersion: r.MapperVersion,
+		VendorEventId: cut(r.gate.ID(r.of, r.VendorID), 128), VendorEventType: cut(r.gate.Type(r.of, r.VendorType), 128), MapperVersion: r.MapperVersion,
 		ReceivedAt: r.Envelope.GetReceivedAt(), ReplayId: r.Replay,
 	}
 	if r.stage == kycv1.Stage_STAGE_HYDRATE {

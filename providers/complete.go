@@ -34,10 +34,10 @@ func (p *Provider) Complete(d *Delivery, n *Notice, rawKey []byte, raw *kycv1.Ra
 	}
 }
 
-// seedKey is the raw key as event ids are made of it. They hang on no pepper, so where the
-// key holds a hash, it is the key as it is without one.
+// seedKey is the raw key as event ids are made of it: where it holds a digest, the key as it
+// is without one, as earlier releases made it.
 func (p *Provider) seedKey(d *Delivery, rawKey []byte) []byte {
-	if _, id, _ := bytes.Cut(rawKey, []byte("/")); !isHashed(id) {
+	if _, id, _ := bytes.Cut(rawKey, []byte("/")); !isDigest(string(id)) {
 		return rawKey
 	}
 	return RawKey(d.Endpoint, p.Key(d), d.Body)

@@ -13,9 +13,9 @@ import (
 
 // What a vendor sends may be about a person wherever it stands: in an id, a reference or
 // the name of an event, too. So text leaves by its shape. Events carry ids and references
-// that have the form of one (isID), and a digest of any other (Digest). What is kept for
-// a year and longer, or stands beside a record, takes less: a Gate lets through ids of a
-// documented shape and event types of the vendor's vocabulary, and hashes the rest.
+// that have the form of one (IDOf), and a Digest of any other. Keys of records take ids of
+// a documented shape alone (RecordKey), and so do dispositions, which are kept for a year
+// and longer and in which a hash needs a key (Gate).
 
 // How texts that may not leave are marked. Neither has the form of an id of any vendor.
 const (
@@ -80,10 +80,19 @@ func (m *Mapping) Reference(v *Value) string {
 	}
 }
 
-// Gate is what a vendor's text passes on its way into dispositions, into the keys of
-// records and into the headers made of them. Its hashes are keyed with the pepper, which
-// must be the same in every process; without one they are Digests. It is the only way
-// there, and safe for concurrent use.
+// RecordKey is the key of a delivery's raw record, which what is made of it takes over. It
+// holds the Digest of an id without one of the shapes of hasIDShape.
+func (p *Provider) RecordKey(d *Delivery) []byte {
+	id := p.Key(d)
+	if id != AccountLevel {
+		id = Gate{}.ID(p, id)
+	}
+	return RawKey(d.Endpoint, id, d.Body)
+}
+
+// Gate is what a vendor's text passes on its way into dispositions. Its hashes are keyed
+// with the pepper; without one they are Digests. It is the only way there, and safe for
+// concurrent use.
 type Gate struct{ pepper string }
 
 // NewGate returns a Gate. An empty pepper is allowed.
@@ -107,35 +116,36 @@ func (g Gate) Type(p *Provider, word string) string {
 	return g.hash(word)
 }
 
-// Key is the key of a delivery's raw record, and of all that is written for it.
-func (g Gate) Key(p *Provider, d *Delivery) []byte {
-	id := p.Key(d)
-	if id != AccountLevel {
-		id = g.ID(p, id)
+// Key is the key of a raw record as it may be kept: what follows the endpoint in it is an
+// id. p may be nil.
+func (g Gate) Key(p *Provider, rawKey []byte) []byte {
+	at := bytes.IndexByte(rawKey, '/') + 1
+	id := string(rawKey[at:])
+	kept := g.ID(p, id)
+	if kept == id {
+		return rawKey
 	}
-	return RawKey(d.Endpoint, id, d.Body)
+	return append(bytes.Clone(rawKey[:at]), kept...)
 }
 
 // Forms are all that an id may have become on its way out, itself first: what a person
 // who knows the id searches for.
 func (g Gate) Forms(id string) []string {
-	forms := []string{id, Digest(id), g.hash(id), g.hash(Digest(id))}
-	slices.Sort(forms[1:])
-	return slices.Compact(forms)
+	return slices.Compact([]string{id, Digest(id), g.hash(id)})
 }
 
-// hash cannot be undone by whoever lacks the pepper. Its first bytes keep it apart from
-// all else that is made with the same one.
+// hash cannot be undone by whoever lacks the pepper. It is made of the digest, so that a
+// text and its digest have one.
 func (g Gate) hash(text string) string {
+	if !isDigest(text) {
+		text = Digest(text)
+	}
 	if g.pepper == "" {
-		if isDigest(text) {
-			return text // once is enough
-		}
-		return Digest(text)
+		return text
 	}
 	mac := hmac.New(sha256.New, []byte(g.pepper))
-	mac.Write([]byte("kycbridge gate\x00"))
-	mac.Write([]byte(strings.TrimSpace(text)))
+	mac.Write([]byte("kycbridge gate\x00")) // apart from all else that is made with it
+	mac.Write([]byte(text))
 	return keyedMark + hex.EncodeToString(mac.Sum(nil))
 }
 
@@ -143,11 +153,6 @@ func (g Gate) hash(text string) string {
 func isDigest(s string) bool {
 	digits, ok := strings.CutPrefix(s, digestMark)
 	return ok && len(digits) == 2*sha256.Size && strings.Trim(digits, "0123456789abcdef") == ""
-}
-
-// isHashed reports whether a key's id stands for another text.
-func isHashed(id []byte) bool {
-	return bytes.HasPrefix(id, []byte(digestMark)) || bytes.HasPrefix(id, []byte(keyedMark))
 }
 
 // running is an id as in the samples of vendors and in tests: words and a small number.
@@ -215,6 +220,21 @@ func (p *Provider) knowsType(word string) bool {
 		}
 	}
 	return slices.ContainsFunc(p.Spellings, is)
+}
+
+// WritesSo reports whether one of several words is also in the name of an event that the
+// vendor documents with blanks: who writes "Finished Journey" may write "Finished Visit".
+func (p *Provider) WritesSo(words string) bool {
+	shares := func(known string) bool {
+		its := strings.Fields(known)
+		return len(its) > 1 && slices.ContainsFunc(strings.Fields(words), func(w string) bool { return slices.Contains(its, w) })
+	}
+	for known := range p.Maps {
+		if shares(known) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(p.Spellings, shares)
 }
 
 // sameWord compares two spellings; blanks and underscores are the same.

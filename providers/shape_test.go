@@ -96,9 +96,12 @@ func TestGate(t *testing.T) {
 		"tr_WDqYK6vllgx": false, "\x00account": false, token: false, "sha256:x": false, "hmac-sha256:x": false,
 	} {
 		for name, got := range map[string]string{"plain": plain.ID(gated, id), "keyed": keyed.ID(gated, id)} {
-			if passes != (got == id) || !passes && !isHashed([]byte(got)) {
+			if passes != (got == id) || !passes && !hashed(got) {
 				t.Errorf("%s: ID(%q) is %q, want it to pass: %v", name, id, got, passes)
 			}
+		}
+		if got := string(keyed.Key(gated, []byte("live/"+id))); got != "live/"+keyed.ID(gated, id) {
+			t.Errorf("the key live/%s is kept as %q", id, got)
 		}
 		if forms := keyed.Forms(id); id != "" && !slices.Contains(forms, keyed.ID(gated, IDOf(id))) && IDOf(id) != "" {
 			t.Errorf("Forms(%q) are %q, without %q", id, forms, keyed.ID(gated, IDOf(id)))
@@ -137,32 +140,37 @@ func TestGateHash(t *testing.T) {
 	}
 }
 
-// TestGateKey: what is no id of a documented shape is in no key, and event ids do not hang
-// on the pepper that hashes it.
-func TestGateKey(t *testing.T) {
-	keyed := NewGate([]byte("a pepper of some length"))
+func hashed(s string) bool {
+	return isDigest(s) || strings.HasPrefix(s, "hmac-sha256:") && isDigest(strings.TrimPrefix(s, "hmac-"))
+}
+
+// TestRecordKey: what is no id of a documented shape is in no key, and event ids are made of the key as it was before.
+func TestRecordKey(t *testing.T) {
 	for id, want := range map[string]string{
 		"mon-1":                   "live/mon-1",
-		"Kanarienvogt":            "live/" + keyed.hash("Kanarienvogt"),
-		"someone@example.invalid": "live/" + keyed.hash(Digest("someone@example.invalid")),
+		"Kanarienvogt":            "live/" + Digest("Kanarienvogt"),
+		"someone@example.invalid": "live/" + Digest("someone@example.invalid"),
 	} {
 		d := &Delivery{Endpoint: "live", Tenant: "t", Body: []byte(`{"id":"` + id + `"}`)}
-		got := string(keyed.Key(gated, d))
-		if got != want {
+		got := gated.RecordKey(d)
+		if string(got) != want {
 			t.Errorf("the key of %s is %q, want %q", id, got, want)
 		}
-		if _, in, _ := strings.Cut(got, "/"); !slices.Contains(keyed.Forms(id), in) {
-			t.Errorf("Forms(%q) are %q, without %q", id, keyed.Forms(id), in)
+		if seed := string(gated.seedKey(d, got)); seed != "live/"+IDOf(id) {
+			t.Errorf("event ids of %s are made of %q", id, seed)
 		}
-		for _, gate := range []Gate{{}, NewGate([]byte("another one"))} {
-			if a, b := gated.seedKey(d, gate.Key(gated, d)), gated.seedKey(d, []byte(got)); string(a) != string(b) {
-				t.Errorf("event ids of %s are made of %q and of %q", id, a, b)
-			}
+		if old := string(gated.seedKey(d, []byte("live/old"))); old != "live/old" {
+			t.Errorf("event ids of a record of before are made of %q", old)
 		}
 	}
 	account := &Provider{Key: func(*Delivery) string { return AccountLevel }}
-	if got := string(keyed.Key(account, &Delivery{Endpoint: "live"})); got != "live/" {
+	if got := string(account.RecordKey(&Delivery{Endpoint: "live"})); got != "live/" {
 		t.Errorf("the key of an account-level notice is %q", got)
+	}
+	for _, key := range []string{"live/", "", "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"} {
+		if got := string(NewGate([]byte("pepper")).Key(nil, []byte(key))); got != key {
+			t.Errorf("the key %q is kept as %q", key, got)
+		}
 	}
 }
 
@@ -185,7 +193,7 @@ func FuzzGate(f *testing.F) {
 		if id := IDOf(s); id != "" && !slices.Contains(gate.Forms(s), gate.ID(gated, id)) {
 			t.Errorf("Forms(%q) are %q, without %q", s, gate.Forms(s), gate.ID(gated, id))
 		}
-		if got := gate.Type(gated, s); got != s && !isHashed([]byte(got)) || got == s && s != "" && !gated.knowsType(s) {
+		if got := gate.Type(gated, s); got != s && !hashed(got) || got == s && s != "" && !gated.knowsType(s) {
 			t.Errorf("Type(%q) is %q", s, got)
 		}
 		if id := IDOf(s); strings.ContainsAny(id, "@ <\n\u00a0") || len(id) > maxID || isToken(id) {

@@ -24,6 +24,7 @@ type letterFlags struct {
 	json      bool
 	limit     int
 	body      string
+	headers   bool
 }
 
 func newDeadletter(env *environment) *cobra.Command {
@@ -71,7 +72,8 @@ func newLetterShow(env *environment) *cobra.Command {
 		Short: "Show a dead letter without its body",
 		Long: `Show a dead letter without its body, which is personal data. --body FILE writes the
 body, byte for byte as it arrived; --body - writes it to standard output, where a terminal
-shows what does not print as an escape.
+shows what does not print as an escape. Of headers only words and versions are shown: a
+header may be the event itself, as a token is. --headers shows them as they came.
 
 ` + idsHelp,
 		Example: `  kycbridge deadletter show 3@17
@@ -84,6 +86,7 @@ shows what does not print as an escape.
 		},
 	}
 	f.bind(c)
+	c.Flags().BoolVar(&f.headers, "headers", false, "show the headers that were kept as they came, which may be personal data")
 	c.Flags().StringVar(&f.body, "body", "", "write the body to this file (- for standard output) instead of showing the letter")
 	return c
 }
@@ -204,6 +207,7 @@ func showLetter(ctx context.Context, env *environment, f letterFlags, ids []stri
 		return fmt.Errorf("no dead letter with id %s passes the other filters", ids[0])
 	}
 	l := letters[0]
+	l.Headers = f.headers
 	switch {
 	case f.body != "":
 		return writeBody(env, f.body, l.Message.GetEnvelope().GetBody())

@@ -47,9 +47,8 @@ func writeLetter(w io.Writer, l audit.Letter) error {
 	if e.GetReceivedAt() != nil {
 		row("received", e.GetReceivedAt().AsTime().Format(time.RFC3339Nano))
 	}
-	row("content type", e.GetContentType())
-	for _, h := range e.GetHeaders() {
-		row("header "+dash(h.GetName()), h.GetValue())
+	for _, h := range l.ShownHeaders() {
+		row(shown(h[0]), h[1])
 	}
 	row("body", fmt.Sprintf("%d bytes, not shown: --body FILE writes them", len(e.GetBody())))
 	return cannotPrint(t.Flush())

@@ -36,13 +36,22 @@ func (f *kafkaFlags) servers(env *environment, command string) (operate.Servers,
 	s := operate.Servers{Vendors: catalog.All()}
 	s.Kafka.Brokers, s.Kafka.TopicPrefix = []string{env.variable("KYCBRIDGE_KAFKA", operate.DefaultKafka)}, schemas.DefaultPrefix
 	if f.config != "" {
-		c, err := loadConfig(env, f.config, config.Needs{})
+		c, err := loadForTopics(env, f.config)
 		if err != nil {
 			return s, err
 		}
 		s = operate.FromConfig(c, catalog.All())
 	}
 	return f.override(s, command)
+}
+
+// loadForTopics reads what it takes to read the topics, and the pepper where it can be had: what dispositions
+// hold under it is found with it alone, all else without.
+func loadForTopics(env *environment, path string) (*config.Config, error) {
+	if c, err := loadConfig(env, path, config.Needs{Pepper: true}); err == nil {
+		return c, nil
+	}
+	return loadConfig(env, path, config.Needs{})
 }
 
 // override lets flags win over the configuration.

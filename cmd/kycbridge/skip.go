@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
@@ -66,7 +65,7 @@ func runSkip(ctx context.Context, env *environment, f skipFlags) error {
 	if err := f.query.Validate(); err != nil {
 		return usagef("%w; --partition, --to and --reason are needed, and --by where the system names no user", err)
 	}
-	c, err := loadConfig(env, f.config, config.Needs{})
+	c, err := loadForTopics(env, f.config)
 	if err != nil {
 		return err
 	}

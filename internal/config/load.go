@@ -39,6 +39,7 @@ type Needs struct {
 	Ingest    bool
 	Normalize bool
 	Hydrate   bool
+	Pepper    bool                 // to find in dispositions what is hashed there; the stages always read it
 	Vendors   []providers.Provider // those an endpoint may name
 
 	Check bool // the file is only checked: what a start would merely warn of, see rules.RefusedByCheck, is a problem
@@ -120,7 +121,11 @@ func leaveOut(m *configv1.Config, needs Needs) {
 	if !needs.Normalize && !needs.Hydrate {
 		m.Redis, m.Normalize = nil, nil
 		if m.Dedupe != nil { // who reads dispositions must know the topics that they may be about
-			m.Dedupe = &configv1.Dedupe{FormerTopics: m.Dedupe.FormerTopics}
+			kept := &configv1.Dedupe{FormerTopics: m.Dedupe.FormerTopics}
+			if needs.Pepper {
+				kept.Pepper, kept.PepperFile = m.Dedupe.Pepper, m.Dedupe.PepperFile
+			}
+			m.Dedupe = kept
 		}
 	}
 	if !needs.Hydrate {
@@ -157,7 +162,7 @@ func decode(data []byte) (*yaml.Node, *configv1.Config, []Problem) {
 func unmarshal(data []byte, m proto.Message) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("cannot be decoded: %v", r)
+			err = fmt.Errorf("cannot be decoded: the decoder panicked with a %T; is every value of the kind that docs/configuration.md gives?", r) // its text may quote a secret
 		}
 	}()
 	return protoyaml.Unmarshal(data, m)

@@ -2,12 +2,16 @@ package operate
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -27,7 +31,7 @@ func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, er
 		return nil, err
 	}
 	defer reader.Close()
-	d, from := driftReader{s.interpreter()}, record.ScanFrom{Offset: -1, Time: q.Since}
+	d, from := driftReader{s.interpreter(), s.Vendors}, record.ScanFrom{Offset: -1, Time: q.Since}
 	raw, err := reader.source(ctx, schemas.Raw, from, d.observeRaw)
 	if err != nil {
 		return nil, err
@@ -40,11 +44,14 @@ func Drift(ctx context.Context, s Servers, q DriftQuery) (*audit.DriftReport, er
 }
 
 // driftReader joins what sink reads with what normalize understands.
-type driftReader struct{ reads *normalize.Interpreter }
+type driftReader struct {
+	reads   *normalize.Interpreter
+	vendors []providers.Provider
+}
 
 // observeRaw is what the webhook alone says.
 func (d driftReader) observeRaw(r record.Record) (audit.Observation, error) {
-	return observation(d.reads.Interpret(rawRecord(r)))
+	return d.observation(d.reads.Interpret(rawRecord(r)))
 }
 
 // observeTask is what the object of the vendor's API adds: what the webhook says
@@ -57,7 +64,7 @@ func (d driftReader) observeTask(r record.Record) (audit.Observation, error) {
 	if task.GetFetchResult() != kycv1.FetchResult_FETCH_RESULT_FETCHED {
 		return audit.Observation{Skip: true}, nil
 	}
-	out, err := observation(d.reads.InterpretTask(rawRecord(r), [16]byte{}, task))
+	out, err := d.observation(d.reads.InterpretTask(rawRecord(r), [16]byte{}, task))
 	if err != nil {
 		return out, err
 	}
@@ -75,7 +82,7 @@ func rawRecord(r record.Record) normalize.RawRecord {
 }
 
 // observation is what a report of drift needs of a reading.
-func observation(r *normalize.Reading, err error) (audit.Observation, error) {
+func (d driftReader) observation(r *normalize.Reading, err error) (audit.Observation, error) {
 	if err != nil {
 		return audit.Observation{}, err
 	}
@@ -87,15 +94,24 @@ func observation(r *normalize.Reading, err error) (audit.Observation, error) {
 			Delivery: r.Envelope.GetDeliveryId(),
 		},
 	}
-	for _, d := range r.Drift {
-		out.News = append(out.News, audit.News{Kind: d.Kind, Word: d.Word})
+	for _, news := range r.Drift {
+		out.News = append(out.News, audit.News{Kind: news.Kind, Word: d.told(out.Vendor, news.Word)})
 	}
 	switch {
 	case r.Letter().GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED:
 	case r.Provider == "": // a vendor of another version of this program
 		out.News = append(out.News, audit.News{Kind: "provider", Word: out.Vendor})
 	default:
-		out.News = append(out.News, audit.News{Kind: "event_type", Word: r.VendorType})
+		out.News = append(out.News, audit.News{Kind: "event_type", Word: d.told(out.Vendor, r.VendorType)})
 	}
 	return out, nil
+}
+
+// told is a word as it may be told. Several words may be a name, unless the vendor has some of them in its own.
+func (d driftReader) told(vendor, word string) string {
+	at := slices.IndexFunc(d.vendors, func(p providers.Provider) bool { return p.Name == vendor })
+	if !strings.ContainsFunc(word, unicode.IsSpace) || at >= 0 && d.vendors[at].WritesSo(word) {
+		return word
+	}
+	return ""
 }

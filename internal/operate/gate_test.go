@@ -61,7 +61,7 @@ func TestDispositionsNameNobody(t *testing.T) {
 			e.Headers = []*kycv1.HttpHeader{{Name: "Idenfy-Event-Type", Value: c.header}}
 		}
 		reads := normalize.NewInterpreter(catalog.All(), contract.NewValidator(), normalize.InterpreterOptions{Gate: gate})
-		r, err := reads.Interpret(normalize.RawRecord{Topic: "kyc.raw.v1", Key: gate.Key(&p, d), Value: marshal(t, e)})
+		r, err := reads.Interpret(normalize.RawRecord{Topic: "kyc.raw.v1", Key: p.RecordKey(d), Value: marshal(t, e)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,6 +83,9 @@ func TestDispositionsNameNobody(t *testing.T) {
 			}
 			if o.Topic != schemas.DispositionTopic {
 				continue
+			}
+			if bytes.Contains(o.Key, []byte("/sha256:")) {
+				t.Errorf("%s: the key of the disposition is %s, a digest that anybody can try", what, o.Key)
 			}
 			said := &kycv1.Disposition{}
 			if err := contract.Unmarshal(o.Value, said); err != nil {
@@ -137,4 +140,44 @@ func found(forms []string, in ...string) bool {
 		}
 	}
 	return false
+}
+
+// TestDriftToldInWords: several words may be a name; they are told where the vendor writes so itself.
+func TestDriftToldInWords(t *testing.T) {
+	d := driftReader{normalize.NewInterpreter(catalog.All(), contract.NewValidator(), normalize.InterpreterOptions{}), catalog.All()}
+	for _, c := range []struct{ vendor, body, want string }{
+		{"idwise", `{"event":"Finished Visit","body":{}}`, "Finished Visit"},
+		{"idwise", `{"event":"Zoe ` + name + `","body":{}}`, ""},
+		{"complycube", `{"id":"e1","type":"Finished Visit","payload":{}}`, ""},
+		{"complycube", `{"id":"e1","type":"visit.finished","payload":{}}`, "visit.finished"},
+	} {
+		p, _ := catalog.Find(c.vendor)
+		o, err := d.observeRaw(record.Record{Key: []byte("k/1"), Value: marshal(t, envelopeOf(p, providers.Fixture{Body: []byte(c.body)}))})
+		if err != nil || len(o.News) != 1 || o.News[0].Word != c.want {
+			t.Errorf("%s: told are %+v, %v; want the word %q", c.body, o.News, err, c.want)
+		}
+	}
+}
+
+// TestOldKeysAreKeptNowhere: raw records of earlier releases have ids in their keys as they came, and so has one that is
+// given up unread. Their dispositions have not.
+func TestOldKeysAreKeptNowhere(t *testing.T) {
+	gate := providers.NewGate([]byte("a pepper of some length"))
+	p, _ := catalog.Find("complycube")
+	e := envelopeOf(p, providers.Fixture{Body: []byte(`{"id":"e1","type":"check.pending","payload":{"id":"` + mail + `","status":"pending"}}`)})
+	reads := normalize.NewInterpreter(catalog.All(), contract.NewValidator(), normalize.InterpreterOptions{Gate: gate})
+	raw := normalize.RawRecord{Topic: "kyc.raw.v1", Key: []byte("complycube/" + mail), Value: marshal(t, e)}
+	for what, read := range map[string]func(normalize.RawRecord) (*normalize.Reading, error){"read": reads.Interpret, "given up": reads.GiveUp} {
+		r, err := read(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		records, err := r.Records(dedupe.Verdict{Action: dedupe.Publish}, time.Unix(1, 0))
+		if err != nil || len(records) != 2 {
+			t.Fatalf("%d records, %v", len(records), err)
+		}
+		if o := records[1]; namesSomebody(o.Key) || namesSomebody(o.Value) || !found(gate.Forms(mail), strings.TrimPrefix(string(o.Key), "complycube/")) {
+			t.Errorf("%s: the disposition has the key %s and the value %q", what, o.Key, o.Value)
+		}
+	}
 }

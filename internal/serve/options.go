@@ -34,7 +34,6 @@ func ingestOptions(c *config.Config) ingest.Options {
 		RetryAfter:          i.RetryAfter.AsDuration(),
 		UnreadyWhileLogDown: i.UnreadyWhileKafkaAway,
 		TrustedProxies:      c.Trusted,
-		Gate:                providers.NewGate(c.Pepper.Reveal()),
 	}
 	if t := i.Tls; t != nil {
 		o.TLS = &ingest.TLS{CertificateFile: t.CertificateFile, KeyFile: t.KeyFile, MinVersion: tls.VersionTLS12}

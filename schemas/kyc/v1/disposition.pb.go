@@ -185,9 +185,11 @@ type Disposition struct {
 	EventIds []string `protobuf:"bytes,11,rep,name=event_ids,json=eventIds,proto3" json:"event_ids,omitempty"`
 	// On DEAD_LETTERED: why.
 	Reason DeadLetterReason `protobuf:"varint,12,opt,name=reason,proto3,enum=kyc.v1.DeadLetterReason" json:"reason,omitempty"`
-	// The vendor's own id of the delivery. Empty where there is none.
+	// The vendor's own id of the delivery. Empty where there is none. One of no
+	// shape that ids have is a hash, "hmac-sha256:" or "sha256:" and hex digits.
 	VendorEventId string `protobuf:"bytes,13,opt,name=vendor_event_id,json=vendorEventId,proto3" json:"vendor_event_id,omitempty"`
-	// The vendor's own name of the event type. Empty where unknown.
+	// The vendor's own name of the event type. Empty where unknown. One that the
+	// vendor does not document is a hash, as vendor_event_id.
 	VendorEventType string `protobuf:"bytes,14,opt,name=vendor_event_type,json=vendorEventType,proto3" json:"vendor_event_type,omitempty"`
 	// Version of the mapping that was used. Empty where none was reached.
 	MapperVersion string `protobuf:"bytes,15,opt,name=mapper_version,json=mapperVersion,proto3" json:"mapper_version,omitempty"`

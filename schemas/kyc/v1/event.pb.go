@@ -657,7 +657,8 @@ func (x *EventMetadata) GetFlags() []string {
 // Subject names whom and what an event is about, by the vendor's ids and the
 // customer's own reference. Each field is empty where the delivery does not say
 // it; the same subject may be named by more ids in a later event. All ids are
-// pseudonymous and unique only within one endpoint.
+// pseudonymous and unique only within one endpoint; what has not the form of an
+// id is hashed, as customer_reference is.
 type Subject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The vendor's session, journey, scan or identification.
@@ -678,6 +679,8 @@ type Subject struct {
 	AttemptId string `protobuf:"bytes,8,opt,name=attempt_id,json=attemptId,proto3" json:"attempt_id,omitempty"`
 	// The reference to the customer that you gave the vendor (clientId,
 	// referenceNo, externalRef and the like): the way back to your own records.
+	// One that has not the form of an id, such as a mail address or a name, is
+	// "sha256:" and the hex SHA-256 of the text without blanks around it.
 	CustomerReference string `protobuf:"bytes,9,opt,name=customer_reference,json=customerReference,proto3" json:"customer_reference,omitempty"`
 	// Whom the result is about, where that is not simply the session's customer.
 	Party Party `protobuf:"varint,10,opt,name=party,proto3,enum=kyc.v1.Party" json:"party,omitempty"`

@@ -1727,8 +1727,8 @@ type Dedupe struct {
 	// How long a mark is kept, at least topics.raw_retention. Default: raw retention
 	// and 2 days.
 	Ttl *durationpb.Duration `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	// Key of the hashes in Redis, the same in every process; changing it forgets all
-	// marks. Take it from the environment with `${VAR}`. Default: none.
+	// Key of the hashes in Redis, and of those that stand in dispositions for what may
+	// be about a person, the same in every process; changing it forgets all marks. Take it from the environment with `${VAR}`. Default: none.
 	Pepper string `protobuf:"bytes,2,opt,name=pepper,proto3" json:"pepper,omitempty"`
 	// File that holds the pepper, instead of pepper. A line break at its end is
 	// dropped.
