@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"log"
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +100,32 @@ func TestPanicIsLogged(t *testing.T) {
 	for _, want := range []string{`"endpoint":"one"`, `"where":"key"`, `"panic":"string"`, "log_test.go"} {
 		if !strings.Contains(line, want) {
 			t.Errorf("logged %q, want %s in it", line, want)
+		}
+	}
+}
+
+// A panic anywhere else in a request is logged like that, too, and by nobody but us.
+func TestPanicInAHandlerIsLogged(t *testing.T) {
+	for name, v := range map[string]any{"string": "canary", "*errors.errorString": errors.New("canary")} {
+		o := testOptions(t, &heldLog{reply: func(func(error)) { panic(v) }})
+		b := logged(&o, slog.LevelDebug)
+		server := httptest.NewUnstartedServer(newServer(t, o).Handler())
+		server.Config.ErrorLog = log.New(noise{o.Logger}, "", 0)
+		server.Start()
+		r := signed(t, "one", "old", `{"canary":1}`)
+		r.RequestURI = ""
+		var err error
+		if r.URL, err = url.Parse(server.URL + "/hooks/one"); err != nil {
+			t.Fatal(err)
+		}
+		if answer, err := server.Client().Do(r); err == nil {
+			answer.Body.Close()
+			t.Errorf("%s: answered %d, want the connection closed", name, answer.StatusCode)
+		}
+		server.Close()
+		line := b.String()
+		if !strings.Contains(line, `"panic":"`+name+`"`) || !strings.Contains(line, "log_test.go") || strings.Contains(line, "canary") || strings.Contains(line, "http: panic") {
+			t.Errorf("%s: logged %q, want one line of ours without the value", name, line)
 		}
 	}
 }

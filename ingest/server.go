@@ -17,8 +17,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
-	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -75,7 +73,7 @@ func New(o Options) (*Server, error) {
 
 // Handler serves POST /hooks/{endpoint}, with a token after it for an endpoint
 // that wants one, and nothing else.
-func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serveHTTP) }
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.guarded) }
 
 // Ready is nil when deliveries can be taken, or says what is down. Once the raw
 // log has been there, its absence counts only with UnreadyWhileLogDown.
@@ -218,17 +216,6 @@ func (n noise) Write(line []byte) (int, error) {
 	}
 	n.log.Log(context.Background(), level, clip(string(bytes.TrimSpace(line)), maxLoggedError))
 	return len(line), nil
-}
-
-// notePanic logs where a provider's code broke, and what Go's runtime says of
-// it. Any other panic value may quote the delivery; its type must do.
-func (s *Server) notePanic(endpoint, where string, v any) {
-	what := fmt.Sprintf("%T", v)
-	if err, ok := v.(runtime.Error); ok {
-		what = err.Error()
-	}
-	s.options.Logger.Error("a provider's code panicked; without it, verify answers 503 and key falls back to the hash of the body",
-		"endpoint", endpoint, "where", where, "panic", clip(what, maxLoggedError), "stack", clip(string(debug.Stack()), 4096))
 }
 
 // uptime is the time since the server was made.
