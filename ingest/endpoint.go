@@ -28,6 +28,7 @@ type endpoint struct {
 	budget    time.Duration
 	keep      []string // header names, canonical and sorted; never one that holds a proof
 	typed     bool     // Content-Type says what the body is; not where a customer has put a proof into it
+	event     string   // the header in which the event may come, canonical
 	pathToken bool     // the path goes on after the name
 
 	headProofs, bodyProofs auth.Proofs // those of Proofs that need no body, and the others
@@ -92,6 +93,7 @@ func prepare(e Endpoint, m *metrics) *endpoint {
 		budget:     e.Provider.Ack.Budget(),
 		keep:       slices.Compact(keep),
 		typed:      !slices.Contains(secret, contentTypeHeader),
+		event:      e.Provider.EventHeader(),
 		pathToken:  e.Proofs.TakesPathToken(),
 		metrics:    m.forEndpoint(e),
 	}

@@ -26,7 +26,7 @@ const (
 
 // seal makes the envelope of an authenticated delivery and its record's key.
 func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawEnvelope, []byte) {
-	headers := e.kept(r.Header)
+	headers, bytes := e.told(r.Header, bytes)
 	contentType := clip(e.contentType(r.Header), maxContentType)
 	key := e.key(&providers.Delivery{
 		Endpoint:    e.Name,
@@ -52,10 +52,29 @@ func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawE
 	}, key
 }
 
-// kept copies the headers on the provider's list, in the order of their names, without those that prove the sender.
-func (e *endpoint) kept(h http.Header) []*kycv1.HttpHeader {
+// told is what goes into the envelope of what was proved. Where the vendor put the event into a header, its value is
+// the delivery, and takes the place of a body that says nothing for certain; where a proof is over the body, that
+// header was proved by nothing, and is left out.
+func (e *endpoint) told(h http.Header, body []byte) ([]*kycv1.HttpHeader, []byte) {
+	switch values := h[e.event]; {
+	case e.event == "":
+		return e.kept(h, ""), body
+	case e.Proofs.BindBody():
+		return e.kept(h, e.event), body
+	case len(values) == 1 && values[0] != "":
+		return e.kept(h, e.event), []byte(values[0])
+	}
+	return e.kept(h, ""), body
+}
+
+// kept copies the headers on the provider's list but for one, in the order of their names, without those that prove the
+// sender.
+func (e *endpoint) kept(h http.Header, but string) []*kycv1.HttpHeader {
 	var kept []*kycv1.HttpHeader
 	for _, name := range e.keep {
+		if name == but {
+			continue
+		}
 		for _, value := range h[name] {
 			if len(kept) == maxHeaders {
 				return kept

@@ -29,7 +29,7 @@ type Delivery struct {
 	Environment kycv1.Environment
 	ContentType string
 	Headers     http.Header // the kept ones, canonical names
-	Body        []byte      // byte for byte what arrived
+	Body        []byte      // byte for byte what arrived, or the value of the EventHeader
 	ReceivedAt  time.Time
 	Fetched     *Fetched // how asking the vendor's API ended; nil while it was not asked
 }
@@ -95,6 +95,17 @@ func (p *Provider) Ways() []auth.Scheme {
 		return p.Proofs
 	}
 	return append([]auth.Scheme{p.Scheme}, p.Proofs...)
+}
+
+// EventHeader is the header, canonical, in which the event may come instead of the body; ""
+// where there is none.
+func (p *Provider) EventHeader() string {
+	for _, way := range p.Ways() {
+		if t := way.Traits(); t.IsEvent {
+			return http.CanonicalHeaderKey(t.Header)
+		}
+	}
+	return ""
 }
 
 // FixtureEnvironment is that of an endpoint which is to take the fixtures.

@@ -15,22 +15,23 @@ import (
 // encoding/json takes any case of a name for a field's, so a token may say one thing to its signer and
 // another to us: a claim counts under exactly its name, once, in the form that RFC 7519 gives it. A time is
 // a whole number of seconds up to the year 9999.
-func readClaims(p payload) (claims jwt.RegisteredClaims, members map[string]json.RawMessage, err error) {
-	if members, err = membersOnce(p); err != nil {
-		return claims, nil, err
+func readClaims(p payload) (claims jwt.RegisteredClaims, err error) {
+	members, err := membersOnce(p)
+	if err != nil {
+		return claims, err
 	}
 	if claims.Issuer, err = textClaim(members, "iss"); err != nil {
-		return claims, nil, err
+		return claims, err
 	}
 	if claims.Audience, err = audienceClaim(members); err != nil {
-		return claims, nil, err
+		return claims, err
 	}
 	for name, to := range map[string]**jwt.NumericDate{"exp": &claims.ExpiresAt, "nbf": &claims.NotBefore, "iat": &claims.IssuedAt} {
 		if *to, err = timeClaim(members, name); err != nil {
-			return claims, nil, err
+			return claims, err
 		}
 	}
-	return claims, members, nil
+	return claims, nil
 }
 
 var errClaims = errors.New("the claims are not one JSON object")

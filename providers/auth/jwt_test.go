@@ -125,6 +125,10 @@ func TestJWT(t *testing.T) {
 		{"expired within the leeway", claim("exp", at(-29*time.Second)), nil},
 		{"issued within the leeway", claim("iat", at(29*time.Second)), nil},
 		{"no iat", claim("iat", nil), nil},
+		{"no event", claim("data", nil), nil}, // for the mapping to say
+		{"the event is null", claim("data", json.RawMessage("null")), nil},
+		{"the event is a list", claim("data", []string{}), nil},
+		{"the event is text", claim("data", "{}"), nil},
 
 		{"expired", claim("exp", at(-31*time.Second)), ErrStale},
 		{"issued later", claim("iat", at(31*time.Second)), ErrStale},
@@ -139,8 +143,6 @@ func TestJWT(t *testing.T) {
 		{"aud is a number", claim("aud", 1), ErrMismatch},
 		{"no iss", claim("iss", nil), ErrMismatch},
 		{"another iss", claim("iss", "https://issuer.invalid/oidc/"), ErrMismatch},
-		{"no event", claim("data", nil), ErrMismatch},
-		{"the event is text", claim("data", "{}"), ErrMismatch},
 
 		{"none", change{method: "none"}, ErrMismatch},
 		{"None", change{method: "none", header: map[string]any{"alg": "None"}}, ErrMismatch},

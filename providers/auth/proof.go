@@ -129,6 +129,11 @@ func (ps Proofs) Split() (head, body Proofs) {
 	return head, body
 }
 
+// BindBody reports whether one of the checks proves the body.
+func (ps Proofs) BindBody() bool {
+	return slices.ContainsFunc(ps, func(p Proof) bool { return p.Scheme.Traits().BindsBody })
+}
+
 // Announced looks for the headers that checks over the body read: without one of them, no body can pass.
 func (ps Proofs) Announced(h http.Header) error {
 	for _, p := range ps {

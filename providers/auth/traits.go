@@ -29,6 +29,9 @@ type Traits struct {
 	// Header is the header that holds the proof; "" where that is elsewhere, or in a
 	// header of the customer's choice.
 	Header string
+	// IsEvent reports whether what Header holds is the delivery itself. The body beside it is
+	// proved by nothing then, and the header, where another proof is asked for, neither.
+	IsEvent bool
 	// Path reports whether the proof is Request.PathToken.
 	Path bool
 	// BindsBody reports whether a changed body breaks the proof.

@@ -30,6 +30,8 @@ func TestTraits(t *testing.T) {
 		{JWT{Claim: "data"}, "jwt", "", "binds key keyless:_jwt token:data",
 			"`jwt`: a token that the vendor signs with a key of its own, as the body; the claim `data` holds the event", "token as body, key "},
 		{JWT{Header: "X"}, "jwt", "X", "key keyless:_jwt token:", "`jwt` with `header`: the same kind of token in the header `X`", "token in X, key "},
+		{JWT{Header: "X", Claim: "data"}, "jwt", "X", "event key keyless:_jwt token:data",
+			"`jwt` with `header`: the same kind of token in the header `X`; the claim `data` holds the event", "token in X, key "},
 		{Networks{}, "allow_from", "", "keyless: second", "", ""},
 	} {
 		traits := tc.scheme.Traits()
@@ -43,7 +45,7 @@ func TestTraits(t *testing.T) {
 func facts(t Traits) string {
 	var all []string
 	for name, is := range map[string]bool{
-		"path": t.Path, "binds": t.BindsBody, "keyless:" + t.SecretID: t.Keyless, "second": t.SecondFactor, "key": t.MakeKey != nil,
+		"path": t.Path, "binds": t.BindsBody, "keyless:" + t.SecretID: t.Keyless, "second": t.SecondFactor, "event": t.IsEvent, "key": t.MakeKey != nil,
 		"token:" + t.Claim: t.Token != nil,
 	} {
 		if is {

@@ -12,11 +12,11 @@ import (
 // signatureHeader holds the token in the older form of delivery, beside a JSON
 // body that nothing binds to it and that is therefore never read.
 //
-// The envelope keeps this header, because there the token is the event itself:
-// without it nothing could be mapped. It is a signed statement and no credential:
-// it opens nothing at the vendor, is meant for this endpoint alone (aud), ends
-// within about an hour (exp), and who posts it again posts a duplicate. The newer
-// form stores the very same token as its body.
+// There the token is the event itself, so ingest stores it as the body, as the newer
+// form does, and not among the headers; envelopes of before have it there. It is a
+// signed statement and no credential: it opens nothing at the vendor, is meant for this
+// endpoint alone (aud), ends within about an hour (exp), and who posts it again posts a
+// duplicate.
 const signatureHeader = "X-Idnow-Signature"
 
 // tokens returns the compact tokens of a delivery, "" where there is none. A body

@@ -7,12 +7,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
@@ -58,10 +60,27 @@ func (s *suite) checkToken(t testing.TB, w way, body []byte) {
 		"with the signature of another's claims": crossed(sign(own, nil), sign(own, map[string]any{"jti": "another"})),
 	}
 	if w.traits.Claim != "" {
-		forged["without the claim "+w.traits.Claim] = sign(own, map[string]any{w.traits.Claim: nil})
+		s.checkUnusable(t, w, body, func(event any) string { return sign(own, map[string]any{w.traits.Claim: event}) })
 	}
 	for what, token := range forged {
 		w.refuses(t, "a token "+what, w.carry(token, body, s.now))
+	}
+}
+
+// checkUnusable signs rightly what holds no event. Its sender is proved all the same: who is refused may never come
+// again, and a dead letter shows what came.
+func (s *suite) checkUnusable(t testing.TB, w way, body []byte, sign func(event any) string) {
+	for what, event := range map[string]any{
+		"no event": nil, "null": json.RawMessage("null"), "a list": []any{}, "a text": "x", "a number": 7, "an object without members": struct{}{},
+	} {
+		r := w.carry(sign(event), body, s.now)
+		w.accepts(t, "a right token with "+what+" under "+w.traits.Claim, r)
+		d := s.arrived(providers.Fixture{}, auth.Request{Body: s.event(r)})
+		got := s.read(d)
+		var problem *providers.Problem
+		if !errors.As(got.err, &problem) {
+			t.Errorf("%s: a right token with %s gives %v, want a dead letter", w.traits.Kind, what, got.err)
+		}
 	}
 }
 

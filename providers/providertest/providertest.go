@@ -105,11 +105,12 @@ func (s *suite) delivery(t testing.TB, f providers.Fixture, body []byte) *provid
 
 // arrived is what is kept of a request with a fixture.
 func (s *suite) arrived(f providers.Fixture, r auth.Request) *providers.Delivery {
-	h := s.kept(r.Header)
+	h, body := s.kept(r.Header), s.event(r)
+	h.Del(s.EventHeader())
 	maps.Copy(h, f.Headers)
 	return &providers.Delivery{
 		Endpoint: s.Name, Tenant: "default", Environment: s.FixtureEnvironment(),
-		ContentType: cmp.Or(r.Header.Get("Content-Type"), "application/json"), Headers: h, Body: r.Body, ReceivedAt: s.now, Fetched: f.Fetched,
+		ContentType: cmp.Or(r.Header.Get("Content-Type"), "application/json"), Headers: h, Body: body, ReceivedAt: s.now, Fetched: f.Fetched,
 	}
 }
 

@@ -95,6 +95,14 @@ func signed(scheme auth.Scheme, s auth.Secret, body []byte, now time.Time) auth.
 	return r
 }
 
+// event is what of a request ingest hands on as the delivery.
+func (s *suite) event(r auth.Request) []byte {
+	if name := s.EventHeader(); name != "" && r.Header.Get(name) != "" {
+		return []byte(r.Header.Get(name))
+	}
+	return r.Body
+}
+
 // kept are the headers that go into the envelope.
 func (s *suite) kept(h http.Header) http.Header {
 	kept := http.Header{}

@@ -45,7 +45,8 @@ type RawEnvelope struct {
 	// The headers on the vendor's list of headers to keep, one entry for each
 	// value, at most 64. Credentials are never among them.
 	Headers []*HttpHeader `protobuf:"bytes,8,rep,name=headers,proto3" json:"headers,omitempty"`
-	// The body, byte for byte what arrived. May be empty or no JSON at all.
+	// The body, byte for byte what arrived. May be empty or no JSON at all. Where a
+	// vendor signs a header that is the event, its value instead.
 	Body []byte `protobuf:"bytes,9,opt,name=body,proto3" json:"body,omitempty"`
 	// Id of the configured secret, or of the vendor's key, that proved the
 	// sender. Never the secret. Empty where the scheme knows none.
