@@ -138,12 +138,12 @@ func TestReasonNames(t *testing.T) {
 // TestHeadline: of a header, only a word or a version is shown. A token is the event, and a sentence may be anything.
 func TestHeadline(t *testing.T) {
 	token := "eyJhbGciOiJub25lIn0.eyJkYXRhIjp7fX0.c2ln"
-	for _, text := range []string{"", "IDENTIFICATION_AUTO_FINISHED", "check.completed", "done", "axios/1.12.10", "Go-http-client/1.1", "application/json", "application/json; charset=utf-8", "application/x-www-form-urlencoded"} {
+	for _, text := range []string{"", "IDENTIFICATION_AUTO_FINISHED", "check.completed", "done", "axios/1.12.10", "Go-http-client/1.1", "application/json", "application/json; charset=utf-8", "text/plain;charset=ISO-8859-15", "application/x-www-form-urlencoded"} {
 		if got := Headline(text); got != text {
 			t.Errorf("%q is shown as %q", text, got)
 		}
 	}
-	for _, text := range []string{token, "eyJhIjp9.eyJhIjp9.c", "Zoe Kanarienvogt", "someone@example.invalid", "+4915550198", "490155598712340", "1904-02-29", "application/json; x=Zoe Kanarienvogt", "a\x1b[2J", strings.Repeat("x", 81)} {
+	for _, text := range []string{token, "eyJhIjp9.eyJhIjp9.c", "Zoe Kanarienvogt", "someone@example.invalid", "+4915550198", "490155598712340", "1904-02-29", "application/json; x=Zoe Kanarienvogt", "application/json; charset=DE8937040044053", "a\x1b[2J", strings.Repeat("x", 81)} {
 		if got, want := Headline(text), fmt.Sprintf("(%d bytes, not shown)", len(text)); got != want {
 			t.Errorf("%q is shown as %q, want %q", text, got, want)
 		}

@@ -21,7 +21,7 @@ const (
 var (
 	word    = regexp.MustCompile(`^[A-Za-z_*\[(][ A-Za-z0-9_.:/()*\[\]-]*$`) // or the path of a field
 	product = regexp.MustCompile(`^[A-Za-z][A-Za-z_-]*/[0-9]{1,4}(\.[0-9]{1,4}){0,3}$`)
-	media   = regexp.MustCompile(`^[a-z]{1,16}/[a-z.+-]{1,32}(; ?[a-z]{1,16}=[A-Za-z0-9-]{1,16})?$`)
+	media   = regexp.MustCompile(`^[a-z]{1,16}/[a-z.+-]{1,32}(; ?charset=(utf|UTF|iso-8859|ISO-8859|windows|us-ascii|US-ASCII)(-[0-9]{1,4})?)?$`)
 )
 
 // showable is the word, or "" where it does not look like one of a vocabulary, or is a token ("eyJ" begins every JSON
