@@ -9,6 +9,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -26,9 +27,13 @@ const (
 )
 
 // accept makes the records of the events; a delivery goes out whole or not at all.
-func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) error {
+func (i *Interpreter) accept(r *Reading, limits providers.Limits, events []schemas.DomainEvent) error {
 	if len(events) == 0 {
 		r.bury(stageValidate, invalid, "", "the mapping gave no event")
+		return nil
+	}
+	if n := len(events); n > limits.MaxEvents() {
+		r.bury(stageValidate, rejected, "", fmt.Sprintf("the delivery becomes %d events; a delivery of this vendor may become %d", n, limits.MaxEvents()))
 		return nil
 	}
 	if n := len(events); n > maxEvents || !r.fits(n*idBytes) {
@@ -40,11 +45,24 @@ func (i *Interpreter) accept(r *Reading, events []schemas.DomainEvent) error {
 		if err := i.encode(r, &p.Events[n], e); err != nil || r.Outcome != nil {
 			return err
 		}
+		if p.bytes += recordBytes(&p.Events[n].record); p.bytes > limits.MaxOutput() {
+			r.bury(stageValidate, rejected, "", fmt.Sprintf("the %d events of the delivery have more than %d bytes, the limit for a delivery of this vendor", len(events), limits.MaxOutput()))
+			return nil
+		}
 	}
 	r.Outcome = p
 	var err error
 	p.prebuilt, err = r.prebuild()
 	return err
+}
+
+// recordBytes is what a record takes, but for its framing.
+func recordBytes(o *record.Outgoing) int {
+	n := len(o.Key) + len(o.Value)
+	for _, h := range o.Headers {
+		n += len(h.Key) + len(h.Value)
+	}
+	return n
 }
 
 // encode makes the record of one event, or of the delivery a dead letter.

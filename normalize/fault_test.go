@@ -101,6 +101,15 @@ func (s trappedStore) Exchange(ctx context.Context, r dedupe.Round) (dedupe.Repl
 }
 
 func TestCrashAtEveryStepLosesAndDoublesNothing(t *testing.T) {
+	crashAtEveryStep(t, 0, func(o *normalize.Options) { o.Batch = 3 })
+}
+
+// The same where batches are split by what their records become, which takes several polls for each.
+func TestCrashAtEveryStepOfSplitBatches(t *testing.T) {
+	crashAtEveryStep(t, 1, func(o *normalize.Options) { o.Bounds = normalize.Bounds{Events: 3, Poll: 1} })
+}
+
+func crashAtEveryStep(t *testing.T, pollBytes int, change func(*normalize.Options)) {
 	for _, at := range []string{
 		"before the repair", "in the repair", "before the claims", "after the claims, before the transaction",
 		"after the commit, before anybody knows", "after the commit, before the marks", "after the marks",
@@ -108,9 +117,11 @@ func TestCrashAtEveryStepLosesAndDoublesNothing(t *testing.T) {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, 2)
+			w.pollBytes = pollBytes
 			trap := &trap{at: at, ready: make(chan struct{}), down: make(chan struct{})}
 			trap.process = w.start(0, func(o *normalize.Options) {
-				o.Claims, o.Batch = trappedStore{o.Claims.(*dedupe.Store), trap}, 3
+				o.Claims = trappedStore{o.Claims.(*dedupe.Store), trap}
+				change(o)
 				o.Sessions = normalizetest.Wrap(o.Sessions, func(slot *normalize.Slot) {
 					slot.Session = trapped{slot.Session.(*sink.Session), trap}
 				})

@@ -23,11 +23,14 @@ import (
 const testLimit = 90 * time.Second
 
 // world is a broker and a Redis in this process, with what went in.
-type world struct{ *normalizetest.World }
+type world struct {
+	*normalizetest.World
+	pollBytes int // of sessions; 0: as the program's
+}
 
 func newWorld(t *testing.T, partitions int32, opts ...kfake.Opt) *world {
 	t.Helper()
-	return &world{normalizetest.NewWorld(t, testLimit, partitions, opts...)}
+	return &world{World: normalizetest.NewWorld(t, testLimit, partitions, opts...)}
 }
 
 // send appends deliveries to one raw partition.
@@ -53,6 +56,7 @@ func (w *world) options(instance int, l *normalizetest.Line) normalize.Options {
 		Logger: normalizetest.Logger("instance", instance),
 		Sessions: normalizetest.Opens(func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
 			so := normalizetest.Restless(normalize.DefaultGroup, schemas.Raw)
+			so.PollBytes = w.pollBytes
 			return normalizetest.OpenSlot(ctx, w.Over(l), so, id, watch, normalize.Slot{DispositionID: w.IDs[schemas.DispositionTopic]})
 		}),
 	}

@@ -189,7 +189,7 @@ func (i *Interpreter) read(r *Reading, at *string) error {
 	}
 	provider.Complete(delivery, notice, r.Raw.Key, r.position(), mapping)
 	*at = stageValidate
-	return i.accept(r, mapping.Events)
+	return i.accept(r, provider.Limits, mapping.Events)
 }
 
 // ask makes the task for the vendor's API where the webhook alone is not enough and the API may be

@@ -152,6 +152,7 @@ type Options struct {
 	Instance int    // of this process; part of the transactional ids, so no two may share one
 	Slots    int    // sessions working side by side; 1 when 0
 	Batch    int    // most records in one transaction; 500 when 0
+	Bounds   Bounds // of what else one transaction holds
 
 	// Stage is in whose name claims are made; NORMALIZE when unset.
 	Stage kycv1.Stage
@@ -210,6 +211,7 @@ func (o Options) withDefaults() Options {
 	if o.Batch <= 0 {
 		o.Batch = 500
 	}
+	o.Bounds = o.Bounds.withDefaults()
 	if o.TransactionTimeout <= 0 {
 		o.TransactionTimeout = 15 * time.Second
 	}

@@ -17,6 +17,7 @@ type Outcome interface{ outcome() }
 // Publish: its events go out.
 type Publish struct {
 	Events   []Event
+	bytes    int // of their records, with keys and headers
 	recorder *contract.Recorder
 	prebuilt prebuilt
 }

@@ -29,7 +29,7 @@ func (w *worker) poll(ctx context.Context, p Poll) (records []*kgo.Record, suspi
 		<-ctx.Done()
 		return nil, false, nil
 	}
-	if len(w.singly) > 0 {
+	if w.readsSingly() {
 		most = 1
 	}
 	records, err = w.slot.Session.Poll(ctx, w.guard.limit(most))
@@ -66,6 +66,9 @@ func (w *worker) took(records []*kgo.Record) {
 		}
 	}
 }
+
+// readsSingly reports whether records are polled, and written, one by one.
+func (w *worker) readsSingly() bool { return len(w.singly) > 0 || len(w.guard.alone) > 0 }
 
 // readSingly has what was polled in this step read record by record when it comes again.
 func (w *worker) readSingly() { maps.Copy(w.singly, w.polled) }

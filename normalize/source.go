@@ -71,6 +71,8 @@ type Input struct {
 	// the partition of its raw record's number, and is to be passed over. The others are open until the
 	// batch is committed. An error is a reason to give the batch back.
 	Disposed func(tasks []Task) ([]bool, error)
+	// Singly: this record is looked at alone, and what it becomes is written alone.
+	Singly bool
 }
 
 // Task is a task with the label of the replay that wrote it; "" for none. A replay's task has a disposition
@@ -120,32 +122,34 @@ func (w *Wakeup) during(ctx context.Context) (_ context.Context, done func()) {
 	}
 }
 
-// rawSource is the Source of the normaliser: each poll of the raw topic is a batch.
+// rawSource is the Source of the normaliser. A batch grows by polls of the raw topic until it has reached a bound.
 type rawSource struct {
 	reads *Interpreter
-	batch int
+	batch growing
 }
 
 // Begin implements Source.
-func (s rawSource) Begin() Poll { return Poll{Max: s.batch} }
+func (s *rawSource) Begin() Poll {
+	s.batch.reset()
+	return Poll{Max: s.batch.most}
+}
 
 // Take implements Source.
-func (s rawSource) Take(_ context.Context, in Input, polled []*kgo.Record) (Next, error) {
-	if len(polled) == 0 {
-		return Idle{}, nil
-	}
-	readings := make([]*Reading, len(polled))
-	for i, r := range polled {
+func (s *rawSource) Take(_ context.Context, in Input, polled []*kgo.Record) (Next, error) {
+	bytes := 0
+	for _, r := range polled {
 		read := s.reads.Interpret
 		if in.PoisonPill(r) {
 			read = s.reads.GiveUp
 		}
-		var err error
-		if readings[i], err = read(RecordOf(r, in.Slot.RawTopicID)); err != nil {
+		reading, err := read(RecordOf(r, in.Slot.RawTopicID))
+		if err != nil {
 			return nil, err
 		}
+		s.batch.add(reading)
+		bytes += len(r.Value)
 	}
-	return Process{Readings: readings}, nil
+	return s.batch.next(in, bytes), nil
 }
 
 // RecordOf is a polled record of a topic as interpreters take it.

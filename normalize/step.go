@@ -50,6 +50,7 @@ func (w *worker) gather(ctx, work context.Context) (Next, error) {
 		if !more {
 			return next, nil
 		}
+		in.Singly = w.readsSingly()
 		records, suspicious, err := w.poll(ctx, poll)
 		switch {
 		case err != nil:

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
@@ -21,6 +22,7 @@ type said struct {
 	Do      string `json:"do,omitempty"`     // what goes wrong
 	Events  int    `json:"events,omitempty"` // how many come out; 0 means one
 	AgeDays int    `json:"age,omitempty"`
+	Pad     string `json:"pad,omitempty"` // is read over
 }
 
 const shop = "shop"
@@ -50,6 +52,7 @@ func (s said) envelope() *kycv1.RawEnvelope {
 func vendor() providers.Provider {
 	return providers.Provider{
 		Name: "testvendor", Title: "Test Vendor", MapperVersion: "testvendor/1",
+		Limits: providers.Limits{Events: 20000, Output: 64 << 20},
 		Parse: func(d *providers.Delivery) (*providers.Notice, error) {
 			var s said
 			if err := json.Unmarshal(d.Body, &s); err != nil {
@@ -95,8 +98,7 @@ func plain(d *providers.Delivery, _ *providers.Notice) (m providers.Mapping, err
 	s, e := event(d)
 	m.Add(e)
 	for range s.Events - 1 {
-		_, e := event(d)
-		m.Add(e)
+		m.Add(proto.CloneOf(e))
 	}
 	m.Note("field", "novel")
 	return m, nil

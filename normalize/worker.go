@@ -69,7 +69,7 @@ func newWorker(o Options, slot int) *worker {
 	if o.Source != nil {
 		w.source = o.Source(slot)
 	} else {
-		w.source = rawSource{batch: o.Batch, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
+		w.source = &rawSource{batch: growing{most: o.Batch, limits: o.Bounds}, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
 			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates, Encoder: o.Encoder,
 			Gate: providers.NewGate(o.Pepper),
 		})}

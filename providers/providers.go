@@ -53,6 +53,8 @@ type Provider struct {
 	Proofs []auth.Scheme
 	// Ack is what the vendor wants to hear, and how soon.
 	Ack Ack
+	// Limits bound a body, and what it may become.
+	Limits Limits
 	// ContentTypes are the media types accepted, without parameters. Empty: any.
 	ContentTypes []string
 	// KeepHeaders is the allow-list of headers that go into the raw envelope,

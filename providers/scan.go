@@ -35,6 +35,29 @@ func ScanIDs(body []byte, where func(name string) *string) bool {
 	}) == nil
 }
 
+// ScanCount counts the elements of the array under a name at the top of a body, without building a tree: what
+// ReadObject would find there. 0 where there is none, or ReadObject would fail.
+func ScanCount(body []byte, name string) (n int) {
+	r := newReader(body)
+	defer r.done()
+	if r.scan(func() error {
+		return r.members(func(found string) error {
+			switch {
+			case found != name:
+				return r.skip()
+			case r.dec.PeekKind() != '[':
+				n = 0
+				return r.skip()
+			}
+			n = 0
+			return r.elements(func() error { n++; return r.skip() })
+		})
+	}) != nil {
+		return 0
+	}
+	return n
+}
+
 // scan reads a body whose top level must be an object, with a reader of that object.
 func (r *reader) scan(object func() error) error {
 	if r.dec.PeekKind() != '{' {
@@ -109,14 +132,14 @@ func (r *reader) skip() error {
 	case '{':
 		return r.members(func(string) error { return r.skip() })
 	case '[':
-		return r.elements()
+		return r.elements(r.skip)
 	}
 	_, err := r.next()
 	return err
 }
 
-// elements passes over an array.
-func (r *reader) elements() error {
+// elements passes over an array, whose values are passed over by value.
+func (r *reader) elements(value func() error) error {
 	if _, err := r.next(); err != nil {
 		return err
 	}
@@ -124,7 +147,7 @@ func (r *reader) elements() error {
 		if err := r.item(); err != nil {
 			return err
 		}
-		if err := r.skip(); err != nil {
+		if err := value(); err != nil {
 			return err
 		}
 	}

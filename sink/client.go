@@ -24,9 +24,9 @@ const (
 	metadataMaxAge = 10 * time.Second
 	// maxDecompressBytes bounds what one fetched batch may unpack to.
 	maxDecompressBytes = 64 << 20
-	// fetchBytes bounds one fetch answer, and with it what a reader with a backlog holds: a few of the
-	// normaliser's batches. A larger batch comes alone.
-	fetchBytes = 2 << 20
+	// fetchBytes bounds one fetch answer, as it comes, and with it what a reader with a backlog holds: a few of
+	// the normaliser's batches. It unpacks to squeezeMost times as much at most. A larger batch comes alone.
+	fetchBytes = 1 << 20
 	// maxBufferedRecords and maxBufferedBytes bound what a producer holds that Kafka has not acknowledged: the raw
 	// log refuses what is more, a transaction waits.
 	maxBufferedRecords = 10_000

@@ -11,8 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// Poll returns up to max records, those of one partition in offset order, or
-// nothing when ctx ends first. The batch is then open: it must be given to
+// Poll returns up to max records, no more once they have SessionOptions.PollBytes, those of
+// one partition in offset order, or nothing when ctx ends first. The batch is then open: it must be given to
 // Commit or Rewind before the next Poll, because a commit covers everything
 // that was polled; with SessionOptions.Gather, a further Poll adds to it. An error comes without records; errors that do not wrap
 // ErrBroken, ErrFenced, ErrTopicChanged or ErrClosed are worth a log line, and
@@ -33,9 +33,7 @@ func (s *Session) Poll(ctx context.Context, max int) ([]*kgo.Record, error) {
 			return records, nil
 		}
 	}
-	fetches := s.txn.PollRecords(ctx, max)
-	err := s.fetchError(ctx, fetches)
-	records := fetches.Records()
+	records, err := s.take(ctx, max)
 	if s.broken != nil || len(records) == 0 {
 		return nil, err
 	}
@@ -49,6 +47,35 @@ func (s *Session) Poll(ctx context.Context, max int) ([]*kgo.Record, error) {
 	return records, nil
 }
 
+// The client is asked for a few records at a time, since it knows how many there are, not how large they are: at most
+// takeMost, and fewer the fewer of takeBytes there is room for.
+const (
+	takeMost  = 4
+	takeBytes = 8 << 10
+)
+
+// take waits for the first records, and adds what the client has beside them.
+func (s *Session) take(ctx context.Context, most int) (records []*kgo.Record, err error) {
+	bytes := 0
+	for len(records) < most && bytes < s.session.PollBytes {
+		n := min(most-len(records), takeMost, 1+(s.session.PollBytes-bytes)/takeBytes)
+		fetches := s.txn.PollRecords(ctx, n)
+		before := len(records)
+		err = s.fetchError(ctx, fetches)
+		fetches.EachRecord(func(r *kgo.Record) {
+			records, bytes = append(records, r), bytes+len(r.Value)
+		})
+		if err != nil || s.broken != nil || len(records) == before {
+			break
+		}
+		ctx = atHand
+	}
+	return records, err
+}
+
+// atHand has the client give only what it has already.
+var atHand context.Context
+
 // fetchError collects what went wrong beside the records, and notices when the
 // input is no longer the topic it was.
 func (s *Session) fetchError(ctx context.Context, fetches kgo.Fetches) error {
@@ -60,7 +87,7 @@ func (s *Session) fetchError(ctx context.Context, fetches kgo.Fetches) error {
 	})
 	fetches.EachError(func(topic string, partition int32, err error) {
 		switch {
-		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		case ctx != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 			return
 		case errors.Is(err, kgo.ErrClientClosed):
 			s.broken = ErrClosed

@@ -35,7 +35,7 @@ func newProducer(o Options, id string, limit time.Duration) producer {
 // transaction timeout, so that a reply is waited for no longer than the
 // transaction can live.
 func (p *producer) options() ([]kgo.Opt, error) {
-	codec, err := p.opts.Compression.codec(kgo.NoCompression())
+	compress, err := p.opts.Compression.option(kgo.NoCompression())
 	return []kgo.Opt{
 		kgo.TransactionalID(p.id),
 		kgo.TransactionTimeout(p.limit),
@@ -45,7 +45,7 @@ func (p *producer) options() ([]kgo.Opt, error) {
 		kgo.RequestTimeoutOverhead(5 * time.Second),
 		kgo.MaxBufferedRecords(maxBufferedRecords),
 		kgo.MaxBufferedBytes(maxBufferedBytes),
-		kgo.ProducerBatchCompression(codec, kgo.NoCompression()),
+		compress,
 	}, err
 }
 

@@ -101,10 +101,9 @@ func rawProducer(raw RawLogOptions) []kgo.Opt {
 // raw is how the raw log compresses; the empty name means lz4.
 func (c Compression) raw() (kgo.Opt, error) {
 	if c == "" || c == "lz4" {
-		return kgo.WithCompressor(newLZ4Batches()), nil
+		return kgo.WithCompressor(squeeze{newLZ4Batches()}), nil
 	}
-	codec, err := c.codec(kgo.NoCompression())
-	return kgo.ProducerBatchCompression(codec, kgo.NoCompression()), err
+	return c.option(kgo.NoCompression())
 }
 
 // Append hands one envelope, encoded, to the producer and never blocks. done is called

@@ -23,6 +23,7 @@ type SessionOptions struct {
 	TransactionalID string // stable per slot: a successor with it has the slot's place in the group and frees readers, both at once; scoped as well
 	Input           string // base name of the topic that is read
 	Gather          bool   // Poll may be called again while a batch is open, which then grows
+	PollBytes       int    // bytes of values after which a Poll ends, though more records were asked for; default record.PollBytes
 
 	SessionTimeout     time.Duration // default 10 s: how long partitions stand still when a killed process does not come back
 	Heartbeat          time.Duration // default 0.2 s: how long a rebalance may wait for this slot
@@ -43,6 +44,9 @@ func (o SessionOptions) withDefaults() SessionOptions {
 	}
 	if o.Heartbeat <= 0 {
 		o.Heartbeat = 200 * time.Millisecond
+	}
+	if o.PollBytes <= 0 {
+		o.PollBytes = record.PollBytes
 	}
 	return o
 }
@@ -124,6 +128,7 @@ func (s *Session) consumer() []kgo.Opt {
 		kgo.RebalanceTimeout(s.limit),
 		kgo.HeartbeatInterval(s.session.Heartbeat),
 		kgo.FetchMaxBytes(fetchBytes),
+		kgo.FetchMaxPartitionBytes(fetchBytes),
 		kgo.FetchMaxWait(fetchWait),
 		kgo.OnPartitionsRevoked(watch.gone),
 		kgo.OnPartitionsLost(watch.gone),

@@ -174,7 +174,7 @@ func (w *world) normalizeOptions(p *process, instance int, kafka sink.Options, s
 			if err != nil {
 				return normalize.Slot{}, err
 			}
-			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw}
+			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw, Gather: true}
 			slot, err := normalizetest.OpenSlot(ctx, kafka, so, id, watch, normalize.Slot{DispositionID: dispositions})
 			if err == nil {
 				slot.Session = &session{slot.Session.(*sink.Session), w, p}

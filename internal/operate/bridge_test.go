@@ -98,7 +98,7 @@ func (b *bridge) normaliser() (stop func(), end func() error) {
 		Logger: normalizetest.Logger(),
 		Log:    normalizetest.Log{Reader: b.Reader, Group: normalize.DefaultGroup, Base: schemas.Raw},
 		Sessions: normalizetest.Opens(func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw, SessionTimeout: 6 * time.Second, Heartbeat: 500 * time.Millisecond}
+			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw, Gather: true, SessionTimeout: 6 * time.Second, Heartbeat: 500 * time.Millisecond}
 			return normalizetest.OpenSlot(ctx, b.Sink, so, id, watch, normalize.Slot{DispositionID: b.IDs[schemas.DispositionTopic]})
 		}),
 	}))(b.T)

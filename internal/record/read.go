@@ -21,3 +21,7 @@ func (r Record) Header(name string) string {
 	}
 	return ""
 }
+
+// PollBytes ends a poll of a session: with the record that takes the values to so many bytes, decoded, though more
+// were asked for. What is interpreted at once is bounded by it.
+const PollBytes = 128 << 10

@@ -60,7 +60,7 @@ func (i input) sessionOptions(id string, watch normalize.Watch) sink.SessionOpti
 		Group:              i.group,
 		TransactionalID:    id,
 		Input:              i.base,
-		Gather:             i.base == schemas.Hydrate,
+		Gather:             true,
 		SessionTimeout:     n.SessionTimeout.AsDuration(),
 		Heartbeat:          n.HeartbeatInterval.AsDuration(),
 		TransactionTimeout: n.TransactionTimeout.AsDuration(),

@@ -25,7 +25,7 @@ func (w *World) Over(l *Line) sink.Options {
 // Restless are the times of a session whose death is noticed soon.
 func Restless(group, input string) sink.SessionOptions {
 	return sink.SessionOptions{
-		Group: group, Input: input,
+		Group: group, Input: input, Gather: true,
 		SessionTimeout: 1500 * time.Millisecond, Heartbeat: 200 * time.Millisecond, TransactionTimeout: 15 * time.Second,
 	}
 }

@@ -143,7 +143,7 @@ func (w *world) normaliser(change ...func(*normalize.Options)) (stop func()) {
 		Providers: []providers.Provider{vendor(false)}, Validator: normalizetest.Validator(w.T), Grace: 5 * time.Second,
 		Log: normalizetest.Log{Reader: w.Reader, Group: normalize.DefaultGroup, Base: schemas.Raw},
 		Sessions: normalizetest.Opens(func(ctx context.Context, id string, watch normalize.Watch) (normalize.Slot, error) {
-			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw, SessionTimeout: 6 * time.Second, Heartbeat: 500 * time.Millisecond}
+			so := sink.SessionOptions{Group: normalize.DefaultGroup, Input: schemas.Raw, Gather: true, SessionTimeout: 6 * time.Second, Heartbeat: 500 * time.Millisecond}
 			return normalizetest.OpenSlot(ctx, w.Sink, so, id, watch, normalize.Slot{DispositionID: w.IDs[schemas.DispositionTopic]})
 		}),
 	}

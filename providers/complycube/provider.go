@@ -25,6 +25,7 @@ var Provider = providers.Provider{
 	MapperVersion: "complycube/1",
 	Scheme:        auth.HMAC{Header: "Complycube-Signature", Hash: crypto.SHA256},
 	Ack:           providers.Ack{Limit: 15 * time.Second, RetryFor: 11 * time.Minute}, // the three delays it documents of its ten
+	Limits:        providers.Limits{Events: 4, Output: 256 << 10},
 	KeepHeaders:   []string{"User-Agent"},
 	Key:           func(d *providers.Delivery) string { return providers.ScanID(d.Body, "payload", "id") },
 	Parse:         parse,

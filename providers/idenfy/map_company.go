@@ -1,6 +1,7 @@
 package idenfy
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,17 @@ import (
 
 // maxBeneficiaries bounds what one review may become.
 const maxBeneficiaries = 1000
+
+// ordinary is about how many events a delivery becomes that is no large review.
+const ordinary = 8
+
+// estimate is providers.Limits.Estimate: a beneficiary gives a check and a screening.
+func estimate(body []byte) int {
+	if objects := bytes.Count(body, []byte("{")); objects <= ordinary {
+		return objects
+	}
+	return ordinary + 2*providers.ScanCount(body, "beneficiaries")
+}
 
 func (r *run) company(id string) *kycv1.Subject {
 	return &kycv1.Subject{CompanyId: id, CustomerReference: r.reference()}

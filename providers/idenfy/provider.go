@@ -29,6 +29,7 @@ var Provider = providers.Provider{
 	Scheme:        auth.HMAC{Header: "Idenfy-Signature", Hash: crypto.SHA256},
 	Proofs:        []auth.Scheme{auth.Header{}}, // static headers of a notification
 	Ack:           providers.Ack{Limit: 10 * time.Second, RetryFor: 1500 * time.Millisecond},
+	Limits:        providers.Limits{Events: 2*maxBeneficiaries + 32, Output: 4 << 20, Estimate: estimate},
 	KeepHeaders:   []string{typeHeader},
 	Key:           key,
 	Parse:         parse,

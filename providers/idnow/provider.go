@@ -33,6 +33,7 @@ var Provider = providers.Provider{
 		RetryFor:      1023 * time.Second, // 1 + 2 + 4 + … + 512 s
 		FinalStatuses: []providers.StatusRange{{From: 400, To: 499}},
 	},
+	Limits:            providers.Limits{Events: 4, Output: 256 << 10},
 	KeepHeaders:       []string{signatureHeader},
 	Key:               key,
 	Parse:             parse,

@@ -24,6 +24,7 @@ var Provider = providers.Provider{
 	MapperVersion: "idwise/1",
 	Proofs:        []auth.Scheme{auth.Basic{}, auth.Bearer{}, auth.Header{}},
 	Ack:           providers.Ack{Success: http.StatusOK, RetryFor: 15 * time.Minute},
+	Limits:        providers.Limits{Events: 8, Output: 256 << 10},
 	KeepHeaders:   []string{"User-Agent"},
 	Key:           key,
 	Parse:         parse,

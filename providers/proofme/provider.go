@@ -32,6 +32,7 @@ var Provider = providers.Provider{
 	MapperVersion: "proofme/1",
 	Proofs:        []auth.Scheme{auth.PathToken{}},
 	Ack:           providers.Ack{Success: http.StatusOK, Limit: 15 * time.Second, RetryFor: 26 * time.Hour},
+	Limits:        providers.Limits{Events: 2, Output: 128 << 10, Body: 16 << 10},
 	KeepHeaders:   []string{"User-Agent"},
 	Key:           func(d *providers.Delivery) string { return objectID(d.Body) },
 	Parse:         parse,
