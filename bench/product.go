@@ -60,6 +60,7 @@ topics:
 ingest:
   listen: "${KYCBRIDGE_LISTEN}"
   drain_delay: 0.1s
+  endpoint_events_per_second: 1000000
 %sadmin:
   listen: "${KYCBRIDGE_ADMIN}"
 normalize:

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -33,6 +34,7 @@ type endpoint struct {
 
 	headProofs, bodyProofs auth.Proofs // those of Proofs that need no body, and the others
 
+	quota   *quota
 	decoy   *endpoint
 	metrics *endpointMetrics
 }
@@ -96,6 +98,7 @@ func prepare(e Endpoint, m *metrics) *endpoint {
 		event:      e.Provider.EventHeader(),
 		pathToken:  e.Proofs.TakesPathToken(),
 		metrics:    m.forEndpoint(e),
+		quota:      newQuota(cmp.Or(e.EventsPerSecond, DefaultEventsPerSecond)),
 	}
 }
 

@@ -148,6 +148,7 @@ func testOptions(t testing.TB, log rawLog) Options {
 		Endpoints: []Endpoint{{
 			Name: "one", Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_SANDBOX,
 			Provider: testProvider(), Proofs: proofs(testScheme, testSecret(t, "old"), testSecret(t, "new")),
+			EventsPerSecond: 1 << 30, // tests of other things send as fast as they can
 		}},
 	}
 }

@@ -29,6 +29,7 @@ const (
 	// DefaultMaxUnprovedBytes is the least of what strangers may hold. It is more where bodies may be larger.
 	DefaultMaxUnprovedBytes = 32 << 20
 	DefaultMaxHeaderBytes   = 16 << 10 // as many as other servers take; a token in a header has half of it
+	DefaultEventsPerSecond  = 2000     // of one endpoint; an eighth of what one normaliser does
 
 	DefaultReadHeaderTimeout = 5 * time.Second
 	DefaultReadTimeout       = 15 * time.Second
@@ -60,6 +61,9 @@ type Endpoint struct {
 	Provider    providers.Provider
 	Proofs      auth.Proofs // every one must pass
 	MaxBody     int64       // bytes; 0 means DefaultMaxBody
+
+	// EventsPerSecond is about how much work it may bring, see quota; 0 means DefaultEventsPerSecond.
+	EventsPerSecond int
 
 	// AllowUnauthenticated takes deliveries without any proof of who sent them.
 	// Without it Proofs must hold one.

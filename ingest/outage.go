@@ -28,7 +28,7 @@ func (o *outage) saw(what outcome, now int64) {
 		o.proved.Store(0)
 		o.unjudged.Store(0)
 		o.told.Store(false)
-	case refused, unacked, overloaded, bodiesFull:
+	case refused, unacked, overloaded, bodiesFull, overQuota:
 		o.proved.CompareAndSwap(0, now)
 	case undecided:
 		o.unjudged.CompareAndSwap(0, now)

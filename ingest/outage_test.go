@@ -149,7 +149,7 @@ func TestOutageCounts(t *testing.T) {
 		var out outage
 		out.horizon = time.Second
 		out.saw(o, 1)
-		if want := o == refused || o == unacked || o == overloaded || o == bodiesFull || o == undecided; out.over(int64(time.Hour)) != want {
+		if want := o == refused || o == unacked || o == overloaded || o == bodiesFull || o == overQuota || o == undecided; out.over(int64(time.Hour)) != want {
 			t.Errorf("%s begins an outage: %v, want %v", o, !want, want)
 		}
 		out.horizon = 0

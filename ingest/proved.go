@@ -3,6 +3,7 @@ package ingest
 import (
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -11,6 +12,9 @@ import (
 // keep is the second stage of admission: the sender is proved, so it is told 503 where there is no room, and comes
 // again. The delivery goes to the raw log, and is answered when that has it.
 func (s *Server) keep(r *http.Request, d *delivery, b body) outcome {
+	if !d.endpoint.quota.open(time.Now()) {
+		return overQuota
+	}
 	if !s.gate.enter() {
 		return overloaded
 	}
@@ -18,6 +22,7 @@ func (s *Server) keep(r *http.Request, d *delivery, b body) outcome {
 	if !s.gate.hold(b.held) {
 		return bodiesFull
 	}
+	d.endpoint.quota.take(d.endpoint.Provider.Limits.Work(b.bytes))
 	return d.wait(s.store(r, d, b), d.due())
 }
 

@@ -26,6 +26,7 @@ const (
 	noisy                          // its source failed too often lately
 	overloaded                     // proved, but too many such requests at a time
 	bodiesFull                     // proved, but too many bytes at a time
+	overQuota                      // proved, but its endpoint has brought too much work lately
 	refused                        // the raw log said no: buffer full, Kafka away, closing
 	unacked                        // the raw log said nothing in time
 	closing                        // the process is going away
@@ -73,6 +74,7 @@ var answers = [outcomes]answer{
 	noisy:           {"noisy", http.StatusTooManyRequests, "try again later\n", tryAgain},
 	overloaded:      {"overloaded", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	bodiesFull:      {"bodies_full", http.StatusServiceUnavailable, "try again later\n", tryAgain},
+	overQuota:       {"over_quota", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	refused:         {"refused", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	unacked:         {"unacked", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	closing:         {"closing", http.StatusServiceUnavailable, "try again later\n", tryAgain},

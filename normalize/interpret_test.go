@@ -221,6 +221,32 @@ func TestWhatDoesNotFitNeverReachesTheProducer(t *testing.T) {
 	}
 }
 
+// What becomes more than its vendor's limits is a dead letter that names the limit.
+func TestADeliveryIsWithinTheLimitsOfItsVendor(t *testing.T) {
+	p := vendor()
+	for _, c := range []struct {
+		name   string
+		limits providers.Limits
+		events int
+		detail string // "": it is published
+	}{
+		{"as many events as it may", providers.Limits{Events: 7, Output: 1 << 20}, 7, ""},
+		{"one more", providers.Limits{Events: 7, Output: 1 << 20}, 8, "8 events; a delivery of this vendor may become 7"},
+		{"more than any may that declares none", providers.Limits{}, 101, "may become 100"},
+		{"more bytes", providers.Limits{Events: 7, Output: 3000}, 7, "more than 3000 bytes"},
+	} {
+		p.Limits = c.limits
+		i := normalize.NewInterpreter([]providers.Provider{p}, normalizetest.Validator(t), normalize.InterpreterOptions{})
+		r := interpret(t, i, raw(t, said{Subject: "s", ID: "e", Events: c.events}))
+		switch letter := r.Letter(); {
+		case c.detail == "" && len(r.Events()) != c.events:
+			t.Errorf("%s: %d events, dead letter %v", c.name, len(r.Events()), letter)
+		case c.detail != "" && (letter.GetReason() != kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT || !strings.Contains(letter.GetDetail(), c.detail)):
+			t.Errorf("%s: dead letter %v, expected REJECTED_CONTENT with %q", c.name, letter, c.detail)
+		}
+	}
+}
+
 func FuzzInterpret(f *testing.F) {
 	v := normalizetest.Validator(f)
 	i := normalize.NewInterpreter([]providers.Provider{vendor()}, v, normalize.InterpreterOptions{MaxRecordBytes: 1 << 20})

@@ -109,13 +109,24 @@ func FuzzReaders(f *testing.F) {
 		`{"payload":{"id":"a"},"id":"b"}`, `{"payload":{"id":"a","id":7},"payload":{"id":null}}`, "\xef\xbb\xbf{\"payload\":{\"id\":\"\xff\"}}",
 		`{"p\u0061yload":{"i\u0064":"\ud800"}}`, `{"payload":{"a":[[{}],{"id":1}],"id":"x"}} `, `{"payload":{"id":"a"}`, `[]`,
 		`{"payload":` + strings.Repeat("[", 63) + strings.Repeat("]", 63) + `}`, `{"payload":{"id":1e5}}`,
-		`{"b":[-0.5e+7,01],"a":tru}`, `{"a":[1,],"b":{"c":nul1}}`, `{"a":"\x"}`, `{"a" 1}`, `{"id":"\"\\","a":-}`,
+		`{"a":[1],"a":[{"a":[]},[2,3],"x"],"b":[],"payload":[1],"payload":{}}`, `{"b":[-0.5e+7,01],"a":tru}`, `{"a":[1,],"b":{"c":nul1}}`, `{"a":"\x"}`, `{"a" 1}`, `{"id":"\"\\","a":-}`,
 	} {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		v, err := ReadObject(body)
 		checkScanIDs(t, body)
+		for _, name := range []string{"a", "b", "payload"} {
+			want := 0
+			if err == nil {
+				for range v.At(name).Items() {
+					want++
+				}
+			}
+			if got := ScanCount(body, name); got != want {
+				t.Errorf("at %q ScanCount gives %d and the tree %d", name, got, want)
+			}
+		}
 		for _, path := range [][]string{{"payload", "id"}, {"id"}, {"payload", "a", "id"}, {""}} {
 			want := ""
 			if err == nil {

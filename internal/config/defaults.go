@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
@@ -24,6 +25,7 @@ const (
 	defaultMaxBody           = 1 << 20
 	defaultMaxRequests       = 5000
 	defaultMaxWaitingBody    = 64 << 20
+	defaultEndpointEvents    = 2000
 	defaultReadHeaderTimeout = 5 * time.Second
 	defaultReadTimeout       = 15 * time.Second
 	defaultIdleTimeout       = 120 * time.Second
@@ -53,7 +55,7 @@ const (
 )
 
 // applyDefaults fills in what the file leaves out. It is the one place that
-// does; everything after it reads values and asks no questions.
+// does, but for defaultBody; everything after it reads values and asks no questions.
 func applyDefaults(m *configv1.Config) {
 	kafkaDefaults(orNew(&m.Kafka))
 	topicDefaults(orNew(&m.Topics))
@@ -67,11 +69,20 @@ func applyDefaults(m *configv1.Config) {
 	or(&d.ConfirmWait, defaultConfirmWait)
 	for _, e := range m.Endpoints {
 		orValue(&e.Tenant, defaultTenant)
-		orValue(&e.MaxBodyBytes, m.Ingest.MaxBodyBytes)
 		if e.Jwt != nil {
 			or(&e.Jwt.Leeway, defaultLeeway)
 		}
 	}
+}
+
+// defaultBody is what an endpoint takes whose max_body_bytes is not set: as all do, but no more than its vendor may
+// have to say.
+func defaultBody(e *configv1.Endpoint, i *configv1.Ingest, vendor providers.Provider) {
+	most := i.MaxBodyBytes
+	if vendor.Limits.Body > 0 {
+		most = min(most, vendor.Limits.Body)
+	}
+	orValue(&e.MaxBodyBytes, most)
 }
 
 func kafkaDefaults(k *configv1.Kafka) {
@@ -96,6 +107,7 @@ func ingestDefaults(i *configv1.Ingest) {
 	orValue(&i.MaxBodyBytes, defaultMaxBody)
 	orValue(&i.MaxRequests, defaultMaxRequests)
 	orValue(&i.MaxWaitingBodyBytes, defaultMaxWaitingBody)
+	orValue(&i.EndpointEventsPerSecond, defaultEndpointEvents)
 	or(&i.ReadHeaderTimeout, defaultReadHeaderTimeout)
 	or(&i.ReadTimeout, defaultReadTimeout)
 	or(&i.IdleTimeout, defaultIdleTimeout)

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kycbridge/kycbridge/providers"
+	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 // TestDefaultsAreAsDocumented looks for each default in the comment of its
@@ -27,6 +30,7 @@ func TestDefaultsAreAsDocumented(t *testing.T) {
 		{"max_body_bytes", "Default 1048576", defaultMaxBody == 1048576},
 		{"max_requests", "Default 5000", defaultMaxRequests == 5000},
 		{"max_waiting_body_bytes", "Default 67108864", defaultMaxWaitingBody == 67108864},
+		{"endpoint_events_per_second", "Default 2000", defaultEndpointEvents == 2000},
 		{"read_header_timeout", "Default 5s", defaultReadHeaderTimeout == 5*time.Second},
 		{"read_timeout", "Default 15s", defaultReadTimeout == 15*time.Second},
 		{"idle_timeout", "Default 120s", defaultIdleTimeout == 120*time.Second},
@@ -82,4 +86,20 @@ func commentOf(source, field string) string {
 		}
 	}
 	return ""
+}
+
+// A vendor that sends little more than ids takes no large bodies unless its endpoint says so.
+func TestDefaultBodyIsNoMoreThanTheVendorMayHaveToSay(t *testing.T) {
+	for _, c := range []struct{ endpoint, all, vendor, want int32 }{
+		{0, 1 << 20, 0, 1 << 20},
+		{0, 1 << 20, 16 << 10, 16 << 10},
+		{0, 8 << 10, 16 << 10, 8 << 10},
+		{1 << 19, 1 << 20, 16 << 10, 1 << 19},
+	} {
+		e := &configv1.Endpoint{MaxBodyBytes: c.endpoint}
+		defaultBody(e, &configv1.Ingest{MaxBodyBytes: c.all}, providers.Provider{Limits: providers.Limits{Body: c.vendor}})
+		if e.MaxBodyBytes != c.want {
+			t.Errorf("endpoint %d, all %d, vendor %d: %d bytes, expected %d", c.endpoint, c.all, c.vendor, e.MaxBodyBytes, c.want)
+		}
+	}
 }

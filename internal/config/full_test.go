@@ -50,7 +50,7 @@ func fullTopics() *configv1.Topics {
 
 func fullIngest() *configv1.Ingest {
 	return &configv1.Ingest{
-		Listen: "10.0.3.7:8443", MaxBodyBytes: 65536, MaxRequests: 100, MaxWaitingBodyBytes: 1 << 33, MaxUnprovedBytes: 1 << 25, UnreadyWhileKafkaAway: true,
+		Listen: "10.0.3.7:8443", MaxBodyBytes: 65536, MaxRequests: 100, MaxWaitingBodyBytes: 1 << 33, MaxUnprovedBytes: 1 << 25, EndpointEventsPerSecond: 20000, UnreadyWhileKafkaAway: true,
 		ReadHeaderTimeout: seconds(6), ReadTimeout: seconds(16), IdleTimeout: seconds(61), DrainDelay: seconds(6), RetryAfter: seconds(7),
 		Tls:            &configv1.Tls{CertificateFile: "/etc/tls.crt", KeyFile: "/etc/tls.key", MinVersion: configv1.TlsVersion_TLS_VERSION_1_3},
 		TrustedProxies: []string{"10.0.0.0/8", "::1", "192.0.2.1"},

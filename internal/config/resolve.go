@@ -118,6 +118,7 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, needs Needs, c *Config) End
 		return out
 	}
 	out.Vendor = vendors[v]
+	defaultBody(e, c.File.Ingest, out.Vendor)
 	if err := sink.CheckSizes(int64(e.MaxBodyBytes), c.File.Kafka.MaxMessageBytes); err != nil {
 		f.add(fieldPath("endpoints", i, "max_body_bytes"), err.Error())
 	}

@@ -75,7 +75,7 @@ func BenchmarkIngest(b *testing.B) {
 			b.Fatal(err)
 		}
 		server, err := ingest.New(ingest.Options{Log: acknowledges{}, Logger: slog.New(slog.DiscardHandler), Endpoints: []ingest.Endpoint{{
-			Name: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(), Provider: p, Proofs: auth.Proofs{proof},
+			Name: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(), Provider: p, Proofs: auth.Proofs{proof}, EventsPerSecond: 1 << 30,
 		}}})
 		if err != nil {
 			b.Fatal(err)

@@ -50,6 +50,7 @@ func ingestOptions(c *config.Config) ingest.Options {
 			Proofs:      e.Proofs,
 			MaxBody:     int64(e.MaxBodyBytes),
 
+			EventsPerSecond:      int(i.EndpointEventsPerSecond),
 			AllowUnauthenticated: e.AllowUnauthenticated,
 		})
 	}

@@ -55,6 +55,7 @@ var checks = []struct {
 	check func(*suite, testing.TB)
 }{
 	{"value", (*suite).checkValue},
+	{"limits", (*suite).checkLimits},
 	{"auth", (*suite).checkAuth},
 	{"unsigned", (*suite).checkUnsigned},
 	{"coverage", (*suite).checkCoverage},
@@ -94,6 +95,26 @@ func (s *suite) checkValue(t testing.TB) {
 	}
 	if len(s.fixtures) == 0 {
 		t.Error("there is no fixture; add testdata/<case>/body.json")
+	}
+}
+
+// checkLimits: what a vendor documents is within its own limits, and its estimate of work stands every body.
+func (s *suite) checkLimits(t testing.TB) {
+	if l := s.Limits; l.Events < 0 || l.Output < 0 || l.Body < 0 {
+		t.Errorf("a limit is negative: %+v", l)
+	}
+	for _, f := range s.fixtures {
+		if n := len(s.read(s.delivery(t, f, f.Body)).Events); n > s.Limits.MaxEvents() {
+			t.Errorf("%s becomes %d events, and the vendor's limit is %d", f.Name, n, s.Limits.MaxEvents())
+		}
+		if s.Limits.Body > 0 && len(f.Body) > int(s.Limits.Body) {
+			t.Errorf("%s has %d bytes, and the vendor's limit is %d", f.Name, len(f.Body), s.Limits.Body)
+		}
+		for n := range f.Body {
+			if work := s.Limits.Work(f.Body[:n]); work < 1 || work > s.Limits.MaxEvents()+n {
+				t.Errorf("%s: the first %d bytes are work for %d events", f.Name, n, work)
+			}
+		}
 	}
 }
 

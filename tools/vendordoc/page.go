@@ -32,6 +32,8 @@ Each line is a delivery you can read and send: ''kycbridge send VENDOR --case NA
 * All configured proofs of an endpoint must pass; ''allow_from'' may be added to any.
 * A type that is not listed is answered with success and kept as a dead letter
   (UNMAPPED). Anything else that is new is drift: ''kycbridge drift'' lists it.
+* A delivery that becomes more than the limits of its vendor is answered with success and
+  kept as a dead letter (REJECTED_CONTENT) that names the limit.
 `
 
 // document is the whole page.
@@ -62,6 +64,7 @@ func (v vendor) write(b *bytes.Buffer) {
 		v.Title, v.MapperVersion, v.Name, v.Name)
 	fmt.Fprintf(b, "\n### Proof of the sender\n\n%s", proofs(v.Provider))
 	fmt.Fprintf(b, "\n### The answer\n\n%s", answers(v.Ack))
+	fmt.Fprintf(b, "\n### Limits of a delivery\n\n%s", limits(v.Limits))
 	fmt.Fprintf(b, "\n### Events\n\n")
 	v.events(b)
 	fmt.Fprintf(b, "\n### Dead letters\n\n")

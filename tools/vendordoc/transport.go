@@ -23,12 +23,28 @@ func proofs(p providers.Provider) string {
 
 // answers is the answer that the vendor expects, and what it does without it.
 func answers(a providers.Ack) string {
-	rows := [][2]string{
+	return table([][2]string{
 		{"Answer to an accepted delivery", fmt.Sprintf("%d %s", a.Code(), http.StatusText(a.Code()))},
 		{"Time limit of the vendor", span(a.Limit, "not documented") + "; ours: " + span(a.Budget(), "")},
 		{"It retries for at least", span(a.RetryFor, "not documented")},
 		{"It does not retry after", finals(a.FinalStatuses)},
+	})
+}
+
+// limits are how large a body may be, and what it may become.
+func limits(l providers.Limits) string {
+	body := "`ingest.max_body_bytes`"
+	if l.Body > 0 {
+		body = fmt.Sprintf("%d bytes, unless the endpoint has its own `max_body_bytes`", l.Body)
 	}
+	return table([][2]string{
+		{"Body", body},
+		{"Events of one body", fmt.Sprint(l.MaxEvents())},
+		{"Bytes of its events", fmt.Sprint(l.MaxOutput())},
+	})
+}
+
+func table(rows [][2]string) string {
 	var b strings.Builder
 	b.WriteString("| | |\n| --- | --- |\n")
 	for _, row := range rows {

@@ -369,6 +369,9 @@ func validIngest(x *v1.Ingest) bool {
 	if !(x.MaxUnprovedBytes == 0 || x.MaxUnprovedBytes >= 1048576 && int64(x.MaxUnprovedBytes) <= 68719476736) {
 		return false
 	}
+	if !(x.EndpointEventsPerSecond == 0 || x.EndpointEventsPerSecond >= 10 && x.EndpointEventsPerSecond <= 1000000) {
+		return false
+	}
 	if x.Tls != nil && !validTls(x.Tls) {
 		return false
 	}

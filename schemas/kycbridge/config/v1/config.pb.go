@@ -1332,6 +1332,11 @@ type Ingest struct {
 	// holds most loses its oldest connection, or is answered 429. Must hold four of the
 	// largest bodies. Default 33554432 (32 MiB), or eight of the largest bodies, if that is more.
 	MaxUnprovedBytes int64 `protobuf:"varint,11,opt,name=max_unproved_bytes,json=maxUnprovedBytes,proto3" json:"max_unproved_bytes,omitempty"`
+	// How much one endpoint may bring to each process in a second, in events: a
+	// body counts as those it probably becomes, and one more for each 8 KiB. Above it
+	// the answer is 503, so that other endpoints' events need not wait; a second's
+	// worth may come at once. Default 2000, an eighth of what one normaliser does.
+	EndpointEventsPerSecond int32 `protobuf:"varint,12,opt,name=endpoint_events_per_second,json=endpointEventsPerSecond,proto3" json:"endpoint_events_per_second,omitempty"`
 	// HTTPS. Default: plain HTTP, behind a proxy that terminates HTTPS.
 	Tls *Tls `protobuf:"bytes,20,opt,name=tls,proto3" json:"tls,omitempty"`
 	// Proxies in front, as networks such as "10.0.0.0/8". X-Forwarded-For is believed
@@ -1444,6 +1449,13 @@ func (x *Ingest) GetUnreadyWhileKafkaAway() bool {
 func (x *Ingest) GetMaxUnprovedBytes() int64 {
 	if x != nil {
 		return x.MaxUnprovedBytes
+	}
+	return 0
+}
+
+func (x *Ingest) GetEndpointEventsPerSecond() int32 {
+	if x != nil {
+		return x.EndpointEventsPerSecond
 	}
 	return 0
 }
@@ -1965,7 +1977,8 @@ type Endpoint struct {
 	// secret. Several are valid side by side while one is replaced, here as in
 	// every list of secrets below. At most 8.
 	Secrets []*Secret `protobuf:"bytes,5,rep,name=secrets,proto3" json:"secrets,omitempty"`
-	// Largest request body in bytes. Default: ingest.max_body_bytes.
+	// Largest request body in bytes. Default: ingest.max_body_bytes, or less where the
+	// vendor sends little more than ids (docs/vendors.md).
 	MaxBodyBytes int32 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
 	// The vendor's API and the credentials for it. Without it events hold what the
 	// webhooks say. Required for a vendor whose webhooks hold only an id (proofme).
@@ -2624,7 +2637,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x14deadletter_retention\x18\b \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x13deadletterRetention\x12C\n" +
 	"\bencoding\x18\t \x01(\x0e2\x1d.kycbridge.config.v1.EncodingB\b\xbaH\x05\x82\x01\x02\x10\x01R\bencoding:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
-	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\xf4\r\n" +
+	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\xc2\x0f\n" +
 	"\x06Ingest\x12\x96\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB~\xbaH{\xba\x01x\n" +
 	"\ringest.listen\x122must be host:port or :port, such as 127.0.0.1:8080\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\x12\xc2\x01\n" +
@@ -2648,7 +2661,9 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x18unready_while_kafka_away\x18\n" +
 	" \x01(\bR\x15unreadyWhileKafkaAway\x12\xdb\x01\n" +
 	"\x12max_unproved_bytes\x18\v \x01(\x03B\xac\x01\xbaH\xa8\x01\xba\x01\xa4\x01\n" +
-	"\x19ingest.max_unproved_bytes\x12Pmust be 0 (default 33554432) or between 1048576 (1 MiB) and 68719476736 (64 GiB)\x1a5this == 0 || (this >= 1048576 && this <= 68719476736)R\x10maxUnprovedBytes\x12*\n" +
+	"\x19ingest.max_unproved_bytes\x12Pmust be 0 (default 33554432) or between 1048576 (1 MiB) and 68719476736 (64 GiB)\x1a5this == 0 || (this >= 1048576 && this <= 68719476736)R\x10maxUnprovedBytes\x12\xcb\x01\n" +
+	"\x1aendpoint_events_per_second\x18\f \x01(\x05B\x8d\x01\xbaH\x89\x01\xba\x01\x85\x01\n" +
+	"!ingest.endpoint_events_per_second\x122must be 0 (default 2000) or between 10 and 1000000\x1a,this == 0 || (this >= 10 && this <= 1000000)R\x17endpointEventsPerSecond\x12*\n" +
 	"\x03tls\x18\x14 \x01(\v2\x18.kycbridge.config.v1.TlsR\x03tls\x128\n" +
 	"\x0ftrusted_proxies\x18\x15 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\xe8\a\"\x04r\x02\x18@R\x0etrustedProxies:\x8a\x02\xbaH\x86\x02\x1a\x83\x02\n" +
 	"\x1cingest.header_before_request\x12Sread_header_timeout (default 5s) must not be longer than read_timeout (default 15s)\x1a\x8d\x01(has(this.read_header_timeout) ? this.read_header_timeout : duration('5s')) <= (has(this.read_timeout) ? this.read_timeout : duration('15s'))\"\xa5\x01\n" +
