@@ -19,7 +19,8 @@ type Bounds struct {
 	Poll    int // bytes after which the session ends a poll; record.PollBytes
 }
 
-func (b Bounds) withDefaults() Bounds {
+// WithDefaults fills in what is not set.
+func (b Bounds) WithDefaults() Bounds {
 	return Bounds{
 		Read: cmp.Or(b.Read, 4<<20), Events: cmp.Or(b.Events, 4000), Written: cmp.Or(b.Written, 8<<20),
 		Poll: cmp.Or(b.Poll, record.PollBytes),

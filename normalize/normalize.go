@@ -211,7 +211,7 @@ func (o Options) withDefaults() Options {
 	if o.Batch <= 0 {
 		o.Batch = 500
 	}
-	o.Bounds = o.Bounds.withDefaults()
+	o.Bounds = o.Bounds.WithDefaults()
 	if o.TransactionTimeout <= 0 {
 		o.TransactionTimeout = 15 * time.Second
 	}

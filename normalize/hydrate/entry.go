@@ -65,6 +65,7 @@ type entry struct {
 	stays         int
 	queued, woken bool
 	packed        bool
+	whole         int // bytes of its delivery, also while that is left out
 }
 
 // over reports whether there is something to write for a task, or nothing more to do.

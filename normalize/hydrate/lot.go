@@ -101,7 +101,6 @@ func (l *lot) pack(e *entry) {
 	if e.packed {
 		return
 	}
-	e.own()
 	size := e.size()
 	if l.bytes+size > l.keep {
 		e.thin()
@@ -142,12 +141,12 @@ func (l *lot) turning(now time.Time) bool {
 }
 
 // wake takes out the tasks that may go on: those that their gate would let through, in the order in which they
-// were first read, and those that tired says are to be given up.
-func (l *lot) wake(now time.Time, tired func(*entry) bool) (woken []*entry) {
-	for !l.alarms.empty() && !now.Before(l.alarms.first().at) {
+// were first read, and those that tired says are to be given up. No more go on than there is room for.
+func (l *lot) wake(now time.Time, room *room, tired func(*entry) bool) (woken []*entry) {
+	for room.left() && !l.alarms.empty() && !now.Before(l.alarms.first().at) {
 		switch p := l.alarms.pop(); {
 		case tired(p.entry):
-			woken = append(woken, l.remove(p.entry))
+			woken = append(woken, room.take(l.remove(p.entry)))
 		case p.queued:
 			l.alarms.push(place{p.entry, p.stay, now.Add(alarmAgain)})
 		default:
@@ -155,11 +154,21 @@ func (l *lot) wake(now time.Time, tired func(*entry) bool) (woken []*entry) {
 		}
 	}
 	for g := range l.queues {
-		for n := g.room(now); n > 0 && l.queued(g); n-- {
-			woken = append(woken, l.remove(l.queues[g].pop().entry))
+		for n := g.room(now); n > 0 && room.left() && l.queued(g); n-- {
+			woken = append(woken, room.take(l.remove(l.queues[g].pop().entry)))
 		}
 	}
 	return woken
+}
+
+// room is what there is for more tasks in hand.
+type room struct{ tasks, bytes int }
+
+func (r *room) left() bool { return r.tasks > 0 && r.bytes > 0 }
+
+func (r *room) take(e *entry) *entry {
+	r.tasks, r.bytes = r.tasks-1, r.bytes-e.whole
+	return e
 }
 
 // next is when a task may go on of which the time has to come; zero: none waits for a time.
@@ -183,7 +192,7 @@ func (l *lot) remove(e *entry) *entry {
 	return e
 }
 
-// own makes a task independent of the batch that it was polled in.
+// own makes a task independent of the batch that it was polled in, all of which would stay in memory with it.
 func (e *entry) own() {
 	e.in.Key, e.in.Value = append([]byte(nil), e.in.Key...), nil
 	for i, h := range e.headers {

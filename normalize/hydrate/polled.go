@@ -88,6 +88,8 @@ func newEntry(in normalize.Input, r *kgo.Record) *entry {
 	if contract.Unmarshal(r.Value, e.task) != nil {
 		e.state = unread
 	}
+	e.own()
+	e.whole = e.size()
 	return e
 }
 

@@ -19,6 +19,11 @@ const (
 	defaultBatch = 100
 	// pollOn is how long a poll waits while fetches are under way; their end interrupts it.
 	pollOn = 250 * time.Millisecond
+	// handMost bounds the bytes of deliveries and answers in hand: from there on nothing is polled or woken until
+	// some are written.
+	handMost = 8 << 20
+	// portionOn is how long a poll waits where more is to be written than one transaction takes.
+	portionOn = time.Millisecond
 	// turnsOn is the same while tasks wait for their turn alone.
 	turnsOn = 100 * time.Millisecond
 )
@@ -47,6 +52,7 @@ type source struct {
 	parts   map[int32]*part
 	turns   int64
 	writing bool // since a Process that neither ended nor failed
+	more    bool // there is more to write than was
 }
 
 // lastAnswer is what is known of the last answer about a subject.
@@ -97,6 +103,9 @@ func (s *source) Begin() normalize.Poll {
 		s.committed()
 	}
 	p := normalize.Poll{Max: min(s.o.Stage.Batch, s.lot.room()), Limit: s.limit(time.Now()), Wakeup: &s.wakeup}
+	if room := s.room(); !room.left() || s.more {
+		p.Max = 0
+	}
 	if p.Max == 0 {
 		p.Limit = cmp.Or(p.Limit, pollOn)
 	}
@@ -105,10 +114,13 @@ func (s *source) Begin() normalize.Poll {
 
 // limit is how long a poll may take; 0: as long as the slot has nothing else to do.
 func (s *source) limit(now time.Time) (limit time.Duration) {
+	if s.more {
+		return portionOn
+	}
 	if len(s.hand) > 0 {
 		limit = pollOn
 	}
-	if len(s.hand) >= s.o.Stage.Batch { // nobody is woken
+	if room := s.room(); !room.left() { // nobody is woken
 		return limit
 	}
 	if s.lot.turning(now) {
@@ -119,6 +131,16 @@ func (s *source) limit(now time.Time) (limit time.Duration) {
 		limit = min(until, cmp.Or(limit, until))
 	}
 	return limit
+}
+
+// room is what may be taken in hand beside what is.
+func (s *source) room() room {
+	r := room{tasks: s.o.Stage.Batch, bytes: handMost}
+	for _, e := range s.hand {
+		r.take(e)
+		r.bytes -= len(e.task.GetFetched())
+	}
+	return r
 }
 
 // Take implements normalize.Source.
@@ -140,6 +162,7 @@ func (s *source) Take(ctx context.Context, in normalize.Input, polled []*kgo.Rec
 	s.hand = slices.DeleteFunc(s.hand, func(e *entry) bool { return e.state == waits })
 	s.gauge(now)
 	if !over {
+		s.more = false
 		return normalize.Idle{}, nil
 	}
 	return s.process()
@@ -147,10 +170,8 @@ func (s *source) Take(ctx context.Context, in normalize.Input, polled []*kgo.Rec
 
 // wake takes out of the lot what may go on. While what is in hand cannot be written, no more is asked for.
 func (s *source) wake(ctx context.Context, now time.Time) {
-	if len(s.hand) >= s.o.Stage.Batch {
-		return
-	}
-	woken := s.lot.wake(now, func(e *entry) bool { return s.tired(e, now) })
+	room := s.room()
+	woken := s.lot.wake(now, &room, func(e *entry) bool { return s.tired(e, now) })
 	s.hand = append(s.hand, s.unpack(ctx, woken, now)...)
 	if s.lot.room() == 0 && now.Sub(s.full) >= time.Minute {
 		s.full = now
@@ -158,21 +179,9 @@ func (s *source) wake(ctx context.Context, now time.Time) {
 	}
 }
 
-// process is what becomes of what is over.
+// process is what becomes of what is over, as much of it as one transaction takes. The rest stays in hand.
 func (s *source) process() (normalize.Next, error) {
-	var answers, over []*entry
-	for _, e := range s.hand {
-		switch {
-		case e.state == stored:
-			answers = append(answers, e)
-		case e.over():
-			over = append(over, e)
-		}
-	}
-	slices.SortStableFunc(over, func(a, b *entry) int {
-		return cmp.Or(cmp.Compare(a.in.Partition, b.in.Partition), cmp.Compare(a.in.Offset, b.in.Offset))
-	})
-	over = append(over, s.inOrder(answers)...)
+	over := s.portion()
 	p := normalize.Process{Readings: make([]*normalize.Reading, len(over)), Offsets: make(map[int32]int64, len(s.parts))}
 	for i, e := range over {
 		var err error
@@ -188,13 +197,47 @@ func (s *source) process() (normalize.Next, error) {
 	return p, nil
 }
 
-// inOrder sorts answers as they came, and lets none about a subject seem older than the one before: the clock
+// portion is what is written next: first what is mapped or passed over, then answers as they came.
+func (s *source) portion() []*entry {
+	var answers, over []*entry
+	for _, e := range s.hand {
+		switch {
+		case e.state == stored:
+			answers = append(answers, e)
+		case e.over():
+			over = append(over, e)
+		}
+	}
+	slices.SortStableFunc(over, func(a, b *entry) int {
+		return cmp.Or(cmp.Compare(a.in.Partition, b.in.Partition), cmp.Compare(a.in.Offset, b.in.Offset))
+	})
+	slices.SortStableFunc(answers, func(a, b *entry) int { return cmp.Compare(a.number, b.number) })
+	over, answers, s.more = s.cut(over, answers)
+	return append(over, s.inOrder(answers)...)
+}
+
+// cut leaves of what is over as much as one transaction takes, at least one, and reports whether there is more.
+func (s *source) cut(over, answers []*entry) (_, _ []*entry, more bool) {
+	limits := s.o.Stage.Bounds.WithDefaults()
+	bytes, events := 0, 0
+	for n, e := range slices.Concat(over, answers) {
+		if n > 0 && (bytes >= limits.Written || events >= limits.Events) {
+			return over[:min(n, len(over))], answers[:max(n-len(over), 0)], true
+		}
+		bytes += e.whole + len(e.task.GetFetched())
+		if e.read != nil {
+			events += len(e.read.Events())
+		}
+	}
+	return over, answers, false
+}
+
+// inOrder takes answers in their order, and lets none about a subject seem older than the one before: the clock
 // may have been set back.
 func (s *source) inOrder(answers []*entry) []*entry {
 	if len(s.latest) > latestMost {
 		clear(s.latest)
 	}
-	slices.SortStableFunc(answers, func(a, b *entry) int { return cmp.Compare(a.number, b.number) })
 	for _, e := range answers {
 		if e.task.GetFetchedAt() == nil {
 			continue
