@@ -35,7 +35,7 @@ type fault struct {
 // suite is every fault, in the order of the table.
 func suite() []fault {
 	var all []fault
-	for _, part := range [][]fault{crashFaults(), kafkaFaults(), networkFaults(), slowFaults(), redisFaults(), contentFaults(), standstillFaults(), incidentFaults()} {
+	for _, part := range [][]fault{crashFaults(), kafkaFaults(), networkFaults(), slowFaults(), redisFaults(), contentFaults(), standstillFaults(), incidentFaults(), workFaults()} {
 		all = append(all, part...)
 	}
 	return all

@@ -44,6 +44,7 @@ func newWorld(t *testing.T, partitions int32) *world {
 
 // said is a delivery of the vendor these tests invent.
 type said struct {
+	Pad     string `json:"pad,omitempty"` // is read over
 	Subject string `json:"subject"`
 	ID      string `json:"id,omitempty"`   // the identity; empty: none
 	Text    string `json:"text,omitempty"` // the content

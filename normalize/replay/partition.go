@@ -16,8 +16,13 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// batchBytes bounds the raw records held at once.
-const batchBytes = 8 << 20
+const (
+	// batchBytes bounds the raw records of a transaction: what they become is many times as much.
+	batchBytes = 256 << 10
+	// storedBytes is what a record counts for beside its own size that is made of a stored object, which may be
+	// as large as hydrate.max_response_bytes.
+	storedBytes = 16 << 10
+)
 
 var errEnough = errors.New("end of the selection")
 
@@ -236,6 +241,9 @@ func (p *partition) take(ctx context.Context, r normalize.RawRecord) error {
 		return err
 	}
 	p.held, p.bytes = append(p.held, c), p.bytes+len(r.Value)
+	if c.past.claimed >= 0 {
+		p.bytes += storedBytes
+	}
 	if len(p.held) < p.o.Batch && p.bytes < batchBytes {
 		return nil
 	}

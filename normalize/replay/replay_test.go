@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/kycbridge/kycbridge/normalize/replay"
@@ -96,4 +97,20 @@ func TestFillGapsAfterAFix(t *testing.T) {
 	w.send(0, said{Subject: "s", ID: "y", Do: "unreadable"}, said{Subject: "s", ID: "x", Do: "new"}, said{Subject: "s", ID: "a"})
 	w.normalised(fixed)
 	expect(t, "after copies", w.said(""), "a/")
+}
+
+// A transaction of a replay is bounded by bytes: eight megabytes of raw records became gigabytes of events.
+func TestTransactionsAreBoundedByBytes(t *testing.T) {
+	w := newWorld(t, 1)
+	for n := range 12 {
+		w.send(0, said{Subject: "s", ID: fmt.Sprint("large", n), Pad: strings.Repeat("x", 60<<10)})
+	}
+	w.normalised()
+	transactions := 0
+	o := w.options("bounded", replay.ReEmit)
+	o.Batch, o.Open = 200, w.meddling(func(nth int) error { transactions = nth; return nil }, nil)
+	expect(t, "report", counted(w.replay(o)), "emitted 12, ")
+	if transactions < 3 {
+		t.Errorf("%d transactions replay 720 KiB of raw records, expected at least 3", transactions)
+	}
 }
