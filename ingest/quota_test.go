@@ -63,8 +63,10 @@ func TestAFloodIsHeldBackAtItsEndpointAlone(t *testing.T) {
 			}
 			return overQuota
 		}
-		if let("one", large) != accepted || let("one", large) != accepted {
-			t.Fatal("a body counts as more than its vendor's limit: 50 events each are within 100")
+		for range 2 {
+			if let("one", large) != accepted {
+				t.Fatal("a body counts as more than its vendor's limit: 50 events each are within 100")
+			}
 		}
 		if let("one", small) != overQuota {
 			t.Error("an endpoint over its quota was let in")
