@@ -9,6 +9,13 @@ import (
 	"github.com/kycbridge/kycbridge/internal/record"
 )
 
+// What Bounds are where they are not set.
+const (
+	boundRead    = 4 << 20
+	boundEvents  = 4000
+	boundWritten = 8 << 20
+)
+
 // Bounds are what one transaction holds, beside Options.Batch, the records that it reads. Zero values take the
 // defaults. A batch grows by polls of Poll bytes, and is written when it has reached one of them; what was
 // not polled by then is the next batch's. So it is over a bound by what one poll became, at most.
@@ -22,7 +29,7 @@ type Bounds struct {
 // WithDefaults fills in what is not set.
 func (b Bounds) WithDefaults() Bounds {
 	return Bounds{
-		Read: cmp.Or(b.Read, 4<<20), Events: cmp.Or(b.Events, 4000), Written: cmp.Or(b.Written, 8<<20),
+		Read: cmp.Or(b.Read, boundRead), Events: cmp.Or(b.Events, boundEvents), Written: cmp.Or(b.Written, boundWritten),
 		Poll: cmp.Or(b.Poll, record.PollBytes),
 	}
 }

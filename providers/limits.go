@@ -2,6 +2,12 @@ package providers
 
 import "cmp"
 
+// What a vendor may become that declares nothing else.
+const (
+	defaultEvents = 100
+	defaultOutput = 1 << 20
+)
+
 // Limits bound one delivery of a vendor. What becomes more is a dead letter, REJECTED_CONTENT.
 type Limits struct {
 	// Events that it may become; 100 when 0.
@@ -17,10 +23,10 @@ type Limits struct {
 }
 
 // MaxEvents is how many events one delivery may become.
-func (l Limits) MaxEvents() int { return cmp.Or(l.Events, 100) }
+func (l Limits) MaxEvents() int { return cmp.Or(l.Events, defaultEvents) }
 
 // MaxOutput is how many bytes they may have together.
-func (l Limits) MaxOutput() int { return cmp.Or(l.Output, 1<<20) }
+func (l Limits) MaxOutput() int { return cmp.Or(l.Output, defaultOutput) }
 
 // bodyUnit is how many bytes of a body are as much work as an event.
 const bodyUnit = 8 << 10
