@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// quotaBurst is for how long an endpoint that was quiet may bring work at once: what others' events then wait for.
-const quotaBurst = time.Second
+// quotaBurst is for how long an endpoint that was quiet may bring work at once. Others' events wait for it, well below
+// a second; a vendor that hardly tries again loses what is beyond.
+const quotaBurst = 5 * time.Second
 
 // A quota bounds the work that one endpoint brings, in events a second (providers.Limits.Work). Events of a partition
 // come in the order of its records, whoever sent them, so what one endpoint has in the raw log is what every other one

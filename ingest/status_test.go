@@ -70,7 +70,7 @@ func TestStatus(t *testing.T) {
 		}, want: oversize},
 		{name: "too many requests", tune: func(s *Server) { s.gate.requests.Store(DefaultMaxRequests) }, want: overloaded},
 		{name: "too many bytes", tune: func(s *Server) { s.gate.bytes.Store(DefaultMaxWaitingBytes) }, want: bodiesFull},
-		{name: "over its quota", tune: func(s *Server) { s.directory.byName["one"].quota.take(1 << 31) }, want: overQuota},
+		{name: "over its quota", tune: func(s *Server) { s.directory.byName["one"].quota.take(1 << 40) }, want: overQuota},
 		{name: "log says no", log: func() *heldLog { return &heldLog{reply: func(done func(error)) { done(errTest) }} }, want: refused},
 		{name: "going away", tune: func(s *Server) { s.phase.Store(closed) }, want: closing},
 	} {

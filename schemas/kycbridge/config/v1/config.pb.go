@@ -1334,7 +1334,7 @@ type Ingest struct {
 	MaxUnprovedBytes int64 `protobuf:"varint,11,opt,name=max_unproved_bytes,json=maxUnprovedBytes,proto3" json:"max_unproved_bytes,omitempty"`
 	// How much one endpoint may bring to each process in a second, in events: a
 	// body counts as those it probably becomes, and one more for each 8 KiB. Above it
-	// the answer is 503, so that other endpoints' events need not wait; a second's
+	// the answer is 503, so that other endpoints' events need not wait; five seconds'
 	// worth may come at once. Default 2000, an eighth of what one normaliser does.
 	EndpointEventsPerSecond int32 `protobuf:"varint,12,opt,name=endpoint_events_per_second,json=endpointEventsPerSecond,proto3" json:"endpoint_events_per_second,omitempty"`
 	// HTTPS. Default: plain HTTP, behind a proxy that terminates HTTPS.
