@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/kycbridge/kycbridge/internal/canary"
 	"github.com/kycbridge/kycbridge/providers"
 )
 
@@ -76,12 +77,12 @@ func (s *suite) target(t testing.TB, f providers.Fixture, body []byte) string {
 func Fuzz(f *testing.F, p providers.Provider) {
 	s := newSuite(f, p)
 	for _, fixture := range s.fixtures {
-		f.Add(bytes.ReplaceAll(fixture.Body, []byte(canary), []byte("name")))
+		f.Add(bytes.ReplaceAll(fixture.Body, []byte(canary.Mark), []byte("name")))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		d := s.delivery(t, providers.Fixture{}, body)
 		r := s.read(d)
-		if !bytes.Contains(bytes.ToUpper(body), []byte(canary)) {
+		if !bytes.Contains(bytes.ToUpper(body), []byte(canary.Mark)) {
 			s.checkResult(t, d, r, r.format(t))
 		}
 	})

@@ -9,13 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kycbridge/kycbridge/internal/canary"
 	"github.com/kycbridge/kycbridge/internal/contract/generated"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
-
-// canary marks what must never leave a fixture.
-const canary = "CANARY"
 
 func (s *suite) checkFixture(t testing.TB, f providers.Fixture) {
 	d := s.delivery(t, f, f.Body)
@@ -41,7 +39,7 @@ func (s *suite) checkFixture(t testing.TB, f providers.Fixture) {
 // checkResult holds for every delivery whatever, sound or not.
 func (s *suite) checkResult(t testing.TB, d *providers.Delivery, r *result, text []byte) {
 	t.Helper()
-	if bytes.Contains(bytes.ToUpper(text), []byte(canary)) {
+	if bytes.Contains(bytes.ToUpper(text), []byte(canary.Mark)) {
 		t.Errorf("something that could identify a person leaves:\n%s", text)
 	}
 	if r.err != nil {
@@ -96,7 +94,7 @@ func (s *suite) checkKey(t testing.TB, r *result) {
 func (s *suite) checkCoverage(t testing.TB) {
 	missing, marked := maps.Clone(s.Maps), false
 	for _, f := range s.fixtures {
-		marked = marked || bytes.Contains(f.Body, []byte(canary))
+		marked = marked || bytes.Contains(f.Body, []byte(canary.Mark))
 		if r := s.read(s.delivery(t, f, f.Body)); r.err == nil {
 			delete(missing, r.notice.MapAs)
 		}
@@ -105,7 +103,7 @@ func (s *suite) checkCoverage(t testing.TB) {
 		t.Errorf("no fixture is mapped as %q; add testdata/<case>/body.json", typ)
 	}
 	if !marked {
-		t.Errorf("no fixture holds the mark %s; write it into whatever could identify a person", canary)
+		t.Errorf("no fixture holds the mark %s; write it into whatever could identify a person", canary.Mark)
 	}
 }
 

@@ -62,6 +62,7 @@ var checks = []struct {
 	{"unknown words", (*suite).checkUnknownWords},
 	{"cut short", (*suite).checkCutShort},
 	{"vary", (*suite).checkVary},
+	{"canaries", (*suite).checkCanaries},
 }
 
 func newSuite(t testing.TB, p providers.Provider) *suite {
