@@ -12,6 +12,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -91,7 +92,7 @@ func (r Record) jsonValue() (json.RawMessage, error) {
 }
 
 // Words lists a message's own enum values and vendor words, in field order: what an event
-// says, without its metadata.
+// says, without its metadata. Words that are no codes are shown as their digest.
 func Words(event proto.Message) []string {
 	m := event.ProtoReflect()
 	var out []string
@@ -106,11 +107,20 @@ func Words(event proto.Message) []string {
 			out = append(out, string(fd.Name())+"="+enumWord(fd.Enum(), m.Get(fd).Enum()))
 		case protoreflect.StringKind:
 			if strings.HasPrefix(string(fd.Name()), "vendor_") {
-				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), m.Get(fd).String()))
+				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), worded(m.Get(fd).String())))
 			}
 		}
 	}
 	return out
+}
+
+// worded is a vendor's word as a terminal shows it: itself where it is a code, else its digest. Free text at the
+// place of a word may be about a person.
+func worded(word string) string {
+	if providers.IsCode(word) {
+		return word
+	}
+	return providers.Digest(word)
 }
 
 // enumWord is a value without the enum's name in front: DECISION_APPROVED is

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/kycbridge/kycbridge/internal/canary"
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -92,4 +93,18 @@ func jsonLine(t *testing.T, r record.Record, prefix string) string {
 		t.Fatal(err)
 	}
 	return out.String()
+}
+
+// TestWordsTellNobody: what a vendor says at the place of a word is shown where it is one.
+func TestWordsTellNobody(t *testing.T) {
+	for _, c := range canary.All() {
+		e := &kycv1.CheckEvent{Result: kycv1.CheckResult_CHECK_RESULT_PASSED, VendorResult: c.Text, VendorKind: "document_check"}
+		got := strings.Join(Words(e), " ")
+		if !strings.Contains(got, "result=PASSED") || !strings.Contains(got, `vendor_kind="document_check"`) {
+			t.Errorf("%s: %s, want what is a word", c.Kind, got)
+		}
+		if c.In([]byte(got)) != c.Coded {
+			t.Errorf("%s: %s", c.Kind, got)
+		}
+	}
 }
