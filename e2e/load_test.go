@@ -68,9 +68,9 @@ func (l *load) make(n int) delivery {
 	case 2:
 		d.body = event(id, "workflow.session.completed", `{"id":"%s","status":"complete","outcome":"clear","updatedAt":"%s"}`, subject, at)
 	case 3:
-		d.body = event(id, "client.updated", `{"id":"%s","email":"`+canary+`","updatedAt":"%s"}`, subject, at)
+		d.body = event(id, "client.updated", `{"id":"%s","email":"`+planted+`","updatedAt":"%s"}`, subject, at)
 	case 4:
-		d.body = event(id, "zzz.unknown", `{"id":"%s","email":"`+canary+`","updatedAt":"%s"}`, subject, at) // a dead letter
+		d.body = event(id, "zzz.unknown", `{"id":"%s","email":"`+planted+`","updatedAt":"%s"}`, subject, at) // a dead letter
 	case 5:
 		d.body = event(id, "workflow.session.started", `{"id":"%s","status":"started","updatedAt":"%s"}`, subject, at)
 	default:

@@ -51,6 +51,10 @@ const (
 	failUnmapped failpoint = "unmapped"
 	unmappedMark           = "kycbridge-unmapped"
 
+	// failPanic kills no process: a vendor's code panics with all of a body that holds panicMark.
+	failPanic failpoint = "panic"
+	panicMark           = "kycbridge-panic"
+
 	// failRecast kills no process: it makes it a version with another rule for what a delivery's content is.
 	failRecast failpoint = "recast"
 
@@ -60,7 +64,7 @@ const (
 
 var failpoints = []failpoint{
 	failAcked, failPolled, failClaimed, failBegun, failProduced, failAllProduced, failOffsets, failEndSent,
-	failCommitted, failRepairing, failInterpret, failUnmapped, failRecast, failClock,
+	failCommitted, failRepairing, failInterpret, failUnmapped, failPanic, failRecast, failClock,
 }
 
 // armed is the point that the environment names, and how many passes it still has.
@@ -197,7 +201,7 @@ func (c failingClient) OnBrokerE2E(_ kgo.BrokerMetadata, key int16, e kgo.Broker
 	}
 }
 
-// failProviders lets a mapper die over a marked body, as a stack overflow would, or not know it.
+// failProviders lets a mapper die over a marked body, as a stack overflow would, panic, or not know it.
 func failProviders(all []providers.Provider) []providers.Provider {
 	a, out := arm(), make([]providers.Provider, len(all))
 	for i, p := range all {
@@ -214,6 +218,15 @@ func failProviders(all []providers.Provider) []providers.Provider {
 			}
 		}
 		p.Maps = maps
+		if a.at == failPanic {
+			parse := p.Parse
+			p.Parse = func(d *providers.Delivery) (*providers.Notice, error) {
+				if bytes.Contains(d.Body, []byte(panicMark)) {
+					panic(string(d.Body))
+				}
+				return parse(d)
+			}
+		}
 		if a.at == failRecast {
 			parse := p.Parse
 			p.Parse = func(d *providers.Delivery) (*providers.Notice, error) {

@@ -89,17 +89,26 @@ func (d Delivery) corrupt() Delivery {
 }
 
 // post sends a delivery once and returns the status.
-func (s *Sender) post(ctx context.Context, d Delivery) (int, error) {
+func (s *Sender) post(ctx context.Context, d Delivery) (status int, err error) {
+	err = s.exchange(ctx, d, func(resp *http.Response) error {
+		status = resp.StatusCode
+		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
+		return nil
+	})
+	return status, err
+}
+
+// exchange sends a delivery once, and closes the answer after it was read.
+func (s *Sender) exchange(ctx context.Context, d Delivery, read func(*http.Response) error) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
 	if err != nil {
-		return 0, err
+		return err
 	}
 	r.Header = d.Header
 	resp, err := s.client.Do(r)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
-	return resp.StatusCode, nil
+	return read(resp)
 }
