@@ -25,7 +25,7 @@ func logged(o *Options, level slog.Level) *bytes.Buffer {
 
 // One line a request, with fields from our list and nothing the sender wrote.
 func TestLogLine(t *testing.T) {
-	const canary = "canary\n\x1b[31m"
+	const canary = "kanarienvogel\n\x1b[31m"
 	for name, change := range map[string]func(*http.Request){
 		"accepted": func(*http.Request) {},
 		"hostile": func(r *http.Request) {
@@ -41,11 +41,11 @@ func TestLogLine(t *testing.T) {
 	} {
 		o := testOptions(t, ackAll())
 		b := logged(&o, slog.LevelDebug)
-		r := signed(t, "one", "old", `{"canary":1}`)
+		r := signed(t, "one", "old", `{"kanarienvogel":1}`)
 		change(r)
 		w := serve(newServer(t, o), r)
 		line := b.String()
-		if strings.Count(line, "\n") != 1 || len(line) > 600 || strings.Contains(line, "canary") || strings.Contains(line, "\x1b") {
+		if strings.Count(line, "\n") != 1 || len(line) > 600 || strings.Contains(line, "kanarienvogel") || strings.Contains(line, "\x1b") {
 			t.Errorf("%s: logged %.1000q, want one short line with nothing of the sender's", name, line)
 		}
 		var fields map[string]any
@@ -91,10 +91,10 @@ func TestPanicIsLogged(t *testing.T) {
 	o.Endpoints[0].Provider.Key = func(d *providers.Delivery) string { panic(string(d.Body)) }
 	s := newServer(t, o)
 	for range 3 {
-		serve(s, signed(t, "one", "old", `{"canary":1}`))
+		serve(s, signed(t, "one", "old", `{"kanarienvogel":1}`))
 	}
 	line := b.String()
-	if strings.Count(line, "\n") != 1 || strings.Contains(line, "canary") || len(line) > 6000 {
+	if strings.Count(line, "\n") != 1 || strings.Contains(line, "kanarienvogel") || len(line) > 6000 {
 		t.Errorf("logged %q, want one bounded line without the value", line)
 	}
 	for _, want := range []string{`"endpoint":"one"`, `"where":"key"`, `"panic":"string"`, "log_test.go"} {
@@ -106,13 +106,13 @@ func TestPanicIsLogged(t *testing.T) {
 
 // A panic anywhere else in a request is logged like that, too, and by nobody but us.
 func TestPanicInAHandlerIsLogged(t *testing.T) {
-	for name, v := range map[string]any{"string": "canary", "*errors.errorString": errors.New("canary")} {
+	for name, v := range map[string]any{"string": "kanarienvogel", "*errors.errorString": errors.New("kanarienvogel")} {
 		o := testOptions(t, &heldLog{reply: func(func(error)) { panic(v) }})
 		b := logged(&o, slog.LevelDebug)
 		server := httptest.NewUnstartedServer(newServer(t, o).Handler())
 		server.Config.ErrorLog = log.New(noise{o.Logger}, "", 0)
 		server.Start()
-		r := signed(t, "one", "old", `{"canary":1}`)
+		r := signed(t, "one", "old", `{"kanarienvogel":1}`)
 		r.RequestURI = ""
 		var err error
 		if r.URL, err = url.Parse(server.URL + "/hooks/one"); err != nil {
@@ -124,7 +124,7 @@ func TestPanicInAHandlerIsLogged(t *testing.T) {
 		}
 		server.Close()
 		line := b.String()
-		if !strings.Contains(line, `"panic":"`+name+`"`) || !strings.Contains(line, "log_test.go") || strings.Contains(line, "canary") || strings.Contains(line, "http: panic") {
+		if !strings.Contains(line, `"panic":"`+name+`"`) || !strings.Contains(line, "log_test.go") || strings.Contains(line, "kanarienvogel") || strings.Contains(line, "http: panic") {
 			t.Errorf("%s: logged %q, want one line of ours without the value", name, line)
 		}
 	}
