@@ -68,7 +68,7 @@ normalize:
   batch_records: %d
 endpoints:
 `, d.w.kafka, d.prefix, d.redis, d.https(), d.slots, d.batch)
-	proof := fmt.Sprintf("secrets: [{id: primary, value: %q}]", secret)
+	proof := `secrets: [{id: primary, value: "${KYCBRIDGE_SECRET}"}]`
 	if d.unauthenticated {
 		proof = "allow_unauthenticated: true"
 	}
@@ -112,7 +112,7 @@ func (d *deployment) run(ctx context.Context, args ...string) (*running, error) 
 	path, args := d.limited(append(args, "--config", config))
 	p, took, err := gauge.Start(ctx, gauge.Program{
 		Name: "kycbridge " + stage, Path: path, Args: args,
-		Env:   []string{"KYCBRIDGE_LISTEN=" + listen, "KYCBRIDGE_ADMIN=" + admin, "KYCBRIDGE_PROFILE=" + d.w.profiles},
+		Env:   []string{"KYCBRIDGE_LISTEN=" + listen, "KYCBRIDGE_ADMIN=" + admin, "KYCBRIDGE_SECRET=" + secret, "KYCBRIDGE_PROFILE=" + d.w.profiles},
 		Ready: "http://" + admin + "/readyz",
 	})
 	if err != nil {

@@ -38,7 +38,7 @@ func blanks([]webhook) ([][]byte, error) {
 
 // reviewer is the endpoint that both come to.
 func reviewer(string) string {
-	return fmt.Sprintf("{name: idenfy, provider: idenfy, environment: ENVIRONMENT_SANDBOX, secrets: [{id: primary, value: %q}]}", secret)
+	return `{name: idenfy, provider: idenfy, environment: ENVIRONMENT_SANDBOX, secrets: [{id: primary, value: "${KYCBRIDGE_SECRET}"}]}`
 }
 
 // notices are of objects that nobody has.
@@ -53,7 +53,7 @@ func notices([]webhook) ([][]byte, error) {
 
 // noticed is the endpoint that they come to.
 func noticed(api string) string {
-	return fmt.Sprintf("{name: proofme, provider: proofme, environment: ENVIRONMENT_SANDBOX, path_tokens: [{id: primary, value: %q}], api: {base_url: %q, internal: true, key: %[1]q}}", secret, api)
+	return fmt.Sprintf("{name: proofme, provider: proofme, environment: ENVIRONMENT_SANDBOX, path_tokens: [{id: primary, value: \"${KYCBRIDGE_SECRET}\"}], api: {base_url: %q, internal: true, key: \"${KYCBRIDGE_SECRET}\"}}", api)
 }
 
 // A vendorAPI knows nothing that it is asked for.

@@ -25,8 +25,8 @@ func anotherPepper(s *scene) {
 	p := s.runbook("Another pepper")
 	first.process.stop(s)
 	second.process.stop(s)
-	s.rewrite("endpoints:\n", "dedupe:\n  pepper: \"another-pepper-of-thirty-two-bytes\"\nendpoints:\n")
-	m := s.launch(nil, first.listen, first.admin, first.args...)
+	s.rewrite("endpoints:\n", "dedupe:\n  pepper: \"${PEPPER}\"\nendpoints:\n")
+	m := s.launch([]string{"PEPPER=another-pepper-of-thirty-two-bytes"}, first.listen, first.admin, first.args...)
 	s.resend(200)
 	p.sees("the exit", logs(m), "another pepper was used before")
 	select {
@@ -39,7 +39,7 @@ func anotherPepper(s *scene) {
 		s.Error("it runs under another pepper")
 		m.process.stop(s)
 	}
-	s.rewrite("dedupe:\n  pepper: \"another-pepper-of-thirty-two-bytes\"\n", "")
+	s.rewrite("dedupe:\n  pepper: \"${PEPPER}\"\n", "")
 	s.strike()
 	first.again()
 	second.again()

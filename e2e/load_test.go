@@ -22,9 +22,9 @@ const secret = "dev-secret-complycube"
 
 // secrets are the variables that deploy/local.yaml wants.
 func secrets() []string {
-	var all []string
-	for _, vendor := range []string{"complycube", "idenfy", "idnow", "idwise", "proofme"} {
-		all = append(all, "KYCBRIDGE_SECRET_"+strings.ToUpper(vendor)+"=dev-secret-"+vendor)
+	all := []string{"KYCBRIDGE_SECRET_COMPLYCUBE=" + secret, "KYCBRIDGE_SECRET_IDWISE=me:made-up-for-idwise", "KYCBRIDGE_PROOFME_API_KEY=none-yet"}
+	for _, vendor := range []string{"idenfy", "idnow", "proofme"} {
+		all = append(all, "KYCBRIDGE_SECRET_"+strings.ToUpper(vendor)+"=made-up-for-"+vendor)
 	}
 	return all
 }

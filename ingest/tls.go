@@ -4,11 +4,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/secret"
 )
 
 // TLS is HTTPS from a pair of files, which may be replaced while it is in use.
@@ -20,6 +21,9 @@ type TLS struct {
 
 // pairCheck is how often the files are looked at, at most.
 const pairCheck = time.Second
+
+// maxPairFile bounds each of the files, in bytes.
+const maxPairFile = 4 << 20
 
 // A pair is a certificate with its key. Handshakes look whether the files have
 // changed; a pair that cannot be used is reported, and the one before stays.
@@ -66,11 +70,16 @@ func (p *pair) stamps() (s [2]stamp, err error) {
 }
 
 func (p *pair) read() (*tls.Certificate, error) {
-	c, err := tls.LoadX509KeyPair(p.files.CertificateFile, p.files.KeyFile)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	certificate, _, err := secret.ReadTrusted(p.files.CertificateFile, maxPairFile)
+	if err != nil {
 		return nil, fmt.Errorf("ingest: TLS: %w", err)
-	case err != nil:
+	}
+	key, _, err := secret.ReadFile(p.files.KeyFile, maxPairFile)
+	if err != nil {
+		return nil, fmt.Errorf("ingest: TLS: %w", err)
+	}
+	c, err := tls.X509KeyPair(certificate, key)
+	if err != nil {
 		return nil, fmt.Errorf("ingest: TLS: %s and %s are not a certificate and its key: %w", p.files.CertificateFile, p.files.KeyFile, err)
 	}
 	switch now, leaf := p.now(), c.Leaf; {

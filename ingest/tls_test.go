@@ -122,7 +122,7 @@ func TestPairIsRefused(t *testing.T) {
 		"expired":    {func(dir string) TLS { return writePair(t, dir, 1, now.Add(-2*time.Hour), now.Add(-time.Hour)) }, "expired at"},
 		"not yet":    {func(dir string) TLS { return writePair(t, dir, 1, now.Add(time.Hour), now.Add(2*time.Hour)) }, "is the clock right?"},
 		"no file":    {func(dir string) TLS { return TLS{CertificateFile: dir + "/none", KeyFile: dir + "/none"} }, "no such file"},
-		"a folder":   {func(dir string) TLS { return TLS{CertificateFile: dir, KeyFile: dir} }, "not a certificate and its key"},
+		"a folder":   {func(dir string) TLS { return TLS{CertificateFile: dir, KeyFile: dir} }, "is not a regular file"},
 		"no PEM":     {func(dir string) TLS { f := pairFor(t, dir); write(t, f.KeyFile, "x"); return f }, "not a certificate and its key"},
 		"mixed":      {func(dir string) TLS { return mixed(t, dir) }, "not a certificate and its key"},
 		"an old TLS": {func(dir string) TLS { f := pairFor(t, dir); f.MinVersion = tls.VersionTLS11; return f }, "below 1.2"},

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -10,7 +11,7 @@ import (
 // Credentials are the secrets of an endpoint's API, as far as they are
 // configured.
 type Credentials struct {
-	Key, Password, ClientSecret Hidden
+	Key, Password, ClientSecret secret.Value
 }
 
 // api checks what the vendor says about its API against what is configured, and
@@ -29,9 +30,9 @@ func (f *file) api(i int, e *configv1.Endpoint, out *Endpoint, c *Config) {
 	}
 	a := e.Api
 	out.API = Credentials{
-		Key:          f.hidden(&a.Key, a.KeyFile, fieldPath("endpoints", i, "api", "key_file"), c),
-		Password:     f.hidden(&a.Password, a.PasswordFile, fieldPath("endpoints", i, "api", "password_file"), c),
-		ClientSecret: f.hidden(&a.ClientSecret, a.ClientSecretFile, fieldPath("endpoints", i, "api", "client_secret_file"), c),
+		Key:          f.ofField(&a.Key, a.KeyFile, live(e), c, "endpoints", i, "api", "key"),
+		Password:     f.ofField(&a.Password, a.PasswordFile, live(e), c, "endpoints", i, "api", "password"),
+		ClientSecret: f.ofField(&a.ClientSecret, a.ClientSecretFile, live(e), c, "endpoints", i, "api", "client_secret"),
 	}
 	if c.File.Hydrate == nil {
 		return

@@ -62,7 +62,7 @@ func TestAPI(t *testing.T) {
 			if err != nil || !strings.Contains(tc.api, "${KEY}") {
 				return
 			}
-			if e := c.Endpoints[0]; string(e.API.Key.Reveal()) != secretValue+"KEY" || e.Api.Key != "" || strings.Contains(fmt.Sprintf("%v %+v", e, e.API), secretValue) {
+			if e := c.Endpoints[0]; e.API.Key.Reveal() != secretValue+"KEY" || e.Api.Key != "" || strings.Contains(fmt.Sprintf("%v %+v", e, e.API), secretValue) {
 				t.Error("the key is not taken out of the message, or is shown")
 			}
 		})

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/kycbridge/kycbridge/internal/config/generated"
 	"github.com/kycbridge/kycbridge/internal/contract/ruletest"
 )
@@ -20,10 +22,13 @@ func TestExamplesAreProven(t *testing.T) {
 				break
 			}
 			leaveOut(m, needs)
-			f := &file{}
+			f := &file{root: &yaml.Node{}}
 			f.expand(m, func(variable string) (string, bool) { return secretValue, !strings.Contains(text, "${"+variable+":-") })
 			if k := orNew(&m.Kafka); len(k.Brokers) == 0 {
 				k.Brokers = []string{"127.0.0.1:9092"}
+			}
+			if len(f.problems) > 0 {
+				t.Errorf("%s, with the needs %+v: %v", name, needs, f.problems)
 			}
 			if !generated.Valid(m) {
 				t.Errorf("%s is not proven valid, with the needs %+v: it breaks %v, %v", name, needs, ruletest.Broken(t, m), f.problems)

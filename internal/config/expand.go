@@ -1,25 +1,25 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/kycbridge/kycbridge/internal/secret"
 )
 
 // Lookup finds a variable; os.LookupEnv is one.
-type Lookup func(name string) (value string, ok bool)
+type Lookup = func(name string) (value string, ok bool)
 
 // expand replaces ${VAR} and ${VAR:-default} in s; $$ is one dollar sign, and
 // any other dollar sign stands for itself. A default is used where the
 // variable is unset or empty, as in a shell. What a variable holds is not
 // expanded again, and no error quotes it. A variable that is unset or empty and
-// has no default is an error: a secret must not silently be nothing.
+// has no default is an error. Secrets have rules of their own: secret.FromVariable.
 func expand(s string, lookup Lookup) (string, error) {
 	var out strings.Builder
 	for {
@@ -61,14 +61,7 @@ func variable(inner string, lookup Lookup) (string, error) {
 	case hasFallback:
 		return fallback, nil
 	}
-	return "", &unsetError{name}
-}
-
-// unsetError names a variable that is missing where no default stands.
-type unsetError struct{ name string }
-
-func (e *unsetError) Error() string {
-	return fmt.Sprintf("the variable %s is not set or empty; set it, or write ${%s:-default}", e.name, e.name)
+	return "", fmt.Errorf("the variable %s is not set or empty; set it, or write ${%s:-default}", name, name)
 }
 
 func isVariableName(name string) bool {
@@ -82,7 +75,7 @@ func isVariableName(name string) bool {
 	return name != ""
 }
 
-// expander walks a message and expands every string field in it, noting a
+// expander walks a message and expands every string field in it, secrets by their own rules, noting a
 // violation with the field's path where that fails, so that it can be shown
 // with its line just like a broken rule.
 type expander struct {
@@ -101,7 +94,7 @@ func (e *expander) message(m protoreflect.Message, at []*validate.FieldPathEleme
 		case fd.Message() != nil:
 			e.message(v.Message(), extend(at, here))
 		case fd.Kind() == protoreflect.StringKind:
-			if text, ok := e.text(v.String(), extend(at, here)); ok {
+			if text, ok := e.text(fd, v.String(), extend(at, here)); ok {
 				m.Set(fd, protoreflect.ValueOfString(text))
 			}
 		}
@@ -117,7 +110,7 @@ func (e *expander) list(fd protoreflect.FieldDescriptor, list protoreflect.List,
 		case fd.Message() != nil:
 			e.message(list.Get(i).Message(), extend(at, here))
 		case fd.Kind() == protoreflect.StringKind:
-			if text, ok := e.text(list.Get(i).String(), extend(at, here)); ok {
+			if text, ok := e.text(fd, list.Get(i).String(), extend(at, here)); ok {
 				list.Set(i, protoreflect.ValueOfString(text))
 			}
 		}
@@ -136,7 +129,7 @@ func (e *expander) mapped(fd protoreflect.FieldDescriptor, m protoreflect.Map, a
 		case fd.MapValue().Message() != nil:
 			e.message(v.Message(), extend(at, here))
 		case fd.MapValue().Kind() == protoreflect.StringKind:
-			if text, ok := e.text(v.String(), extend(at, here)); ok {
+			if text, ok := e.text(fd, v.String(), extend(at, here)); ok {
 				m.Set(k, protoreflect.ValueOfString(text))
 			}
 		}
@@ -144,15 +137,14 @@ func (e *expander) mapped(fd protoreflect.FieldDescriptor, m protoreflect.Map, a
 	})
 }
 
-func (e *expander) text(s string, at []*validate.FieldPathElement) (string, bool) {
-	text, err := expand(s, e.lookup)
+func (e *expander) text(fd protoreflect.FieldDescriptor, s string, at []*validate.FieldPathElement) (string, bool) {
+	read := expand
+	if isSecret(fd) {
+		read = secret.FromVariable
+	}
+	text, err := read(s, e.lookup)
 	if err != nil {
-		field := &validate.FieldPath{Elements: at}
-		message := err.Error()
-		if unset := (*unsetError)(nil); errors.As(err, &unset) && holdsSecret(protovalidate.FieldPathString(field)) {
-			message = fmt.Sprintf("the variable %s is not set or empty; set it to the secret", unset.name) // a default would be a secret in the file
-		}
-		e.violations = append(e.violations, &validate.Violation{Field: field, Message: proto.String(message)})
+		e.violations = append(e.violations, &validate.Violation{Field: &validate.FieldPath{Elements: at}, Message: proto.String(err.Error())})
 		return "", false
 	}
 	return text, text != s

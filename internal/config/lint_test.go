@@ -338,7 +338,7 @@ func TestShippedConfigurationsAreRight(t *testing.T) {
 		}
 		lookup := func(variable string) (string, bool) {
 			value := secretValue + strings.ReplaceAll(variable, "_", "-")
-			if strings.Contains(variable, "USER_AND_PASSWORD") {
+			if strings.Contains(variable, "USER_AND_PASSWORD") || variable == "KYCBRIDGE_SECRET_IDWISE" {
 				value = "user:" + value
 			}
 			return value, !strings.Contains(text, "${"+variable+":-")

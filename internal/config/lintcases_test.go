@@ -11,19 +11,13 @@ import (
 const otherListen = "\n;ingest: {listen: \"127.0.0.1:8080\"}"
 
 func lintedFiles() []linted {
-	secretFile := func(name string) string {
-		return fmt.Sprintf(`redis: {address: "127.0.0.1:6379", password_file: "${DIR}/%s"}`, name)
-	}
 	served := func(certificate, key string) string {
 		return fmt.Sprintf(`ingest: {listen: "127.0.0.1:8080", tls: {certificate_file: "${DIR}/%s", key_file: "${DIR}/%s"}}`, certificate, key)
 	}
 	client := `kafka: {brokers: ["127.0.0.1:9092"], tls: {enabled: true, ca_file: "${DIR}/ca.pem", certificate_file: "${DIR}/client.pem", key_file: "${DIR}/client.key"}}`
 	return []linted{
-		{rules.FilesWritable, "ingest.tls.certificate_file", []string{served("written.pem", "client.key"), served("open/secret", "client.key")}, []string{served("client.pem", "client.key"), client}},
-		{rules.FilesWritable, "redis.password_file", []string{secretFile("open/secret"), secretFile("shut/link")},
-			[]string{secretFile("shut/secret"), secretFile("sticky/secret"), secretFile("sticky/link")}},
-		{rules.FilesWritable, "endpoints[0].secrets[0].file", []string{endpointsOf(`name: one, provider: vendor, secrets: [{id: a, file: "${DIR}/open/secret"}]`)},
-			[]string{endpointsOf(`name: one, provider: vendor, secrets: [{id: a, file: "${DIR}/shut/secret"}]`)}},
+		{rules.FilesWritable, "ingest.tls.certificate_file", []string{served("written.pem", "client.key"), served("open/secret", "client.key"), served("shut/link", "client.key")},
+			[]string{served("client.pem", "client.key"), served("shut/secret", "client.key"), served("sticky/secret", "client.key"), served("sticky/link", "client.key"), client}},
 		{rules.KeyReadable, "ingest.tls.key_file", []string{served("client.pem", "open.key")}, []string{served("client.pem", "client.key")}},
 		{rules.SecretReused, "redis.password", []string{`redis: {address: "127.0.0.1:6379", password: "${ONE}"}`}, []string{`redis: {address: "127.0.0.1:6379", password: "${TWO}"}`}},
 		{rules.SecretReused, "dedupe.pepper", []string{`dedupe: {pepper: "${ONE}"}`}, []string{`dedupe: {pepper: "${TWO}"}`}},

@@ -78,7 +78,7 @@ func (l *linter) apis() (all []use) {
 		for _, c := range []struct {
 			field string
 			value string
-		}{{"key", string(e.API.Key.Reveal())}, {"password", string(e.API.Password.Reveal())}, {"client_secret", string(e.API.ClientSecret.Reveal())}} {
+		}{{"key", e.API.Key.Reveal()}, {"password", e.API.Password.Reveal()}, {"client_secret", e.API.ClientSecret.Reveal()}} {
 			all = appendUse(all, ofAPIs, i, endpointPath(i, "api", c.field), c.value)
 		}
 	}
@@ -88,11 +88,11 @@ func (l *linter) apis() (all []use) {
 // own are the secrets of the process.
 func (l *linter) own() (all []use) {
 	c := l.config
-	all = appendUse(all, ofServers, -1, fieldPath("kafka", "sasl", "password"), string(c.KafkaPassword.Reveal()))
-	all = appendUse(all, ofServers, -1, fieldPath("kafka", "sasl", "oauth", "client_secret"), string(c.KafkaClientSecret.Reveal()))
-	all = appendUse(all, ofServers, -1, fieldPath("redis", "password"), string(c.RedisPassword.Reveal()))
-	all = appendUse(all, ofServers, -1, fieldPath("redis", "sentinel", "password"), string(c.SentinelPassword.Reveal()))
-	return appendUse(all, ofPepper, -1, fieldPath("dedupe", "pepper"), string(c.Pepper.Reveal()))
+	all = appendUse(all, ofServers, -1, fieldPath("kafka", "sasl", "password"), c.KafkaPassword.Reveal())
+	all = appendUse(all, ofServers, -1, fieldPath("kafka", "sasl", "oauth", "client_secret"), c.KafkaClientSecret.Reveal())
+	all = appendUse(all, ofServers, -1, fieldPath("redis", "password"), c.RedisPassword.Reveal())
+	all = appendUse(all, ofServers, -1, fieldPath("redis", "sentinel", "password"), c.SentinelPassword.Reveal())
+	return appendUse(all, ofPepper, -1, fieldPath("dedupe", "pepper"), c.Pepper.Reveal())
 }
 
 // appendUse appends a use of a secret that is one: what is shorter than a secret of an endpoint may be equal to

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -80,9 +81,8 @@ func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error
 	if len(problems) > 0 {
 		return nil, newError(path, problems)
 	}
+	f := &file{root: root, live: slices.ContainsFunc(m.Endpoints, live)}
 	leaveOut(m, needs)
-	f := &file{root: root}
-	f.literals(m)
 	if f.expand(m, lookup); len(f.problems) == 0 {
 		if err := f.validate(m); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -217,6 +217,8 @@ func oneLine(text string) string {
 type file struct {
 	root     *yaml.Node
 	problems []Problem
+	live     bool // one of the endpoints is, even if it was left out
+	trusted  bool // secrets come from the program itself, which knows what they guard
 }
 
 func (f *file) expand(m *configv1.Config, lookup Lookup) {

@@ -48,8 +48,16 @@ func environment(t testing.TB) Lookup {
 		"writable": {secretValue + "\n", 0o666},
 		"short":    {"hunter2\n", 0o600},
 		"empty":    {"\n", 0o600},
+
+		"two-line-feeds": {secretValue + "\n\n", 0o600},
+		"of-dev":         {"dev-secret-hunter2\n", 0o600},
+		"open.key":       {"hunter2", 0o622},
+		"open/secret":    {secretValue, 0o600},
 	} {
 		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
 		if err := os.WriteFile(path, []byte(f.content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -57,10 +65,17 @@ func environment(t testing.TB) Lookup {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Chmod(filepath.Join(dir, "open"), 0o777); err != nil {
+		t.Fatal(err)
+	}
 	writeCertificates(t, dir)
 	variables := map[string]string{
-		"SECRET": secretValue, "SHORT": "hunter2", "EMPTY": "", "DIR": dir,
+		"SECRET": secretValue, "USER_AND_PASSWORD": "user:" + secretValue + "A", "SHORT": "hunter2", "EMPTY": "", "DIR": dir,
 		"REDIS_PASSWORD": redisValue, "PEPPER": pepperValue,
+		"SHORT_PASSWORD": "a-long-user-name:hunter2", "SLASHES": "hunter2/hunter2/hunter2",
+		"LINE_FEED": secretValue + "\n", "CARRIAGE_RETURN": secretValue + "\r", "BLANK": " " + secretValue, "MARK": "\ufeff" + secretValue,
+		"CONTROL": "hunter2\x07hunter2hunter2", "QUOTED": `"` + secretValue + `"`, "REFERENCE": "${HUNTER_HUNTER_HUNTER}", "NO_TEXT": secretValue + "\xff",
+		"OF_DEV": "dev-secret-hunter2", "REPEATED": "abcdabcdabcdabcd", "PLACEHOLDER": "change-me-hunter2-hunter2",
 	}
 	for _, each := range "ABCDEF" { // different secrets
 		variables["SECRET_"+string(each)] = secretValue + string(each)
@@ -201,7 +216,7 @@ func TestHiddenPrintsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(c.RedisPassword.Reveal()) != redisValue || string(c.Pepper.Reveal()) != pepperValue {
+	if c.RedisPassword.Reveal() != redisValue || c.Pepper.Reveal() != pepperValue {
 		t.Error("password or pepper is not what the variable holds")
 	}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q"} {

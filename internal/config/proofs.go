@@ -150,11 +150,11 @@ func (p *prover) secret(scheme auth.Scheme, s *configv1.Secret, field []any) (au
 	}
 	at := p.path(append(field, source)...)
 	before := len(p.problems)
-	value := p.hidden(&s.Value, s.File, at, p.config)
+	value := p.take(&s.Value, s.File, live(p.config.File.Endpoints[p.at]), p.config, at)
 	if len(p.problems) > before {
 		return auth.Secret{}, false
 	}
-	made, err := auth.NewSecret(s.Id, value.value, instant(s.NotBefore), instant(s.NotAfter))
+	made, err := auth.NewSecret(s.Id, []byte(value.Reveal()), instant(s.NotBefore), instant(s.NotAfter))
 	if err == nil {
 		err = auth.Check(scheme, made)
 	}
@@ -168,13 +168,16 @@ func (p *prover) secret(scheme auth.Scheme, s *configv1.Secret, field []any) (au
 // keys reads or prepares a key set; endpoints with one address share it.
 func (p *prover) keys(j *configv1.Jwt) auth.Keys {
 	if j.JwksFile != "" {
-		keys, err := jwks.ReadFile(j.JwksFile)
+		keys, warnings, err := jwks.ReadFile(j.JwksFile)
 		if err != nil {
 			p.problem(err.Error(), "jwt", "jwks_file")
 		}
+		for _, text := range warnings {
+			p.config.warn("key set " + text)
+		}
 		return keys
 	}
-	known := slices.IndexFunc(p.config.KeySets, func(k *jwks.KeySet) bool { return k.URL() == j.JwksUrl })
+	known := slices.IndexFunc(p.config.KeySets, func(k *jwks.KeySet) bool { return k.At(j.JwksUrl) })
 	if known >= 0 {
 		return p.config.KeySets[known]
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -12,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/auth/jwks"
@@ -25,13 +25,13 @@ import (
 type Config struct {
 	File          *configv1.Config
 	Endpoints     []Endpoint
-	RedisPassword Hidden
-	Pepper        Hidden
+	RedisPassword secret.Value
+	Pepper        secret.Value
 	Encoder       contract.Encoder // of domain events
 
-	KafkaPassword     Hidden // of kafka.sasl
-	KafkaClientSecret Hidden // of kafka.sasl.oauth
-	SentinelPassword  Hidden // of redis.sentinel
+	KafkaPassword     secret.Value // of kafka.sasl
+	KafkaClientSecret secret.Value // of kafka.sasl.oauth
+	SentinelPassword  secret.Value // of redis.sentinel
 
 	KeySets  []*jwks.KeySet // behind the tokens of the endpoints; whoever serves must Run them
 	Trusted  []netip.Prefix // ingest.trusted_proxies
@@ -46,38 +46,6 @@ type Endpoint struct {
 	Proofs auth.Proofs // every configured check; none only with allow_unauthenticated
 }
 
-// Hidden is a secret that is not an endpoint's. It prints as [secret]; Reveal gives its
-// value to the one place that needs it.
-type Hidden struct {
-	value []byte
-	file  string // "" where it came from elsewhere
-}
-
-// Reveal returns the secret; nil where none is configured.
-func (h Hidden) Reveal() []byte { return h.value }
-
-// Latest returns what gives the secret as it is now: a file is read again each time, and what was read
-// last is given while it cannot be.
-func (h Hidden) Latest() func() string {
-	if h.file == "" {
-		return func() string { return string(h.value) }
-	}
-	var last atomic.Pointer[[]byte]
-	last.Store(&h.value)
-	return func() string {
-		if content, _, err := readSecretFile(h.file); err == nil {
-			last.Store(&content)
-		}
-		return string(*last.Load())
-	}
-}
-
-// Format serves every verb of fmt and shows nothing.
-func (h Hidden) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
-
-// MarshalText serves encoders and slog.
-func (h Hidden) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
-
 // resolve finds what the file only names, vendors and secrets, and checks what spans
 // several fields. Problems are noted in f.
 func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
@@ -86,11 +54,12 @@ func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 		c.Endpoints = append(c.Endpoints, f.endpoint(i, e, needs, c))
 	}
 	c.Trusted = f.networks(m.Ingest.TrustedProxies, "ingest", "trusted_proxies")
-	c.RedisPassword = f.hidden(&m.Redis.Password, m.Redis.PasswordFile, fieldPath("redis", "password_file"), c)
-	c.Pepper = f.hidden(&m.Dedupe.Pepper, m.Dedupe.PepperFile, fieldPath("dedupe", "pepper_file"), c)
-	if n := len(c.Pepper.value); n > 0 && n < auth.MinSecret {
-		f.add(fieldPath("dedupe"), fmt.Sprintf("the pepper has %d bytes; use at least %d, or none", n, auth.MinSecret))
+	c.RedisPassword = f.shared(&m.Redis.Password, m.Redis.PasswordFile, c, "redis", "password")
+	c.Pepper = f.shared(&m.Dedupe.Pepper, m.Dedupe.PepperFile, c, "dedupe", "pepper")
+	if c.Pepper.Set() && len(c.Pepper.Reveal()) < auth.MinSecret {
+		f.add(fieldPath("dedupe"), fmt.Sprintf("the pepper is too short; use at least %d bytes, or none", auth.MinSecret))
 	}
+	f.privateKey(m.Ingest.GetTls().GetKeyFile(), c, "ingest", "tls", "key_file")
 	f.kafka(m.Kafka, c)
 	f.redis(m.Redis, c)
 	f.required(m, needs)
@@ -130,27 +99,6 @@ func (f *file) endpoint(i int, e *configv1.Endpoint, needs Needs, c *Config) End
 		out.Proofs = f.proofs(i, e, out.Vendor, c)
 	}
 	return out
-}
-
-// hidden takes a secret out of the message, or reads its file.
-func (f *file) hidden(value *string, path string, at []*validate.FieldPathElement, c *Config) Hidden {
-	if path == "" {
-		h := Hidden{value: []byte(*value)}
-		*value = ""
-		if len(h.value) == 0 {
-			return Hidden{}
-		}
-		return h
-	}
-	content, warning, err := readSecretFile(path)
-	if err != nil {
-		f.add(at, err.Error())
-		return Hidden{}
-	}
-	if warning != "" {
-		c.Warnings = append(c.Warnings, warning)
-	}
-	return Hidden{value: content, file: path}
 }
 
 func instant(t *timestamppb.Timestamp) time.Time {

@@ -5,41 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 
 	"github.com/kycbridge/kycbridge/internal/config/clientauth"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
 // How the program authenticates to Kafka and Redis, and what it trusts: the files are
 // read here once, so that a wrong name is an error at start and not a failed connection.
 
-// literals refuses secrets that stand in the file itself. It runs before
-// variables are replaced.
-func (f *file) literals(m *configv1.Config) {
-	check := func(value string, at ...any) {
-		if value != "" && !strings.Contains(value, "${") {
-			f.add(fieldPath(at...), "holds the secret itself: write ${VAR} and put the secret into the environment, or name a file")
-		}
-	}
-	check(m.GetKafka().GetSasl().GetPassword(), "kafka", "sasl", "password")
-	check(m.GetKafka().GetSasl().GetOauth().GetClientSecret(), "kafka", "sasl", "oauth", "client_secret")
-	check(m.GetRedis().GetSentinel().GetPassword(), "redis", "sentinel", "password")
-}
+// maxKeyFile bounds the file of a private key, in bytes.
+const maxKeyFile = 1 << 20
 
 func (f *file) kafka(k *configv1.Kafka, c *Config) {
-	f.clientTLS(k.Tls, "kafka", "tls")
+	f.clientTLS(k.Tls, c, "kafka", "tls")
 	if k.Sasl == nil {
 		return
 	}
-	c.KafkaPassword = f.hidden(&k.Sasl.Password, k.Sasl.PasswordFile, fieldPath("kafka", "sasl", "password_file"), c)
+	c.KafkaPassword = f.shared(&k.Sasl.Password, k.Sasl.PasswordFile, c, "kafka", "sasl", "password")
 	o := k.Sasl.Oauth
 	if o == nil {
 		return
 	}
-	c.KafkaClientSecret = f.hidden(&o.ClientSecret, o.ClientSecretFile, fieldPath("kafka", "sasl", "oauth", "client_secret_file"), c)
+	c.KafkaClientSecret = f.shared(&o.ClientSecret, o.ClientSecretFile, c, "kafka", "sasl", "oauth", "client_secret")
 	f.authorities(o.CaFile, "kafka", "sasl", "oauth", "ca_file")
 	if o.TokenFile != "" {
 		_, err := clientauth.TokenFile(o.TokenFile)(context.Background())
@@ -48,18 +38,38 @@ func (f *file) kafka(k *configv1.Kafka, c *Config) {
 }
 
 func (f *file) redis(r *configv1.Redis, c *Config) {
-	f.clientTLS(r.Tls, "redis", "tls")
+	f.clientTLS(r.Tls, c, "redis", "tls")
 	if r.Sentinel != nil {
-		c.SentinelPassword = f.hidden(&r.Sentinel.Password, r.Sentinel.PasswordFile, fieldPath("redis", "sentinel", "password_file"), c)
+		c.SentinelPassword = f.shared(&r.Sentinel.Password, r.Sentinel.PasswordFile, c, "redis", "sentinel", "password")
 	}
 }
 
-func (f *file) clientTLS(t *configv1.ClientTls, at ...any) {
+func (f *file) clientTLS(t *configv1.ClientTls, c *Config, at ...any) {
 	if !t.GetEnabled() {
 		return
 	}
 	f.authorities(t.CaFile, append(at, "ca_file")...)
+	if !f.privateKey(t.KeyFile, c, append(at, "key_file")...) {
+		return
+	}
 	f.check(clientauth.CheckPair(t.CertificateFile, t.KeyFile), fieldPath(append(at, "certificate_file")...))
+}
+
+// privateKey notes a key that others may change; that they can read it is a matter of the lint. One that is not there is
+// not its matter either: whoever opens it says so, and a configuration may be checked where its certificates are not.
+func (f *file) privateKey(path string, c *Config, at ...any) (ok bool) {
+	if path == "" {
+		return true
+	}
+	_, warnings, err := secret.ReadTrusted(path, maxKeyFile)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f.add(fieldPath(at...), err.Error())
+		return false
+	}
+	for _, text := range warnings {
+		c.warn("key file " + text)
+	}
+	return true
 }
 
 func (f *file) authorities(name string, at ...any) {

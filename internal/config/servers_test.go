@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/secret"
 )
 
 // writeCertificates writes ca.pem, which is client.pem too, client.key and the
@@ -59,14 +61,14 @@ func TestSecretsOfServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, secret := range map[string]Hidden{
+	for name, v := range map[string]secret.Value{
 		"kafka client secret": c.KafkaClientSecret, "redis": c.RedisPassword, "sentinel": c.SentinelPassword,
 	} {
-		if !strings.HasPrefix(string(secret.Reveal()), secretValue) {
+		if !strings.HasPrefix(v.Reveal(), secretValue) {
 			t.Errorf("the secret of %s was not read", name)
 		}
 	}
-	if c.KafkaPassword.Reveal() != nil {
+	if c.KafkaPassword.Set() {
 		t.Error("there is a Kafka password that nobody configured")
 	}
 }
@@ -84,42 +86,5 @@ func TestServersLeftOut(t *testing.T) {
 	}, needs)
 	if err != nil {
 		t.Error(err)
-	}
-}
-
-// TestSecretFileIsReadAgain: what Latest gives follows the file, and stays while the file is away, half
-// written or open to others.
-func TestSecretFileIsReadAgain(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "password")
-	write := func(text string, mode os.FileMode) {
-		t.Helper()
-		_ = os.Remove(path)
-		if err := os.WriteFile(path, []byte(text), mode); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chmod(path, mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	latest := Hidden{value: []byte("at-start"), file: path}.Latest()
-	for _, step := range []struct {
-		does string
-		do   func()
-		want string
-	}{
-		{"away", func() {}, "at-start"},
-		{"written", func() { write("second\n", 0o600) }, "second"},
-		{"emptied", func() { write("", 0o600) }, "second"},
-		{"open to others", func() { write("theirs", 0o666) }, "second"},
-		{"written again", func() { write("third", 0o600) }, "third"},
-		{"removed", func() { _ = os.Remove(path) }, "third"},
-	} {
-		step.do()
-		if got := latest(); got != step.want {
-			t.Errorf("the file is %s: %q, want %q", step.does, got, step.want)
-		}
-	}
-	if got := (Hidden{value: []byte("of-the-environment")}).Latest()(); got != "of-the-environment" {
-		t.Errorf("without a file: %q", got)
 	}
 }

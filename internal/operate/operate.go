@@ -54,7 +54,7 @@ func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
 		Redis:  c.RedisOptions(),
 		Topics: c.TopicSettings(),
 		Limits: Limits{
-			Pepper:             c.Pepper.Reveal(),
+			Pepper:             []byte(c.Pepper.Reveal()),
 			Former:             former,
 			FormerTasks:        formerTasks,
 			Hydrates:           c.Hydrates(),

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -28,14 +29,27 @@ func newRegistry() *prometheus.Registry {
 	return reg
 }
 
-// keySetAge is the age of the keys that tokens are checked with; before the first fetch,
+// keySetAges are the ages of the keys that tokens are checked with; before the first fetch,
 // the time since start.
-func keySetAge(keys *jwks.KeySet) prometheus.Collector {
+func keySetAges(all []*jwks.KeySet) []prometheus.Collector {
+	shown := map[string]int{}
+	var ages []prometheus.Collector
+	for _, keys := range all {
+		label := keys.Address()
+		if shown[label]++; shown[label] > 1 { // they differ in what is not shown
+			label = fmt.Sprintf("%s (%d)", label, shown[label])
+		}
+		ages = append(ages, keySetAge(keys, label))
+	}
+	return ages
+}
+
+func keySetAge(keys *jwks.KeySet, label string) prometheus.Collector {
 	start := time.Now()
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "kycbridge_ingest_key_set_age_seconds",
 		Help:        "Seconds since the vendor's public keys were last fetched. They are fetched every five minutes and used for a day.",
-		ConstLabels: prometheus.Labels{"url": keys.URL()},
+		ConstLabels: prometheus.Labels{"url": label},
 	}, func() float64 {
 		fetched := keys.Fetched()
 		if fetched.IsZero() {

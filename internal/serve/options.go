@@ -82,7 +82,7 @@ func normalizeOptions(c *config.Config) normalize.Options {
 		Batch:              int(n.BatchRecords),
 		TTL:                d.Ttl.AsDuration(),
 		Wait:               d.ConfirmWait.AsDuration(),
-		Pepper:             c.Pepper.Reveal(),
+		Pepper:             []byte(c.Pepper.Reveal()),
 		AnyPepper:          c.File.Dedupe.AcceptOtherPepper,
 		Former:             former,
 		FailOpenAfter:      d.FailOpenAfter.AsDuration(),
@@ -118,9 +118,9 @@ func apis(c *config.Config) []hydrate.Endpoint {
 			BaseURL: e.Api.BaseUrl, TokenURL: e.Api.TokenUrl, Internal: e.Api.Internal,
 			Credentials: hydrate.Credentials{
 				Scheme: e.Vendor.Hydration.Auth.Scheme,
-				Key:    string(e.API.Key.Reveal()),
-				User:   e.Api.Username, Password: string(e.API.Password.Reveal()),
-				ClientID: e.Api.ClientId, ClientSecret: string(e.API.ClientSecret.Reveal()),
+				Key:    e.API.Key,
+				User:   e.Api.Username, Password: e.API.Password,
+				ClientID: e.Api.ClientId, ClientSecret: e.API.ClientSecret,
 			},
 		}
 		if s := e.Api.Scheme; s != configv1.ApiScheme_API_SCHEME_UNSPECIFIED {

@@ -15,10 +15,10 @@ func TestDefaultsAgree(t *testing.T) {
 kafka: {brokers: ["127.0.0.1:9092"]}
 redis: {address: "127.0.0.1:6379"}
 ingest: {listen: "127.0.0.1:0", drain_delay: 0s}
-endpoints: [{name: shop, provider: complycube, environment: ENVIRONMENT_LIVE, secrets: [{id: a, value: "hunter2hunter2hunter2"}]}]
+endpoints: [{name: shop, provider: complycube, environment: ENVIRONMENT_LIVE, secrets: [{id: a, value: "${SECRET}"}]}]
 `
-	nothing := func(string) (string, bool) { return "", false }
-	cfg, err := config.Parse("c.yaml", []byte(file), nothing, config.Needs{Ingest: true, Normalize: true, Vendors: catalog.All()})
+	secret := func(string) (string, bool) { return "hunter2hunter2hunter2", true }
+	cfg, err := config.Parse("c.yaml", []byte(file), secret, config.Needs{Ingest: true, Normalize: true, Vendors: catalog.All()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,8 +88,8 @@ func (s *service) serve(ctx context.Context) error {
 			defer stopWork()
 			return s.ingest.Run(taking, s.Hooks)
 		})
+		s.registry.MustRegister(keySetAges(s.Config.KeySets)...)
 		for _, keys := range s.Config.KeySets {
-			s.registry.MustRegister(keySetAge(keys))
 			group.Go(func() error { keys.Run(ctx, s.Log); return nil })
 		}
 	} else {

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
@@ -90,7 +91,7 @@ func Configure(v providers.Provider, url string) *configv1.Api {
 	}
 	return &configv1.Api{
 		BaseUrl: url + "/" + v.Name, TokenUrl: url + "/" + v.Name + fakeTokenPath, Internal: true,
-		Key: "dev-key", Username: "dev", Password: "dev-key", ClientId: "dev", ClientSecret: "dev-key",
+		Key: secret.DevKey, Username: "dev", Password: secret.DevKey, ClientId: "dev", ClientSecret: secret.DevKey,
 	}
 }
 

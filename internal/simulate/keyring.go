@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/auth/jwks"
@@ -23,7 +24,7 @@ func secretVariable(vendor string) string {
 
 // devSecret is the built-in secret of a vendor's endpoint of `dev`. It is
 // public, and good for nothing else.
-func devSecret(vendor string) string { return "dev-secret-" + vendor }
+func devSecret(vendor string) string { return secret.DevPrefix + vendor }
 
 // Keyring is where the secrets and keys of simulated vendors are.
 type Keyring struct {
@@ -83,7 +84,7 @@ func (k Keyring) secret(vendor string) (value string, own bool, err error) {
 	// Empty is no request for the built-in secret: whoever sets the variable means to replace it,
 	// and everybody knows the built-in one.
 	if len(value) < auth.MinSecret {
-		return "", true, fmt.Errorf("%s has %d bytes; a secret has at least %d: set it to the vendor's, or unset it for the built-in one", secretVariable(vendor), len(value), auth.MinSecret)
+		return "", true, fmt.Errorf("%s is too short; a secret has at least %d bytes: set it to the vendor's, or unset it for the built-in one", secretVariable(vendor), auth.MinSecret)
 	}
 	return value, true, nil
 }
@@ -112,14 +113,14 @@ func (k Keyring) Checks(w Way) []Check {
 
 // Describe says what the endpoint of a way wants to see, for those who play the vendor.
 func (k Keyring) Describe(w Way) string {
-	secret := devSecret(w.vendor)
+	password := devSecret(w.vendor)
 	if _, own, _ := k.secret(w.vendor); own {
-		secret = "$" + secretVariable(w.vendor)
+		password = "$" + secretVariable(w.vendor)
 	}
 	var all []string
 	for _, p := range slices.Backward(w.proofs) {
 		traits := p.Traits()
-		shown := traits.Value(secret)
+		shown := traits.Value(password)
 		if traits.MakeKey != nil {
 			shown = k.keyFile(w.vendor)
 		}
@@ -143,11 +144,11 @@ func (k Keyring) makeKeys(vendor string, makeKey func() ([]byte, error)) error {
 	if err != nil {
 		return err
 	}
-	secret, err := auth.NewSecret(devSecretID, key, time.Time{}, time.Time{})
+	private, err := auth.NewSecret(devSecretID, key, time.Time{}, time.Time{})
 	if err != nil {
 		return err
 	}
-	public, err := auth.PublicKey(secret)
+	public, err := auth.PublicKey(private)
 	if err != nil {
 		return fmt.Errorf("%s: %w; delete it, and a new one is made", k.keyFile(vendor), err)
 	}

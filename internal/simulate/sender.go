@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/internal/config/clientauth"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
@@ -102,12 +103,12 @@ func (s *Sender) post(ctx context.Context, d Delivery) (status int, err error) {
 func (s *Sender) exchange(ctx context.Context, d Delivery, read func(*http.Response) error) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
 	if err != nil {
-		return err
+		return secret.Failure(err, d.URL) // without the address, which may end with a secret
 	}
 	r.Header = d.Header
 	resp, err := s.client.Do(r)
 	if err != nil {
-		return err
+		return secret.Failure(err, d.URL)
 	}
 	defer resp.Body.Close()
 	return read(resp)

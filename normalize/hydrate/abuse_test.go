@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -60,7 +61,7 @@ func TestForgedIdsStayWithinTheRate(t *testing.T) {
 		}
 	}, func(o *Options) {
 		o.Rate = rate
-		o.Endpoints = append(o.Endpoints, Endpoint{Name: "other", Provider: required(), Credentials: Credentials{Key: "another-customer"}})
+		o.Endpoints = append(o.Endpoints, Endpoint{Name: "other", Provider: required(), Credentials: Credentials{Key: secret.Of("another-customer")}})
 	})
 }
 
@@ -87,7 +88,7 @@ func TestNamesThatChangeLeadNowhere(t *testing.T) {
 			if looked, err := dns.LookupHost(t.Context(), "api.example.com"); err != nil || len(looked) != 1 || looked[0] != "8.8.8.8" {
 				t.Fatalf("a check before finds %v, %v", looked, err)
 			}
-			a := testAccount(t, Endpoint{BaseURL: "https://api.example.com", Credentials: Credentials{Key: "k"}}, Options{Resolver: dns, Timeout: 5 * time.Second})
+			a := testAccount(t, Endpoint{BaseURL: "https://api.example.com", Credentials: Credentials{Key: secret.Of("k")}}, Options{Resolver: dns, Timeout: 5 * time.Second})
 			if got := fetchThing(a, "a"); got.failed == nil || got.failed.label != labelAddress {
 				t.Errorf("answer %+v %+v", got, got.failed)
 			}
@@ -109,7 +110,7 @@ func TestRedirectsShowCredentialsToNobody(t *testing.T) {
 				w.WriteHeader(status)
 			}))
 			for name, c := range map[string]Credentials{
-				"object": {Key: "k"}, "token": {Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: "s"},
+				"object": {Key: secret.Of("k")}, "token": {Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: secret.Of("s")},
 			} {
 				a := testAccount(t, Endpoint{BaseURL: server.URL, TokenURL: server.URL + "/token", Internal: true, Credentials: c}, Options{})
 				if got := fetchThing(a, "a"); got.failed == nil || got.failed.label != labelRedirect {
@@ -134,7 +135,7 @@ func TestAnswersOfAnAPIAreBounded(t *testing.T) {
 	}))
 	defer server.Close()
 	for name, c := range map[string]Credentials{
-		labelTooLarge: {Key: "k"}, labelGarbage: {Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: "s"},
+		labelTooLarge: {Key: secret.Of("k")}, labelGarbage: {Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: secret.Of("s")},
 	} {
 		a := testAccount(t, Endpoint{BaseURL: server.URL, TokenURL: server.URL, Internal: true, Credentials: c}, Options{MaxResponse: 1 << 20})
 		if got := fetchThing(a, "a"); got.failed == nil || got.failed.label != name {
@@ -151,7 +152,7 @@ func FuzzObjectAddress(f *testing.F) {
 	for _, id := range []string{"a", "A-9_.z", "..", "%2e%2e", "a/b", "?x", "@host", "a\r\nX: y", "[::1]", strings.Repeat("a", 200), "ä"} {
 		f.Add(id)
 	}
-	a := testAccount(f, Endpoint{Environment: kycv1.Environment_ENVIRONMENT_LIVE, Credentials: Credentials{Key: "k"}}, Options{})
+	a := testAccount(f, Endpoint{Environment: kycv1.Environment_ENVIRONMENT_LIVE, Credentials: Credentials{Key: secret.Of("k")}}, Options{})
 	asked := make(chan *http.Request, 1)
 	a.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
 		asked <- r
@@ -187,7 +188,7 @@ func FuzzAnswer(f *testing.F) {
 		if status < 200 || status > 599 {
 			return
 		}
-		for _, c := range []Credentials{{Key: "k"}, {Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: "s"}} {
+		for _, c := range []Credentials{{Key: secret.Of("k")}, {Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: secret.Of("s")}} {
 			a := testAccount(t, Endpoint{TokenURL: "https://api.v.invalid/token", Credentials: c}, Options{MaxResponse: 1 << 12, Rate: 1e6})
 			a.client.Transport = transport(func(r *http.Request) (*http.Response, error) {
 				w := httptest.NewRecorder()

@@ -2,6 +2,7 @@ package hydrate
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -46,12 +47,19 @@ func newAccount(e Endpoint, o Options) (*account, error) {
 
 // customer is whom an API counts requests for.
 type customer struct {
-	vendor, baseURL, tokenURL string
-	Credentials
+	vendor, baseURL, tokenURL   string
+	scheme                      providers.APIScheme
+	user, clientID              string
+	key, password, clientSecret [sha256.Size]byte // sums of the secrets
 }
 
 func (a *account) customer() customer {
-	return customer{vendor: a.Provider.Name, baseURL: a.baseURL, tokenURL: a.tokenURL, Credentials: a.Credentials}
+	c := a.Credentials
+	return customer{
+		vendor: a.Provider.Name, baseURL: a.baseURL, tokenURL: a.tokenURL,
+		scheme: c.Scheme, user: c.User, clientID: c.ClientID,
+		key: c.Key.Sum(), password: c.Password.Sum(), clientSecret: c.ClientSecret.Sum(),
+	}
 }
 
 func checkURL(field, text string, internal bool) error {
@@ -67,16 +75,16 @@ func (a *account) checkCredentials() error {
 	c := a.Credentials
 	switch c.Scheme {
 	case providers.APIBasic:
-		if c.User == "" || c.Password == "" {
+		if c.User == "" || !c.Password.Set() {
 			return errors.New("username and password are needed")
 		}
 	case providers.APIClientCredentials:
-		if c.ClientID == "" || c.ClientSecret == "" {
+		if c.ClientID == "" || !c.ClientSecret.Set() {
 			return errors.New("client_id and client_secret are needed")
 		}
 		return checkURL("token_url", a.tokenURL, a.Internal)
 	default:
-		if !printable(c.Key) {
+		if !printable(c.Key.Reveal()) {
 			return errors.New("key is needed, without spaces and control characters")
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -11,7 +12,7 @@ import (
 // The configured addresses come first, then the vendor's of the environment, then its only ones.
 func TestAddresses(t *testing.T) {
 	const live, sandbox = kycv1.Environment_ENVIRONMENT_LIVE, kycv1.Environment_ENVIRONMENT_SANDBOX
-	secrets := Credentials{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: "s"}
+	secrets := Credentials{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: secret.Of("s")}
 	for _, c := range []struct {
 		environment   kycv1.Environment
 		hasSandbox    bool
@@ -57,12 +58,12 @@ func TestWhichAddressesAreTaken(t *testing.T) {
 func TestWhichCredentialsAreComplete(t *testing.T) {
 	for want, all := range map[bool][]Credentials{
 		true: {
-			{Key: "k"}, {Scheme: providers.APIBearer, Key: "k"}, {Scheme: providers.APIBasic, User: "u", Password: "p"},
-			{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: "s"},
+			{Key: secret.Of("k")}, {Scheme: providers.APIBearer, Key: secret.Of("k")}, {Scheme: providers.APIBasic, User: "u", Password: secret.Of("p")},
+			{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: secret.Of("s")},
 		},
 		false: {
-			{}, {Key: "a key"}, {Key: "k\n"}, {Scheme: providers.APIBearer}, {Scheme: providers.APIBasic, User: "u"}, {Scheme: providers.APIBasic, Password: "p"},
-			{Scheme: providers.APIClientCredentials, ClientID: "c"}, {Scheme: providers.APIClientCredentials, ClientSecret: "s"},
+			{}, {Key: secret.Of("a key")}, {Key: secret.Of("k\n")}, {Scheme: providers.APIBearer}, {Scheme: providers.APIBasic, User: "u"}, {Scheme: providers.APIBasic, Password: secret.Of("p")},
+			{Scheme: providers.APIClientCredentials, ClientID: "c"}, {Scheme: providers.APIClientCredentials, ClientSecret: secret.Of("s")},
 		},
 	} {
 		for i, c := range all {
@@ -79,7 +80,7 @@ func TestTheLowerRateCounts(t *testing.T) {
 	p := vendor()
 	p.Hydration.Interval = time.Second
 	for rate, want := range map[float64]float64{10: 1, 0.5: 0.5} {
-		a, err := newAccount(Endpoint{Provider: p, Credentials: Credentials{Key: "k"}}, Options{Rate: rate}.withDefaults())
+		a, err := newAccount(Endpoint{Provider: p, Credentials: Credentials{Key: secret.Of("k")}}, Options{Rate: rate}.withDefaults())
 		if err != nil || float64(a.limiter.Limit()) != want {
 			t.Errorf("%v requests a second: %v are made (%v), expected %v", rate, a.limiter.Limit(), err, want)
 		}
@@ -88,7 +89,7 @@ func TestTheLowerRateCounts(t *testing.T) {
 
 func TestWhoIsTheSameCustomer(t *testing.T) {
 	of := func(change func(*account)) customer {
-		a := &account{Endpoint: Endpoint{Name: "a", Provider: vendor(), Credentials: Credentials{Key: "k"}}, baseURL: "b", tokenURL: "t"}
+		a := &account{Endpoint: Endpoint{Name: "a", Provider: vendor(), Credentials: Credentials{Key: secret.Of("k")}}, baseURL: "b", tokenURL: "t"}
 		change(a)
 		return a.customer()
 	}
@@ -98,7 +99,7 @@ func TestWhoIsTheSameCustomer(t *testing.T) {
 	}
 	for name, change := range map[string]func(*account){
 		"vendor": func(a *account) { a.Provider.Name = "w" }, "address": func(a *account) { a.baseURL = "c" },
-		"token address": func(a *account) { a.tokenURL = "u" }, "key": func(a *account) { a.Credentials.Key = "l" },
+		"token address": func(a *account) { a.tokenURL = "u" }, "key": func(a *account) { a.Credentials.Key = secret.Of("l") },
 	} {
 		if of(change) == one {
 			t.Errorf("with another %s it is the same customer", name)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -144,7 +145,7 @@ func inPartition(t *testing.T, test func(t *testing.T, p *partition), change ...
 		o.Stage.Providers = []providers.Provider{padded()}
 		o.Endpoints = nil
 		for _, name := range []string{"away", "well"} {
-			o.Endpoints = append(o.Endpoints, Endpoint{Name: name, Provider: padded(), Credentials: Credentials{Key: name}})
+			o.Endpoints = append(o.Endpoints, Endpoint{Name: name, Provider: padded(), Credentials: Credentials{Key: secret.Of(name)}})
 		}
 		o.Tasks = func(_ context.Context, _ int32, from int64, fn func(*kgo.Record) bool) error {
 			for ; from < int64(len(p.log)) && fn(p.log[from]); from++ {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -65,7 +66,7 @@ func TestIdsCannotLeadAway(t *testing.T) {
 		_, _ = w.Write([]byte(`{}`))
 	}))
 	defer server.Close()
-	a := testAccount(t, Endpoint{BaseURL: server.URL, Internal: true, Credentials: Credentials{Key: "k"}}, Options{})
+	a := testAccount(t, Endpoint{BaseURL: server.URL, Internal: true, Credentials: Credentials{Key: secret.Of("k")}}, Options{})
 	for _, id := range []string{
 		"", "..", "../admin", "%2e%2e", "a/b", "a?x", "?x", "@host", "a@host", "a#b", "a\r\nX: y", "a b", strings.Repeat("a", 10_000),
 		"[::1]", "a..b", ".a", "-a", "a\x00", "ä", "a\\b", "http://evil.invalid/", "a:b", "a;b",
@@ -87,7 +88,7 @@ func TestNoRedirectIsFollowed(t *testing.T) {
 	defer inside.Close()
 	server := httptest.NewServer(http.RedirectHandler(inside.URL+"/latest/meta-data", http.StatusTemporaryRedirect))
 	defer server.Close()
-	a := testAccount(t, Endpoint{BaseURL: server.URL, Internal: true, Credentials: Credentials{Key: "k"}}, Options{})
+	a := testAccount(t, Endpoint{BaseURL: server.URL, Internal: true, Credentials: Credentials{Key: secret.Of("k")}}, Options{})
 	if got := fetchThing(a, "a"); got.failed == nil || got.failed.label != labelRedirect {
 		t.Errorf("answer %+v", got)
 	}
@@ -102,7 +103,7 @@ func TestNamesThatLeadInside(t *testing.T) {
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"} {
 		t.Setenv(name, proxy.URL)
 	}
-	a := testAccount(t, Endpoint{BaseURL: "https://api.example.com", Credentials: Credentials{Key: "k"}}, Options{Resolver: dns, Timeout: 5 * time.Second})
+	a := testAccount(t, Endpoint{BaseURL: "https://api.example.com", Credentials: Credentials{Key: secret.Of("k")}}, Options{Resolver: dns, Timeout: 5 * time.Second})
 	if got := fetchThing(a, "a"); got.failed == nil || got.failed.label != labelAddress {
 		t.Errorf("answer %+v %+v", got, got.failed)
 	}
@@ -158,15 +159,15 @@ func TestCredentials(t *testing.T) {
 	}))
 	defer server.Close()
 	for want, c := range map[string]Credentials{
-		"secret-key":         {Scheme: providers.APIKey, Key: "secret-key"},
-		"Bearer secret-key":  {Scheme: providers.APIBearer, Key: "secret-key"},
-		"Basic dTpzZWNyZXQ=": {Scheme: providers.APIBasic, User: "u", Password: "secret"},
+		"secret-key":         {Scheme: providers.APIKey, Key: secret.Of("secret-key")},
+		"Bearer secret-key":  {Scheme: providers.APIBearer, Key: secret.Of("secret-key")},
+		"Basic dTpzZWNyZXQ=": {Scheme: providers.APIBasic, User: "u", Password: secret.Of("secret")},
 	} {
 		fetchThing(testAccount(t, Endpoint{BaseURL: server.URL, Internal: true, Credentials: c}, Options{}), "a")
 		if got != want {
 			t.Errorf("Authorization %q, expected %q", got, want)
 		}
-		if text := fmt.Sprintf("%v %+v %#v %s", c, c, c, c); strings.Contains(text, "secret-key") || strings.Contains(text, "{") {
+		if text := fmt.Sprintf("%v %+v %#v", c, c, c); strings.Contains(text, "secret-key") || !strings.Contains(text, secret.Mask) {
 			t.Errorf("credentials print as %s", text)
 		}
 	}
@@ -195,7 +196,7 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 	defer server.Close()
 	a := testAccount(t, Endpoint{
 		BaseURL: server.URL, TokenURL: server.URL + "/token", Internal: true,
-		Credentials: Credentials{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: "s"},
+		Credentials: Credentials{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: secret.Of("s")},
 	}, Options{})
 	for range 3 {
 		if got := fetchThing(a, "a"); got.failed != nil {
@@ -216,7 +217,7 @@ func TestTokensAreKeptAndRenewed(t *testing.T) {
 }
 
 func TestBreaker(t *testing.T) {
-	a := testAccount(t, Endpoint{Credentials: Credentials{Key: "k"}}, Options{Rate: 10000})
+	a := testAccount(t, Endpoint{Credentials: Credentials{Key: secret.Of("k")}}, Options{Rate: 10000})
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	admit := func() bool {
 		t.Helper()
@@ -259,7 +260,7 @@ func TestBreaker(t *testing.T) {
 
 // What an API has against one object holds up no other: not a refusal to show it, nor a dislike of its id.
 func TestAnObjectThatIsKeptFromUsOpensNoBreaker(t *testing.T) {
-	a := testAccount(t, Endpoint{Credentials: Credentials{Key: "k"}}, Options{Rate: 10000})
+	a := testAccount(t, Endpoint{Credentials: Credentials{Key: secret.Of("k")}}, Options{Rate: 10000})
 	now := time.Now()
 	for _, status := range []int{403, 400, 422} {
 		f := failedStatus(&http.Response{StatusCode: status})
@@ -290,7 +291,7 @@ func TestFurtherRequestsWaitForTheRate(t *testing.T) {
 		http.NotFound(w, r)
 	}))
 	defer api.Close()
-	a := testAccount(t, Endpoint{BaseURL: api.URL, Internal: true, Credentials: Credentials{Key: "k"}}, Options{Rate: 0.001})
+	a := testAccount(t, Endpoint{BaseURL: api.URL, Internal: true, Credentials: Credentials{Key: secret.Of("k")}}, Options{Rate: 0.001})
 	a.Provider.Hydration.Objects["thing"] = providers.APIObject{Path: "/things/{id}", OrElse: "other"}
 	a.Provider.Hydration.Objects["other"] = providers.APIObject{Path: "/others/{id}"}
 	if ok, _ := a.admit(time.Now()); !ok {
@@ -305,7 +306,7 @@ func TestFurtherRequestsWaitForTheRate(t *testing.T) {
 // Endpoints that ask as the same customer share what the API allows it.
 func TestEndpointsOfOneCustomerShareTheirLimits(t *testing.T) {
 	endpoint := func(name, key string) Endpoint {
-		return Endpoint{Name: name, Provider: vendor(), Credentials: Credentials{Key: key}}
+		return Endpoint{Name: name, Provider: vendor(), Credentials: Credentials{Key: secret.Of(key)}}
 	}
 	m, err := newMetrics(prometheus.NewRegistry())
 	if err != nil {
@@ -327,7 +328,7 @@ func TestEndpointsOfOneCustomerShareTheirLimits(t *testing.T) {
 func TestRateOfAVendor(t *testing.T) {
 	p := vendor()
 	p.Hydration.Interval = 2 * time.Second
-	a, err := newAccount(Endpoint{Name: "e", Provider: p, Credentials: Credentials{Key: "k"}}, Options{}.withDefaults())
+	a, err := newAccount(Endpoint{Name: "e", Provider: p, Credentials: Credentials{Key: secret.Of("k")}}, Options{}.withDefaults())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,12 +349,12 @@ func TestRateOfAVendor(t *testing.T) {
 func TestCheckEndpoints(t *testing.T) {
 	thin := providers.Provider{Name: "x", Title: "X"}
 	for want, e := range map[string]Endpoint{
-		"":                         {BaseURL: "https://api.example.com", Credentials: Credentials{Key: "k"}},
-		"must be an https address": {BaseURL: "http://api.example.com", Credentials: Credentials{Key: "k"}},
+		"":                         {BaseURL: "https://api.example.com", Credentials: Credentials{Key: secret.Of("k")}},
+		"must be an https address": {BaseURL: "http://api.example.com", Credentials: Credentials{Key: secret.Of("k")}},
 		"key is needed":            {},
 		"username and password":    {Credentials: Credentials{Scheme: providers.APIBasic, User: "u"}},
 		"client_id and":            {Credentials: Credentials{Scheme: providers.APIClientCredentials}},
-		"token_url must be":        {Credentials: Credentials{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: "s"}},
+		"token_url must be":        {Credentials: Credentials{Scheme: providers.APIClientCredentials, ClientID: "c", ClientSecret: secret.Of("s")}},
 		"has no API":               {Provider: thin},
 	} {
 		if e.Provider.Name == "" {

@@ -31,9 +31,9 @@ func (c *account) authorize(ctx context.Context, r *http.Request) *failure {
 	cred := c.Credentials
 	switch cred.Scheme {
 	case providers.APIBearer:
-		r.Header.Set("Authorization", "Bearer "+cred.Key)
+		r.Header.Set("Authorization", "Bearer "+cred.Key.Reveal())
 	case providers.APIBasic:
-		r.SetBasicAuth(cred.User, cred.Password)
+		r.SetBasicAuth(cred.User, cred.Password.Reveal())
 	case providers.APIClientCredentials:
 		token, failed := c.token(ctx)
 		if failed != nil {
@@ -41,7 +41,7 @@ func (c *account) authorize(ctx context.Context, r *http.Request) *failure {
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
 	default:
-		r.Header.Set("Authorization", cred.Key)
+		r.Header.Set("Authorization", cred.Key.Reveal())
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func (c *account) token(ctx context.Context) (string, *failure) {
 	if c.limiter.Wait(ctx) != nil {
 		return "", &failure{label: labelConnection} // the process ends
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.Credentials.ClientID}, "client_secret": {c.Credentials.ClientSecret}}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.Credentials.ClientID}, "client_secret": {c.Credentials.ClientSecret.Reveal()}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.tokenURL, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", &failure{label: labelConfiguration}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -78,7 +79,7 @@ func (w *world) options(instance int, l *normalizetest.Line) hydrate.Options {
 	for _, v := range []providers.Provider{shy(), thin()} {
 		o.Endpoints = append(o.Endpoints, hydrate.Endpoint{
 			Name: v.Name, Provider: v, Environment: kycv1.Environment_ENVIRONMENT_LIVE, Internal: true,
-			BaseURL: w.apis[v.Name].url, Credentials: hydrate.Credentials{Key: "key-of-" + v.Name},
+			BaseURL: w.apis[v.Name].url, Credentials: hydrate.Credentials{Key: secret.Of("key-of-" + v.Name)},
 		})
 	}
 	return o

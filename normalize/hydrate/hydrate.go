@@ -27,6 +27,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -48,19 +49,15 @@ type Endpoint struct {
 	Credentials       Credentials
 }
 
-// Credentials authenticate us at an API; which ones depends on the scheme. They print as [secret].
+// Credentials authenticate us at an API; which ones depends on the scheme.
 type Credentials struct {
-	Scheme                 providers.APIScheme
-	Key                    string
-	User, Password         string
-	ClientID, ClientSecret string
+	Scheme       providers.APIScheme
+	Key          secret.Value
+	User         string
+	Password     secret.Value
+	ClientID     string
+	ClientSecret secret.Value
 }
-
-// Format serves every verb of fmt and shows nothing.
-func (Credentials) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[secret]")) }
-
-// MarshalText serves encoders and slog.
-func (Credentials) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
 // Options configures a Hydrator. Zero values take the defaults.
 type Options struct {

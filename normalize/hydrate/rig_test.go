@@ -17,6 +17,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
 	"github.com/kycbridge/kycbridge/providers"
@@ -51,7 +52,7 @@ func inRig(t *testing.T, test func(t *testing.T, r *rig), change ...func(*Option
 	validator := normalizetest.Validator(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := &rig{t: t, log: map[int64]became{}, api: func(string) (int, string) { return http.StatusOK, `{}` }}
-		o := Options{Endpoints: []Endpoint{{Name: "endpoint", Provider: required(), Credentials: Credentials{Key: "k"}}}, Rate: 10000}
+		o := Options{Endpoints: []Endpoint{{Name: "endpoint", Provider: required(), Credentials: Credentials{Key: secret.Of("k")}}}, Rate: 10000}
 		o.Stage.Providers, o.Stage.Validator = []providers.Provider{required()}, validator
 		for _, f := range change {
 			f(&o)

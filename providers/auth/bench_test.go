@@ -37,7 +37,7 @@ func BenchmarkGuesses(b *testing.B) {
 		"path, lengths": {PathToken{}, path(short), path(long)},                // differs: the time is that of the guess's own hash
 	} {
 		b.Run(name, func(b *testing.B) {
-			secrets := []Secret{secret(b, "one", value)}
+			secrets := []Secret{newSecret(b, "one", value)}
 			var took [2]sample
 			for i := range b.N {
 				for j := range 2 {

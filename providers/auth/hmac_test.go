@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func secret(t testing.TB, id, value string) Secret {
+func newSecret(t testing.TB, id, value string) Secret {
 	t.Helper()
 	s, err := NewSecret(id, []byte(value), time.Time{}, time.Time{})
 	if err != nil {
@@ -61,7 +61,7 @@ var vectors = []struct {
 func TestVectors(t *testing.T) {
 	for _, v := range vectors {
 		t.Run(v.name, func(t *testing.T) {
-			s := secret(t, "one", v.secret)
+			s := newSecret(t, "one", v.secret)
 			if got := signed(v.scheme, s, []byte(v.body)).Header.Get(v.scheme.Header); got != v.proof {
 				t.Errorf("Sign gives %s, want %s", got, v.proof)
 			}
@@ -76,7 +76,7 @@ func TestVectors(t *testing.T) {
 func TestVerify(t *testing.T) {
 	scheme := HMAC{Header: "X-Signature", Hash: crypto.SHA256}
 	body := []byte(`{"id":"value"}`)
-	one, two := secret(t, "one", "the first secret value"), secret(t, "two", "the second secret value")
+	one, two := newSecret(t, "one", "the first secret value"), newSecret(t, "two", "the second secret value")
 	limited := func(notBefore, notAfter time.Time) Secret {
 		s, err := NewSecret("one", []byte("the first secret value"), notBefore, notAfter)
 		if err != nil {
@@ -138,7 +138,7 @@ func FuzzHMAC(f *testing.F) {
 	for _, v := range vectors {
 		f.Add(v.proof, []byte(v.body))
 	}
-	s := secret(f, "one", "a secret nobody signed with")
+	s := newSecret(f, "one", "a secret nobody signed with")
 	scheme := HMAC{Header: "X-Signature", Hash: crypto.SHA256}
 	f.Fuzz(func(t *testing.T, proof string, body []byte) {
 		id, err := scheme.Verify([]Secret{s}, Request{Header: http.Header{"X-Signature": {proof}}, Body: body, Now: noon})

@@ -42,7 +42,7 @@ func must[T any](v T, err error) T {
 func keySecret(t testing.TB, id string) Secret {
 	t.Helper()
 	der := must(x509.MarshalPKCS8PrivateKey(testKeys()[id]))
-	return secret(t, id, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	return newSecret(t, id, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 }
 
 func publicKey(t testing.TB, id string) Key {
@@ -299,7 +299,7 @@ func TestJWTSign(t *testing.T) {
 	if _, err := testJWT(t).Verify(nil, bare); !errors.Is(err, ErrMismatch) {
 		t.Errorf("a token without a signature: %v", err)
 	}
-	if r := signed(testJWT(t), secret(t, "x", "no key, but long enough"), []byte("{}")); string(r.Body) != "{}" || len(r.Header) > 0 {
+	if r := signed(testJWT(t), newSecret(t, "x", "no key, but long enough"), []byte("{}")); string(r.Body) != "{}" || len(r.Header) > 0 {
 		t.Errorf("a secret that is no key signs: %s, %v", r.Body, r.Header)
 	}
 }

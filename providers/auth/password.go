@@ -94,7 +94,7 @@ func checkBasic(s Secret) error {
 	case !ok:
 		return fmt.Errorf("auth: secret %q has no colon; for Basic it is user:password", s.ID)
 	case len(password) < MinPassword:
-		return fmt.Errorf("auth: secret %q has a password of %d bytes after the first colon, want at least %d", s.ID, len(password), MinPassword)
+		return fmt.Errorf("auth: secret %q has a password of too few bytes after the first colon, want at least %d", s.ID, MinPassword)
 	}
 	return nil
 }

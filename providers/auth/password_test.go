@@ -64,7 +64,7 @@ func TestPasswords(t *testing.T) {
 		{"path token, none", PathToken{}, token, Request{}, ErrUnsigned},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			secrets := []Secret{secret(t, "other", "quite another secret:x"), secret(t, "one", tc.secret)}
+			secrets := []Secret{newSecret(t, "other", "quite another secret:x"), newSecret(t, "one", tc.secret)}
 			tc.r.Now = noon
 			id, err := tc.scheme.Verify(secrets, tc.r)
 			if !errors.Is(err, tc.want) || (err == nil) != (id == "one") {
@@ -107,7 +107,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{Basic{}, "dev:dev-secret-idwise", ""},
 		{Basic{}, "no colon in this one", "no colon"},
-		{Basic{}, "a long user name:short", "password of 5 bytes"},
+		{Basic{}, "a long user name:short", "password of too few bytes"},
 		{Bearer{}, "0123456789abcdef", ""},
 		{Bearer{}, "0123456789abcdef\n", "printable ASCII"},
 		{Header{"X"}, " 0123456789abcdef", "printable ASCII"},
@@ -118,7 +118,7 @@ func TestCheck(t *testing.T) {
 		{HMAC{Header: "X"}, "\x00any bytes at all\xff", ""},
 		{JWT{}, "not a key but long enough", "no private key in PEM"},
 	} {
-		s := secret(t, "one", tc.value)
+		s := newSecret(t, "one", tc.value)
 		err := Check(tc.scheme, s)
 		if (tc.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s with %q: %v, want %q", tc.scheme.Traits().Kind, tc.value, err, tc.want)
@@ -137,7 +137,7 @@ func FuzzPasswords(f *testing.F) {
 	f.Add("Basic dXNlcjp0aGUgcGFzczp3b3JkIG9mIHRoZSB0ZXN0", token)
 	f.Add("Bearer "+token, "")
 	f.Add(token, token+"/")
-	secrets := []Secret{secret(f, "one", pair), secret(f, "two", token)}
+	secrets := []Secret{newSecret(f, "one", pair), newSecret(f, "two", token)}
 	f.Fuzz(func(t *testing.T, value, path string) {
 		r := Request{Header: http.Header{authorization: {value}}, PathToken: path, Now: noon}
 		for _, tc := range []struct {

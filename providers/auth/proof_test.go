@@ -18,7 +18,7 @@ func (fixed) Traits() Traits                             { return Traits{Kind: "
 
 // Every check must pass, and the answer does not tell which one did not.
 func TestProofs(t *testing.T) {
-	some := []Secret{secret(t, "one", "a secret of the test")}
+	some := []Secret{newSecret(t, "one", "a secret of the test")}
 	foreseen := fmt.Errorf("wrapped: %w", ErrUndecided)
 	other := errors.New("something else")
 	allow := Networks{networks(t, "192.0.2.0/24")}
@@ -66,7 +66,7 @@ func TestNoLiveSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	live := secret(t, "live", "another secret of the test")
+	live := newSecret(t, "live", "another secret of the test")
 	for _, tc := range []struct {
 		name    string
 		secrets []Secret
@@ -128,13 +128,13 @@ func TestNewProof(t *testing.T) {
 	if _, err := NewProof(Bearer{}); err == nil {
 		t.Error("a check without a secret is taken")
 	}
-	if _, err := NewProof(Basic{}, secret(t, "one", "no colon in this one")); err == nil {
+	if _, err := NewProof(Basic{}, newSecret(t, "one", "no colon in this one")); err == nil {
 		t.Error("a secret that cannot satisfy the check is taken")
 	}
 	if _, err := NewProof(Networks{}); err != nil {
 		t.Errorf("a check that needs no secret is refused: %v", err)
 	}
-	if _, err := NewProof(Networks{}, secret(t, "one", "nobody asks for this one")); err == nil {
+	if _, err := NewProof(Networks{}, newSecret(t, "one", "nobody asks for this one")); err == nil {
 		t.Error("a secret is taken that is never asked for")
 	}
 	addressed := Proofs{{Scheme: Networks{}}}

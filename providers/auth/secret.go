@@ -9,18 +9,18 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/secret"
 )
 
 // MinSecret is the length in bytes below which a secret is refused. An empty key
 // would sign and verify happily.
 const MinSecret = 16
 
-const redacted = "[secret]"
-
-// Secret is one live secret of an endpoint. Its value leaves this package in no
-// form: printing, logging and encoding show only a mark. The value is behind a
-// function because fmt prints unexported fields without asking their methods, and
-// for a verb that does not fit even what pointers lead to.
+// Secret is one live secret of an endpoint: what a secret.Value reveals, under a name
+// and for a time, with all that checking needs of it at hand. The value leaves this
+// package in no form: printing, logging and encoding show the mask. It is behind a
+// function for the same reason as there.
 type Secret struct {
 	ID  string
 	key func() *key
@@ -41,7 +41,7 @@ func NewSecret(id string, value []byte, notBefore, notAfter time.Time) (Secret, 
 	case id == "":
 		return Secret{}, fmt.Errorf("auth: a secret has no id; give each secret of an endpoint a name of its own")
 	case len(value) < MinSecret:
-		return Secret{}, fmt.Errorf("auth: secret %q has %d bytes, want at least %d", id, len(value), MinSecret)
+		return Secret{}, fmt.Errorf("auth: secret %q has too few bytes, want at least %d", id, MinSecret)
 	case len(bytes.Trim(value, " \t\r\n")) == 0:
 		return Secret{}, fmt.Errorf("auth: secret %q is nothing but blanks and line breaks", id)
 	case !notBefore.IsZero() && !notAfter.IsZero() && !notBefore.Before(notAfter):
@@ -72,10 +72,7 @@ func (s Secret) live(now time.Time) bool {
 }
 
 // String, and the methods below, show the id and never the value.
-func (s Secret) String() string { return s.ID + redacted }
-
-// GoString serves %#v.
-func (s Secret) GoString() string { return s.String() }
+func (s Secret) String() string { return s.ID + secret.Mask }
 
 // Format serves every verb, %x included.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String()) }
@@ -83,8 +80,5 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, s.String(
 // LogValue serves slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalJSON serves encoding/json.
-func (s Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
-
-// MarshalText serves other encoders.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+// MarshalText serves encoders.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(secret.Mask), nil }

@@ -17,7 +17,7 @@ const value = "the value that must not leak"
 type holder struct{ s Secret }
 
 func TestSecretStaysSecret(t *testing.T) {
-	s := secret(t, "one", value)
+	s := newSecret(t, "one", value)
 	var out bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%T", "%p"} {
 		fmt.Fprintf(&out, verb+"\n", s)
@@ -60,9 +60,9 @@ func TestNewSecret(t *testing.T) {
 	}{
 		{"sound", "a", long, time.Time{}, time.Time{}, ""},
 		{"just long enough", "a", long[:MinSecret], time.Time{}, time.Time{}, ""},
-		{"too short", "a", long[:MinSecret-1], time.Time{}, time.Time{}, "has 15 bytes, want at least 16"},
+		{"too short", "a", long[:MinSecret-1], time.Time{}, time.Time{}, "too few bytes, want at least 16"},
 		{"white space only", "a", []byte("                    "), time.Time{}, time.Time{}, "nothing but blanks"},
-		{"empty", "a", nil, time.Time{}, time.Time{}, "has 0 bytes"},
+		{"empty", "a", nil, time.Time{}, time.Time{}, "too few bytes"},
 		{"without id", "", long, time.Time{}, time.Time{}, "no id"},
 		{"ends before it begins", "a", long, noon, noon.Add(-1), "before it begins"},
 	} {

@@ -98,7 +98,7 @@ func TestMakeKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := secret(t, "made", string(pem))
+		s := newSecret(t, "made", string(pem))
 		if err := Check(j, s); err != nil {
 			t.Errorf("a key made for %q: %v", algorithm, err)
 		}

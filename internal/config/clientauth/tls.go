@@ -10,14 +10,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/secret"
 )
 
-// maxFile bounds a file with certificates, a key or a token, in bytes.
+// maxFile bounds a file with certificates or a key, in bytes.
 const maxFile = 4 << 20
 
 // Dial makes one connection, as net.Dialer.DialContext does.
@@ -87,7 +87,7 @@ func Authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	pem, err := readFile(file)
+	pem, _, err := secret.ReadTrusted(file, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -102,11 +102,11 @@ func pair(certificateFile, keyFile string) ([]tls.Certificate, error) {
 	if certificateFile == "" && keyFile == "" {
 		return nil, nil
 	}
-	certificate, err := readFile(certificateFile)
+	certificate, _, err := secret.ReadTrusted(certificateFile, maxFile)
 	if err != nil {
 		return nil, err
 	}
-	key, err := readFile(keyFile)
+	key, _, err := secret.ReadFile(keyFile, maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -115,20 +115,4 @@ func pair(certificateFile, keyFile string) ([]tls.Certificate, error) {
 		return nil, fmt.Errorf("%s and %s are not a certificate and its key, in PEM and without a passphrase: %w", certificateFile, keyFile, err)
 	}
 	return []tls.Certificate{both}, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	content, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > maxFile {
-		return nil, fmt.Errorf("%s has more than %d bytes; is it the right file?", path, maxFile)
-	}
-	return content, nil
 }

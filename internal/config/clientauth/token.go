@@ -1,7 +1,6 @@
 package clientauth
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/kycbridge/kycbridge/internal/secret"
 )
 
 const (
@@ -27,15 +28,8 @@ type Tokens func(ctx context.Context) (string, error)
 // TokenFile reads the token again each time: another program keeps it valid.
 func TokenFile(path string) Tokens {
 	return func(context.Context) (string, error) {
-		content, err := readFile(path)
-		if err != nil {
-			return "", err
-		}
-		token := string(bytes.TrimSpace(content))
-		if token == "" {
-			return "", fmt.Errorf("%s is empty; put the token into it", path)
-		}
-		return token, nil
+		token, _, err := secret.FromFile(path)
+		return token.Reveal(), err
 	}
 }
 
@@ -81,7 +75,7 @@ func (k *keeper) token(ctx context.Context) (string, error) {
 	begin := time.Now()
 	answer, err := k.ask(ctx)
 	if err != nil {
-		return "", fmt.Errorf("token from %s: %w", k.client.URL, err)
+		return "", fmt.Errorf("token from %s: %w", secret.Address(k.client.URL), secret.Failure(err, k.client.URL))
 	}
 	life := time.Duration(answer.ExpiresIn * float64(time.Second) * freshPart)
 	k.value, k.until = answer.AccessToken, begin.Add(life)
@@ -115,10 +109,6 @@ func (k *keeper) ask(ctx context.Context) (tokenAnswer, error) {
 	req.SetBasicAuth(url.QueryEscape(k.client.ID), url.QueryEscape(k.client.Secret()))
 	resp, err := k.http.Do(req)
 	if err != nil {
-		var failed *url.Error
-		if errors.As(err, &failed) {
-			err = failed.Err // without the address, which is said already
-		}
 		return answer, err
 	}
 	defer resp.Body.Close()

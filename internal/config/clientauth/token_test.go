@@ -73,6 +73,21 @@ func TestChangedClientSecretIsUsed(t *testing.T) {
 	}
 }
 
+// TestTokenAddressIsShownWithoutItsQuery: what authenticates this program may be in the address as well.
+func TestTokenAddressIsShownWithoutItsQuery(t *testing.T) {
+	const key = "hunter2hunter2"
+	refused, _ := tokenServer(t, 401, func(int) string { return "{}" })
+	away := Client{URL: "http://127.0.0.1:1/token", Secret: func() string { return clientSecret }}
+	for _, c := range []Client{refused, away} {
+		shown := c.URL
+		c.URL += "?api-key=" + key
+		_, err := c.Tokens()(t.Context())
+		if err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "token from "+shown+": ") {
+			t.Errorf("error is %v, want one from %s", err, shown)
+		}
+	}
+}
+
 func TestTokenRefused(t *testing.T) {
 	for _, test := range []struct {
 		status int

@@ -8,10 +8,12 @@ import (
 	sync "sync"
 )
 
-// matches0 reports whether s matches `^[^\s,]+:[0-9]{1,5}(\s*,\s*[^\s,]+:[0-9]{1,5})*$`.
+// matches0 reports whether s matches `^[^\s,/@]+:[0-9]{1,5}(\s*,\s*[^\s,/@]+:[0-9]{1,5})*$`.
 func matches0(s string) bool { return s != "" && matches0Pattern().MatchString(s) }
 
-var matches0Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s,]+:[0-9]{1,5}(\s*,\s*[^\s,]+:[0-9]{1,5})*$`) })
+var matches0Pattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[^\s,/@]+:[0-9]{1,5}(\s*,\s*[^\s,/@]+:[0-9]{1,5})*$`)
+})
 
 // matches1 reports whether s matches `^[a-z0-9._-]{0,99}\.$`.
 func matches1(s string) bool { return s != "" && matches1Pattern().MatchString(s) }
@@ -42,10 +44,10 @@ func matches4(s string) bool {
 	return n0 == len(s)
 }
 
-// matches5 reports whether s matches `^[^\s,]+:[0-9]{1,5}$`.
+// matches5 reports whether s matches `^[^\s,/@]+:[0-9]{1,5}$`.
 func matches5(s string) bool { return s != "" && matches5Pattern().MatchString(s) }
 
-var matches5Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s,]+:[0-9]{1,5}$`) })
+var matches5Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s,/@]+:[0-9]{1,5}$`) })
 
 // matches6 reports whether s matches `^[A-Za-z0-9._-]{1,128}$`.
 func matches6(s string) bool {

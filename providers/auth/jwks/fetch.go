@@ -17,8 +17,8 @@ import (
 // fetchLimit bounds one fetch, connecting included.
 const fetchLimit = 5 * time.Second
 
-// CheckURL wants https, or http to this machine, which is for tests.
-func CheckURL(text string) error {
+// checkURL wants https, or http to this machine, which is for tests.
+func checkURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "":

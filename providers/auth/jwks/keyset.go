@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
@@ -37,7 +38,7 @@ const (
 
 // Options is what New needs. URL is required; the rest takes its default at zero.
 type Options struct {
-	URL             string
+	URL             string // a query may hold a secret, and is shown nowhere
 	Every, MaxStale time.Duration
 	Wait            time.Duration // negative: nobody waits
 	Client          *http.Client  // nil: one of its own; tests hand in theirs
@@ -61,8 +62,8 @@ type KeySet struct {
 
 // New checks the address and makes a set; it fetches nothing.
 func New(o Options) (*KeySet, error) {
-	if err := CheckURL(o.URL); err != nil {
-		return nil, fmt.Errorf("jwks: %q: %w", o.URL, err)
+	if err := checkURL(o.URL); err != nil {
+		return nil, fmt.Errorf("jwks: %s: %w", secret.Address(o.URL), err)
 	}
 	orDefault(&o.Every, DefaultEvery)
 	orDefault(&o.MaxStale, DefaultMaxStale)
@@ -186,6 +187,7 @@ func (k *KeySet) refresh(ctx context.Context, log *slog.Logger) {
 	k.fetching = true
 	k.mu.Unlock()
 	keys, err := fetch(ctx, k.options.Client, k.options.URL)
+	err = secret.Failure(err, k.options.URL)
 	if ctx.Err() != nil {
 		return
 	}
@@ -210,9 +212,9 @@ func (k *KeySet) note(err error, log *slog.Logger) {
 	switch {
 	case err != nil && (k.failure == nil || k.attempted == 0):
 		log.Warn("a key set cannot be fetched; its last state is used as long as it may be, tokens with other keys are answered 503",
-			"url", k.options.URL, "error", err, "keys", len(k.keys))
+			"url", k.Address(), "error", err, "keys", len(k.keys))
 	case err == nil && k.failure != nil:
-		log.Info("a key set can be fetched again", "url", k.options.URL)
+		log.Info("a key set can be fetched again", "url", k.Address())
 	}
 }
 
@@ -231,5 +233,8 @@ func (k *KeySet) Ready() bool {
 	return k.failure == nil && !k.fetched.IsZero() && time.Since(k.fetched) <= k.options.MaxStale
 }
 
-// URL is where the set is.
-func (k *KeySet) URL() string { return k.options.URL }
+// At reports whether the set is at an address.
+func (k *KeySet) At(url string) bool { return k.options.URL == url }
+
+// Address is where the set is, as it may be shown: without a query, which may hold a token.
+func (k *KeySet) Address() string { return secret.Address(k.options.URL) }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -197,10 +198,54 @@ func TestFirstFetchFails(t *testing.T) {
 		v.now(func(v *vendor) { v.status = 200 })
 		time.Sleep(RefreshWindow)
 		expect(t, k, "one", nil)
-		if k.Fetched().IsZero() || k.URL() == "" {
+		if k.Fetched().IsZero() || k.Address() == "" {
 			t.Error("the set does not say when it was fetched")
 		}
 	})
+}
+
+// TestAddressIsShownWithoutItsQuery: a token in the address is in no log line, no error and no label, whether the set
+// can be fetched or not, and nor is what the answer repeats of it.
+func TestAddressIsShownWithoutItsQuery(t *testing.T) {
+	const token = "hunter2hunter2"
+	good := set(t, "one")
+	for name, answer := range map[string]http.HandlerFunc{
+		"down":    nil,
+		"refused": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
+		"repeated": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Location", "https://v.invalid/%zz?"+r.URL.RawQuery)
+			w.WriteHeader(http.StatusFound)
+		},
+		"up": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(good) },
+	} {
+		server := httptest.NewServer(answer)
+		if answer == nil {
+			server.Close()
+		}
+		k, err := New(Options{URL: server.URL + "/jwks.json?token=" + token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		k.refresh(t.Context(), logger)
+		if name == "up" { // what is logged once it works again
+			k.failure = errors.New("before")
+			k.refresh(t.Context(), logger)
+		}
+		server.Close()
+		if text := log.String(); strings.Contains(text, token) || !strings.Contains(text, "url="+server.URL+"/jwks.json ") && !strings.HasSuffix(text, "url="+server.URL+"/jwks.json\n") {
+			t.Errorf("%s: logged %q", name, text)
+		}
+		if k.Address() != server.URL+"/jwks.json" || !k.At(server.URL+"/jwks.json?token="+token) || k.At(k.Address()) {
+			t.Errorf("%s: the set shows as at %s", name, k.Address())
+		}
+	}
+	for _, address := range []string{"https://user:" + token + "@v.invalid/k?token=" + token, "http://v.invalid/k?token=" + token, token, "https://v.invalid/%zz" + token} {
+		if _, err := New(Options{URL: address}); err == nil || strings.Contains(err.Error(), token) {
+			t.Errorf("an address that is refused: %v", err)
+		}
+	}
 }
 
 // Ten thousand made-up key ids a second cause one fetch in RefreshWindow, and not

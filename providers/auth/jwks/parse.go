@@ -8,10 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
-	"os"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
@@ -122,23 +121,15 @@ func Marshal(keys ...auth.Key) ([]byte, error) {
 	return json.MarshalIndent(set, "", "  ")
 }
 
-// ReadFile reads a JWK Set from a file, once: keys that do not change.
-func ReadFile(path string) (auth.StaticKeys, error) {
-	f, err := os.Open(path)
+// ReadFile reads a JWK Set from a file, once: keys that do not change. Whoever changes it can sign, so it is read by
+// the rules of secret.ReadTrusted, and so are the warnings.
+func ReadFile(path string) (keys auth.StaticKeys, warnings []string, err error) {
+	data, warnings, err := secret.ReadTrusted(path, maxBytes)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the key set: %w", err)
+		return nil, nil, fmt.Errorf("cannot read the key set: %w", err)
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("cannot read the key set: %w", err)
-	case len(data) > maxBytes:
-		return nil, fmt.Errorf("%s has more than %d bytes; is it the key set?", path, maxBytes)
+	if keys, err = Parse(data); err != nil {
+		return nil, nil, fmt.Errorf("%s cannot be used: %w", path, err)
 	}
-	keys, err := Parse(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be used: %w", path, err)
-	}
-	return keys, nil
+	return keys, warnings, nil
 }

@@ -43,7 +43,7 @@ func TestMarshalAndParse(t *testing.T) {
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := ReadFile(path)
+	keys, _, err := ReadFile(path)
 	if err != nil || len(keys) != 2 {
 		t.Fatalf("%d keys, %v; want 2", len(keys), err)
 	}
@@ -135,7 +135,7 @@ func TestReadFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{filepath.Join(dir, "none"): "cannot read the key set", huge: "has more than", dir: "cannot read the key set"} {
-		if _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := ReadFile(path); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
@@ -147,7 +147,7 @@ func TestCheckURL(t *testing.T) {
 		"http://vendor.invalid/k": false, "http://10.0.0.1/k": false, "http://127.0.0.1.evil.invalid/": false, "http://localhost.evil.invalid/": false,
 		"ftp://vendor.invalid": false, "file:///etc/passwd": false, "vendor.invalid/k": false, "": false, "https://": false, "https://u:p@vendor.invalid/": false,
 	} {
-		if err := CheckURL(text); (err == nil) != ok {
+		if err := checkURL(text); (err == nil) != ok {
 			t.Errorf("%q: %v, want it taken: %v", text, err, ok)
 		}
 	}

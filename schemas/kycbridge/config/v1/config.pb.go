@@ -9,6 +9,15 @@
 // `${VAR}` or `${VAR:-default}`, replaced from the environment before anything
 // is checked. Write durations as `15s`, `2.5s` or `1209600s`, times as RFC 3339,
 // enum values by their full name. What you leave out takes its default.
+//
+// A secret is one variable and nothing else, `${VAR}` without default, or one file,
+// named in the key beside it; never the secret itself. It is text: refused are
+// control and invisible characters anywhere, blanks and line breaks at either end
+// (a file may end with one line break), quotation marks around it. A file that
+// others may change, or replace in its folder, is refused; one that others can read
+// is a warning. The same holds for files with private keys. Where an endpoint with
+// ENVIRONMENT_LIVE depends on it, a secret of `kycbridge dev`, a placeholder, or a
+// short text over and over is refused, and otherwise a warning.
 
 package configv1
 
@@ -715,7 +724,7 @@ type Sasl struct {
 	Mechanism SaslMechanism `protobuf:"varint,1,opt,name=mechanism,proto3,enum=kycbridge.config.v1.SaslMechanism" json:"mechanism,omitempty"`
 	// User of PLAIN and SCRAM.
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	// Password of PLAIN and SCRAM; only from the environment, as `${VAR}`.
+	// Password of PLAIN and SCRAM, as `${VAR}`.
 	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
 	// File that holds the password, instead of password. Read at start, and
 	// again for each connection. A line break at its end is dropped.
@@ -809,7 +818,7 @@ type Oauth struct {
 	TokenUrl string `protobuf:"bytes,1,opt,name=token_url,json=tokenUrl,proto3" json:"token_url,omitempty"`
 	// The client. Needed with token_url.
 	ClientId string `protobuf:"bytes,2,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// Its secret; only from the environment, as `${VAR}`.
+	// Its secret, as `${VAR}`.
 	ClientSecret string `protobuf:"bytes,3,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	// File that holds the secret, instead of client_secret. Read at start, and again
 	// for each token.
@@ -822,7 +831,7 @@ type Oauth struct {
 	// Default: those the system trusts.
 	CaFile string `protobuf:"bytes,7,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
 	// File that another program keeps a valid token in. Read for every
-	// authentication.
+	// authentication, as a secret's file is.
 	TokenFile     string `protobuf:"bytes,8,opt,name=token_file,json=tokenFile,proto3" json:"token_file,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -923,7 +932,7 @@ type Redis struct {
 	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
 	// User name, for servers with ACLs. Default: none.
 	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
-	// Password; take it from the environment with `${VAR}`. Default: none.
+	// Password, as `${VAR}`. Default: none.
 	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
 	// File that holds the password, instead of password. Read at start, and
 	// again for each connection. A line break at its end is dropped.
@@ -1047,8 +1056,7 @@ type RedisSentinel struct {
 	Master string `protobuf:"bytes,2,opt,name=master,proto3" json:"master,omitempty"`
 	// User at the Sentinels themselves, which have ACLs of their own. Default: none.
 	Username string `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
-	// Password at the Sentinels; take it from the environment with `${VAR}`.
-	// Default: none.
+	// Password at the Sentinels, as `${VAR}`. Default: none.
 	Password string `protobuf:"bytes,4,opt,name=password,proto3" json:"password,omitempty"`
 	// File that holds the password, instead of password.
 	PasswordFile  string `protobuf:"bytes,5,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
@@ -1740,7 +1748,8 @@ type Dedupe struct {
 	// and 2 days.
 	Ttl *durationpb.Duration `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	// Key of the hashes in Redis, and of those that stand in dispositions for what may
-	// be about a person, the same in every process; changing it forgets all marks. Take it from the environment with `${VAR}`. Default: none.
+	// be about a person, as `${VAR}`, at least 16 bytes, the same in every process;
+	// changing it forgets all marks. Default: none.
 	Pepper string `protobuf:"bytes,2,opt,name=pepper,proto3" json:"pepper,omitempty"`
 	// File that holds the pepper, instead of pepper. A line break at its end is
 	// dropped.
@@ -1983,8 +1992,8 @@ type Endpoint struct {
 	// The vendor's API and the credentials for it. Without it events hold what the
 	// webhooks say. Required for a vendor whose webhooks hold only an id (proofme).
 	Api *Api `protobuf:"bytes,40,opt,name=api,proto3" json:"api,omitempty"`
-	// HTTP Basic. A secret's value is "user:password", the password at least 8
-	// bytes.
+	// HTTP Basic. A secret is "user:password", both in one variable or file, the
+	// password at least 8 bytes.
 	Basic []*Secret `protobuf:"bytes,10,rep,name=basic,proto3" json:"basic,omitempty"`
 	// A bearer token in the header Authorization.
 	Bearer []*Secret `protobuf:"bytes,11,rep,name=bearer,proto3" json:"bearer,omitempty"`
@@ -2195,9 +2204,11 @@ func (x *HeaderProof) GetSecrets() []*Secret {
 type Jwt struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where the vendor publishes its keys; https, or for ENVIRONMENT_SANDBOX http on
-	// this machine. Fetched in the background.
+	// this machine. Fetched in the background. A query may hold a token: logs and
+	// metrics show the address without it.
 	JwksUrl string `protobuf:"bytes,1,opt,name=jwks_url,json=jwksUrl,proto3" json:"jwks_url,omitempty"`
-	// File with the keys (a JWK Set), instead of jwks_url. Read at start.
+	// File with the keys (a JWK Set), instead of jwks_url. Read at start; others must
+	// not be able to change it.
 	JwksFile string `protobuf:"bytes,2,opt,name=jwks_file,json=jwksFile,proto3" json:"jwks_file,omitempty"`
 	// The claim iss, exactly. Required.
 	Issuer string `protobuf:"bytes,3,opt,name=issuer,proto3" json:"issuer,omitempty"`
@@ -2298,7 +2309,7 @@ type Secret struct {
 	// Name of the secret in logs, metrics and envelopes; says nothing about its
 	// value. Required.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// The secret, at least 16 bytes; take it from the environment with `${VAR}`.
+	// The secret, as `${VAR}`, at least 16 bytes.
 	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	// File that holds the secret, at least 16 bytes. A line break at its end is
 	// dropped.
@@ -2391,19 +2402,19 @@ type Api struct {
 	Internal bool `protobuf:"varint,3,opt,name=internal,proto3" json:"internal,omitempty"`
 	// How the credentials are presented. Default: the vendor's way.
 	Scheme ApiScheme `protobuf:"varint,4,opt,name=scheme,proto3,enum=kycbridge.config.v1.ApiScheme" json:"scheme,omitempty"`
-	// API key; take it from the environment with `${VAR}`.
+	// API key, as `${VAR}`.
 	Key string `protobuf:"bytes,5,opt,name=key,proto3" json:"key,omitempty"`
 	// File that holds the key, instead of key.
 	KeyFile string `protobuf:"bytes,6,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
 	// User of HTTP Basic.
 	Username string `protobuf:"bytes,7,opt,name=username,proto3" json:"username,omitempty"`
-	// Password of HTTP Basic; take it from the environment with `${VAR}`.
+	// Password of HTTP Basic, as `${VAR}`.
 	Password string `protobuf:"bytes,8,opt,name=password,proto3" json:"password,omitempty"`
 	// File that holds the password, instead of password.
 	PasswordFile string `protobuf:"bytes,9,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
 	// Client of OAuth 2 client credentials.
 	ClientId string `protobuf:"bytes,10,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	// Its secret; take it from the environment with `${VAR}`.
+	// Its secret, as `${VAR}`.
 	ClientSecret string `protobuf:"bytes,11,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	// File that holds the secret, instead of client_secret.
 	ClientSecretFile string `protobuf:"bytes,12,opt,name=client_secret_file,json=clientSecretFile,proto3" json:"client_secret_file,omitempty"`
@@ -2541,11 +2552,11 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\tendpoints\x18\b \x03(\v2\x1d.kycbridge.config.v1.EndpointB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tendpoints\x126\n" +
 	"\ahydrate\x18\x14 \x01(\v2\x1c.kycbridge.config.v1.HydrateR\ahydrate:\xa5\x03\xbaH\xa1\x03\x1a\x86\x01\n" +
 	"\x1cconfig.endpoint_names_unique\x12>two endpoints have the same name; every endpoint needs its own\x1a&this.endpoints.map(e, e.name).unique()\x1a\x95\x02\n" +
-	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xa1\n" +
+	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xa5\n" +
 	"\n" +
-	"\x05Kafka\x12\xdd\x01\n" +
-	"\abrokers\x18\x01 \x03(\tB\xc2\x01\xbaH\xbe\x01\x92\x01\xba\x01\b\x01\x10d\"\xb3\x01\xba\x01\xaf\x01\n" +
-	"\x14kafka.broker_address\x12Qmust be host:port, or several of them separated by commas, such as 127.0.0.1:9092\x1aDthis.matches('^[^\\\\s,]+:[0-9]{1,5}(\\\\s*,\\\\s*[^\\\\s,]+:[0-9]{1,5})*$')R\abrokers\x12\xe0\x01\n" +
+	"\x05Kafka\x12\xe1\x01\n" +
+	"\abrokers\x18\x01 \x03(\tB\xc6\x01\xbaH\xc2\x01\x92\x01\xbe\x01\b\x01\x10d\"\xb7\x01\xba\x01\xb3\x01\n" +
+	"\x14kafka.broker_address\x12Qmust be host:port, or several of them separated by commas, such as 127.0.0.1:9092\x1aHthis.matches('^[^\\\\s,/@]+:[0-9]{1,5}(\\\\s*,\\\\s*[^\\\\s,/@]+:[0-9]{1,5})*$')R\abrokers\x12\xe0\x01\n" +
 	"\ftopic_prefix\x18\x02 \x01(\tB\xbc\x01\xbaH\xb8\x01\xba\x01\xb4\x01\n" +
 	"\x12kafka.topic_prefix\x12hmust consist of a-z, 0-9, '.', '_' and '-', end with '.' and have at most 100 characters, such as \"kyc.\"\x1a4this == '' || this.matches('^[a-z0-9._-]{0,99}\\\\.$')R\vtopicPrefix\x12%\n" +
 	"\tclient_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\bclientId\x12B\n" +
@@ -2592,10 +2603,10 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"token_file\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\ttokenFile:\xb8\x05\xbaH\xb4\x05\x1a{\n" +
 	"\x11oauth.url_or_file\x123exactly one of token_url and token_file must be set\x1a1(this.token_url != '') != (this.token_file != '')\x1a\xf6\x01\n" +
 	"\x11oauth.credentials\x12ptoken_url needs client_id and exactly one of client_secret and client_secret_file; a variable in it may be unset\x1aothis.token_url == '' || (this.client_id != '' && (this.client_secret != '') != (this.client_secret_file != ''))\x1a\xbb\x02\n" +
-	"\x16oauth.token_file_alone\x12jtoken_file stands alone: remove client_id, client_secret, client_secret_file, scopes, audience and ca_file\x1a\xb4\x01this.token_file == '' || (this.client_id == '' && this.client_secret == '' && this.client_secret_file == '' && this.scopes.size() == 0 && this.audience == '' && this.ca_file == '')\"\x88\a\n" +
-	"\x05Redis\x12\x8f\x01\n" +
-	"\aaddress\x18\x01 \x01(\tBu\xbaHr\xba\x01o\n" +
-	"\rredis.address\x12)must be host:port, such as 127.0.0.1:6379\x1a3this == '' || this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\aaddress\x12$\n" +
+	"\x16oauth.token_file_alone\x12jtoken_file stands alone: remove client_id, client_secret, client_secret_file, scopes, audience and ca_file\x1a\xb4\x01this.token_file == '' || (this.client_id == '' && this.client_secret == '' && this.client_secret_file == '' && this.scopes.size() == 0 && this.audience == '' && this.ca_file == '')\"\x8a\a\n" +
+	"\x05Redis\x12\x91\x01\n" +
+	"\aaddress\x18\x01 \x01(\tBw\xbaHt\xba\x01q\n" +
+	"\rredis.address\x12)must be host:port, such as 127.0.0.1:6379\x1a5this == '' || this.matches('^[^\\\\s,/@]+:[0-9]{1,5}$')R\aaddress\x12$\n" +
 	"\busername\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\busername\x12$\n" +
 	"\bpassword\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bpassword\x12-\n" +
 	"\rpassword_file\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fpasswordFile\x12\x1b\n" +
@@ -2606,19 +2617,19 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\acluster\x18\t \x01(\v2!.kycbridge.config.v1.RedisClusterR\acluster:\xfa\x02\xbaH\xf6\x02\x1an\n" +
 	"\x12redis.one_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\x1a\x9a\x01\n" +
 	"\x0fredis.one_place\x12-set only one of address, sentinel and cluster\x1aX[this.address != '', has(this.sentinel), has(this.cluster)].filter(set, set).size() <= 1\x1ag\n" +
-	"\x10redis.cluster_db\x12/a Redis Cluster has database 0 alone: remove db\x1a\"!has(this.cluster) || this.db == 0\"\xe3\x04\n" +
-	"\rRedisSentinel\x12\x98\x01\n" +
-	"\taddresses\x18\x01 \x03(\tBz\xbaHw\x92\x01t\b\x01\x10d\"n\xba\x01k\n" +
-	"\x16redis.sentinel_address\x12*must be host:port, such as 127.0.0.1:26379\x1a%this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\taddresses\x12\xbd\x01\n" +
+	"\x10redis.cluster_db\x12/a Redis Cluster has database 0 alone: remove db\x1a\"!has(this.cluster) || this.db == 0\"\xe5\x04\n" +
+	"\rRedisSentinel\x12\x9a\x01\n" +
+	"\taddresses\x18\x01 \x03(\tB|\xbaHy\x92\x01v\b\x01\x10d\"p\xba\x01m\n" +
+	"\x16redis.sentinel_address\x12*must be host:port, such as 127.0.0.1:26379\x1a'this.matches('^[^\\\\s,/@]+:[0-9]{1,5}$')R\taddresses\x12\xbd\x01\n" +
 	"\x06master\x18\x02 \x01(\tB\xa4\x01\xbaH\xa0\x01\xba\x01\x9c\x01\n" +
 	"\x15redis.sentinel_master\x12Zmust be the name of the master in the Sentinels' configuration (sentinel monitor NAME ...)\x1a'this.matches('^[A-Za-z0-9._-]{1,128}$')R\x06master\x12$\n" +
 	"\busername\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\busername\x12$\n" +
 	"\bpassword\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bpassword\x12-\n" +
 	"\rpassword_file\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fpasswordFile:|\xbaHy\x1aw\n" +
-	"\x1bredis.one_sentinel_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\"\xa7\x01\n" +
-	"\fRedisCluster\x12\x96\x01\n" +
-	"\taddresses\x18\x01 \x03(\tBx\xbaHu\x92\x01r\b\x01\x10d\"l\xba\x01i\n" +
-	"\x15redis.cluster_address\x12)must be host:port, such as 127.0.0.1:6379\x1a%this.matches('^[^\\\\s,]+:[0-9]{1,5}$')R\taddresses\"\xeb\b\n" +
+	"\x1bredis.one_sentinel_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\"\xa9\x01\n" +
+	"\fRedisCluster\x12\x98\x01\n" +
+	"\taddresses\x18\x01 \x03(\tBz\xbaHw\x92\x01t\b\x01\x10d\"n\xba\x01k\n" +
+	"\x15redis.cluster_address\x12)must be host:port, such as 127.0.0.1:6379\x1a'this.matches('^[^\\\\s,/@]+:[0-9]{1,5}$')R\taddresses\"\xeb\b\n" +
 	"\x06Topics\x12%\n" +
 	"\x0ecreate_missing\x18\x01 \x01(\bR\rcreateMissing\x12\x84\x01\n" +
 	"\n" +
