@@ -26,10 +26,10 @@ type room struct {
 // no row allows it, and for the same reason nobody imports cmd, and nobody but
 // cmd internal/dev.
 var house = []room{
-	{"cmd/kycbridge", []string{"internal/config", "internal/dev", "internal/operate", "internal/serve", "internal/simulate", "audit", "normalize/replay", "providers/catalog", "schemas/..."}},
+	{"cmd/kycbridge", []string{"internal/config", "internal/dev", "internal/operate", "internal/secret", "internal/serve", "internal/simulate", "audit", "normalize/replay", "providers/catalog", "schemas/..."}},
 	{"internal/dev", []string{"internal/config", "internal/operate", "internal/origin", "internal/serve", "internal/simulate", "embedded", "providers", "providers/catalog", "schemas/..."}},
 	{"internal/serve", []string{"internal/config", "internal/contract", "internal/origin", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
-	{"internal/operate", []string{"internal/config", "internal/contract", "internal/record", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
+	{"internal/operate", []string{"internal/config", "internal/contract", "internal/record", "internal/secret", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
 	{"internal/operate/operatetest", []string{"embedded/repair", "internal/contract", "normalize", "sink", "schemas/..."}},
 	{"internal/simulate", []string{"internal/canary", "internal/config/clientauth", "internal/secret", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},
 	{"internal/config", []string{"internal/config/clientauth", "internal/config/generated", "internal/config/rules", "internal/contract", "internal/secret", "normalize/dedupe", "sink", "providers", "providers/auth", "providers/auth/jwks", "providers/catalog", "schemas/..."}},

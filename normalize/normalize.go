@@ -26,6 +26,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -172,7 +173,7 @@ type Options struct {
 	Kept     kept          // what a watch over it has found; nil: nobody watches
 	TTL      time.Duration // of claims; also the age from which an event is stale
 	Wait     time.Duration // for owners in other partitions; dedupe's default when 0
-	Pepper   []byte
+	Pepper   secret.Value
 	// AnyPepper accepts marks of another pepper; see dedupe.LedgerOptions.
 	AnyPepper bool
 	Former    []dedupe.Former // topics that the stage read before

@@ -64,14 +64,14 @@ func newWorker(o Options, slot int) *worker {
 	w := &worker{
 		o: o, id: TransactionalID(o.ID, o.Instance, slot), polled: map[int32]int64{}, singly: map[int32]int64{},
 		log:  o.Logger.With("slot", slot),
-		keys: dedupe.NewKeyer(o.Pepper).WithFormer(o.Former),
+		keys: dedupe.NewKeyer([]byte(o.Pepper.Reveal())).WithFormer(o.Former),
 	}
 	if o.Source != nil {
 		w.source = o.Source(slot)
 	} else {
 		w.source = &rawSource{batch: growing{most: o.Batch, limits: o.Bounds}, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
 			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates, Encoder: o.Encoder,
-			Gate: providers.NewGate(o.Pepper),
+			Gate: providers.NewGate([]byte(o.Pepper.Reveal())),
 		})}
 	}
 	w.guard.store = o.Attempts

@@ -16,6 +16,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
@@ -94,7 +95,7 @@ func (f *sendFlags) check() error {
 		return nil
 	}
 	if u, err := url.Parse(f.to); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return usagef("--to is %q; it is an address such as http://127.0.0.1:8080/hooks/complycube", f.to)
+		return usagef("--to is no address such as http://127.0.0.1:8080/hooks/complycube")
 	}
 	return nil
 }
@@ -174,7 +175,7 @@ func runBurst(ctx context.Context, env *environment, b simulate.Burst, f sendFla
 		fmt.Fprintf(env.stdout, "%7d × %d %s\n", r.Statuses[status], status, http.StatusText(status))
 	}
 	if len(r.Statuses) > 0 {
-		fmt.Fprintf(env.stdout, "from %s in %s\n", f.to, time.Since(start).Round(time.Millisecond))
+		fmt.Fprintf(env.stdout, "from %s in %s\n", secret.Address(f.to), time.Since(start).Round(time.Millisecond))
 	}
 	return r
 }
@@ -205,7 +206,7 @@ func (f *sendFlags) verdict(r *simulate.Result, success int) error {
 	case good == total:
 		return nil
 	case good == 0 && r.Err != nil && len(r.Statuses) == 0:
-		return fmt.Errorf("nothing answers at %s (%w): start `kycbridge dev`, or pass --to URL", f.to, r.Err)
+		return fmt.Errorf("nothing answers at %s (%w): start `kycbridge dev`, or pass --to URL", secret.Address(f.to), r.Err)
 	case r.Err != nil:
 		return fmt.Errorf("%d of %d posts were answered %d; the last one without an answer: %w", good, total, want, r.Err)
 	case r.Statuses[401] > 0 && !f.corrupt:

@@ -92,6 +92,19 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// TestSendHidesWhatIsSecretOfAnAddress: answered, not answered, and no address at all.
+func TestSendHidesWhatIsSecretOfAnAddress(t *testing.T) {
+	answers, away := newReceiver(t), newReceiver(t)
+	away.Close()
+	for _, to := range []string{answers.URL, away.URL, "ftp://v.invalid", "http://%zz"} {
+		to = strings.Replace(to, "://", "://me:hunter2@", 1) + "/hooks/complycube?token=hunter2"
+		out, errs, _ := call(t, nil, "send", "complycube", "--to", to)
+		if strings.Contains(out+errs, "hunter2") || out+errs == "" {
+			t.Errorf("%s: out %q, err %q", to, out, errs)
+		}
+	}
+}
+
 // TestSendIsFreshEachRun: two runs are two deliveries, not a duplicate.
 func TestSendIsFreshEachRun(t *testing.T) {
 	r := newReceiver(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kycbridge/kycbridge/ingest"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/normalizetest"
@@ -165,7 +166,7 @@ func openBoth(ctx context.Context, store *dedupe.Store, kafka sink.Options) (*si
 
 func (w *world) normalizeOptions(p *process, instance int, kafka sink.Options, store *dedupe.Store, reader *sink.Reader) normalize.Options {
 	o := normalize.Options{
-		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.mutant.rule, Now: p.now, Pepper: []byte(p.pepper),
+		Instance: instance, Slots: w.plan.slots, TTL: claimTTL, Rule: w.mutant.rule, Now: p.now, Pepper: secret.Of(p.pepper),
 		Claims: store, Health: store, Providers: p.mappings(), Validator: w.rules,
 		Log:    normalizetest.Log{Reader: reader, Group: normalize.DefaultGroup, Base: schemas.Raw},
 		Logger: kafka.Logger,

@@ -9,6 +9,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
@@ -113,7 +114,7 @@ func (w *world) replay(ctx context.Context, p *process, id string, opened func()
 			return replay.NewWriter(t, t.Close), nil
 		},
 		Taken:  func(err error) bool { return errors.Is(err, sink.ErrFenced) },
-		Claims: store, Pepper: []byte(p.pepper), NormalizeGroup: normalize.DefaultGroup, HydrateGroup: hydrate.DefaultGroup,
+		Claims: store, Pepper: secret.Of(p.pepper), NormalizeGroup: normalize.DefaultGroup, HydrateGroup: hydrate.DefaultGroup,
 		Wait: 2 * time.Second, Providers: []providers.Provider{complycube.Provider}, Validator: w.rules, StaleAfter: claimTTL,
 	})
 }

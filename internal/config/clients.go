@@ -153,7 +153,7 @@ func (c *Config) RedisOptions() dedupe.StoreOptions {
 		EvictionChecked: r.EvictionChecked,
 	}
 	if s := r.Sentinel; s != nil {
-		o.MasterName, o.SentinelUsername, o.SentinelPassword = s.Master, s.Username, c.SentinelPassword.Reveal()
+		o.MasterName, o.SentinelUsername, o.SentinelPassword = s.Master, s.Username, c.SentinelPassword
 	}
 	return o
 }

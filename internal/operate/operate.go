@@ -14,6 +14,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
@@ -37,7 +38,7 @@ type Servers struct {
 
 // Limits are the settings that the stages and a replay must share.
 type Limits struct {
-	Pepper             []byte
+	Pepper             secret.Value
 	Former             []dedupe.Former            // raw topics of before a move
 	FormerTasks        []dedupe.Former            // and hydrate topics
 	Hydrates           func(endpoint string) bool // reports whether the vendor's API may be asked
@@ -54,7 +55,7 @@ func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
 		Redis:  c.RedisOptions(),
 		Topics: c.TopicSettings(),
 		Limits: Limits{
-			Pepper:             []byte(c.Pepper.Reveal()),
+			Pepper:             c.Pepper,
 			Former:             former,
 			FormerTasks:        formerTasks,
 			Hydrates:           c.Hydrates(),
@@ -98,7 +99,7 @@ func LogTo(log *slog.Logger) { dedupe.LogTo(log) }
 func (s Servers) prefix() string { return s.Kafka.Topic("") }
 
 // gate is what the ids in keys and dispositions have passed, where the pepper is known.
-func (s Servers) gate() providers.Gate { return providers.NewGate(s.Limits.Pepper) }
+func (s Servers) gate() providers.Gate { return providers.NewGate([]byte(s.Limits.Pepper.Reveal())) }
 
 // interpreter understands deliveries as this version does, and asks no vendor's API.
 func (s Servers) interpreter() *normalize.Interpreter {

@@ -82,7 +82,7 @@ func normalizeOptions(c *config.Config) normalize.Options {
 		Batch:              int(n.BatchRecords),
 		TTL:                d.Ttl.AsDuration(),
 		Wait:               d.ConfirmWait.AsDuration(),
-		Pepper:             []byte(c.Pepper.Reveal()),
+		Pepper:             c.Pepper,
 		AnyPepper:          c.File.Dedupe.AcceptOtherPepper,
 		Former:             former,
 		FailOpenAfter:      d.FailOpenAfter.AsDuration(),

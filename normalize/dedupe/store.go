@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/kycbridge/kycbridge/internal/secret"
 )
 
 // keyPrefix stands in front of everything this package writes.
@@ -42,7 +44,7 @@ type StoreOptions struct {
 	Password         func() string // asked for each connection; nil: none
 	DB               int           // 0 in a Cluster
 	SentinelUsername string        // at the Sentinels, which have users of their own
-	SentinelPassword string
+	SentinelPassword secret.Value
 	TTL              time.Duration // how long a claim is kept: at least the retention of the raw topic
 	EvictionChecked  bool          // the operator vouches for noeviction where INFO does not report it
 
@@ -88,7 +90,7 @@ func NewStore(o StoreOptions) (*Store, error) {
 	}
 	client := redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs: o.Addresses, MasterName: o.MasterName, CredentialsProvider: o.credentials(), DB: o.DB,
-		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
+		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword.Reveal(),
 		Dialer: o.Dialer, IsClusterMode: o.Cluster,
 		// A redirection would tear a round apart; see shards.go.
 		MaxRedirects: -1,

@@ -85,7 +85,7 @@ func newSource(o Options, a *asker, m *metrics) *source {
 		o: o, asker: a, metrics: m, log: o.Stage.Logger,
 		reads: normalize.NewInterpreter(o.Stage.Providers, o.Stage.Validator, normalize.InterpreterOptions{
 			StaleAfter: o.Stage.TTL, MaxRecordBytes: o.Stage.MaxRecordBytes, Encoder: o.Stage.Encoder,
-			Gate: providers.NewGate(o.Stage.Pepper),
+			Gate: providers.NewGate([]byte(o.Stage.Pepper.Reveal())),
 		}),
 		vendors: make(map[string]*providers.Provider), latest: make(map[string]lastAnswer), said: make(map[string]time.Time),
 		lot: newLot(), open: make(map[origin]*entry), parts: make(map[int32]*part),

@@ -90,13 +90,13 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 		defer w.Close()
 	}
 	o := normalize.InterpreterOptions{
-		StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, Encoder: p.o.Encoder, Gate: providers.NewGate(p.o.Pepper),
+		StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, Encoder: p.o.Encoder, Gate: providers.NewGate([]byte(p.o.Pepper.Reveal())),
 	}
 	// What was emitted without the vendor's object is emitted again without it.
 	p.again = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
 	o.Hydrates = p.o.Hydrates
 	p.gaps = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)
-	keys := dedupe.NewKeyer(p.o.Pepper)
+	keys := dedupe.NewKeyer([]byte(p.o.Pepper.Reveal()))
 	p.keys = map[kycv1.Stage]dedupe.Keyer{kycv1.Stage_STAGE_NORMALIZE: keys.WithFormer(p.o.Former), kycv1.Stage_STAGE_HYDRATE: keys.WithFormer(p.o.FormerTasks)}
 	p.ledgers = p.newLedgers()
 	letters := slices.DeleteFunc(slices.Clone(p.o.Letters[p.number]), func(l Letter) bool { return l.Offset < p.next })

@@ -17,6 +17,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
 	"github.com/kycbridge/kycbridge/providers"
@@ -102,7 +103,7 @@ type Options struct {
 
 	// Claims, Pepper and the names of the groups are only needed to fill gaps.
 	Claims                       claims
-	Pepper                       []byte
+	Pepper                       secret.Value
 	Former, FormerTasks          []dedupe.Former // of the raw and the hydrate topic, in another cluster
 	NormalizeGroup, HydrateGroup string
 	Wait                         time.Duration // for marks and claims on their way; 5 s
@@ -204,7 +205,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Letters == nil {
 		o.Letters = map[int32][]Letter{}
 	}
-	r := &run{o: o, report: report, match: newMatcher(o.Select, providers.NewGate(o.Pepper))}
+	r := &run{o: o, report: report, match: newMatcher(o.Select, providers.NewGate([]byte(o.Pepper.Reveal())))}
 	err := r.all(ctx)
 	report.missing(r.match)
 	if ctx.Err() != nil {

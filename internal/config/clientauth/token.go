@@ -45,16 +45,29 @@ type Client struct {
 
 // Tokens asks the server for a token and keeps it for most of its life. A token whose life is not
 // said is used once.
-func (c Client) Tokens() Tokens {
+func (c Client) Tokens() Tokens { return c.through(http.ProxyFromEnvironment) }
+
+func (c Client) through(proxy func(*http.Request) (*url.URL, error)) Tokens {
 	k := &keeper{client: c, http: &http.Client{
 		Timeout: tokenLimit,
 		Transport: &http.Transport{
-			DialTLSContext: TLS{CAFile: c.CAFile}.Dialer(tokenLimit), Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute,
+			DialTLSContext: TLS{CAFile: c.CAFile}.Dialer(tokenLimit), Proxy: quiet(proxy), IdleConnTimeout: time.Minute,
 		},
 		// A redirect would take the secret elsewhere.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	return k.token
+}
+
+// quiet has the error about a proxy not quote its address, which may hold a password.
+func quiet(proxy func(*http.Request) (*url.URL, error)) func(*http.Request) (*url.URL, error) {
+	return func(r *http.Request) (*url.URL, error) {
+		u, err := proxy(r)
+		if err != nil {
+			return nil, errors.New("the proxy in HTTPS_PROXY is no address such as http://proxy.internal:3128")
+		}
+		return u, nil
+	}
 }
 
 type keeper struct {

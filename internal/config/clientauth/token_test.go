@@ -1,6 +1,7 @@
 package clientauth
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +86,17 @@ func TestTokenAddressIsShownWithoutItsQuery(t *testing.T) {
 		if err == nil || strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "token from "+shown+": ") {
 			t.Errorf("error is %v, want one from %s", err, shown)
 		}
+	}
+}
+
+// TestProxyIsNotQuoted: the library quotes what it cannot read of the environment, password and all.
+func TestProxyIsNotQuoted(t *testing.T) {
+	c := Client{URL: "https://auth.invalid/token", Secret: func() string { return clientSecret }}
+	tokens := c.through(func(*http.Request) (*url.URL, error) {
+		return nil, errors.New(`invalid proxy address "http://user:hunter2@proxy.internal:%zz"`)
+	})
+	if _, err := tokens(t.Context()); err == nil || strings.Contains(err.Error(), "hunter2") || !strings.Contains(err.Error(), "HTTPS_PROXY") {
+		t.Errorf("error is %v, want one that names HTTPS_PROXY and not what is in it", err)
 	}
 }
 
