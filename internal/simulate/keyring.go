@@ -86,7 +86,8 @@ func (k Keyring) secret(vendor string) (value string, own bool, err error) {
 	if len(value) < auth.MinSecret {
 		return "", true, fmt.Errorf("%s is too short; a secret has at least %d bytes: set it to the vendor's, or unset it for the built-in one", secretVariable(vendor), auth.MinSecret)
 	}
-	return value, true, nil
+	value, err = secret.FromVariable("${"+secretVariable(vendor)+"}", k.Lookup)
+	return value, true, err
 }
 
 // Check is one of the checks that the endpoint of a way makes.

@@ -37,6 +37,18 @@ func TestBuiltInSecretsAreKnown(t *testing.T) {
 	}
 }
 
+// TestOwnSecretsAreChecked: `dev` and `send` would agree on a line break at the end, and the vendor on none.
+func TestOwnSecretsAreChecked(t *testing.T) {
+	for _, own := range []string{"hunter2hunter2hunter2\n", " hunter2hunter2hunter2", `"hunter2hunter2hunter2"`} {
+		keys := Keyring{Lookup: func(string) (string, bool) { return own, true }, Dir: t.TempDir()}
+		for _, v := range catalog.All() {
+			if _, err := keys.Ways(v); err == nil || !strings.Contains(err.Error(), secretVariable(v.Name)) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("%s with %q: error is %v", v.Name, own, err)
+			}
+		}
+	}
+}
+
 // TestFailedPostsHideTheAddress: a secret may be its last part.
 func TestFailedPostsHideTheAddress(t *testing.T) {
 	const own = "hunter2hunter2hunter2"
