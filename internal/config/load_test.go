@@ -191,7 +191,7 @@ func TestLeastPrivilege(t *testing.T) {
 	} else if len(c.Endpoints) > 0 || c.File.Redis.Address != "" {
 		t.Error("a command that only talks to Kafka keeps endpoints or Redis")
 	}
-	if c, err = Load(path, only("PEPPER"), Needs{Pepper: true}); err != nil || string(c.Pepper.Reveal()) != secretValue {
+	if c, err = Load(path, only("PEPPER"), Needs{Pepper: true}); err != nil || string(c.Pepper.Reveal()) != secretValue+"PEPPER" {
 		t.Errorf("a command that searches has no pepper: %v", err)
 	}
 	_, err = Load(path, none, Needs{Ingest: true, Vendors: vendors})
