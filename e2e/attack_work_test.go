@@ -26,8 +26,7 @@ const (
 	// workDelay is how long it may keep other endpoints' events waiting.
 	workDelay = 2 * time.Second
 
-	idenfySecret   = "dev-secret-idenfy"
-	idenfyEndpoint = "  - name: idenfy\n    provider: idenfy\n    environment: ENVIRONMENT_SANDBOX\n    secrets: [{id: primary, value: " + idenfySecret + "}]\n"
+	idenfyEndpoint = "  - name: idenfy\n    provider: idenfy\n    environment: ENVIRONMENT_SANDBOX\n    secrets: [{id: primary, value: \"${KYCBRIDGE_SECRET_COMPLYCUBE}\"}]\n"
 )
 
 // workFaults: who has one endpoint's secret makes as much work with it as its vendor's format allows.
@@ -74,7 +73,7 @@ func postIDenfy(client *http.Client, listen string, body []byte) int {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Idenfy-Event-Type", "COMPANY_REVIEW")
-	r.Header.Set("Idenfy-Signature", sign(body, idenfySecret))
+	r.Header.Set("Idenfy-Signature", sign(body, secret))
 	answer, err := client.Do(r)
 	if err != nil {
 		return 0

@@ -110,7 +110,7 @@ func eventsRecreated(s *scene) {
 	if _, err := s.admin.DeleteTopic(ctx, topic); err != nil {
 		s.Fatal(err)
 	}
-	d := delivery{key: s.load.run + "-into-nothing"}
+	d := delivery{key: s.load.id(1_000_000)}
 	d.body = event(d.key, "workflow.session.completed", `{"id":"%s","status":"complete","outcome":"clear","updatedAt":"%s"}`, "nothing-subject", "2026-01-02T03:00:00.000Z")
 	s.await("a delivery for the topic that is gone is accepted", func() bool { return s.load.send(newClient(), s.hooks.any(), d) == http.StatusOK })
 	p.sees("/readyz", func() string { return answers(first)() + answers(second)() }, "topic kyc.session.v1 is gone")

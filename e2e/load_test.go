@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -54,9 +55,14 @@ func newLoad(run string) *load {
 // subjects is small, so that many events share a subject and their order means something.
 const subjects = 40
 
+// id has the form of the vendor's: any other would leave as a hash, and the ledger has ids as they were sent.
+func (l *load) id(n int) string {
+	return fmt.Sprintf("a0%08x%014d", crc32.ChecksumIEEE([]byte(l.run)), n)
+}
+
 // make returns the n-th delivery: every kind that matters, in a fixed mix.
 func (l *load) make(n int) delivery {
-	id := fmt.Sprintf("%s-%06d", l.run, n)
+	id := l.id(n)
 	subject := fmt.Sprintf("%s-subject-%02d", l.run, n%subjects)
 	at := time.Date(2026, 1, 2, 3, 0, 0, 0, time.UTC).Add(time.Duration(n) * time.Millisecond).Format("2006-01-02T15:04:05.000Z")
 	d := delivery{key: id}

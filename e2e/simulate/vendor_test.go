@@ -31,7 +31,7 @@ type delivery struct {
 // nobody can map, or that somebody else signed.
 func newDelivery(seed uint64, n int) delivery {
 	r := rand.New(rand.NewPCG(seed, 1000+uint64(n)))
-	d := delivery{id: fmt.Sprintf("event-%06d", n), forged: r.IntN(50) == 0}
+	d := delivery{id: fmt.Sprintf("a0e0e0e0e0%014d", n), forged: r.IntN(50) == 0}
 	subject := fmt.Sprintf("subject-%02d", r.IntN(subjects))
 	kind, payload := "check.completed.clear", `"status":"complete","outcome":"clear"`
 	switch r.IntN(8) {

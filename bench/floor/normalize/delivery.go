@@ -58,7 +58,7 @@ func (r *reader) delivery(raw *kgo.Record) (delivery, error) {
 	var id []byte
 	id, d.content = w.identity()
 	d.claim = r.keys.of(envelope.GetTenant(), raw.Key, id)
-	said, seed := r.disposition(d, envelope, w), seed(envelope, raw.Key, id, d.content)
+	said, seed := r.disposition(d, envelope, w), seed(envelope, seedKey(envelope, raw.Key, w), id, d.content)
 	for i, e := range w.events() {
 		e.complete(envelope, said, eventID(seed, i))
 		said.EventIds = append(said.EventIds, e.metadata.EventId)

@@ -46,6 +46,14 @@ func (w *webhook) name() string {
 	return w.eventType.str()
 }
 
+// seedKey is the record's key; where that holds a digest of whom the webhook is about, with the id itself.
+func seedKey(envelope *kycv1.RawEnvelope, key []byte, w *webhook) []byte {
+	if about := string(key[len(envelope.GetEndpoint())+len("/"):]); !strings.HasPrefix(about, "sha256:") {
+		return key
+	}
+	return []byte(envelope.GetEndpoint() + "/" + w.payload.id.id())
+}
+
 // seed is what the ids of all events of a delivery are made of.
 func seed(envelope *kycv1.RawEnvelope, key, id []byte, content [32]byte) []byte {
 	return append(appendPart(joined(envelope.GetTenant(), envelope.GetEndpoint(), string(key)), id), content[:]...)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -24,8 +26,10 @@ func (w *webhook) change(family, name string) []event {
 	switch family {
 	case "client":
 		e.Resource, subject.ClientId = kycv1.Resource_RESOURCE_CLIENT, id
-		if reference := w.payload.externalID.id(); isCode(reference) { // and no e-mail address
-			subject.CustomerReference = reference
+		subject.CustomerReference = w.payload.externalID.id()
+		if reference := subject.CustomerReference; reference != "" && !isCode(reference) { // such as an e-mail address
+			sum := sha256.Sum256([]byte(reference))
+			subject.CustomerReference = "sha256:" + hex.EncodeToString(sum[:])
 		}
 	case "document":
 		e.Resource, subject.DocumentId = kycv1.Resource_RESOURCE_DOCUMENT, id
