@@ -23,6 +23,9 @@ type onslaught struct {
 	wires       func(forged []webhook) ([][]byte, error)
 	tls         bool
 	files       int // limit of ingest's open files; 0: mostFiles
+	// rush: nothing but a processor of its own holds the attacker back, and the stream's new connections stand in one
+	// line with its. What the stream then waits is shown and is no goal.
+	rush bool
 
 	// stages run behind ingest: the attacker is proved, sends each of its requests once, and is after these.
 	stages []string
@@ -53,7 +56,21 @@ func many() (all []netip.Addr) {
 	return all
 }
 
-// onslaughts are all of them. Attackers come again as soon as they are thrown out.
+// comeback is when an attacker that holds connections comes again after it was thrown out.
+const comeback = 5 * time.Second
+
+// again is the same for this one.
+func (o onslaught) again() time.Duration {
+	switch o.kind {
+	case attack.Hold, attack.Linger, attack.Trickle:
+		if !o.rush {
+			return comeback
+		}
+	}
+	return 0
+}
+
+// onslaughts are all of them.
 func onslaughts() []onslaught {
 	return []onslaught{
 		{name: "slow-own", does: "5 000 slow bodies (100 bytes announced, one sent), from the stream's own address", kind: attack.Hold, from: own, connections: 5000, wires: slowBodies},
@@ -64,6 +81,8 @@ func onslaughts() []onslaught {
 		{name: "idle-1024", does: "the same from 200 networks, 2 000 of them, with 1 024 open files for ingest", kind: attack.Hold, from: many, connections: 2000, wires: halfHeaders(0), files: 1024},
 		{name: "header-own", does: "10 000 connections with 15 or 28 kB of half a header, from the stream's own address", kind: attack.Hold, from: own, connections: 10_000, wires: halfHeaders(15<<10, 28<<10)},
 		{name: "header-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 10_000, wires: halfHeaders(15<<10, 28<<10)},
+		{name: "rush-own", does: "5 000 connections with half a header that come again at once, from the stream's own address", kind: attack.Hold, from: own, connections: 5000, wires: halfHeaders(0), rush: true},
+		{name: "rush-many", does: "the same from 200 networks", kind: attack.Hold, from: many, connections: 5000, wires: halfHeaders(0), rush: true},
 		{name: "linger-own", does: "10 000 connections that stay after their answer 401, from the stream's own address", kind: attack.Linger, from: own, connections: 10_000, wires: wrongSignatures},
 		{name: "linger-many", does: "the same from 200 networks", kind: attack.Linger, from: many, connections: 10_000, wires: wrongSignatures},
 		{name: "forged-own", does: "wrong signatures at full speed over 64 connections, from the stream's own address", kind: attack.Ask, from: own, connections: 64, wires: wrongSignatures},
@@ -75,10 +94,10 @@ func onslaughts() []onslaught {
 		{name: "body-own", does: "1 000 bodies of 1 MiB that trickle in at 2.5 kB/s, from the stream's own address", kind: attack.Trickle, from: own, connections: 1000, wires: longBodies},
 		{name: "body-other", does: "the same from one other address", kind: attack.Trickle, from: other, connections: 1000, wires: longBodies},
 		{name: "body-many", does: "the same from 200 networks", kind: attack.Trickle, from: many, connections: 1000, wires: longBodies},
-		{name: "tls-own", does: "TLS handshakes at full speed, 64 at a time, from the stream's own address", kind: attack.Handshake, from: own, connections: 64, tls: true},
+		{name: "tls-own", does: "TLS handshakes at full speed, 64 at a time, from the stream's own address", kind: attack.Handshake, from: own, connections: 64, tls: true, rush: true},
 		{name: "tls-other", does: "the same from one other address", kind: attack.Handshake, from: other, connections: 64, tls: true},
 		{name: "tls-many", does: "the same, 400 at a time, from 200 networks", kind: attack.Handshake, from: many, connections: 400, tls: true},
-		{name: "hello-own", does: "first flights of handshakes that go no further, 64 at a time, from the stream's own address", kind: attack.HalfHello, from: own, connections: 64, tls: true},
+		{name: "hello-own", does: "first flights of handshakes that go no further, 64 at a time, from the stream's own address", kind: attack.HalfHello, from: own, connections: 64, tls: true, rush: true},
 		{name: "hello-many", does: "the same, 400 at a time, from 200 networks", kind: attack.HalfHello, from: many, connections: 400, tls: true},
 		{
 			name: "work-reviews", does: "1 000 company reviews with 1 000 beneficiaries each, signed, as fast as they are taken, for another endpoint",

@@ -383,3 +383,19 @@ func TestTableOfAttacksReplacesItself(t *testing.T) {
 		t.Error("a row fails without a goal that was missed")
 	}
 }
+
+// TestOnlyRushersComeAtOnce: whoever holds connections takes its time, and only for who does not is the stream's time
+// no goal.
+func TestOnlyRushersComeAtOnce(t *testing.T) {
+	for _, o := range onslaughts() {
+		holds := o.kind == attack.Hold || o.kind == attack.Linger || o.kind == attack.Trickle
+		if want := holds && !o.rush; (o.again() > 0) != want {
+			t.Errorf("%s comes again after %s", o.name, o.again())
+		}
+		s := siege{onslaught: o, before: seen{p99: 1}, during: seen{p99: 1000}}
+		judged := slices.ContainsFunc(s.missed(), func(text string) bool { return strings.HasPrefix(text, "p99 of signed webhooks") })
+		if judged == o.rush {
+			t.Errorf("%s: p99 is a goal: %t", o.name, judged)
+		}
+	}
+}

@@ -273,7 +273,7 @@ const forgedKinds = 200
 
 // plan is what the attacker is told.
 func (o onslaught) plan(m *mix, target string) (attack.Plan, error) {
-	p := attack.Plan{Kind: o.kind, Target: target, From: o.from(), Connections: o.connections, Once: o.behind()}
+	p := attack.Plan{Kind: o.kind, Target: target, From: o.from(), Connections: o.connections, Again: o.again(), Once: o.behind()}
 	if o.wires == nil {
 		return p, nil
 	}

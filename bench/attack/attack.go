@@ -35,14 +35,15 @@ const (
 	HalfHello Kind = "half"      // the first flight of one, the server's answer to it, and a new connection
 )
 
-// A Plan says what to do. Whoever is thrown out comes again at once.
+// A Plan says what to do. Whoever is thrown out comes again.
 type Plan struct {
 	Kind        Kind
-	Target      string       // host:port
-	From        []netip.Addr // own addresses, taken in turn
-	Connections int          // at a time
-	Wires       [][]byte     // what connections send, taken in turn
-	Once        bool         // Ask: each of them once, and then nothing more
+	Target      string        // host:port
+	From        []netip.Addr  // own addresses, taken in turn
+	Connections int           // at a time
+	Wires       [][]byte      // what connections send, taken in turn
+	Again       time.Duration // from being thrown out to coming again
+	Once        bool          // Ask: each of them once, and then nothing more
 }
 
 // A Tally is what came of it.
@@ -148,14 +149,12 @@ func (a *attacker) again(ctx context.Context, i int, do func(context.Context, *a
 		c, err := dialer.DialContext(ctx, "tcp", a.plan.Target)
 		if errors.Is(err, syscall.ECONNRESET) { // it was let in, and thrown out before it could do anything
 			a.note(func(t *Tally) { t.Opened++; t.Cut++ })
+			sleep(ctx, a.plan.Again)
 			continue
 		}
 		if err != nil {
 			a.note(func(t *Tally) { t.NotOpened++ })
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
+			sleep(ctx, pause)
 			continue
 		}
 		a.note(func(t *Tally) { t.Opened++ })
@@ -169,5 +168,17 @@ func (a *attacker) again(ctx context.Context, i int, do func(context.Context, *a
 		// A port that waits for stray packets is one less to come from.
 		_ = c.(*net.TCPConn).SetLinger(0)
 		_ = c.Close()
+		sleep(ctx, a.plan.Again)
+	}
+}
+
+// sleep waits, but not beyond the end of ctx.
+func sleep(ctx context.Context, d time.Duration) {
+	if d == 0 {
+		return
+	}
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 var (
@@ -265,4 +267,21 @@ func TestPlansThatCannotBe(t *testing.T) {
 			t.Errorf("%s: no error, said %q", name, out.String())
 		}
 	}
+}
+
+// TestSleep: an attacker that was thrown out comes again when it is time, and not after the end.
+func TestSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		sleep(t.Context(), 5*time.Second)
+		if waited := time.Since(start); waited != 5*time.Second {
+			t.Errorf("it waited %s, want 5s", waited)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		sleep(ended, time.Hour)
+		if waited := time.Since(start); waited != 5*time.Second {
+			t.Errorf("it waited %s beyond the end", waited-5*time.Second)
+		}
+	})
 }
