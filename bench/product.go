@@ -60,14 +60,13 @@ topics:
 ingest:
   listen: "${KYCBRIDGE_LISTEN}"
   drain_delay: 0.1s
-  endpoint_events_per_second: 1000000
-%sadmin:
+%s%sadmin:
   listen: "${KYCBRIDGE_ADMIN}"
 normalize:
   slots: %d
   batch_records: %d
 endpoints:
-`, d.w.kafka, d.prefix, d.redis, d.https(), d.slots, d.batch)
+`, d.w.kafka, d.prefix, d.redis, d.quota(), d.https(), d.slots, d.batch)
 	proof := `secrets: [{id: primary, value: "${KYCBRIDGE_SECRET}"}]`
 	if d.unauthenticated {
 		proof = "allow_unauthenticated: true"
@@ -80,6 +79,14 @@ endpoints:
 	}
 	path := filepath.Join(d.w.scratch, strings.TrimSuffix(d.prefix, ".")+".yaml")
 	return path, os.WriteFile(path, []byte(y.String()), 0o600)
+}
+
+// quota lets an endpoint bring all that it can, but for an attack on the others' events.
+func (d *deployment) quota() string {
+	if len(d.others) > 0 {
+		return ""
+	}
+	return "  endpoint_events_per_second: 1000000\n"
 }
 
 // https is ingest's certificate, as lines of its section.
