@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
@@ -159,37 +158,13 @@ func (known register) compare(bodies [][]byte) (s stored) {
 
 // rawBodies reads the whole raw topic, as it is now.
 func (d *deployment) rawBodies(ctx context.Context) (bodies [][]byte, err error) {
-	topic := d.topic(schemas.Raw)
-	client, err := kgo.NewClient(kgo.SeedBrokers(d.w.kafka), kgo.ConsumeTopics(topic), kgo.ConsumeStartOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		return nil, err
-	}
-	defer client.Close()
-	ends, err := kadm.NewClient(client).ListEndOffsets(ctx, topic)
-	if err := errors.Join(err, ends.Error()); err != nil {
-		return nil, fmt.Errorf("end of the raw topic: %w", err)
-	}
-	left := map[int32]int64{}
-	ends.Each(func(o kadm.ListedOffset) {
-		if o.Offset > 0 {
-			left[o.Partition] = o.Offset
+	var broken error
+	err = d.eachCommitted(ctx, schemas.Raw, func(r *kgo.Record) {
+		var e kycv1.RawEnvelope
+		if err := proto.Unmarshal(r.Value, &e); err != nil {
+			broken = errors.Join(broken, fmt.Errorf("%s[%d]@%d: %w", r.Topic, r.Partition, r.Offset, err))
 		}
+		bodies = append(bodies, e.GetBody())
 	})
-	for len(left) > 0 {
-		fetches := client.PollFetches(ctx)
-		if err := fetches.Err(); err != nil {
-			return nil, fmt.Errorf("read the raw topic: %w", err)
-		}
-		for r := range fetches.RecordsAll() {
-			var e kycv1.RawEnvelope
-			if err := proto.Unmarshal(r.Value, &e); err != nil {
-				return nil, fmt.Errorf("%s[%d]@%d: %w", r.Topic, r.Partition, r.Offset, err)
-			}
-			bodies = append(bodies, e.GetBody())
-			if r.Offset+1 >= left[r.Partition] {
-				delete(left, r.Partition)
-			}
-		}
-	}
-	return bodies, nil
+	return bodies, errors.Join(err, broken)
 }
