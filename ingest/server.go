@@ -205,16 +205,11 @@ func (s *Server) httpServer() *http.Server {
 	}
 }
 
-// noise is the log of net/http. Any scanner causes failed handshakes, so they are worth
-// a line at debug only.
+// noise is the log of net/http.
 type noise struct{ log *slog.Logger }
 
 func (n noise) Write(line []byte) (int, error) {
-	level := slog.LevelWarn
-	if bytes.HasPrefix(line, []byte("http: TLS handshake error")) {
-		level = slog.LevelDebug
-	}
-	n.log.Log(context.Background(), level, clip(string(bytes.TrimSpace(line)), maxLoggedError))
+	n.log.Warn(clip(string(bytes.TrimSpace(line)), maxLoggedError))
 	return len(line), nil
 }
 
