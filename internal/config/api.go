@@ -30,9 +30,9 @@ func (f *file) api(i int, e *configv1.Endpoint, out *Endpoint, c *Config) {
 	}
 	a := e.Api
 	out.API = Credentials{
-		Key:          f.ofField(&a.Key, a.KeyFile, live(e), c, "endpoints", i, "api", "key"),
-		Password:     f.ofField(&a.Password, a.PasswordFile, live(e), c, "endpoints", i, "api", "password"),
-		ClientSecret: f.ofField(&a.ClientSecret, a.ClientSecretFile, live(e), c, "endpoints", i, "api", "client_secret"),
+		Key:          f.ofField(&a.Key, a.KeyFile, isLive(e), c, "endpoints", i, "api", "key"),
+		Password:     f.ofField(&a.Password, a.PasswordFile, isLive(e), c, "endpoints", i, "api", "password"),
+		ClientSecret: f.ofField(&a.ClientSecret, a.ClientSecretFile, isLive(e), c, "endpoints", i, "api", "client_secret"),
 	}
 	if c.File.Hydrate == nil {
 		return

@@ -8,7 +8,6 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 
 	"github.com/kycbridge/kycbridge/internal/config/rules"
-	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // The lint looks at the whole of a configuration that is valid in each of its parts for values that open a door in
@@ -82,7 +81,7 @@ func checks() []check {
 // what the process needs and at nothing else, so that each process judges its own part of the file.
 func (f *file) lint(path string, c *Config, needs Needs, now time.Time) {
 	l := &linter{file: f, config: c, path: path, needs: needs, now: now}
-	l.live = slices.ContainsFunc(c.Endpoints, isLive)
+	l.live = slices.ContainsFunc(c.File.Endpoints, isLive)
 	for _, check := range checks() {
 		l.rule, l.more = check.rule, -mostWarnings
 		check.look(l)
@@ -95,8 +94,6 @@ func (f *file) lint(path string, c *Config, needs Needs, now time.Time) {
 	c.Warnings = append(c.Warnings, e.Lines()...)
 }
 
-func isLive(e Endpoint) bool { return e.Environment == kycv1.Environment_ENVIRONMENT_LIVE }
-
 // ofProcess notes what is found of the whole process, which is live with any of its endpoints.
 func (l *linter) ofProcess(at []*validate.FieldPathElement, format string, values ...any) {
 	l.note(l.live, at, format, values...)
@@ -104,7 +101,7 @@ func (l *linter) ofProcess(at []*validate.FieldPathElement, format string, value
 
 // ofEndpoint notes what is found of one endpoint.
 func (l *linter) ofEndpoint(i int, field []any, format string, values ...any) {
-	l.note(isLive(l.config.Endpoints[i]), endpointPath(i, field...), format, values...)
+	l.note(isLive(l.config.Endpoints[i].Endpoint), endpointPath(i, field...), format, values...)
 }
 
 func (l *linter) note(live bool, at []*validate.FieldPathElement, format string, values ...any) {

@@ -42,7 +42,7 @@ func (l *linter) files() (all []named) {
 	add(l.live, true, m.Ingest.Tls.GetKeyFile(), "ingest", "tls", "key_file")
 	add(l.live, false, m.Dedupe.PepperFile, "dedupe", "pepper_file")
 	for i, e := range l.config.Endpoints {
-		live := isLive(e)
+		live := isLive(e.Endpoint)
 		for _, k := range keysOf(e) {
 			for j, s := range k.secrets {
 				add(live, false, s.File, append(append([]any{"endpoints", i}, k.field...), j, "file")...)

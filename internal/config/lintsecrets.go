@@ -219,7 +219,7 @@ func (l *linter) apart(a, b use) bool {
 
 func (l *linter) touchesLive(uses ...use) bool {
 	return slices.ContainsFunc(uses, func(u use) bool {
-		return u.endpoint < 0 && l.live || u.endpoint >= 0 && isLive(l.config.Endpoints[u.endpoint])
+		return u.endpoint < 0 && l.live || u.endpoint >= 0 && isLive(l.config.Endpoints[u.endpoint].Endpoint)
 	})
 }
 

@@ -81,7 +81,7 @@ func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error
 	if len(problems) > 0 {
 		return nil, newError(path, problems)
 	}
-	f := &file{root: root, live: slices.ContainsFunc(m.Endpoints, live)}
+	f := &file{root: root, live: slices.ContainsFunc(m.Endpoints, isLive)}
 	leaveOut(m, needs)
 	if f.expand(m, lookup); len(f.problems) == 0 {
 		if err := f.validate(m); err != nil {

@@ -150,7 +150,7 @@ func (p *prover) secret(scheme auth.Scheme, s *configv1.Secret, field []any) (au
 	}
 	at := p.path(append(field, source)...)
 	before := len(p.problems)
-	value := p.take(&s.Value, s.File, live(p.config.File.Endpoints[p.at]), p.config, at)
+	value := p.take(&s.Value, s.File, isLive(p.config.File.Endpoints[p.at]), p.config, at)
 	if len(p.problems) > before {
 		return auth.Secret{}, false
 	}

@@ -81,7 +81,7 @@ func (c *Config) warn(text string) {
 	}
 }
 
-// live reports whether real customers depend on an endpoint.
-func live(e *configv1.Endpoint) bool {
+// isLive reports whether real customers depend on an endpoint.
+func isLive(e *configv1.Endpoint) bool {
 	return e.GetEnvironment() == kycv1.Environment_ENVIRONMENT_LIVE
 }
