@@ -209,10 +209,10 @@ type Drift struct {
 // maxDrift bounds what one delivery can report.
 const maxDrift = 32
 
-// Note records drift. Notes beyond the limit are dropped.
+// Note records drift, each once. Notes beyond the limit are dropped.
 func (m *Mapping) Note(kind, word string) {
-	if len(m.Drift) < maxDrift {
-		m.Drift = append(m.Drift, Drift{Kind: kind, Word: Word(word)})
+	if d := (Drift{Kind: kind, Word: Word(word)}); len(m.Drift) < maxDrift && !slices.Contains(m.Drift, d) {
+		m.Drift = append(m.Drift, d)
 	}
 }
 

@@ -73,9 +73,7 @@ func (m *Mapping) Reference(v *Value) string {
 	case len(s) <= maxReference && isID(s):
 		return s
 	default:
-		if hashed := (Drift{Kind: "reference_hashed"}); !slices.Contains(m.Drift, hashed) { // each event asks
-			m.Note(hashed.Kind, "")
-		}
+		m.Note("reference_hashed", "")
 		return Digest(s)
 	}
 }

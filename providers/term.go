@@ -9,12 +9,9 @@ type Term struct {
 	Given bool
 }
 
-// TermOf reads a word. null and the empty string count as not given; an object or a
-// list is given and unreadable, hence never one of the words that a mapping knows.
-func TermOf(v *Value) Term {
-	text := strings.TrimSpace(v.Scalar())
-	return Term{Text: text, Given: v.Given() && (text != "" || v.Kind() != String)}
-}
+// TermOf reads a word. An object or a list is given and unreadable, hence never one of
+// the words that a mapping knows.
+func TermOf(v *Value) Term { return Term{Text: strings.TrimSpace(v.Scalar()), Given: v.Given()} }
 
 // Is reports whether it is that word, whatever its case.
 func (t Term) Is(word string) bool { return strings.EqualFold(t.Text, word) }

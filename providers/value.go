@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // Kind is the kind of a JSON value.
@@ -78,12 +79,15 @@ func (v *Value) get(name string) *Value {
 	return &v.children[i].value
 }
 
-// Given reports whether the value is there and not null.
-func (v *Value) Given() bool { return v.Kind() > Null }
+// Given reports whether something is said: the value is there, and neither null nor a
+// text of blanks alone, which no method tells from one that is absent.
+func (v *Value) Given() bool { return v.Kind() > Null && !v.blank() }
+
+func (v *Value) blank() bool { return v.kind == String && strings.TrimSpace(v.text) == "" }
 
 // Text is the content of a string; "" for anything else.
 func (v *Value) Text() string {
-	if v.Kind() != String {
+	if v.Kind() != String || v.blank() {
 		return ""
 	}
 	return v.text
@@ -92,7 +96,7 @@ func (v *Value) Text() string {
 // Scalar is the content of a string, a number as written, "true" or "false"; ""
 // for anything else.
 func (v *Value) Scalar() string {
-	if v == nil || v.kind == Null {
+	if v == nil || v.blank() {
 		return ""
 	}
 	return v.text

@@ -61,6 +61,27 @@ func (e Enum[E]) Of(word string) (E, bool) {
 	return v, ok
 }
 
+// Say finds the meaning of a word. One that is new to us is drift of the given kind, and
+// its meaning is the zero value of E: unspecified, never good. One that only the inferred
+// words have, which nothing of the vendor's shows, is drift of the kind "inferred".
+func Say[E any](m *Mapping, kind string, words Enum[E], v *Value, inferred ...Enum[E]) (meaning E, word Term) {
+	word = TermOf(v)
+	if !word.Given {
+		return meaning, word
+	}
+	if known, ok := words.Of(word.Text); ok {
+		return known, word
+	}
+	for _, more := range inferred {
+		if known, ok := more.Of(word.Text); ok {
+			m.Note("inferred", kind+"="+word.Text)
+			return known, word
+		}
+	}
+	m.Note(kind, word.Text)
+	return meaning, word
+}
+
 // IsCode reports whether s is a code and not free text: a letter or digit, then
 // up to 127 more of [A-Za-z0-9_.:/-].
 func IsCode(s string) bool {
@@ -127,20 +148,4 @@ func (m *Mapping) Time(kind string, v *Value) *timestamppb.Timestamp {
 	}
 	m.Note(kind, "")
 	return nil
-}
-
-// Fields are the names an object is known to have.
-type Fields map[string]bool
-
-// Unknown notes the names of v that are not known, as drift of kind "field".
-func (m *Mapping) Unknown(prefix string, v *Value, known ...Fields) {
-	for name := range v.Members() {
-		if slices.ContainsFunc(known, func(f Fields) bool { return f[name] }) {
-			continue
-		}
-		if !IsCode(name) {
-			name = "" // a name that is no name may be data
-		}
-		m.Note("field", prefix+name)
-	}
 }

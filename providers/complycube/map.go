@@ -17,7 +17,7 @@ type run struct {
 	providers.Mapping
 }
 
-var envelopeFields = providers.Fields{"id": true, "type": true, "resourceType": true, "payload": true, "createdAt": true}
+var envelopeFields = providers.Fields{"id": providers.AnyField, "type": providers.AnyField, "resourceType": providers.AnyField, "payload": providers.AnyField, "createdAt": providers.AnyField}
 
 // mapper checks what every event needs, then lets f add the events.
 func mapper(known providers.Fields, f func(r *run) error) providers.MapFunc {
@@ -30,8 +30,8 @@ func mapper(known providers.Fields, f func(r *run) error) providers.MapFunc {
 			return r.Mapping, providers.LacksID("payload.id")
 		}
 		r.at = r.Time("created_at", n.Doc.At("createdAt"))
-		r.Unknown("", n.Doc, envelopeFields)
-		r.Unknown("payload.", r.payload, common, known)
+		r.Shape("", n.Doc, envelopeFields)
+		r.Shape("payload.", r.payload, common, known)
 		if err := f(r); err != nil {
 			return providers.Mapping{}, err
 		}
@@ -40,7 +40,7 @@ func mapper(known providers.Fields, f func(r *run) error) providers.MapFunc {
 }
 
 // common are the fields of every resource.
-var common = providers.Fields{"id": true, "clientId": true, "createdAt": true, "updatedAt": true}
+var common = providers.Fields{"id": providers.AnyField, "clientId": providers.AnyField, "createdAt": providers.AnyField, "updatedAt": providers.AnyField}
 
 // metadata starts the metadata of an event about subject.
 func (r *run) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {

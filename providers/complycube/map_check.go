@@ -17,8 +17,8 @@ type says struct {
 }
 
 var checkFields = providers.Fields{
-	"status": true, "outcome": true, "type": true, "result": true, "entityName": true, "enableMonitoring": true,
-	"documentId": true, "addressId": true, "livePhotoId": true, "liveVideoId": true, "options": true, "clientConsent": true,
+	"status": providers.AnyField, "outcome": providers.AnyField, "type": providers.AnyField, "result": providers.AnyField, "entityName": providers.AnyField, "enableMonitoring": providers.AnyField,
+	"documentId": providers.AnyField, "addressId": providers.AnyField, "livePhotoId": providers.AnyField, "liveVideoId": providers.AnyField, "options": providers.AnyField, "clientConsent": providers.AnyField,
 }
 
 var checkKinds = providers.Enum[kycv1.CheckKind]{

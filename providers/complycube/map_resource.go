@@ -19,8 +19,8 @@ type resourceKind struct {
 var client = resourceKind{
 	name: "client", resource: kycv1.Resource_RESOURCE_CLIENT,
 	fields: providers.Fields{
-		"type": true, "entityName": true, "email": true, "mobile": true, "telephone": true, "externalId": true,
-		"joinedDate": true, "personDetails": true, "companyDetails": true, "metadata": true, "lastActionBy": true,
+		"type": providers.AnyField, "entityName": providers.AnyField, "email": providers.AnyField, "mobile": providers.AnyField, "telephone": providers.AnyField, "externalId": providers.AnyField,
+		"joinedDate": providers.AnyField, "personDetails": providers.AnyField, "companyDetails": providers.AnyField, "metadata": providers.AnyField, "lastActionBy": providers.AnyField,
 	},
 	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{ClientId: id} },
 }
@@ -28,7 +28,7 @@ var client = resourceKind{
 var document = resourceKind{
 	name: "document", resource: kycv1.Resource_RESOURCE_DOCUMENT,
 	fields: providers.Fields{
-		"type": true, "classification": true, "issuingCountry": true, "images": true, "lastActionBy": true,
+		"type": providers.AnyField, "classification": providers.AnyField, "issuingCountry": providers.AnyField, "images": providers.AnyField, "lastActionBy": providers.AnyField,
 	},
 	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{DocumentId: id} },
 }
@@ -36,8 +36,8 @@ var document = resourceKind{
 var address = resourceKind{
 	name: "address", resource: kycv1.Resource_RESOURCE_ADDRESS,
 	fields: providers.Fields{
-		"type": true, "propertyNumber": true, "buildingName": true, "line": true, "city": true, "state": true,
-		"postalCode": true, "country": true, "fromDate": true, "toDate": true, "lastActionBy": true,
+		"type": providers.AnyField, "propertyNumber": providers.AnyField, "buildingName": providers.AnyField, "line": providers.AnyField, "city": providers.AnyField, "state": providers.AnyField,
+		"postalCode": providers.AnyField, "country": providers.AnyField, "fromDate": providers.AnyField, "toDate": providers.AnyField, "lastActionBy": providers.AnyField,
 	},
 	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{AddressId: id} },
 }
@@ -73,7 +73,7 @@ func (r *run) addResource(k resourceKind, change kycv1.Change, changed []string)
 }
 
 // noChange are names that an update carries anyway: ids and time stamps.
-var noChange = providers.Fields{
+var noChange = map[string]bool{
 	"id": true, "clientId": true, "documentId": true, "addressId": true, "livePhotoId": true, "liveVideoId": true,
 	"createdAt": true, "updatedAt": true,
 }

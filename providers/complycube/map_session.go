@@ -8,9 +8,9 @@ import (
 )
 
 var sessionFields = providers.Fields{
-	"status": true, "outcome": true, "entityName": true, "completedAt": true, "tasks": true, "lastCompletedTaskId": true,
-	"workflowTemplateId": true, "workflowTemplateName": true, "workflowTemplateDescription": true, "workflowId": true,
-	"workflowDescription": true, "workflowVersion": true, "compliancePolicies": true, "policyAssurance": true, "allRelatedChecks": true,
+	"status": providers.AnyField, "outcome": providers.AnyField, "entityName": providers.AnyField, "completedAt": providers.AnyField, "tasks": providers.AnyField, "lastCompletedTaskId": providers.AnyField,
+	"workflowTemplateId": providers.AnyField, "workflowTemplateName": providers.AnyField, "workflowTemplateDescription": providers.AnyField, "workflowId": providers.AnyField,
+	"workflowDescription": providers.AnyField, "workflowVersion": providers.AnyField, "compliancePolicies": providers.AnyField, "policyAssurance": providers.AnyField, "allRelatedChecks": providers.AnyField,
 }
 
 // sessionStatuses are the words of the vendor's session object; true for a

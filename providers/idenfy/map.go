@@ -21,7 +21,7 @@ type run struct {
 func mapper(allowed providers.Fields, f func(r *run) error) providers.MapFunc {
 	return func(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 		r := &run{Notice: n}
-		r.Unknown("", n.Doc, allowed)
+		r.Shape("", n.Doc, allowed)
 		if err := f(r); err != nil {
 			return providers.Mapping{}, err
 		}
@@ -113,7 +113,7 @@ func names(lists ...[]string) providers.Fields {
 	f := providers.Fields{}
 	for _, list := range lists {
 		for _, name := range list {
-			f[name] = true
+			f[name] = providers.AnyField
 		}
 	}
 	return f

@@ -28,7 +28,7 @@ var faceAuthenticated = mapper(faceFields, func(r *run) error {
 	return nil
 })
 
-var riskTags = names([]string{"UNTRUSTED_ENVIRONMENT"})
+var riskTags = setOf([]string{"UNTRUSTED_ENVIRONMENT"})
 
 // kind is the vendor's own name of the check, if the body has one that is a code.
 func (r *run) kind(field string) string {

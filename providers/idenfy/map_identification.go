@@ -62,8 +62,8 @@ func identification(by says) providers.MapFunc {
 		if r.id("scanRef") == "" {
 			return lacks("scanRef")
 		}
-		r.Unknown("status.", r.Doc.At("status"), statusFields)
-		r.Unknown("data.", r.Doc.At("data"), dataFields)
+		r.Shape("status.", r.Doc.At("status"), statusFields)
+		r.Shape("data.", r.Doc.At("data"), dataFields)
 		r.at = r.unixTime("finish_time", r.Doc.At("finishTime"))
 		r.session(by)
 		r.blocks()

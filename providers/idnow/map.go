@@ -39,13 +39,13 @@ var transitions = providers.Enum[kycv1.SessionTransition]{
 }
 
 var (
-	claimFields = providers.Fields{"iss": true, "aud": true, "sub": true, "iat": true, "exp": true, "nbf": true, "jti": true, "data": true}
+	claimFields = providers.Fields{"iss": providers.AnyField, "aud": providers.AnyField, "sub": providers.AnyField, "iat": providers.AnyField, "exp": providers.AnyField, "nbf": providers.AnyField, "jti": providers.AnyField, "data": providers.AnyField}
 	dataFields  = providers.Fields{
-		"eventId": true, "event_id": true, "eventVersion": true, "eventName": true, "eventDeliverId": true, "eventSequence": true,
-		"createdAt": true, "environment": true, "payload": true,
+		"eventId": providers.AnyField, "event_id": providers.AnyField, "eventVersion": providers.AnyField, "eventName": providers.AnyField, "eventDeliverId": providers.AnyField, "eventSequence": providers.AnyField,
+		"createdAt": providers.AnyField, "environment": providers.AnyField, "payload": providers.AnyField,
 	}
-	payloadFields = providers.Fields{"flowId": true, "sessionId": true, "sessionStatus": true}
-	stepFields    = providers.Fields{"lastStepId": true, "lastStepType": true, "lastStepStatus": true}
+	payloadFields = providers.Fields{"flowId": providers.AnyField, "sessionId": providers.AnyField, "sessionStatus": providers.AnyField}
+	stepFields    = providers.Fields{"lastStepId": providers.AnyField, "lastStepType": providers.AnyField, "lastStepStatus": providers.AnyField}
 )
 
 // run is one delivery while it is mapped.
@@ -128,9 +128,9 @@ func (r *run) notes() {
 	if r.data.At("eventSequence").Given() && r.sequence() == "" {
 		r.Note("sequence", "")
 	}
-	r.Unknown("", r.Doc, claimFields)
-	r.Unknown("data.", r.data, dataFields, stepFields)
-	r.Unknown("data.payload.", r.payload, payloadFields, stepFields)
+	r.Shape("", r.Doc, claimFields)
+	r.Shape("data.", r.data, dataFields, stepFields)
+	r.Shape("data.payload.", r.payload, payloadFields, stepFields)
 }
 
 // said is the word as the vendor gave it.

@@ -41,11 +41,11 @@ func check(t providers.Target, body []byte) error {
 
 var (
 	objectFields = providers.Fields{
-		"sessionId": true, "sessionStatus": true, "flowId": true, "flowVersion": true, "environment": true, "subjectId": true,
-		"outcome": true, "decisionOutcome": true, "createdAt": true, "startedAt": true, "updatedAt": true, "completedAt": true,
-		"expiresAt": true, "redirectUrl": true, "state": true, "lastStep": true, "results": true, "metadata": true,
+		"sessionId": providers.AnyField, "sessionStatus": providers.AnyField, "flowId": providers.AnyField, "flowVersion": providers.AnyField, "environment": providers.AnyField, "subjectId": providers.AnyField,
+		"outcome": providers.AnyField, "decisionOutcome": providers.AnyField, "createdAt": providers.AnyField, "startedAt": providers.AnyField, "updatedAt": providers.AnyField, "completedAt": providers.AnyField,
+		"expiresAt": providers.AnyField, "redirectUrl": providers.AnyField, "state": providers.AnyField, "lastStep": providers.AnyField, "results": providers.AnyField, "metadata": providers.AnyField,
 	}
-	objectStepFields = providers.Fields{"stepId": true, "stepDescription": true, "stepName": true, "stepType": true, "verdict": true}
+	objectStepFields = providers.Fields{"stepId": providers.AnyField, "stepDescription": providers.AnyField, "stepName": providers.AnyField, "stepType": providers.AnyField, "verdict": providers.AnyField}
 )
 
 // readObject sets r.object to the session as the API has it, or leaves it nil
@@ -61,8 +61,8 @@ func (r *run) readObject() {
 		r.Note("fetched", "")
 		return
 	}
-	r.Unknown("fetched.", object, objectFields)
-	r.Unknown("fetched.lastStep.", object.At("lastStep"), objectStepFields)
+	r.Shape("fetched.", object, objectFields)
+	r.Shape("fetched.lastStep.", object.At("lastStep"), objectStepFields)
 	id, state := providers.TermOf(object.At("sessionId")), providers.TermOf(object.At("sessionStatus"))
 	switch {
 	case id.Given && id.Text != r.id:

@@ -17,12 +17,12 @@ type run struct {
 	providers.Mapping
 }
 
-var topFields = providers.Fields{"event": true, "body": true}
+var topFields = providers.Fields{"event": providers.AnyField, "body": providers.AnyField}
 
 // common are the fields of every body. The decisions stood in all of them once.
 var common = providers.Fields{
-	"eventId": true, "journeyId": true, "referenceNo": true,
-	"systemDecision": true, "manualDecision": true, "finalDecision": true,
+	"eventId": providers.AnyField, "journeyId": providers.AnyField, "referenceNo": providers.AnyField,
+	"systemDecision": providers.AnyField, "manualDecision": providers.AnyField, "finalDecision": providers.AnyField,
 }
 
 // mapper checks what every event needs, then lets f add the events.
@@ -38,8 +38,8 @@ func mapper(known providers.Fields, subject func(r *run, id string) *kycv1.Subje
 		}
 		r.subject = subject(r, id)
 		r.subject.CustomerReference = r.reference()
-		r.Unknown("", n.Doc, topFields)
-		r.Unknown("body.", r.body, common, known)
+		r.Shape("", n.Doc, topFields)
+		r.Shape("body.", r.body, common, known)
 		if err := r.decide(); err != nil {
 			return providers.Mapping{}, err
 		}

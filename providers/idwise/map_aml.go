@@ -16,7 +16,7 @@ const (
 	amlUnknown   = kycv1.AmlStatus_AML_STATUS_UNSPECIFIED
 )
 
-var amlFields = providers.Fields{"previousSystemDecision": true, "updatedAMLVersionNumber": true}
+var amlFields = providers.Fields{"previousSystemDecision": providers.AnyField, "updatedAMLVersionNumber": providers.AnyField}
 
 // amlMonitored: monitoring found that a match came, went or changed. The delivery
 // does not say which; that the system now refers the journey is a hint.

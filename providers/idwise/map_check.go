@@ -7,7 +7,7 @@ import (
 
 // stepFields come from the page about older step webhooks; the page about the
 // current one has not been seen.
-var stepFields = providers.Fields{"stepId": true, "stepType": true}
+var stepFields = providers.Fields{"stepId": providers.AnyField, "stepType": providers.AnyField}
 
 // stepKinds are the types of a step. A selfie is compared with the document's
 // portrait, and checked for life on the way.
@@ -43,7 +43,7 @@ var spotResults = providers.Enum[kycv1.CheckResult]{
 	"rejected":   kycv1.CheckResult_CHECK_RESULT_FAILED,
 }
 
-var spotFields = providers.Fields{"spotCheckJourneyId": true, "ongoingCheckId": true}
+var spotFields = providers.Fields{"spotCheckJourneyId": providers.AnyField, "ongoingCheckId": providers.AnyField}
 
 // spotCheck maps a new look at a known customer. It says nothing about the verdict
 // of the journey that it looks back to, which is only a related one.

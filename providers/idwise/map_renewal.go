@@ -79,7 +79,7 @@ func (r *run) steps() []*kycv1.RequiredStep {
 	var out []*kycv1.RequiredStep
 	for v := range r.body.At("requiredSteps").Items() {
 		s := &kycv1.RequiredStep{StepId: v.At("stepId").ID()}
-		r.Unknown("body.requiredSteps.", v, stepRequestFields)
+		r.Shape("body.requiredSteps.", v, stepRequestFields)
 		if code := v.At("reasonCode"); providers.IsCode(code.Text()) {
 			s.ReasonCodes = []string{code.Text()}
 		} else if code.Given() {
@@ -97,7 +97,7 @@ func (r *run) steps() []*kycv1.RequiredStep {
 	return out
 }
 
-var stepRequestFields = providers.Fields{"stepId": true, "reasonCode": true, "renewalDeadline": true}
+var stepRequestFields = providers.Fields{"stepId": providers.AnyField, "reasonCode": providers.AnyField, "renewalDeadline": providers.AnyField}
 
 // deadline reads a time in ISO 8601. The vendor's sample has a zone; a time
 // without one is in UTC, as its text says all are, and a date is its midnight.

@@ -44,9 +44,9 @@ var Provider = providers.Provider{
 		finishedStep:      journey(stepFields, step),
 		finishedUserSteps: journey(nil, userSteps),
 		finishedJourney:   journey(nil, completed),
-		updatedJourney:    journey(providers.Fields{"action": true}, updated),
-		updateRequired:    journey(providers.Fields{"trigger": true, "requiredSteps": true}, required),
-		deadlineExceeded:  journey(providers.Fields{"requiredSteps": true}, exceeded),
+		updatedJourney:    journey(providers.Fields{"action": providers.AnyField}, updated),
+		updateRequired:    journey(providers.Fields{"trigger": providers.AnyField, "requiredSteps": providers.AnyField}, required),
+		deadlineExceeded:  journey(providers.Fields{"requiredSteps": providers.AnyField}, exceeded),
 		amlMonitorUpdate:  journey(amlFields, amlMonitored),
 		finishedSpotCheck: spotCheck(),
 		manuallyReviewed:  journey(nil, reviewed),    // deprecated

@@ -23,7 +23,7 @@ func mapper(f func(*run)) providers.MapFunc {
 			return deleted(d), nil
 		case d.Fetched == nil || d.Fetched.Result != kycv1.FetchResult_FETCH_RESULT_FETCHED:
 			m := providers.Mapping{Incomplete: true}
-			m.Unknown("", n.Doc, noticeFields)
+			m.Shape("", n.Doc, noticeFields)
 			return m, nil
 		}
 		r := &run{object: objectIn(d.Fetched.Kind, n.Doc), environment: d.Environment}
@@ -160,21 +160,21 @@ func code(v *providers.Value) string {
 }
 
 var (
-	noticeFields         = providers.Fields{"id": true}
+	noticeFields         = providers.Fields{"id": providers.AnyField}
 	identificationFields = providers.Fields{
-		"id": true, "organisationId": true, "proofmeId": true, "proofmeRevision": true, "description": true, "scannedAt": true,
-		"status": true, "isRequest": true, "redirectUrl": true, "webhookUrl": true, "myPageUrl": true, "metadata": true,
-		"mode": true, "notify": true, "createdAt": true, "updatedAt": true, "proofme": true, "identificationData": true,
+		"id": providers.AnyField, "organisationId": providers.AnyField, "proofmeId": providers.AnyField, "proofmeRevision": providers.AnyField, "description": providers.AnyField, "scannedAt": providers.AnyField,
+		"status": providers.AnyField, "isRequest": providers.AnyField, "redirectUrl": providers.AnyField, "webhookUrl": providers.AnyField, "myPageUrl": providers.AnyField, "metadata": providers.AnyField,
+		"mode": providers.AnyField, "notify": providers.AnyField, "createdAt": providers.AnyField, "updatedAt": providers.AnyField, "proofme": providers.AnyField, "identificationData": providers.AnyField,
 	}
 	unwrappedFields = providers.Fields{
-		"method": true, "details": true, "profileId": true, "sequenceType": true, "expiresAt": true, "isCancelable": true, "_links": true,
+		"method": providers.AnyField, "details": providers.AnyField, "profileId": providers.AnyField, "sequenceType": providers.AnyField, "expiresAt": providers.AnyField, "isCancelable": providers.AnyField, "_links": providers.AnyField,
 	}
 	documentFields = providers.Fields{
-		"id": true, "verificationLevel": true, "message": true, "documentLocation": true, "documentName": true, "myPageUrl": true,
-		"documentStatus": true, "mimeType": true, "createdBy": true, "fingerprint": true, "size": true, "createdAt": true,
-		"updatedAt": true, "encryptedDocumentSecret": true, "encryptedInitialVector": true, "userDocument": true,
+		"id": providers.AnyField, "verificationLevel": providers.AnyField, "message": providers.AnyField, "documentLocation": providers.AnyField, "documentName": providers.AnyField, "myPageUrl": providers.AnyField,
+		"documentStatus": providers.AnyField, "mimeType": providers.AnyField, "createdBy": providers.AnyField, "fingerprint": providers.AnyField, "size": providers.AnyField, "createdAt": providers.AnyField,
+		"updatedAt": providers.AnyField, "encryptedDocumentSecret": providers.AnyField, "encryptedInitialVector": providers.AnyField, "userDocument": providers.AnyField,
 	}
-	besideFields = providers.Fields{identification: true, document: true, "documentDownloadUrl": true}
+	besideFields = providers.Fields{identification: providers.AnyField, document: providers.AnyField, "documentDownloadUrl": providers.AnyField}
 )
 
 // unknownFields notes what the API said beyond what its documentation shows.
@@ -184,9 +184,9 @@ func (r *run) unknownFields() {
 		fields = documentFields
 	}
 	if !r.wrapped() {
-		r.Unknown("", r.answer, fields, unwrappedFields, besideFields)
+		r.Shape("", r.answer, fields, unwrappedFields, besideFields)
 		return
 	}
-	r.Unknown("", r.answer, besideFields)
-	r.Unknown(r.kind+".", r.Value, fields)
+	r.Shape("", r.answer, besideFields)
+	r.Shape(r.kind+".", r.Value, fields)
 }

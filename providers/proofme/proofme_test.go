@@ -159,7 +159,6 @@ func TestEnvironment(t *testing.T) {
 		{`"Live"`, live},
 		{`"test"`, sandbox},
 		{`"staging"`, sandbox},
-		{`""`, sandbox},
 		{`["live"]`, sandbox},
 		{`true`, sandbox},
 	} {
@@ -171,7 +170,7 @@ func TestEnvironment(t *testing.T) {
 			}
 		}
 	}
-	for _, object := range []string{`{"identification":{"id":"a","status":"SUCCESS"}}`, `{"identification":{"id":"a","status":"SUCCESS","mode":null}}`} {
+	for _, object := range []string{`{"identification":{"id":"a","status":"SUCCESS"}}`, `{"identification":{"id":"a","status":"SUCCESS","mode":null}}`, `{"identification":{"id":"a","status":"SUCCESS","mode":" "}}`} {
 		if s := seeObject(live, object); s.err != nil || len(s.Drift) == 0 {
 			t.Errorf("without a mode: %v, drift %v; want an event and drift", s.err, s.Drift)
 		}

@@ -60,6 +60,9 @@ var checks = []struct {
 	{"unsigned", (*suite).checkUnsigned},
 	{"coverage", (*suite).checkCoverage},
 	{"unknown words", (*suite).checkUnknownWords},
+	{"types", (*suite).checkTypes},
+	{"blank", (*suite).checkBlank},
+	{"booleans", (*suite).checkBooleans},
 	{"cut short", (*suite).checkCutShort},
 	{"vary", (*suite).checkVary},
 	{"canaries", (*suite).checkCanaries},
@@ -139,6 +142,7 @@ func (s *suite) arrived(f providers.Fixture, r auth.Request) *providers.Delivery
 // result is what a delivery becomes.
 type result struct {
 	rawKey  []byte
+	ownKey  string // what the vendor's Key finds
 	notice  *providers.Notice
 	fetched *providers.Fetched
 	needs   providers.Target // where the API would be asked
@@ -148,7 +152,8 @@ type result struct {
 
 // read takes the way that ingest and the normaliser take.
 func (s *suite) read(d *providers.Delivery) *result {
-	r := &result{rawKey: providers.RawKey(d.Endpoint, s.Key(d), d.Body), fetched: d.Fetched}
+	r := &result{ownKey: s.Key(d), fetched: d.Fetched}
+	r.rawKey = providers.RawKey(d.Endpoint, r.ownKey, d.Body)
 	if r.notice, r.err = s.Parse(d); r.err != nil {
 		return r
 	}
