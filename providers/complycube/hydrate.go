@@ -61,6 +61,7 @@ func (r *run) complete() *providers.Value {
 		r.Note("fetched", "")
 		return nil
 	}
+	r.Shape("fetched.", object, r.tables...)
 	r.payload = providers.Fill(r.payload, object, "clientId", "type", "enableMonitoring", "documentId", "addressId",
 		"livePhotoId", "liveVideoId", "workflowId", "workflowTemplateId", "workflowVersion", "lastCompletedTaskId", "allRelatedChecks")
 	return object

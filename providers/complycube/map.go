@@ -1,6 +1,8 @@
 package complycube
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -14,15 +16,15 @@ type run struct {
 	id      string // payload.id
 	at      *timestamppb.Timestamp
 	fetched *providers.Fetched // of the vendor's API; see complete
+	tables  []providers.Fields // of what the payload is about
 	providers.Mapping
 }
 
-var envelopeFields = providers.Fields{"id": providers.AnyField, "type": providers.AnyField, "resourceType": providers.AnyField, "payload": providers.AnyField, "createdAt": providers.AnyField}
-
 // mapper checks what every event needs, then lets f add the events.
-func mapper(known providers.Fields, f func(r *run) error) providers.MapFunc {
+func mapper(f func(r *run) error, tables ...providers.Fields) providers.MapFunc {
+	tables = append(slices.Clip(tables), common)
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-		r := &run{Notice: n, payload: n.Doc.At("payload"), fetched: d.Fetched}
+		r := &run{Notice: n, payload: n.Doc.At("payload"), fetched: d.Fetched, tables: tables}
 		if n.ID == "" {
 			return r.Mapping, providers.LacksID("id")
 		}
@@ -30,17 +32,13 @@ func mapper(known providers.Fields, f func(r *run) error) providers.MapFunc {
 			return r.Mapping, providers.LacksID("payload.id")
 		}
 		r.at = r.Time("created_at", n.Doc.At("createdAt"))
-		r.Shape("", n.Doc, envelopeFields)
-		r.Shape("payload.", r.payload, common, known)
+		r.known()
 		if err := f(r); err != nil {
 			return providers.Mapping{}, err
 		}
 		return r.Mapping, nil
 	}
 }
-
-// common are the fields of every resource.
-var common = providers.Fields{"id": providers.AnyField, "clientId": providers.AnyField, "createdAt": providers.AnyField, "updatedAt": providers.AnyField}
 
 // metadata starts the metadata of an event about subject.
 func (r *run) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {

@@ -1,6 +1,7 @@
 package complycube
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -16,11 +17,6 @@ type says struct {
 	monitored       bool
 }
 
-var checkFields = providers.Fields{
-	"status": providers.AnyField, "outcome": providers.AnyField, "type": providers.AnyField, "result": providers.AnyField, "entityName": providers.AnyField, "enableMonitoring": providers.AnyField,
-	"documentId": providers.AnyField, "addressId": providers.AnyField, "livePhotoId": providers.AnyField, "liveVideoId": providers.AnyField, "options": providers.AnyField, "clientConsent": providers.AnyField,
-}
-
 var checkKinds = providers.Enum[kycv1.CheckKind]{
 	"standard_screening_check":  kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
 	"extensive_screening_check": kycv1.CheckKind_CHECK_KIND_AML_SCREENING,
@@ -32,7 +28,11 @@ var checkKinds = providers.Enum[kycv1.CheckKind]{
 	"age_estimation_check":      kycv1.CheckKind_CHECK_KIND_AGE,
 	"proof_of_address_check":    kycv1.CheckKind_CHECK_KIND_ADDRESS,
 	"multi_bureau_check":        kycv1.CheckKind_CHECK_KIND_REGISTRY,
+	"ssn_check":                 kycv1.CheckKind_CHECK_KIND_REGISTRY,
 	"identity_fraud_check":      kycv1.CheckKind_CHECK_KIND_FRAUD,
+	"device_intelligence_check": kycv1.CheckKind_CHECK_KIND_DEVICE,
+	"email_intelligence_check":  kycv1.CheckKind_CHECK_KIND_EMAIL,
+	"mobile_intelligence_check": kycv1.CheckKind_CHECK_KIND_PHONE,
 	"eid_check":                 kycv1.CheckKind_CHECK_KIND_EID,
 }
 
@@ -66,32 +66,27 @@ var checkOutcomes = providers.Enum[standing]{
 
 // check maps the events that report how a check stands.
 func check(by says) providers.MapFunc {
-	return mapper(checkFields, func(r *run) error { return r.check(by) })
+	return mapper(func(r *run) error { return r.check(by) }, checkFields, owned)
 }
 
 // checkUpdated is a report where the update touches status or outcome, and a
 // resource change otherwise.
-var checkUpdated = mapper(checkFields, func(r *run) error {
-	if providers.TermOf(r.payload.At("status")).Given || outcomeOf(r.payload).Given {
+var checkUpdated = mapper(func(r *run) error {
+	if r.payload.At("status").Given() || outcomeOf(r.payload).Given() {
 		return r.check(says{})
 	}
 	r.addResource(checkResource, kycv1.Change_CHANGE_UPDATED, nil)
 	return nil
-})
+}, checkFields, owned)
 
 func (r *run) check(by says) error {
-	status, outcome := providers.TermOf(r.payload.At("status")), outcomeOf(r.payload)
-	if err := r.agree(by, status, outcome); err != nil {
+	if err := r.agree(by, providers.TermOf(r.payload.At("status")), providers.TermOf(outcomeOf(r.payload))); err != nil {
 		return err
 	}
-	if !outcome.Given {
-		outcome.Text = by.outcome
-	}
-	at, vendorWord := r.standing(by, status, outcome)
+	at, outcome, vendorWord := r.standing(by)
 	if object := r.complete(); at == unsaid {
 		r.conclude(object)
-		outcome = outcomeOf(r.payload)
-		at, vendorWord = r.standing(by, status, outcome)
+		at, outcome, vendorWord = r.standing(by)
 	}
 	screening := by.monitored || outcome.Is(matchConfirmed)
 	kind, vendorKind := r.checkKind(screening)
@@ -132,39 +127,29 @@ func (r *run) agree(by says, status, outcome providers.Term) error {
 	return nil
 }
 
-// standing reads status and outcome together, with the vendor's word that
-// decided: else its status, else the event type.
-func (r *run) standing(by says, status, outcome providers.Term) (standing, string) {
-	at, known := checkStatuses[by.status], true
-	if status.Given {
-		at, known = checkStatuses.Of(status.Text)
+// standing reads status and outcome together, with the outcome's word and the
+// vendor's word that decided: else its status, else the event type.
+func (r *run) standing(by says) (at standing, outcome providers.Term, decided string) {
+	at, status := providers.Say(&r.Mapping, "status", checkStatuses, r.payload.At("status"))
+	ended, outcome := providers.Say(&r.Mapping, "outcome", checkOutcomes, outcomeOf(r.payload))
+	if !status.Given {
+		at = checkStatuses[cmp.Or(by.status, "complete")]
 	}
-	switch {
-	case !known:
-		r.Note("status", status.Text)
-		return unknown, providers.FirstWord(status.Text, r.Type)
-	case at.result != kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED: // pending or failed
-		return at, providers.FirstWord(status.Text, r.Type)
-	case outcome.Text == "" && !outcome.Given:
-		return unsaid, providers.FirstWord(status.Text, r.Type)
+	if !outcome.Given {
+		ended, outcome.Text = checkOutcomes[by.outcome], by.outcome
 	}
-	at, known = checkOutcomes.Of(outcome.Text)
-	if !known {
-		r.Note("outcome", outcome.Text)
+	if at != unsaid || !outcome.Given && outcome.Text == "" { // unknown, pending, failed, or not said
+		return at, outcome, providers.FirstWord(status.Text, r.Type)
 	}
-	return at, providers.FirstWord(outcome.Text, status.Text, r.Type)
+	return ended, outcome, providers.FirstWord(outcome.Text, status.Text, r.Type)
 }
 
 func (r *run) checkKind(screening bool) (kycv1.CheckKind, string) {
-	t := providers.TermOf(r.payload.At("type"))
-	kind, known := checkKinds.Of(t.Text)
-	if t.Given && !known {
-		r.Note("check_type", t.Text)
-	}
-	if !t.Given && screening {
+	kind, word := providers.Say(&r.Mapping, "check_type", checkKinds, r.payload.At("type"))
+	if !word.Given && screening {
 		kind = kycv1.CheckKind_CHECK_KIND_AML_SCREENING
 	}
-	return kind, providers.Word(t.Text)
+	return kind, providers.Word(word.Text)
 }
 
 func (r *run) checkMetadata() *kycv1.EventMetadata {
@@ -175,12 +160,20 @@ func (r *run) checkMetadata() *kycv1.EventMetadata {
 	})
 	md.VendorAttributes = providers.Attributes(
 		"status", strings.ToLower(providers.TermOf(r.payload.At("status")).Text),
-		"outcome", strings.ToLower(outcomeOf(r.payload).Text),
-		"enable_monitoring", r.payload.At("enableMonitoring").Scalar(),
+		"outcome", strings.ToLower(providers.TermOf(outcomeOf(r.payload)).Text),
+		"enable_monitoring", flag(r.payload.At("enableMonitoring")),
 		"live_photo_id", r.payload.At("livePhotoId").ID(),
 		"live_video_id", r.payload.At("liveVideoId").ID(),
 	)
 	return md
+}
+
+// flag is "true" or "false" for a boolean, and "" for anything else.
+func flag(v *providers.Value) string {
+	if v.Kind() != providers.Bool {
+		return ""
+	}
+	return v.Scalar()
 }
 
 func amlSource(monitored bool) kycv1.AmlSource {

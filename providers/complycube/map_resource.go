@@ -12,49 +12,40 @@ import (
 type resourceKind struct {
 	name     string
 	resource kycv1.Resource
-	fields   providers.Fields
+	fields   []providers.Fields
 	subject  func(id string) *kycv1.Subject
 }
 
 var client = resourceKind{
 	name: "client", resource: kycv1.Resource_RESOURCE_CLIENT,
-	fields: providers.Fields{
-		"type": providers.AnyField, "entityName": providers.AnyField, "email": providers.AnyField, "mobile": providers.AnyField, "telephone": providers.AnyField, "externalId": providers.AnyField,
-		"joinedDate": providers.AnyField, "personDetails": providers.AnyField, "companyDetails": providers.AnyField, "metadata": providers.AnyField, "lastActionBy": providers.AnyField,
-	},
+	fields:  []providers.Fields{clientFields},
 	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{ClientId: id} },
 }
 
 var document = resourceKind{
 	name: "document", resource: kycv1.Resource_RESOURCE_DOCUMENT,
-	fields: providers.Fields{
-		"type": providers.AnyField, "classification": providers.AnyField, "issuingCountry": providers.AnyField, "images": providers.AnyField, "lastActionBy": providers.AnyField,
-	},
+	fields:  []providers.Fields{documentFields, owned},
 	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{DocumentId: id} },
 }
 
 var address = resourceKind{
 	name: "address", resource: kycv1.Resource_RESOURCE_ADDRESS,
-	fields: providers.Fields{
-		"type": providers.AnyField, "propertyNumber": providers.AnyField, "buildingName": providers.AnyField, "line": providers.AnyField, "city": providers.AnyField, "state": providers.AnyField,
-		"postalCode": providers.AnyField, "country": providers.AnyField, "fromDate": providers.AnyField, "toDate": providers.AnyField, "lastActionBy": providers.AnyField,
-	},
+	fields:  []providers.Fields{addressFields, owned},
 	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{AddressId: id} },
 }
 
 // checkResource is a check whose fields changed, but not how it stands.
 var checkResource = resourceKind{
 	name: "check", resource: kycv1.Resource_RESOURCE_CHECK,
-	fields:  checkFields,
 	subject: func(id string) *kycv1.Subject { return &kycv1.Subject{CheckId: id} },
 }
 
 // resource maps one event type; changed are fields that the type itself names.
 func resource(k resourceKind, change kycv1.Change, changed ...string) providers.MapFunc {
-	return mapper(k.fields, func(r *run) error {
+	return mapper(func(r *run) error {
 		r.addResource(k, change, changed)
 		return nil
-	})
+	}, k.fields...)
 }
 
 func (r *run) addResource(k resourceKind, change kycv1.Change, changed []string) {

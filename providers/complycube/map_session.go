@@ -1,28 +1,32 @@
 package complycube
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-var sessionFields = providers.Fields{
-	"status": providers.AnyField, "outcome": providers.AnyField, "entityName": providers.AnyField, "completedAt": providers.AnyField, "tasks": providers.AnyField, "lastCompletedTaskId": providers.AnyField,
-	"workflowTemplateId": providers.AnyField, "workflowTemplateName": providers.AnyField, "workflowTemplateDescription": providers.AnyField, "workflowId": providers.AnyField,
-	"workflowDescription": providers.AnyField, "workflowVersion": providers.AnyField, "compliancePolicies": providers.AnyField, "policyAssurance": providers.AnyField, "allRelatedChecks": providers.AnyField,
+// phase is what a status says of a session; zero for a word that is new to us.
+type phase struct{ known, open bool }
+
+// sessionStatuses are the words of the vendor's session object.
+var sessionStatuses = providers.Enum[phase]{
+	"started": {known: true, open: true}, "processing": {known: true, open: true},
+	"complete": {known: true}, "abandoned": {known: true}, "cancelled": {known: true},
 }
 
-// sessionStatuses are the words of the vendor's session object; true for a
-// session that is still open.
-var sessionStatuses = providers.Enum[bool]{
-	"started": true, "processing": true, "complete": false, "abandoned": false, "cancelled": false,
-}
-
-// A confirmed match is for a human to judge: the vendor does not call it a
-// rejection, so neither do we.
+// sessionOutcomes are what a session comes to.
 var sessionOutcomes = providers.Enum[kycv1.Decision]{
-	"clear":         kycv1.Decision_DECISION_APPROVED,
+	"clear":   kycv1.Decision_DECISION_APPROVED,
+	"review":  kycv1.Decision_DECISION_REVIEW,
+	"decline": kycv1.Decision_DECISION_DECLINED,
+}
+
+// inferredOutcomes are words of checks, which no source has on a session. A confirmed
+// match is for a human to judge: the vendor does not call it a rejection, so neither do we.
+var inferredOutcomes = providers.Enum[kycv1.Decision]{
 	"attention":     kycv1.Decision_DECISION_REVIEW,
 	"rejected":      kycv1.Decision_DECISION_DECLINED,
 	matchConfirmed:  kycv1.Decision_DECISION_REVIEW,
@@ -31,28 +35,24 @@ var sessionOutcomes = providers.Enum[kycv1.Decision]{
 
 // session maps one event type; statuses are those that go with it, none for any.
 func session(t kycv1.SessionTransition, statuses ...string) providers.MapFunc {
-	return mapper(sessionFields, func(r *run) error {
-		status := providers.TermOf(r.payload.At("status"))
-		open, known := sessionStatuses.Of(status.Text)
-		if known && len(statuses) > 0 && !slices.ContainsFunc(statuses, status.Is) {
+	return mapper(func(r *run) error {
+		at, status := providers.Say(&r.Mapping, "status", sessionStatuses, r.payload.At("status"))
+		if at.known && len(statuses) > 0 && !slices.ContainsFunc(statuses, status.Is) {
 			return providers.Contradicts("payload.status", "the event type says "+statuses[0])
-		}
-		if status.Given && !known {
-			r.Note("status", status.Text)
 		}
 		t := sessionTransition(t, status)
 		object := r.complete()
-		if verdictDue(t) && (!status.Given || status.Is("complete")) && !providers.TermOf(r.payload.At("outcome")).Given {
+		if verdictDue(t) && (!status.Given || status.Is("complete")) && !r.payload.At("outcome").Given() {
 			r.conclude(object)
 		}
-		decision, vendorOutcome := r.decision(t, known || !status.Given)
+		decision, vendorOutcome := r.decision(t, at.known || !status.Given)
 		r.Add(&kycv1.SessionEvent{
-			Metadata: r.sessionMetadata(), Transition: t, Decision: decision, Finality: finality(t, decision, open),
+			Metadata: r.sessionMetadata(), Transition: t, Decision: decision, Finality: finality(t, decision, at.open),
 			VendorStatus:  providers.FirstWord(status.Text, r.Type),
 			VendorOutcome: vendorOutcome,
 		})
 		return nil
-	})
+	}, sessionFields, owned)
 }
 
 // sessionTransition lets an update say that the session ended without a verdict:
@@ -81,16 +81,12 @@ func (r *run) decision(t kycv1.SessionTransition, statusKnown bool) (kycv1.Decis
 	if verdictDue(t) {
 		none = kycv1.Decision_DECISION_UNDETERMINED
 	}
-	outcome := providers.TermOf(r.payload.At("outcome"))
+	d, outcome := providers.Say(&r.Mapping, "outcome", sessionOutcomes, r.payload.At("outcome"), inferredOutcomes)
 	if !outcome.Given {
 		r.Incomplete = verdictDue(t)
 		return none, ""
 	}
-	d, known := sessionOutcomes.Of(outcome.Text)
-	if !known {
-		r.Note("outcome", outcome.Text)
-	}
-	if !known || !statusKnown {
+	if d == kycv1.Decision_DECISION_UNSPECIFIED || !statusKnown {
 		d = none
 	}
 	return d, providers.Word(outcome.Text)
@@ -111,15 +107,12 @@ func (r *run) sessionMetadata() *kycv1.EventMetadata {
 		SessionId:       r.id,
 		RelatedCheckIds: r.IDs("related_check", r.payload.At("allRelatedChecks"), "checkId"),
 	})
-	workflow, template := r.payload.At("workflowId").ID(), r.payload.At("workflowTemplateId").ID()
-	md.FlowId = workflow
-	if workflow == "" {
-		md.FlowId = template
-	}
+	workflow, template := r.payload.At("workflowId").ID(), r.payload.At("workflowTemplateId")
+	md.FlowId = cmp.Or(workflow, template.ID())
 	md.FlowVersion = providers.Word(r.payload.At("workflowVersion").Scalar())
 	md.VendorAttributes = providers.Attributes(
 		"workflow_id", workflow,
-		"workflow_template_id", template,
+		"workflow_template_id", cmp.Or(template.ID(), flag(template)),
 		"last_completed_task_id", r.payload.At("lastCompletedTaskId").ID(),
 	)
 	return md

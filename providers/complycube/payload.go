@@ -74,7 +74,7 @@ func foldable(n *providers.Notice, payload *providers.Value) providers.Identity 
 	}
 	switch rest, isCheck := strings.CutPrefix(n.MapAs, "check.completed"); {
 	case isCheck && (rest == "" || rest[0] == '.'):
-		told, said := strings.TrimPrefix(rest, "."), outcomeOf(payload)
+		told, said := strings.TrimPrefix(rest, "."), providers.TermOf(outcomeOf(payload))
 		if told != "" && said.Given && !said.Is(told) {
 			return nil
 		}
@@ -95,9 +95,9 @@ func hashOf(content []byte) string {
 
 // outcomeOf is a check's outcome: on its own in a notice, under result in a full
 // object.
-func outcomeOf(payload *providers.Value) providers.Term {
-	if w := providers.TermOf(payload.At("outcome")); w.Given {
-		return w
+func outcomeOf(payload *providers.Value) *providers.Value {
+	if outcome := payload.At("outcome"); outcome.Given() {
+		return outcome
 	}
-	return providers.TermOf(payload.At("result", "outcome"))
+	return payload.At("result", "outcome")
 }

@@ -8,6 +8,7 @@ package complycube
 import (
 	"crypto"
 	"embed"
+	"slices"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -22,7 +23,7 @@ var testdata embed.FS
 var Provider = providers.Provider{
 	Name:          "complycube",
 	Title:         "ComplyCube",
-	MapperVersion: "complycube/1",
+	MapperVersion: "complycube/2",
 	Scheme:        auth.HMAC{Header: "Complycube-Signature", Hash: crypto.SHA256},
 	Ack:           providers.Ack{Limit: 15 * time.Second, RetryFor: 11 * time.Minute}, // the three delays it documents of its ten
 	Limits:        providers.Limits{Events: 4, Output: 256 << 10},
@@ -31,11 +32,9 @@ var Provider = providers.Provider{
 	Parse:         parse,
 	Hydration:     hydration(),
 	Verdicts:      []string{"payload.status", "payload.outcome", "payload.result.outcome", "fetched:outcome", "fetched:result.outcome"},
-	Spellings: []string{ // of older versions of the API
-		"check.complete", "check.complete.clear", "check.complete.attention", "check.complete.rejected", "check.complete.match_confirmed",
-	},
-	Vary:     vary,
-	Testdata: testdata,
+	Spellings:     slices.Concat(olderTypes, inferredOlderTypes),
+	Vary:          vary,
+	Testdata:      testdata,
 	Maps: map[string]providers.MapFunc{
 		"workflow.session.started":    session(kycv1.SessionTransition_SESSION_TRANSITION_STARTED, "started"),
 		"workflow.session.processing": session(kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING, "processing"),
