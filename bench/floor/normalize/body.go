@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -77,7 +78,9 @@ func (b *body) member(at place) {
 	m.to = len(b.out)
 	b.open = append(b.open, m)
 	if keep != nil {
-		*keep = text{kind, b.scalar(kind, m)}
+		if *keep = (text{kind, b.scalar(kind, m)}); kind == '"' && strings.TrimSpace(keep.s) == "" {
+			*keep = text{kind: 'n'} // blanks are as null
+		}
 	}
 }
 

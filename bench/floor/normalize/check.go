@@ -20,7 +20,11 @@ var checkKinds = map[string]kycv1.CheckKind{
 	"age_estimation_check":      kycv1.CheckKind_CHECK_KIND_AGE,
 	"proof_of_address_check":    kycv1.CheckKind_CHECK_KIND_ADDRESS,
 	"multi_bureau_check":        kycv1.CheckKind_CHECK_KIND_REGISTRY,
+	"ssn_check":                 kycv1.CheckKind_CHECK_KIND_REGISTRY,
 	"identity_fraud_check":      kycv1.CheckKind_CHECK_KIND_FRAUD,
+	"device_intelligence_check": kycv1.CheckKind_CHECK_KIND_DEVICE,
+	"email_intelligence_check":  kycv1.CheckKind_CHECK_KIND_EMAIL,
+	"mobile_intelligence_check": kycv1.CheckKind_CHECK_KIND_PHONE,
 	"eid_check":                 kycv1.CheckKind_CHECK_KIND_EID,
 }
 
@@ -114,5 +118,5 @@ func (w *webhook) checkMetadata(incomplete bool) *kycv1.EventMetadata {
 	p := &w.payload
 	return w.metadata(&kycv1.Subject{CheckId: p.id.id(), DocumentId: p.documentID.id(), AddressId: p.addressID.id()}, incomplete,
 		"status", strings.ToLower(p.status.term().word), "outcome", strings.ToLower(p.verdict().word),
-		"enable_monitoring", p.monitoring.s, "live_photo_id", p.livePhotoID.id(), "live_video_id", p.liveVideoID.id())
+		"enable_monitoring", p.monitoring.flag(), "live_photo_id", p.livePhotoID.id(), "live_video_id", p.liveVideoID.id())
 }

@@ -13,7 +13,7 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-const mapperVersion = "complycube/1"
+const mapperVersion = "complycube/2"
 
 var encoding = proto.MarshalOptions{Deterministic: true}
 

@@ -43,7 +43,7 @@ func (w *webhook) session(name string) []event {
 		e.VendorOutcome = word(outcome.word)
 	}
 	e.Metadata = w.metadata(&kycv1.Subject{SessionId: p.id.id(), RelatedCheckIds: p.relatedIDs()}, due && !outcome.given,
-		"workflow_id", p.workflow.id(), "workflow_template_id", p.template.id(), "last_completed_task_id", p.lastTask.id())
+		"workflow_id", p.workflow.id(), "workflow_template_id", p.template.id()+p.template.flag(), "last_completed_task_id", p.lastTask.id())
 	e.Metadata.FlowId, e.Metadata.FlowVersion = firstWord(p.workflow.id(), p.template.id()), word(p.version.s)
 	return []event{{sessionKind, e, e.Metadata}}
 }
@@ -52,9 +52,9 @@ func decision(outcome term) kycv1.Decision {
 	switch {
 	case outcome.is("clear"):
 		return kycv1.Decision_DECISION_APPROVED
-	case outcome.is("attention", matchConfirmed):
+	case outcome.is("review", "attention", matchConfirmed):
 		return kycv1.Decision_DECISION_REVIEW
-	case outcome.is("rejected"):
+	case outcome.is("decline", "rejected"):
 		return kycv1.Decision_DECISION_DECLINED
 	case outcome.is("not_processed"):
 		return kycv1.Decision_DECISION_UNDETERMINED

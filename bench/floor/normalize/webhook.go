@@ -43,6 +43,14 @@ func (t text) id() string {
 	return t.str()
 }
 
+// flag is "true" or "false".
+func (t text) flag() string {
+	if t.kind == 't' || t.kind == 'f' {
+		return t.s
+	}
+	return ""
+}
+
 // place is where in the body a member stands.
 type place int
 
