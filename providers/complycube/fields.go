@@ -27,9 +27,11 @@ var (
 var checkFields = providers.Fields{
 	"status": providers.TextField, "outcome": providers.TextField, "type": providers.TextField,
 	"result":     providers.ObjectField(providers.Fields{"outcome": providers.TextField, "breakdown": providers.AnyField}),
-	"documentId": providers.IDField, "addressId": providers.IDField, "livePhotoId": providers.IDField, "liveVideoId": providers.IDField,
+	"documentId": providers.IDField, "addressId": providers.IDField,
+	"livePhotoId": providers.IDField, "liveVideoId": providers.IDField,
 	"enableMonitoring": providers.FlagField,
-	"entityName":       providers.AnyField, "options": providers.AnyField, "clientConsent": providers.AnyField, "lastActionBy": providers.AnyField,
+	"entityName":       providers.AnyField, "options": providers.AnyField,
+	"clientConsent": providers.AnyField, "lastActionBy": providers.AnyField,
 }
 
 // sessionFields: a template's id is a boolean in the PHP library, and a version a number in
@@ -42,16 +44,17 @@ var sessionFields = providers.Fields{
 		"checkId": providers.IDField, "type": providers.AnyField, "taskId": providers.AnyField,
 	})),
 	"entityName": providers.AnyField, "completedAt": providers.AnyField, "tasks": providers.AnyField,
-	"workflowTemplateName": providers.AnyField, "workflowTemplateDescription": providers.AnyField, "workflowDescription": providers.AnyField,
-	"compliancePolicies": providers.AnyField, "policyAssurance": providers.AnyField,
+	"workflowTemplateName": providers.AnyField, "workflowTemplateDescription": providers.AnyField,
+	"workflowDescription": providers.AnyField, "compliancePolicies": providers.AnyField, "policyAssurance": providers.AnyField,
 	"lastActionBy": providers.AnyField.Inferred(),
 }
 
 var clientFields = providers.Fields{
 	"externalId": providers.IDField,
-	"type":       providers.AnyField, "entityName": providers.AnyField, "email": providers.AnyField, "mobile": providers.AnyField,
-	"telephone": providers.AnyField, "joinedDate": providers.AnyField, "personDetails": providers.AnyField,
-	"companyDetails": providers.AnyField, "metadata": providers.AnyField, "lastActionBy": providers.AnyField,
+	"type":       providers.AnyField, "entityName": providers.AnyField,
+	"email": providers.AnyField, "mobile": providers.AnyField, "telephone": providers.AnyField,
+	"joinedDate": providers.AnyField, "personDetails": providers.AnyField, "companyDetails": providers.AnyField,
+	"metadata": providers.AnyField, "lastActionBy": providers.AnyField,
 }
 
 var documentFields = providers.Fields{
@@ -60,8 +63,9 @@ var documentFields = providers.Fields{
 }
 
 var addressFields = providers.Fields{
-	"type": providers.AnyField, "propertyNumber": providers.AnyField, "buildingName": providers.AnyField, "line": providers.AnyField,
-	"city": providers.AnyField, "state": providers.AnyField, "postalCode": providers.AnyField, "country": providers.AnyField,
+	"type": providers.AnyField, "propertyNumber": providers.AnyField, "buildingName": providers.AnyField,
+	"line": providers.AnyField, "city": providers.AnyField, "state": providers.AnyField,
+	"postalCode": providers.AnyField, "country": providers.AnyField,
 	"fromDate": providers.AnyField, "toDate": providers.AnyField, "lastActionBy": providers.AnyField,
 }
 

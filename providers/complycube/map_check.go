@@ -36,14 +36,12 @@ var checkKinds = providers.Enum[kycv1.CheckKind]{
 	"eid_check":                 kycv1.CheckKind_CHECK_KIND_EID,
 }
 
-// standing is where a check stands, for both of its events.
+// standing is where a check stands, for both of its events; zero, and so never a pass, for
+// a word that is new to us.
 type standing struct {
 	result kycv1.CheckResult
 	aml    kycv1.AmlStatus
 }
-
-// unknown is the standing behind a word that is new to us. Never a pass.
-var unknown = standing{}
 
 // unsaid is the standing of a check that is complete without an outcome.
 var unsaid = standing{aml: kycv1.AmlStatus_AML_STATUS_UNDETERMINED}
