@@ -1,8 +1,6 @@
 package idwise
 
 import (
-	"strings"
-
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -16,11 +14,16 @@ var systemWords = providers.Enum[kycv1.Decision]{
 	"rejected":   kycv1.Decision_DECISION_DECLINED,
 }
 
-// manualWords are the words of a reviewer. There is a third choice, to ask the
-// customer again; its word is not documented, so it is none of ours.
+// manualWords are the words of a reviewer.
 var manualWords = providers.Enum[kycv1.Decision]{
 	"approved": kycv1.Decision_DECISION_APPROVED,
 	"rejected": kycv1.Decision_DECISION_DECLINED,
+}
+
+// askedAgain is a reviewer's third choice, as the API that takes reviews spells it.
+// No webhook and no object shows it.
+var askedAgain = providers.Enum[kycv1.Decision]{
+	"resubmission requested": kycv1.Decision_DECISION_INCOMPLETE,
 }
 
 // finalWords are those of either: the reviewer's if there is one, else the
@@ -33,32 +36,35 @@ var finalWords = providers.Enum[kycv1.Decision]{
 	"rejected":   kycv1.Decision_DECISION_DECLINED,
 }
 
-// words are the three decisions as one source gives them.
-type words struct{ system, manual, final providers.Term }
-
-// words are the object's where it is a journey's, since it is the later of the two.
-// A screening's has a final decision only, which completes what the webhook says.
-func (r *run) words() words {
-	object := words{
-		wordOf(field(r.object, "system_decision")),
-		wordOf(field(r.object, "manual_decision")),
-		wordOf(field(r.object, "final_decision")),
-	}
-	if object.system.Given || object.manual.Given {
-		return object
-	}
-	w := bodyWords(r.body)
-	if !w.settled() {
-		w.final = object.final
-	}
-	return w
+// word is one of the decisions.
+type word struct {
+	providers.Term
+	decision kycv1.Decision // UNSPECIFIED where it is not given or new to us
 }
+
+// strange reports whether the word is new to us.
+func (w word) strange() bool { return w.Given && w.decision == kycv1.Decision_DECISION_UNSPECIFIED }
+
+// known is the word, "" where it is new to us.
+func (w word) known() string {
+	if w.strange() {
+		return ""
+	}
+	return w.Text
+}
+
+// words are the three decisions as one source gives them.
+type words struct{ system, manual, final word }
 
 // settled reports whether the words say which decision counts.
 func (w words) settled() bool { return w.final.Given || w.manual.Given }
 
-func bodyWords(body *providers.Value) words {
-	return words{wordOf(body.At("systemDecision")), wordOf(body.At("manualDecision")), wordOf(body.At("finalDecision"))}
+// read reads the three decisions and notes what is new to us.
+func (r *run) read(system, manual, final *providers.Value) (w words) {
+	w.system.decision, w.system.Term = say(r, "system_decision", systemWords, system)
+	w.manual.decision, w.manual.Term = say(r, "manual_decision", manualWords, manual, askedAgain)
+	w.final.decision, w.final.Term = say(r, "final_decision", finalWords, final, askedAgain)
+	return w
 }
 
 const undetermined = kycv1.Decision_DECISION_UNDETERMINED
@@ -71,20 +77,19 @@ type verdict struct {
 	strange  bool   // one of the words is new to us
 }
 
-// decide reads the three decisions as one. A delivery that contradicts itself is
-// refused. An object that does is no verdict: it must not hide the delivery.
+// decide reads the decisions as one. A delivery that contradicts itself is refused.
+// An object that does is no verdict: it must not hide the delivery.
 func (r *run) decide() error {
-	if bodyWords(r.body).contradictory() {
+	r.said = r.read(r.body.At("systemDecision"), r.body.At("manualDecision"), r.body.At("finalDecision"))
+	if r.said.contradictory() && !r.said.guessed() {
 		return providers.Contradicts("body.manualDecision", "body.finalDecision says something else")
 	}
-	w := r.words()
-	used, d := w.used()
-	r.verdict = verdict{decision: d, word: providers.Word(used.Text), by: w.by()}
-	final := r.isNew("final_decision", w.final, finalWords)
-	manual := r.isNew("manual_decision", w.manual, manualWords)
-	system := r.isNew("system_decision", w.system, systemWords)
+	r.counts = r.said.updated(r.read(field(r.object, "system_decision"), field(r.object, "manual_decision"), field(r.object, "final_decision")))
+	w := r.counts
+	used := w.used()
+	r.verdict = verdict{decision: used.decision, word: providers.Word(used.Text), by: w.by()}
 	// A reviewer's word stands whatever the system's is.
-	r.verdict.strange = final || manual || system && !w.manual.Given
+	r.verdict.strange = w.final.strange() || w.manual.strange() || w.system.strange() && !w.manual.Given
 	if w.contradictory() {
 		r.Note("contradiction", "")
 		r.verdict.strange = true
@@ -95,28 +100,29 @@ func (r *run) decide() error {
 	return nil
 }
 
-// isNew notes a word that is given and not in the vocabulary.
-func (r *run) isNew(kind string, w providers.Term, vocabulary providers.Enum[kycv1.Decision]) bool {
-	_, ok := vocabulary.Of(w.Text)
-	if w.Given && !ok {
-		r.Note(kind, w.Text)
-		return true
+// updated are the words of the object where it is a journey's, since it is the later of
+// the two. A screening's has a final decision only, which completes what the webhook
+// says.
+func (w words) updated(object words) words {
+	if object.system.Given || object.manual.Given {
+		return object
 	}
-	return false
+	if !w.settled() {
+		w.final = object.final
+	}
+	return w
 }
 
 // used is the final decision. Where it is not given it is what the vendor says it
 // would be: the reviewer's word, else the system's.
-func (w words) used() (providers.Term, kycv1.Decision) {
-	from, vocabulary := w.system, systemWords
+func (w words) used() word {
 	switch {
 	case w.final.Given:
-		from, vocabulary = w.final, finalWords
+		return w.final
 	case w.manual.Given:
-		from, vocabulary = w.manual, manualWords
+		return w.manual
 	}
-	d := vocabulary[strings.ToLower(from.Text)]
-	return from, d
+	return w.system
 }
 
 func (w words) by() kycv1.DecidedBy {
@@ -133,17 +139,15 @@ func (w words) by() kycv1.DecidedBy {
 // which it should repeat. Beside the system's it may be another: a reviewer's word
 // is sometimes left out.
 func (w words) contradictory() bool {
-	final, known := finalWords.Of(w.final.Text)
-	manual, reviewed := manualWords.Of(w.manual.Text)
-	return known && reviewed && manual != final
+	return w.final.known() != "" && w.manual.known() != "" && w.manual.decision != w.final.decision
 }
 
-// known is the word if it is one of the vocabulary, else "".
-func known(w providers.Term, vocabulary providers.Enum[kycv1.Decision]) string {
-	if _, ok := vocabulary.Of(w.Text); ok {
-		return w.Text
-	}
-	return ""
+// guessed reports whether a word is one that we only infer, for which no delivery is
+// refused.
+func (w words) guessed() bool {
+	_, manual := askedAgain.Of(w.manual.Text)
+	_, final := askedAgain.Of(w.final.Text)
+	return manual || final
 }
 
 // finality: a system decision that refers to a human is not the last word. The

@@ -15,18 +15,18 @@ const (
 )
 
 // hydration is the vendor's API. Its pages give the base address and, for AML,
-// the path ("AML Check Id (in case of journey use journey id)"). The path of a
-// journey's result is put together from those of its summary (/journey/v2/summary/)
-// and its start (/journey/v2/start-journey); that of a spot check's result, which
-// is a journey too, is a guess. A wrong one answers 404: the events then go out
-// from the webhook alone and say so.
+// the path ("AML Check Id (in case of journey use journey id)"). Those of a journey's
+// and a spot check's result are from a description by others, which leaves out the
+// /journey that the vendor's own pages have before the same calls (summary,
+// start-journey, manual-review). A wrong one answers 404: the events then go out from
+// the webhook alone and say so.
 var hydration = providers.Hydration{
 	BaseURL: "https://api.idwise.com", // EU; UAE is api-uae, Qatar api-qat
 	Auth:    providers.APIAuth{Scheme: providers.APIBasic},
 	Objects: map[string]providers.APIObject{
-		kindJourney:   {Path: "/journey/v2/{id}"},
+		kindJourney:   {Path: "/journey/v2/get/{id}"},
 		kindAML:       {Path: "/checks/aml/{id}", OrElse: kindJourney},
-		kindSpotCheck: {Path: "/journey/v2/spot-check/{id}", OrElse: kindJourney},
+		kindSpotCheck: {Path: "/journey/v2/spot-checks/{id}", OrElse: kindJourney},
 	},
 	Check: check,
 	Needs: needs,
@@ -43,7 +43,7 @@ func needs(_ *providers.Delivery, n *providers.Notice) (providers.Target, bool) 
 	case amlMonitorUpdate:
 		return providers.Target{Kind: kindAML, ID: id}, true
 	case finishedJourney, manuallyReviewed, updatedJourney:
-		if !bodyWords(body).settled() {
+		if !body.At("finalDecision").Given() && !body.At("manualDecision").Given() {
 			return providers.Target{Kind: kindJourney, ID: id}, true
 		}
 		if n.MapAs == updatedJourney && isAML(wordOf(body.At("action"))) {

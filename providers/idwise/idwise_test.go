@@ -2,6 +2,7 @@ package idwise
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -99,6 +100,22 @@ func TestSame(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBlankIDs: blanks are no id. They fold no two deliveries, and lead to no journey.
+func TestBlankIDs(t *testing.T) {
+	const body = `{"event":"Finished Step","body":{"eventId":%q,"journeyId":%q,"referenceNo":" ","stepId":%q}}`
+	first, second := see(t, fmt.Appendf(nil, body, " \t", "j", "1"), nil), see(t, fmt.Appendf(nil, body, " \t", "j", "2"), nil)
+	if first.err != nil || second.err != nil || first.identity == second.identity || first.eventIDs[0] == second.eventIDs[0] {
+		t.Errorf("two steps with a blank eventId are one: %v, %v, identity %q", first.err, second.err, first.identity)
+	}
+	if md := first.Events[0].GetMetadata(); md.VendorEventId != "" || md.Subject.CustomerReference != "" {
+		t.Errorf("blanks leave: event id %q, reference %q", md.VendorEventId, md.Subject.CustomerReference)
+	}
+	blank := see(t, fmt.Appendf(nil, body, "e", "\u00a0", "1"), nil)
+	if !errors.Is(blank.err, providers.ErrInvalid) || key(&providers.Delivery{Body: fmt.Appendf(nil, body, "e", " ", "1")}) != "" {
+		t.Errorf("a blank journeyId gives %v and the key %q", blank.err, blank.key)
 	}
 }
 

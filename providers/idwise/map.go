@@ -13,33 +13,30 @@ type run struct {
 	body    *providers.Value
 	object  *providers.Value // what the vendor's API answered; nil without it
 	subject *kycv1.Subject
+	said    words // the webhook's decisions
+	counts  words // those that count: the object's, where it is the later of the two
 	verdict verdict
 	providers.Mapping
 }
 
-var topFields = providers.Fields{"event": providers.AnyField, "body": providers.AnyField}
-
-// common are the fields of every body. The decisions stood in all of them once.
-var common = providers.Fields{
-	"eventId": providers.AnyField, "journeyId": providers.AnyField, "referenceNo": providers.AnyField,
-	"systemDecision": providers.AnyField, "manualDecision": providers.AnyField, "finalDecision": providers.AnyField,
-}
-
 // mapper checks what every event needs, then lets f add the events.
-func mapper(known providers.Fields, subject func(r *run, id string) *kycv1.Subject, f func(r *run) error) providers.MapFunc {
+func mapper(subject func(r *run, id string) *kycv1.Subject, f func(r *run) error, known ...providers.Fields) providers.MapFunc {
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
 		r := &run{Notice: n, body: n.Doc.At("body"), object: fetched(d)}
 		name := subjectOf(n.MapAs)
 		id := r.body.At(name).ID()
 		if id == "" {
 			return providers.Mapping{}, &providers.Problem{
-				Field: "body." + name, Detail: "want a string of 1 to 256 characters", Err: providers.ErrInvalid,
+				Field: bodyPath + name, Detail: "want a string of 1 to 256 characters", Err: providers.ErrInvalid,
 			}
 		}
 		r.subject = subject(r, id)
 		r.subject.CustomerReference = r.reference()
 		r.Shape("", n.Doc, topFields)
-		r.Shape("body.", r.body, common, known)
+		r.Shape(bodyPath, r.body, known...)
+		if r.object != nil {
+			r.shapeObject(d.Fetched.Kind)
+		}
 		if err := r.decide(); err != nil {
 			return providers.Mapping{}, err
 		}
@@ -53,11 +50,11 @@ func mapper(known providers.Fields, subject func(r *run, id string) *kycv1.Subje
 	}
 }
 
-// journey maps an event about a journey.
-func journey(known providers.Fields, f func(r *run) error) providers.MapFunc {
-	return mapper(known, func(r *run, id string) *kycv1.Subject {
+// journey maps an event about a journey, in whose body the known fields may stand.
+func journey(f func(r *run) error, known ...providers.Fields) providers.MapFunc {
+	return mapper(func(r *run, id string) *kycv1.Subject {
 		return &kycv1.Subject{SessionId: id, ClientId: field(r.object, "applicant", "applicant_id").ID()}
-	}, f)
+	}, f, known...)
 }
 
 // metadata is the metadata of an event about the delivery's subject. The vendor
@@ -67,8 +64,8 @@ func (r *run) metadata() *kycv1.EventMetadata {
 		Subject: proto.CloneOf(r.subject),
 		FlowId:  r.flow(),
 		VendorAttributes: providers.Attributes(
-			"system_decision", known(r.words().system, systemWords),
-			"manual_decision", known(r.words().manual, manualWords),
+			"system_decision", r.counts.system.known(),
+			"manual_decision", r.counts.manual.known(),
 		),
 	}
 }

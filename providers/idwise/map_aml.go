@@ -16,25 +16,20 @@ const (
 	amlUnknown   = kycv1.AmlStatus_AML_STATUS_UNSPECIFIED
 )
 
-var amlFields = providers.Fields{"previousSystemDecision": providers.AnyField, "updatedAMLVersionNumber": providers.AnyField}
-
 // amlMonitored: monitoring found that a match came, went or changed. The delivery
 // does not say which; that the system now refers the journey is a hint.
 func amlMonitored(r *run) error {
 	r.Incomplete = true
-	now, before := wordOf(r.body.At("systemDecision")), wordOf(r.body.At("previousSystemDecision"))
-	previous, known := finalWords.Of(before.Text) // an older page says that a reviewer's word may stand here
-	if before.Given && !known {
-		r.Note("previous_system_decision", before.Text)
-	}
-	decision, said := systemWords.Of(now.Text)
-	strange := r.verdict.strange || before.Given && !known || now.Given && !said
+	now, before := r.said.system, word{}
+	// An older page says that a reviewer's word may stand here.
+	before.decision, before.Term = say(r, "previous_system_decision", finalWords, r.body.At("previousSystemDecision"))
+	strange := r.verdict.strange || before.strange() || now.strange()
 	e := r.aml(kycv1.AmlSource_AML_SOURCE_MONITORING, r.screening(strange))
-	if decision == kycv1.Decision_DECISION_REVIEW || decision == kycv1.Decision_DECISION_DECLINED {
+	if now.decision == kycv1.Decision_DECISION_REVIEW || now.decision == kycv1.Decision_DECISION_DECLINED {
 		e.Status = amlHit
 	}
-	e.PreviousDecision, e.VendorPreviousDecision = previous, providers.Word(before.Text)
-	e.NewDecision, e.VendorNewDecision = decision, providers.Word(now.Text)
+	e.PreviousDecision, e.VendorPreviousDecision = before.decision, providers.Word(before.Text)
+	e.NewDecision, e.VendorNewDecision = now.decision, providers.Word(now.Text)
 	e.Metadata.VendorSequence = r.version()
 	r.Add(e)
 	if now.Given && before.Given && !now.Is(before.Text) {

@@ -11,7 +11,7 @@ const maxBlocks = 100
 // addBlocks adds an event for each part of a fetched journey that has a result.
 // screening_checks and device_intelligence have a form that has not been seen.
 func (r *run) addBlocks() {
-	for id, doc := range field(r.object, "documents").Members() {
+	for id, doc := range r.documents().Members() {
 		if len(r.Events) > maxBlocks {
 			r.Note("documents", "")
 			break
@@ -21,6 +21,15 @@ func (r *run) addBlocks() {
 	}
 	r.addSelfie(field(r.object, "selfie"))
 	r.addScreening()
+}
+
+// documents are the documents by step. A sample of the vendor's calls them "document",
+// against its own text.
+func (r *run) documents() *providers.Value {
+	if v := field(r.object, "documents"); v.Given() {
+		return v
+	}
+	return field(r.object, "document")
 }
 
 // addCheck adds a check of the journey, one of the given step if it has one.
@@ -46,36 +55,41 @@ var documentOutcomes = providers.Enum[kycv1.CheckResult]{
 	"failed": kycv1.CheckResult_CHECK_RESULT_FAILED,
 }
 
-// stepProgress is where a step stands; "completed" leaves it to the outcome.
-var stepProgress = providers.Enum[kycv1.CheckResult]{
-	"completed":  kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED,
-	"started":    kycv1.CheckResult_CHECK_RESULT_PENDING,
-	"notstarted": kycv1.CheckResult_CHECK_RESULT_NOT_PERFORMED,
+// progress is where a step stands.
+type progress struct {
+	concluded bool // its outcome says the rest
+	result    kycv1.CheckResult
+}
+
+var stepProgress = providers.Enum[progress]{
+	"completed":  {concluded: true},
+	"started":    {result: kycv1.CheckResult_CHECK_RESULT_PENDING},
+	"notstarted": {result: kycv1.CheckResult_CHECK_RESULT_NOT_PERFORMED},
 }
 
 func (r *run) addDocument(id string, doc *providers.Value) {
-	progress := wordOf(field(doc, "progress"))
-	outcome := wordOf(field(doc, "validation_result", "validation_outcome"))
+	at, shown := say(r, "progress", stepProgress, field(doc, "progress"))
+	outcome := field(doc, "validation_result", "validation_outcome")
 	rules := field(doc, "has_passed_rules")
-	if !progress.Given && !outcome.Given && !rules.Given() {
+	if !shown.Given && !outcome.Given() && !rules.Given() {
 		return
 	}
-	result, known := stepProgress.Of(progress.Text)
-	if progress.Given && !known {
-		r.Note("progress", progress.Text)
+	if outcome.Given() && (at.concluded || !shown.Given) {
+		at.result, shown = say(r, "document_outcome", documentOutcomes, outcome)
 	}
-	shown := progress
-	if outcome.Given && (known || !progress.Given) && result == kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED {
-		result, known = documentOutcomes.Of(outcome.Text)
-		if !known {
-			r.Note("document_outcome", outcome.Text)
-		}
-		shown = outcome
+	r.addCheck(id, "documents", kycv1.CheckKind_CHECK_KIND_DOCUMENT, onlyIf(rules, at.result), shown.Text)
+}
+
+// onlyIf takes back that a check passed where the vendor's flag beside it says no, and
+// leaves open what came of it where that is no flag at all.
+func onlyIf(flag *providers.Value, result kycv1.CheckResult) kycv1.CheckResult {
+	switch {
+	case result != kycv1.CheckResult_CHECK_RESULT_PASSED || flag.True():
+		return result
+	case flag.Kind() == providers.Bool:
+		return kycv1.CheckResult_CHECK_RESULT_REVIEW
 	}
-	if failed := rules.Kind() == providers.Bool && !rules.True(); failed && result == kycv1.CheckResult_CHECK_RESULT_PASSED {
-		result = kycv1.CheckResult_CHECK_RESULT_REVIEW
-	}
-	r.addCheck(id, "documents", kycv1.CheckKind_CHECK_KIND_DOCUMENT, result, shown.Text)
+	return kycv1.CheckResult_CHECK_RESULT_UNSPECIFIED
 }
 
 func (r *run) addFaceMatch(id string, match *providers.Value) {
@@ -101,17 +115,11 @@ var selfieStatuses = providers.Enum[kycv1.CheckResult]{
 
 // addSelfie: the vendor calls the selfie's status that of its liveness.
 func (r *run) addSelfie(selfie *providers.Value) {
-	status, live := wordOf(field(selfie, "status")), field(selfie, "is_live")
+	result, status := say(r, "selfie_status", selfieStatuses, field(selfie, "status"))
 	if !status.Given {
 		return
 	}
-	result, known := selfieStatuses.Of(status.Text)
-	if !known {
-		r.Note("selfie_status", status.Text)
-	}
-	if result == kycv1.CheckResult_CHECK_RESULT_PASSED && live.Kind() == providers.Bool && !live.True() {
-		result = kycv1.CheckResult_CHECK_RESULT_REVIEW
-	}
+	result = onlyIf(field(selfie, "is_live"), result)
 	r.addCheck("", "selfie", kycv1.CheckKind_CHECK_KIND_LIVENESS, result, status.Text,
 		field(selfie, "liveness_status_code").Text())
 }

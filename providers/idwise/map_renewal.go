@@ -10,26 +10,37 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// kycRenewal is the one trigger that the vendor names. The other is a reviewer's
-// request; its word is not documented, so any other word is read as that.
-const kycRenewal = "KYC Renewal"
+// trigger is why the customer must submit again.
+type trigger uint8
+
+const (
+	reviewerAsks trigger = iota // also where the word is new to us
+	renewalIsDue
+)
+
+// triggers has the one word that the vendor names. The other trigger is a reviewer's
+// request, whose word is cut off on the page: it may be that of an update's action.
+var (
+	triggers       = providers.Enum[trigger]{"kyc renewal": renewalIsDue}
+	triggersCutOff = providers.Enum[trigger]{"manual review": reviewerAsks}
+)
 
 // required says that the customer must submit again. Before a renewal's deadline
 // the decision stays what it was. On a reviewer's request it is provisional: a
 // new one follows the resubmission.
 func required(r *run) error {
-	trigger := wordOf(r.body.At("trigger"))
+	why, word := say(r, "trigger", triggers, r.body.At("trigger"), triggersCutOff)
 	steps := r.steps()
-	if trigger.Is(kycRenewal) {
-		r.Add(r.renewal(kycv1.RenewalState_RENEWAL_STATE_DUE, trigger.Text, steps))
+	if why == renewalIsDue {
+		r.Add(r.renewal(kycv1.RenewalState_RENEWAL_STATE_DUE, word.Text, steps))
 	}
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(), Transition: kycv1.SessionTransition_SESSION_TRANSITION_RESUBMISSION_REQUIRED,
 		Decision: r.given(), DecidedBy: r.verdict.by, Finality: finality(r.verdict.decision),
 		ReasonCodes: reasons(steps), RequiredSteps: steps,
-		VendorStatus: providers.Word(trigger.Text), VendorOutcome: r.verdict.word,
+		VendorStatus: providers.Word(word.Text), VendorOutcome: r.verdict.word,
 	}
-	if !trigger.Is(kycRenewal) && e.VendorOutcome != "" {
+	if why != renewalIsDue && e.VendorOutcome != "" {
 		e.Finality = kycv1.Finality_FINALITY_PRELIMINARY
 	}
 	r.Add(e)
@@ -79,7 +90,6 @@ func (r *run) steps() []*kycv1.RequiredStep {
 	var out []*kycv1.RequiredStep
 	for v := range r.body.At("requiredSteps").Items() {
 		s := &kycv1.RequiredStep{StepId: v.At("stepId").ID()}
-		r.Shape("body.requiredSteps.", v, stepRequestFields)
 		if code := v.At("reasonCode"); providers.IsCode(code.Text()) {
 			s.ReasonCodes = []string{code.Text()}
 		} else if code.Given() {
@@ -97,12 +107,10 @@ func (r *run) steps() []*kycv1.RequiredStep {
 	return out
 }
 
-var stepRequestFields = providers.Fields{"stepId": providers.AnyField, "reasonCode": providers.AnyField, "renewalDeadline": providers.AnyField}
-
 // deadline reads a time in ISO 8601. The vendor's sample has a zone; a time
 // without one is in UTC, as its text says all are, and a date is its midnight.
 func (r *run) deadline(v *providers.Value) (*timestamppb.Timestamp, string) {
-	text := providers.Word(v.Scalar())
+	text := providers.Word(v.Text())
 	if text == "" {
 		return nil, ""
 	}

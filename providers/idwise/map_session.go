@@ -19,12 +19,8 @@ func completed(r *run) error {
 // updated says that an ended journey's decision changed, and why. More actions
 // than those known are announced; they change the decision as well.
 func updated(r *run) error {
-	action := wordOf(r.body.At("action"))
+	source, action := say(r, "action", actions, r.body.At("action"))
 	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, action.Text)
-	source, known := actions.Of(action.Text)
-	if action.Given && !known {
-		r.Note("action", action.Text)
-	}
 	if isAML(action) {
 		r.addAmlUpdate(source, action)
 	}
@@ -49,7 +45,7 @@ func reviewed(r *run) error {
 // addVerdict adds a verdict. Without a final decision, nor a reviewer's, the API
 // may know of one.
 func (r *run) addVerdict(t kycv1.SessionTransition, status string) {
-	r.Incomplete = !bodyWords(r.body).settled()
+	r.Incomplete = !r.said.settled()
 	r.Add(&kycv1.SessionEvent{
 		Metadata: r.metadata(), Transition: t, Decision: r.verdict.decision, DecidedBy: r.verdict.by,
 		Finality: finality(r.verdict.decision), ReasonCodes: r.failedRules(),
@@ -76,17 +72,27 @@ func (r *run) given() kycv1.Decision {
 	return r.verdict.decision
 }
 
+// ruleResults are the words of a rule.
+var ruleResults = providers.Enum[kycv1.CheckResult]{
+	"passed": kycv1.CheckResult_CHECK_RESULT_PASSED,
+	"failed": kycv1.CheckResult_CHECK_RESULT_FAILED,
+}
+
+// checkResults is a word that the checks of a document have beside those of a rule.
+var checkResults = providers.Enum[kycv1.CheckResult]{
+	"undetermined": kycv1.CheckResult_CHECK_RESULT_NOT_PERFORMED,
+}
+
 // failedRules are the keys of the rules that the fetched object says failed.
 func (r *run) failedRules() []string {
 	var out []string
 	for key, rule := range field(r.object, "rule_results").Members() {
-		switch result := wordOf(field(rule, "result")); {
-		case result.Is("failed") && providers.IsCode(key) && len(out) < maxSteps:
+		result, _ := say(r, "rule_result", ruleResults, field(rule, "result"), checkResults)
+		switch failed := result == kycv1.CheckResult_CHECK_RESULT_FAILED; {
+		case failed && providers.IsCode(key) && len(out) < maxSteps:
 			out = append(out, key)
-		case result.Is("failed"):
+		case failed:
 			r.Note("rule", "")
-		case result.Given && !result.Is("passed") && !result.Is("undetermined"):
-			r.Note("rule_result", result.Text)
 		}
 	}
 	slices.Sort(out)

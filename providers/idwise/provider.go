@@ -21,7 +21,7 @@ var testdata embed.FS
 var Provider = providers.Provider{
 	Name:          "idwise",
 	Title:         "IDWise",
-	MapperVersion: "idwise/1",
+	MapperVersion: "idwise/2",
 	Proofs:        []auth.Scheme{auth.Basic{}, auth.Bearer{}, auth.Header{}},
 	Ack:           providers.Ack{Success: http.StatusOK, RetryFor: 15 * time.Minute},
 	Limits:        providers.Limits{Events: 8, Output: 256 << 10},
@@ -36,22 +36,23 @@ var Provider = providers.Provider{
 		"fetched:selfie.status", "fetched:aml.applicability", "fetched:aml.matches.match_status",
 		"fetched:aml_matches.match_status", "fetched:documents.0.progress",
 		"fetched:documents.0.validation_result.validation_outcome", "fetched:documents.0.validationResult.validationOutcome",
+		"fetched:document.0.progress", "fetched:document.0.validation_result.validation_outcome",
 	},
 	Spellings: []string{"AML Monior Update"},
 	Vary:      vary,
 	Testdata:  testdata,
 	Maps: map[string]providers.MapFunc{
-		finishedStep:      journey(stepFields, step),
-		finishedUserSteps: journey(nil, userSteps),
-		finishedJourney:   journey(nil, completed),
-		updatedJourney:    journey(providers.Fields{"action": providers.AnyField}, updated),
-		updateRequired:    journey(providers.Fields{"trigger": providers.AnyField, "requiredSteps": providers.AnyField}, required),
-		deadlineExceeded:  journey(providers.Fields{"requiredSteps": providers.AnyField}, exceeded),
-		amlMonitorUpdate:  journey(amlFields, amlMonitored),
-		finishedSpotCheck: spotCheck(),
-		manuallyReviewed:  journey(nil, reviewed),    // deprecated
-		finishedOngoing:   spotCheck(),               // legacy
-		stepSubmitted:     journey(stepFields, step), // legacy
+		finishedStep:      journey(step, aboutJourney, decided, inferred(stepFields)),
+		finishedUserSteps: journey(userSteps, aboutJourney, decided),
+		finishedJourney:   journey(completed, aboutJourney, decided),
+		updatedJourney:    journey(updated, aboutJourney, decided, updatedFields),
+		updateRequired:    journey(required, aboutJourney, decided, requiredFields),
+		deadlineExceeded:  journey(exceeded, aboutJourney, exceededFields, inferred(decided)),
+		amlMonitorUpdate:  journey(amlMonitored, aboutJourney, decided, monitorFields),
+		finishedSpotCheck: spotCheck(spotCheckFields, inferred(decided), inferred(aboutJourney)),
+		manuallyReviewed:  journey(reviewed, aboutJourney, decided),                   // deprecated
+		finishedOngoing:   spotCheck(aboutJourney, decided, ongoingFields),            // legacy
+		stepSubmitted:     journey(step, aboutJourney, stepFields, inferred(decided)), // legacy
 	},
 }
 

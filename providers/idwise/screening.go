@@ -33,27 +33,22 @@ var applicabilities = providers.Enum[kycv1.AmlStatus]{
 func (r *run) screening(strange bool) screening {
 	block, history := field(r.object, "aml"), field(r.object, "aml_matches")
 	matches := field(block, "matches")
-	applies := wordOf(field(block, "applicability"))
-	s := screening{word: providers.Word(applies.Text)}
+	status, applies := say(r, "applicability", applicabilities, field(block, "applicability"))
+	s := screening{status: status, word: providers.Word(applies.Text)}
 	s.said = applies.Given || matches.Kind() == providers.Array || history.Kind() == providers.Array
-	known := false
-	if s.status, known = applicabilities.Of(applies.Text); applies.Given && !known {
-		r.Note("applicability", applies.Text)
-		strange = true
-	}
+	strange = strange || applies.Given && status == amlUnknown
 	if matches.Kind() != providers.Array {
 		matches = history
 	} else {
 		s.hits = proto.Int32(int32(min(count(matches), 1<<30)))
 	}
 	s.findings = r.findings(matches, strange)
-	applied := known && s.status == amlUnclear
 	switch {
 	case len(s.findings) > 0:
 		s.status = worst(s.findings)
-	case applied && s.hits != nil && !strange:
+	case status == amlUnclear && s.hits != nil && !strange:
 		s.status = amlClear
-	case !known:
+	case status == amlUnknown:
 		s.status = amlUnclear
 	}
 	return s
@@ -84,14 +79,15 @@ func worst(findings []*kycv1.AmlFinding) kycv1.AmlStatus {
 
 // datasets are the vendor's names of its lists.
 var datasets = providers.Enum[kycv1.AmlCategory]{
-	"sanctions":                   kycv1.AmlCategory_AML_CATEGORY_SANCTIONS,
-	"politically exposed person":  kycv1.AmlCategory_AML_CATEGORY_PEP,
-	"adverse media":               kycv1.AmlCategory_AML_CATEGORY_ADVERSE_MEDIA,
-	"regulatory enforcement list": kycv1.AmlCategory_AML_CATEGORY_OTHER,
-	"people of interest":          kycv1.AmlCategory_AML_CATEGORY_OTHER,
-	"disqualified director":       kycv1.AmlCategory_AML_CATEGORY_OTHER,
-	"insolvency":                  kycv1.AmlCategory_AML_CATEGORY_OTHER,
-	"fitness probity":             kycv1.AmlCategory_AML_CATEGORY_OTHER,
+	"sanctions":                               kycv1.AmlCategory_AML_CATEGORY_SANCTIONS,
+	"politically exposed person":              kycv1.AmlCategory_AML_CATEGORY_PEP,
+	"linked to a politically exposed persons": kycv1.AmlCategory_AML_CATEGORY_PEP,
+	"adverse media":                           kycv1.AmlCategory_AML_CATEGORY_ADVERSE_MEDIA,
+	"regulatory enforcement list":             kycv1.AmlCategory_AML_CATEGORY_OTHER,
+	"people of interest":                      kycv1.AmlCategory_AML_CATEGORY_OTHER,
+	"disqualified director":                   kycv1.AmlCategory_AML_CATEGORY_OTHER,
+	"insolvency":                              kycv1.AmlCategory_AML_CATEGORY_OTHER,
+	"fitness probity":                         kycv1.AmlCategory_AML_CATEGORY_OTHER,
 }
 
 // maxFindings bounds a list that leaves.
