@@ -46,7 +46,7 @@ func TestNewScheme(t *testing.T) {
 func TestTypical(t *testing.T) {
 	want := map[string]string{
 		"complycube": "documented_session", "idenfy": "company_review_sample", "idnow": "session_completed_fetched",
-		"idwise": "documented_finished_journey", "proofme": "identification_full_fetched",
+		"idwise": "documented_finished_journey", "proofme": "documented_identification_fetched",
 	}
 	for _, v := range catalog.All() {
 		good, err := v.GoodFixtures()

@@ -18,22 +18,24 @@ type run struct {
 // says nothing yet, and an object that is gone is deleted.
 func mapper(f func(*run)) providers.MapFunc {
 	return func(d *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
+		r := &run{environment: d.Environment}
+		r.shapeNotice(d.Body)
 		switch {
 		case d.Fetched != nil && d.Fetched.Result == kycv1.FetchResult_FETCH_RESULT_GONE:
-			return deleted(d), nil
+			r.deleted(d)
+			return r.Mapping, nil
 		case d.Fetched == nil || d.Fetched.Result != kycv1.FetchResult_FETCH_RESULT_FETCHED:
-			m := providers.Mapping{Incomplete: true}
-			m.Shape("", n.Doc, noticeFields)
-			return m, nil
+			r.Incomplete = true
+			return r.Mapping, nil
 		}
-		r := &run{object: objectIn(d.Fetched.Kind, n.Doc), environment: d.Environment}
+		r.object = objectIn(d.Fetched.Kind, n.Doc)
 		if err := r.answers(objectID(d.Body)); err != nil {
 			return providers.Mapping{}, err
 		}
 		if err := r.agree(); err != nil {
 			return providers.Mapping{}, err
 		}
-		r.unknownFields()
+		r.shapeObject()
 		f(r)
 		return r.Mapping, nil
 	}
@@ -45,26 +47,37 @@ type standing struct {
 	decision   kycv1.Decision
 }
 
-// statuses: the first four are the vendor's, "open" and "completed" are leftovers
-// in its texts for PENDING and SUCCESS. A revoked identification has no verdict
-// of its own; being cancelled replaces any earlier one.
+// statuses: the first four are the vendor's, "completed" is what its texts call SUCCESS.
+// A revoked identification has no verdict of its own; being cancelled replaces any
+// earlier one.
 var statuses = providers.Enum[standing]{
 	"pending":   {kycv1.SessionTransition_SESSION_TRANSITION_STARTED, kycv1.Decision_DECISION_UNSPECIFIED},
 	"success":   {kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, kycv1.Decision_DECISION_APPROVED},
 	"failed":    {kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, kycv1.Decision_DECISION_DECLINED},
 	"revoked":   {kycv1.SessionTransition_SESSION_TRANSITION_CANCELLED, kycv1.Decision_DECISION_UNSPECIFIED},
-	"open":      {kycv1.SessionTransition_SESSION_TRANSITION_STARTED, kycv1.Decision_DECISION_UNSPECIFIED},
 	"completed": {kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, kycv1.Decision_DECISION_APPROVED},
+}
+
+// requestStatuses has the word of the object that is not wrapped.
+var requestStatuses = providers.Enum[standing]{
+	"open": {kycv1.SessionTransition_SESSION_TRANSITION_STARTED, kycv1.Decision_DECISION_UNSPECIFIED},
+}
+
+// standing is what the status means. Inside the wrapper, "open" is inferred.
+func (r *run) standing() standing {
+	if at, ok := requestStatuses.Of(r.status()); ok && !r.wrapped() {
+		return at
+	}
+	at, _ := providers.Say(&r.Mapping, "status", statuses, r.At("status"), requestStatuses)
+	return at
 }
 
 // session maps an identification.
 func session(r *run) {
 	word := r.status()
-	at, known := statuses.Of(word)
-	if !known {
-		r.Note("status", word)
-	}
-	if at.transition == kycv1.SessionTransition_SESSION_TRANSITION_STARTED && r.At("scannedAt").Scalar() != "" {
+	at := r.standing()
+	scanned := r.Time("scanned_at", r.At("scannedAt")) != nil
+	if at.transition == kycv1.SessionTransition_SESSION_TRANSITION_STARTED && scanned {
 		at.transition = kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING
 	}
 	e := &kycv1.SessionEvent{
@@ -105,11 +118,14 @@ func (r *run) agree() error {
 	}
 }
 
+// documentWords is the one word of a document that is shown.
+var documentWords = providers.Enum[struct{}]{"pending": {}}
+
 // documentChange maps a document to be signed. Signing is no check of anybody, and
 // its final words are not documented: the event says that something changed.
 func documentChange(r *run) {
-	if word := r.status(); !strings.EqualFold(word, "pending") {
-		r.Note("status", word)
+	if _, word := providers.Say(&r.Mapping, "status", documentWords, r.At("documentStatus")); !word.Given {
+		r.Note("status", "") // shown as always there
 	}
 	for user := range r.At("userDocument").Items() {
 		if !strings.EqualFold(user.At("signStatus").Text(), "pending") {
@@ -124,7 +140,7 @@ func documentChange(r *run) {
 }
 
 // deleted is an object that the API knows to be gone for good.
-func deleted(d *providers.Delivery) providers.Mapping {
+func (r *run) deleted(d *providers.Delivery) {
 	id, kind := objectID(d.Body), d.Fetched.Kind
 	e := &kycv1.ResourceEvent{
 		Metadata: &kycv1.EventMetadata{Subject: &kycv1.Subject{SessionId: id}},
@@ -134,21 +150,29 @@ func deleted(d *providers.Delivery) providers.Mapping {
 		e.Metadata.Subject = &kycv1.Subject{DocumentId: id}
 		e.Resource = kycv1.Resource_RESOURCE_DOCUMENT
 	}
-	var m providers.Mapping
-	m.Add(e)
-	return m
+	r.Add(e)
 }
 
 func (r *run) metadata(subject *kycv1.Subject) *kycv1.EventMetadata {
-	attributes := map[string]string{}
-	for name, field := range map[string]string{
-		"organisation_id": "organisationId", "mode": "mode", "is_request": "isRequest", "verification_level": "verificationLevel",
-	} {
-		if v := code(r.At(field)); v != "" {
-			attributes[name] = v
-		}
+	return &kycv1.EventMetadata{Subject: subject, OccurredAt: r.Time("updated_at", r.At("updatedAt")), VendorAttributes: r.attributes()}
+}
+
+// attributes are what the pages show of the kind of object, and its mode.
+func (r *run) attributes() map[string]string {
+	if r.kind == document {
+		return providers.Attributes("mode", code(r.At("mode")), "verification_level", code(r.At("verificationLevel")))
 	}
-	return &kycv1.EventMetadata{Subject: subject, OccurredAt: r.Time("updated_at", r.At("updatedAt")), VendorAttributes: attributes}
+	return providers.Attributes(
+		"organisation_id", code(r.At("organisationId")), "mode", code(r.At("mode")), "is_request", flag(r.At("isRequest")),
+	)
+}
+
+// flag is "true" or "false"; "" for what is no boolean.
+func flag(v *providers.Value) string {
+	if v.Kind() != providers.Bool {
+		return ""
+	}
+	return v.Scalar()
 }
 
 // code is an id, a word or a number; "" for whatever might be a text.
@@ -157,36 +181,4 @@ func code(v *providers.Value) string {
 		return s
 	}
 	return ""
-}
-
-var (
-	noticeFields         = providers.Fields{"id": providers.AnyField}
-	identificationFields = providers.Fields{
-		"id": providers.AnyField, "organisationId": providers.AnyField, "proofmeId": providers.AnyField, "proofmeRevision": providers.AnyField, "description": providers.AnyField, "scannedAt": providers.AnyField,
-		"status": providers.AnyField, "isRequest": providers.AnyField, "redirectUrl": providers.AnyField, "webhookUrl": providers.AnyField, "myPageUrl": providers.AnyField, "metadata": providers.AnyField,
-		"mode": providers.AnyField, "notify": providers.AnyField, "createdAt": providers.AnyField, "updatedAt": providers.AnyField, "proofme": providers.AnyField, "identificationData": providers.AnyField,
-	}
-	unwrappedFields = providers.Fields{
-		"method": providers.AnyField, "details": providers.AnyField, "profileId": providers.AnyField, "sequenceType": providers.AnyField, "expiresAt": providers.AnyField, "isCancelable": providers.AnyField, "_links": providers.AnyField,
-	}
-	documentFields = providers.Fields{
-		"id": providers.AnyField, "verificationLevel": providers.AnyField, "message": providers.AnyField, "documentLocation": providers.AnyField, "documentName": providers.AnyField, "myPageUrl": providers.AnyField,
-		"documentStatus": providers.AnyField, "mimeType": providers.AnyField, "createdBy": providers.AnyField, "fingerprint": providers.AnyField, "size": providers.AnyField, "createdAt": providers.AnyField,
-		"updatedAt": providers.AnyField, "encryptedDocumentSecret": providers.AnyField, "encryptedInitialVector": providers.AnyField, "userDocument": providers.AnyField,
-	}
-	besideFields = providers.Fields{identification: providers.AnyField, document: providers.AnyField, "documentDownloadUrl": providers.AnyField}
-)
-
-// unknownFields notes what the API said beyond what its documentation shows.
-func (r *run) unknownFields() {
-	fields := identificationFields
-	if r.kind == document {
-		fields = documentFields
-	}
-	if !r.wrapped() {
-		r.Shape("", r.answer, fields, unwrappedFields, besideFields)
-		return
-	}
-	r.Shape("", r.answer, besideFields)
-	r.Shape(r.kind+".", r.Value, fields)
 }

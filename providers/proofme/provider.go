@@ -29,7 +29,7 @@ const (
 var Provider = providers.Provider{
 	Name:          "proofme",
 	Title:         "Proofme",
-	MapperVersion: "proofme/1",
+	MapperVersion: "proofme/2",
 	Proofs:        []auth.Scheme{auth.PathToken{}},
 	Ack:           providers.Ack{Success: http.StatusOK, Limit: 15 * time.Second, RetryFor: 26 * time.Hour},
 	Limits:        providers.Limits{Events: 2, Output: 128 << 10, Body: 16 << 10},
