@@ -80,7 +80,7 @@ func (m *mix) endpoint(n int, p *providers.Provider) string {
 func (m *mix) record(n int, topic string) (*kgo.Record, error) {
 	p, f, body := m.delivery(n)
 	now := time.Now()
-	d := &providers.Delivery{Endpoint: m.endpoint(n, p), Tenant: "default", Environment: p.FixtureEnvironment(),
+	d := &providers.Delivery{Endpoint: m.endpoint(n, p), Tenant: "default", Environment: providers.FixtureEnvironment,
 		ContentType: "application/json", Headers: http.Header{}, Body: body, ReceivedAt: now}
 	envelope := &kycv1.RawEnvelope{
 		Provider: p.Name, Endpoint: d.Endpoint, Tenant: d.Tenant, Environment: d.Environment, ReceivedAt: timestamppb.New(now),

@@ -28,6 +28,7 @@ import (
 	"github.com/kycbridge/kycbridge/internal/canary"
 	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/simulate"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -104,7 +105,7 @@ func (a *aviary) write(apis string) {
 			a.Fatal(err)
 		}
 		for _, way := range ways {
-			e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: simulate.Configure(v, apis)}
+			e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: providers.FixtureEnvironment, Api: simulate.Configure(v, apis)}
 			if e.Api != nil {
 				e.Api.Key, e.Api.Password, e.Api.ClientSecret = hide(secretCore+"-api-key"), hide(secretCore+"-api-password"), hide(secretCore+"-api-secret")
 			}

@@ -58,7 +58,7 @@ endpoints:
 `, b.kafka, b.prefix, services.RedisAddr(), b.listen, admin)
 	for name, address := range addresses {
 		for way, header := range map[string]string{"body": "", "header": tokenHeader} {
-			fmt.Fprintf(&yaml, `  - {name: %s-%s, provider: idnow, environment: ENVIRONMENT_LIVE,
+			fmt.Fprintf(&yaml, `  - {name: %s-%s, provider: idnow, environment: ENVIRONMENT_SANDBOX,
      jwt: {jwks_url: %q, issuer: %q, audience: %q, header: %q}}
 `, name, way, address, tokenIssuer, tokenAudience, header)
 		}

@@ -10,7 +10,6 @@
 package providers
 
 import (
-	"cmp"
 	"io/fs"
 	"net/http"
 	"regexp"
@@ -84,9 +83,6 @@ type Provider struct {
 	// Vary makes a fresh delivery out of a fixture: the same n gives the same
 	// new event and object ids, another n gives others.
 	Vary func(body []byte, n uint64) []byte
-	// SampleEnvironment is that of the fixtures, where they say one. Zero: SANDBOX.
-	// FixtureEnvironment answers for both.
-	SampleEnvironment kycv1.Environment
 	// Testdata is the embedded folder "testdata": one folder for each fixture.
 	Testdata fs.FS
 }
@@ -110,10 +106,9 @@ func (p *Provider) EventHeader() string {
 	return ""
 }
 
-// FixtureEnvironment is that of an endpoint which is to take the fixtures.
-func (p *Provider) FixtureEnvironment() kycv1.Environment {
-	return cmp.Or(p.SampleEnvironment, kycv1.Environment_ENVIRONMENT_SANDBOX)
-}
+// FixtureEnvironment is that of an endpoint which takes fixtures and stories: those that
+// name one say sandbox, since what is made up must not look like somebody.
+const FixtureEnvironment = kycv1.Environment_ENVIRONMENT_SANDBOX
 
 // Ack is a vendor's rule for the answer.
 type Ack struct {

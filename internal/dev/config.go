@@ -61,7 +61,7 @@ func endpoints(keys simulate.Keyring, v providers.Provider, apis string) (all []
 		return nil, err
 	}
 	for _, way := range ways {
-		e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: v.FixtureEnvironment(), Api: simulate.Configure(v, apis)}
+		e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: providers.FixtureEnvironment, Api: simulate.Configure(v, apis)}
 		for _, c := range keys.Checks(way) {
 			if err := config.Prove(e, c.Scheme, c.Secrets, c.Token); err != nil {
 				return nil, err

@@ -70,7 +70,7 @@ func checkEndpoints(t *testing.T, v providers.Provider, want []hook) {
 		if err := prototext.Unmarshal([]byte(strings.ReplaceAll(w.proof, "DIR", keys.Dir)), e); err != nil {
 			t.Fatal(err)
 		}
-		e.Name, e.Provider, e.Environment, e.Api = w.name, v.Name, v.FixtureEnvironment(), all[i].Api
+		e.Name, e.Provider, e.Environment, e.Api = w.name, v.Name, providers.FixtureEnvironment, all[i].Api
 		if !proto.Equal(all[i], e) {
 			t.Errorf("endpoint\n%v, want\n%v", all[i], e)
 		}

@@ -66,7 +66,7 @@ func topicOf(name string, values [][]byte, read func(record.Record) (audit.Obser
 
 func envelopeOf(p providers.Provider, f providers.Fixture) *kycv1.RawEnvelope {
 	e := &kycv1.RawEnvelope{
-		Provider: p.Name, Endpoint: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(),
+		Provider: p.Name, Endpoint: p.Name, Tenant: "default", Environment: providers.FixtureEnvironment,
 		ReceivedAt: timestamppb.New(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)), Method: "POST",
 		Body: f.Body, DeliveryId: "019b8a5e-5c00-7000-8000-000000000001",
 	}

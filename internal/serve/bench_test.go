@@ -75,7 +75,7 @@ func BenchmarkIngest(b *testing.B) {
 			b.Fatal(err)
 		}
 		server, err := ingest.New(ingest.Options{Log: acknowledges{}, Logger: slog.New(slog.DiscardHandler), Endpoints: []ingest.Endpoint{{
-			Name: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(), Provider: p, Proofs: auth.Proofs{proof}, EventsPerSecond: 1 << 30,
+			Name: p.Name, Tenant: "default", Environment: providers.FixtureEnvironment, Provider: p, Proofs: auth.Proofs{proof}, EventsPerSecond: 1 << 30,
 		}}})
 		if err != nil {
 			b.Fatal(err)
@@ -210,7 +210,7 @@ func rawRecords(b *testing.B, p providers.Provider) []normalize.RawRecord {
 
 func envelopeOf(p providers.Provider, f providers.Fixture) *kycv1.RawEnvelope {
 	e := &kycv1.RawEnvelope{
-		Provider: p.Name, Endpoint: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(),
+		Provider: p.Name, Endpoint: p.Name, Tenant: "default", Environment: providers.FixtureEnvironment,
 		ReceivedAt: timestamppb.New(time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)), Method: "POST",
 		Body: f.Body, DeliveryId: "019b8a5e-5c00-7000-8000-000000000001",
 	}

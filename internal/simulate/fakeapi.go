@@ -116,7 +116,7 @@ func (f *FakeAPIs) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *FakeAPIs) get(w http.ResponseWriter, v providers.Provider, path string) {
 	for kind, object := range v.Hydration.Objects {
-		id, ok := idIn(path, object.Path, v.Hydration.Environment(v.FixtureEnvironment()))
+		id, ok := idIn(path, object.Path, v.Hydration.Environment(providers.FixtureEnvironment))
 		if !ok {
 			continue
 		}

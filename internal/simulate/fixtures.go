@@ -37,7 +37,7 @@ func Fixtures(vendor providers.Provider, name string, count int) ([]providers.Fi
 func Typical(p providers.Provider, fixtures []providers.Fixture) providers.Fixture {
 	for _, f := range fixtures {
 		sent := unsigned(p, f)
-		d := &providers.Delivery{Endpoint: p.Name, Environment: p.FixtureEnvironment(), ContentType: sent.Header.Get("Content-Type"), Body: sent.Body, Headers: sent.Header, Fetched: f.Fetched}
+		d := &providers.Delivery{Endpoint: p.Name, Environment: providers.FixtureEnvironment, ContentType: sent.Header.Get("Content-Type"), Body: sent.Body, Headers: sent.Header, Fetched: f.Fetched}
 		n, err := p.Parse(d)
 		if err != nil {
 			continue

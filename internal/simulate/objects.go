@@ -68,7 +68,7 @@ func registerObject(ctx context.Context, admin string, v providers.Provider, f p
 
 // targetOf is the object that a delivery needs.
 func targetOf(v providers.Provider, body []byte, header http.Header) (t providers.Target, ok bool) {
-	d := &providers.Delivery{Endpoint: v.Name, Environment: v.FixtureEnvironment(), ContentType: header.Get("Content-Type"), Headers: header, Body: body}
+	d := &providers.Delivery{Endpoint: v.Name, Environment: providers.FixtureEnvironment, ContentType: header.Get("Content-Type"), Headers: header, Body: body}
 	n, err := v.Parse(d)
 	if err != nil {
 		return t, false

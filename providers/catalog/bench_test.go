@@ -83,7 +83,7 @@ func eachVendor(b *testing.B, run func(*testing.B, *providers.Provider, []*provi
 		all := make([]*providers.Delivery, len(requests))
 		for i, r := range requests {
 			all[i] = &providers.Delivery{
-				Endpoint: p.Name, Tenant: "default", Environment: p.FixtureEnvironment(), Headers: fixtures[i].Headers,
+				Endpoint: p.Name, Tenant: "default", Environment: providers.FixtureEnvironment, Headers: fixtures[i].Headers,
 				Body: r.Body, ReceivedAt: benchNow, Fetched: fixtures[i].Fetched,
 			}
 		}

@@ -89,7 +89,7 @@ func (v vendor) sendAt(scheme auth.JWT, data []byte, signed time.Time) *provider
 	r := auth.Request{Header: http.Header{}, Body: data, Now: signed}
 	scheme.Sign(v.key, &r)
 	return &providers.Delivery{
-		Endpoint: "idnow", Tenant: "default", Environment: kycv1.Environment_ENVIRONMENT_LIVE,
+		Endpoint: "idnow", Tenant: "default", Environment: providers.FixtureEnvironment,
 		ContentType: r.Header.Get("Content-Type"), Headers: kept(r.Header), Body: r.Body, ReceivedAt: now,
 	}
 }
@@ -101,7 +101,7 @@ func (v vendor) claims(t testing.TB, claims string) *providers.Delivery {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &providers.Delivery{Endpoint: "idnow", Environment: kycv1.Environment_ENVIRONMENT_LIVE, Body: []byte(token)}
+	return &providers.Delivery{Endpoint: "idnow", Environment: providers.FixtureEnvironment, Body: []byte(token)}
 }
 
 func kept(h http.Header) http.Header {

@@ -76,7 +76,7 @@ func TestEnvironment(t *testing.T) {
 		{`"staging"`, onSandbox, true, false},
 		{`"preview"`, onSandbox, true, true},
 	} {
-		d := v.send(v.body, edited(t, sound, `"environment":"live"`, `"environment":`+tc.word))
+		d := v.send(v.body, edited(t, sound, `"environment":"staging"`, `"environment":`+tc.word))
 		d.Environment = tc.endpoint
 		s := see(d)
 		if tc.fits != (s.err == nil) || !tc.fits && !errors.Is(s.err, providers.ErrMismatch) {

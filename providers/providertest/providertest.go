@@ -134,7 +134,7 @@ func (s *suite) arrived(f providers.Fixture, r auth.Request) *providers.Delivery
 	h.Del(s.EventHeader())
 	maps.Copy(h, f.Headers)
 	return &providers.Delivery{
-		Endpoint: s.Name, Tenant: "default", Environment: s.FixtureEnvironment(),
+		Endpoint: s.Name, Tenant: "default", Environment: providers.FixtureEnvironment,
 		ContentType: cmp.Or(r.Header.Get("Content-Type"), "application/json"), Headers: h, Body: body, ReceivedAt: s.now, Fetched: f.Fetched,
 	}
 }
