@@ -19,42 +19,39 @@ var volatile = providers.Paths("eventDeliverId", "createdAt")
 // them it was, so they must be one.
 func parse(d *providers.Delivery) (*providers.Notice, error) {
 	body, header, err := tokens(d)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case body == "" && header == "":
+		return tokenless(d.Body)
 	}
-	doc, content, err := said(cmp.Or(body, header))
+	doc, err := readClaims(cmp.Or(body, header))
 	if err != nil {
 		return nil, err
 	}
 	if body != "" && header != "" && unsigned(body) != unsigned(header) {
 		return nil, &providers.Problem{Field: signatureHeader, Detail: "contradiction: the body is a JWT that says something else", Err: providers.ErrMismatch}
 	}
-	return notice(doc, content)
+	return notice(doc)
 }
 
 // unsigned is a token without its signature, which may be another each time.
 func unsigned(token string) string { return token[:max(strings.LastIndexByte(token, '.'), 0)] }
 
-// said returns the claims of a token and the canonical form of their data.
-func said(token string) (*providers.Value, []byte, error) {
-	doc, err := readClaims(token)
-	if err != nil {
-		return nil, nil, err
-	}
-	data := doc.At("data")
-	if data.Kind() != providers.Object {
-		return nil, nil, &providers.Problem{Field: "data", Detail: "want a claim that is an object; a body beside the token does not count", Err: providers.ErrMalformed}
-	}
-	return doc, providers.Canonical(data, volatile), nil
-}
-
-func notice(doc *providers.Value, content []byte) (*providers.Notice, error) {
+// notice is what the claims of a token say.
+func notice(doc *providers.Value) (*providers.Notice, error) {
 	data := doc.At("data")
 	name, status := data.At("eventName").Text(), statusOf(data)
+	switch isObject := data.Kind() == providers.Object; {
+	case !isObject && isClassic(doc):
+		return classic(doc, "")
+	case !isObject:
+		return nil, noEvent("data", data, "want an object that holds the event; what stands beside it does not count")
+	}
 	n := &providers.Notice{
 		ID:      eventID(data),
 		Type:    providers.Word(name),
-		Content: content,
+		Content: providers.Canonical(data, volatile),
 		Doc:     doc,
 	}
 	switch _, known := statusOfEvent[name]; {
@@ -62,13 +59,20 @@ func notice(doc *providers.Value, content []byte) (*providers.Notice, error) {
 		n.MapAs = name
 	case status.known():
 		n.MapAs = anyEvent
+	case n.Type == "" && isClassic(data):
+		return classic(data, "data.")
 	case n.Type == "":
-		return nil, &providers.Problem{Field: "data.eventName", Detail: "want a string that names the event, or at least a known sessionStatus", Err: providers.ErrMalformed}
+		return nil, noEvent("data.eventName", data.At("eventName"), "want a string that names the event, or at least a known sessionStatus")
 	}
 	if n.ID != "" {
 		n.Identity = providers.Identity{"event", n.ID}
 	}
 	return n, nil
+}
+
+// noEvent is the problem of a token that is right and says nothing: its sender is proved, so it is kept.
+func noEvent(field string, found *providers.Value, want string) error {
+	return &providers.Problem{Field: field, Detail: "found " + found.Kind().String() + ", " + want, Err: providers.ErrMalformed}
 }
 
 // eventID is the event's own id, equal in every attempt. Open question: one copy

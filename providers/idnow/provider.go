@@ -48,6 +48,7 @@ var Provider = providers.Provider{
 		"session.error":     mapSession,
 		anyEvent:            mapSession,
 	},
+	Spellings: classicTypes(), // not of this product, but a disposition may say them
 	Hydration: &providers.Hydration{
 		BaseURL:    "https://api.eu.platform.idnow.io",
 		SandboxURL: "https://api.eu.platform.idnow.sx",

@@ -46,14 +46,17 @@ func claims(token string) ([]byte, error) {
 	return text, nil
 }
 
-// key is data.payload.sessionId, which every delivery carries.
+// key is data.payload.sessionId, which every delivery carries, and the id of a classic identification.
 func key(d *providers.Delivery) string {
 	body, header, _ := tokens(d)
+	if body == "" && header == "" {
+		return classicKey(d.Body)
+	}
 	text, err := claims(cmp.Or(body, header))
 	if err != nil {
 		return ""
 	}
-	return providers.ScanID(text, "data", "payload", "sessionId")
+	return cmp.Or(providers.ScanID(text, "data", "payload", "sessionId"), classicKey(text, "data"), classicKey(text))
 }
 
 // readClaims returns the claims of a token.
