@@ -64,7 +64,8 @@ type Provider struct {
 	// notice that has no subject.
 	Key func(d *Delivery) string
 	// Parse reads a delivery as far as all of its types share. It returns a
-	// *Problem: ErrMalformed, ErrRejectedContent, ErrMismatch or ErrInvalid.
+	// *Problem: ErrMalformed, ErrRejectedContent, ErrMismatch, ErrInvalid, or ErrUnmapped
+	// where it alone can say what came.
 	Parse func(d *Delivery) (*Notice, error)
 	// Maps holds one function for each event type, by Notice.MapAs.
 	Maps map[string]MapFunc

@@ -45,7 +45,7 @@ func TestNewScheme(t *testing.T) {
 // TestTypical: `send` picks a sample that it has read, in the form that the vendor gives it.
 func TestTypical(t *testing.T) {
 	want := map[string]string{
-		"complycube": "documented_session", "idenfy": "company_review_sample", "idnow": "session_completed_fetched",
+		"complycube": "documented_session", "idenfy": "company_review_sample", "idnow": "documented_session",
 		"idwise": "documented_finished_journey", "proofme": "documented_identification_fetched",
 	}
 	for _, v := range catalog.All() {

@@ -94,14 +94,17 @@ func TestClaims(t *testing.T) {
 	data := string(fixture(t, "session_created"))
 	plain := see(v.claims(t, `{"data":`+data+`}`))
 	for claims, drift := range map[string]string{
-		`"iss":"a","aud":"b","iat":1,"exp":2,"nbf":3,"jti":"c"`: "",
-		`"aud":["a","b"]`:                   "",
-		`"sub":"` + plain.notice.ID + `"`:   "",
-		`"sub":"somebody else"`:             "sub",
-		`"sub":null`:                        "",
-		`"azp":"CANARY"`:                    "field",
-		`"eventName":"session.completed"`:   "field",
-		`"payload":{"sessionId":"another"}`: "field",
+		`"iss":"a","aud":"b","iat":1,"exp":2`: "",
+		`"nbf":3,"jti":"c"`:                   "inferred inferred",
+		`"sub":" "`:                           "",
+		`"sub":{"id":"CANARY"}`:               "sub type",
+		`"aud":["a","b"]`:                     "",
+		`"sub":"` + plain.notice.ID + `"`:     "",
+		`"sub":"somebody else"`:               "sub",
+		`"sub":null`:                          "",
+		`"azp":"CANARY"`:                      "field",
+		`"eventName":"session.completed"`:     "field",
+		`"payload":{"sessionId":"another"}`:   "field",
 	} {
 		s := see(v.claims(t, "{"+claims+`,"data":`+data+"}"))
 		if s.err != nil || s.key != plain.key || !proto.Equal(s.Events[0], plain.Events[0]) {

@@ -1,6 +1,8 @@
 package idnow
 
 import (
+	"cmp"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -38,14 +40,24 @@ var transitions = providers.Enum[kycv1.SessionTransition]{
 	"error":     kycv1.SessionTransition_SESSION_TRANSITION_FAILED,
 }
 
+// What is known of the claims. IDnow's table of fields writes "payload." before three of them and not before those of
+// the last step; of nbf and jti it says nothing.
 var (
-	claimFields = providers.Fields{"iss": providers.AnyField, "aud": providers.AnyField, "sub": providers.AnyField, "iat": providers.AnyField, "exp": providers.AnyField, "nbf": providers.AnyField, "jti": providers.AnyField, "data": providers.AnyField}
-	dataFields  = providers.Fields{
-		"eventId": providers.AnyField, "event_id": providers.AnyField, "eventVersion": providers.AnyField, "eventName": providers.AnyField, "eventDeliverId": providers.AnyField, "eventSequence": providers.AnyField,
-		"createdAt": providers.AnyField, "environment": providers.AnyField, "payload": providers.AnyField,
+	claimFields = providers.Fields{
+		"iss": providers.AnyField, "aud": providers.AnyField, "iat": providers.AnyField, "exp": providers.AnyField,
+		"nbf": providers.AnyField.Inferred(), "jti": providers.AnyField.Inferred(),
+		"sub": providers.TextField, "data": providers.ObjectField(dataFields),
 	}
-	payloadFields = providers.Fields{"flowId": providers.AnyField, "sessionId": providers.AnyField, "sessionStatus": providers.AnyField}
-	stepFields    = providers.Fields{"lastStepId": providers.AnyField, "lastStepType": providers.AnyField, "lastStepStatus": providers.AnyField}
+	dataFields = providers.Fields{
+		"eventId": providers.IDField, "event_id": providers.IDField, "eventName": providers.TextField, "eventVersion": providers.IDField,
+		"eventDeliverId": providers.AnyField, "eventSequence": providers.IDField, "createdAt": providers.AnyField,
+		"environment": providers.TextField, "payload": providers.ObjectField(payloadFields),
+		"lastStepId": providers.IDField, "lastStepType": providers.TextField, "lastStepStatus": providers.TextField,
+	}
+	payloadFields = providers.Fields{
+		"flowId": providers.IDField, "sessionId": providers.IDField, "session_id": providers.IDField, "sessionStatus": providers.TextField,
+		"lastStepId": providers.IDField.Inferred(), "lastStepType": providers.TextField.Inferred(), "lastStepStatus": providers.TextField.Inferred(),
+	}
 )
 
 // run is one delivery while it is mapped.
@@ -81,7 +93,7 @@ func begin(d *providers.Delivery, n *providers.Notice) (*run, error) {
 	if n.ID == "" {
 		return nil, providers.LacksID("data.eventId")
 	}
-	if r.id = r.payload.At("sessionId").ID(); r.id == "" {
+	if r.id = sessionID(r.payload); r.id == "" {
 		return nil, providers.LacksID("data.payload.sessionId")
 	}
 	if !r.fits(providers.TermOf(data.At("environment"))) {
@@ -96,6 +108,11 @@ func begin(d *providers.Delivery, n *providers.Notice) (*run, error) {
 		return nil, providers.Contradicts("data.payload.sessionStatus", "the event name goes with "+said)
 	}
 	return r, nil
+}
+
+// sessionID is the id of the session. The vendor's tables call it sessionId, and the text beside them session_id.
+func sessionID(payload *providers.Value) string {
+	return cmp.Or(payload.At("sessionId").ID(), payload.At("session_id").ID())
 }
 
 // fits reports whether the vendor's word for an environment may come to this
@@ -129,8 +146,6 @@ func (r *run) notes() {
 		r.Note("sequence", "")
 	}
 	r.Shape("", r.Doc, claimFields)
-	r.Shape("data.", r.data, dataFields, stepFields)
-	r.Shape("data.payload.", r.payload, payloadFields, stepFields)
 }
 
 // said is the word as the vendor gave it.
@@ -160,9 +175,9 @@ func (r *run) metadata(step string) *kycv1.EventMetadata {
 		OccurredAt:     r.at,
 		VendorSequence: r.sequence(),
 		FlowId:         r.payload.At("flowId").ID(),
-		FlowVersion:    providers.Word(r.object.At("flowVersion").Scalar()),
+		FlowVersion:    r.object.At("flowVersion").ID(),
 		VendorAttributes: providers.Attributes(
-			"event_version", r.data.At("eventVersion").Scalar(),
+			"event_version", r.data.At("eventVersion").ID(),
 			"last_step_id", r.step("lastStepId").ID(),
 			"last_step_type", r.step("lastStepType").Scalar(), // not its status, which reads like a verdict
 		),

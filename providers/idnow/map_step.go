@@ -11,15 +11,15 @@ import (
 var objectStep = map[string]string{"lastStepId": "stepId", "lastStepType": "stepType", "lastStepStatus": "verdict"}
 
 // step finds a field of the last step. Open question: the vendor's table lists the
-// fields without "payload." while everything around them has it, so both places
-// are read; the object's only where the webhook has none of the three.
+// fields without "payload." right after some that have it, so both places
+// are read, the table's first; the object's only where the webhook has none of the three.
 func (r *run) step(name string) *providers.Value {
-	for _, place := range []*providers.Value{r.payload, r.data} {
+	for _, place := range []*providers.Value{r.data, r.payload} {
 		if v := place.At(name); v.Given() {
 			return v
 		}
 	}
-	for field := range stepFields {
+	for field := range objectStep {
 		if r.payload.At(field).Given() || r.data.At(field).Given() {
 			return nil
 		}
@@ -27,17 +27,22 @@ func (r *run) step(name string) *providers.Value {
 	return r.object.At("lastStep", objectStep[name])
 }
 
-// stepResults are the routes and verdicts of every step but a screening.
-var stepResults = providers.Enum[kycv1.CheckResult]{
+// documentResults are the routes of Document-based IDV, and its verdicts in older pages.
+var documentResults = providers.Enum[kycv1.CheckResult]{
 	"verified":       kycv1.CheckResult_CHECK_RESULT_PASSED,
-	"accepted":       kycv1.CheckResult_CHECK_RESULT_PASSED,
-	"success":        kycv1.CheckResult_CHECK_RESULT_PASSED,
 	"not_verified":   kycv1.CheckResult_CHECK_RESULT_FAILED,
-	"rejected":       kycv1.CheckResult_CHECK_RESULT_FAILED,
-	"failure":        kycv1.CheckResult_CHECK_RESULT_FAILED,
 	"fraud_detected": kycv1.CheckResult_CHECK_RESULT_FAILED,
 	"fraud":          kycv1.CheckResult_CHECK_RESULT_FAILED,
-	"inconclusive":   kycv1.CheckResult_CHECK_RESULT_REVIEW,
+	"failure":        kycv1.CheckResult_CHECK_RESULT_FAILED,
+}
+
+// otherResults are words of neighbours: of whole sessions, of a data block, of a screening. No page shows them, or
+// those above, as what another step became.
+var otherResults = providers.Enum[kycv1.CheckResult]{
+	"accepted":     kycv1.CheckResult_CHECK_RESULT_PASSED,
+	"success":      kycv1.CheckResult_CHECK_RESULT_PASSED,
+	"rejected":     kycv1.CheckResult_CHECK_RESULT_FAILED,
+	"inconclusive": kycv1.CheckResult_CHECK_RESULT_REVIEW,
 }
 
 // screening is what a route of a screening step means. It has words of its own:
@@ -66,24 +71,22 @@ func (r *run) addStep() {
 		VendorResult: providers.FirstWord(result.Text, r.status.said(), r.Type),
 	}
 	if e.Kind == kycv1.CheckKind_CHECK_KIND_AML_SCREENING {
-		r.addScreening(e, result)
+		r.addScreening(e)
 		return
 	}
-	known := false
-	if e.Result, known = stepResults.Of(result.Text); !known {
-		r.Note("step_status", result.Text)
+	var documented providers.Enum[kycv1.CheckResult]
+	if e.Kind == kycv1.CheckKind_CHECK_KIND_DOCUMENT {
+		documented = documentResults
 	}
+	e.Result, _ = providers.Say(&r.Mapping, "step_status", documented, r.step("lastStepStatus"), documentResults, otherResults)
 	if result.Is("fraud_detected") || result.Is("fraud") {
 		e.ReasonCodes = []string{result.Text}
 	}
 	r.Add(e)
 }
 
-func (r *run) addScreening(e *kycv1.CheckEvent, result providers.Term) {
-	says, known := screenings.Of(result.Text)
-	if !known {
-		r.Note("step_status", result.Text)
-	}
+func (r *run) addScreening(e *kycv1.CheckEvent) {
+	says, _ := providers.Say(&r.Mapping, "step_status", screenings, r.step("lastStepStatus"))
 	e.Result = says.check
 	r.Add(e)
 	r.Add(&kycv1.AmlEvent{
@@ -93,7 +96,7 @@ func (r *run) addScreening(e *kycv1.CheckEvent, result providers.Term) {
 }
 
 // stepKind knows a step by the title of its page, however it is written. Open
-// question: the words of lastStepType are listed nowhere.
+// question: the words of lastStepType are listed nowhere, but for START and END.
 func (r *run) stepKind(typ providers.Term) kycv1.CheckKind {
 	letters := strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' {
@@ -101,12 +104,16 @@ func (r *run) stepKind(typ providers.Term) kycv1.CheckKind {
 		}
 		return -1
 	}, strings.ToLower(typ.Text))
+	kind := kycv1.CheckKind_CHECK_KIND_UNSPECIFIED
 	switch {
 	case letters == "documentbasedidv":
-		return kycv1.CheckKind_CHECK_KIND_DOCUMENT
+		kind = kycv1.CheckKind_CHECK_KIND_DOCUMENT
 	case strings.HasPrefix(letters, "aml"):
-		return kycv1.CheckKind_CHECK_KIND_AML_SCREENING
+		kind = kycv1.CheckKind_CHECK_KIND_AML_SCREENING
+	default:
+		r.Note("step_type", typ.Text)
+		return kind
 	}
-	r.Note("step_type", typ.Text)
-	return kycv1.CheckKind_CHECK_KIND_UNSPECIFIED
+	r.Note("inferred", "step_type="+typ.Text)
+	return kind
 }

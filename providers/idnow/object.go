@@ -39,14 +39,19 @@ func check(t providers.Target, body []byte) error {
 	return nil
 }
 
-var (
-	objectFields = providers.Fields{
-		"sessionId": providers.AnyField, "sessionStatus": providers.AnyField, "flowId": providers.AnyField, "flowVersion": providers.AnyField, "environment": providers.AnyField, "subjectId": providers.AnyField,
-		"outcome": providers.AnyField, "decisionOutcome": providers.AnyField, "createdAt": providers.AnyField, "startedAt": providers.AnyField, "updatedAt": providers.AnyField, "completedAt": providers.AnyField,
-		"expiresAt": providers.AnyField, "redirectUrl": providers.AnyField, "state": providers.AnyField, "lastStep": providers.AnyField, "results": providers.AnyField, "metadata": providers.AnyField,
-	}
-	objectStepFields = providers.Fields{"stepId": providers.AnyField, "stepDescription": providers.AnyField, "stepName": providers.AnyField, "stepType": providers.AnyField, "verdict": providers.AnyField}
-)
+// What is known of the session object. Keys of metadata are the customer's.
+var objectFields = providers.Fields{
+	"sessionId": providers.IDField, "sessionStatus": providers.TextField, "flowId": providers.AnyField, "flowVersion": providers.IDField,
+	"environment": providers.TextField, "subjectId": providers.IDField, "metadata": providers.ObjectField(nil),
+	"outcome": providers.TextField, "decisionOutcome": providers.TextField,
+	"createdAt": providers.AnyField, "startedAt": providers.AnyField, "expiresAt": providers.AnyField,
+	"updatedAt": providers.TextField, "completedAt": providers.TextField,
+	"redirectUrl": providers.AnyField, "state": providers.AnyField, "results": providers.AnyField,
+	"lastStep": providers.ObjectField(providers.Fields{
+		"stepId": providers.IDField, "stepType": providers.TextField, "verdict": providers.TextField,
+		"stepDescription": providers.AnyField, "stepName": providers.AnyField,
+	}),
+}
 
 // readObject sets r.object to the session as the API has it, or leaves it nil
 // where it was not asked, had no answer, or speaks of something else: another
@@ -62,7 +67,6 @@ func (r *run) readObject() {
 		return
 	}
 	r.Shape("fetched.", object, objectFields)
-	r.Shape("fetched.lastStep.", object.At("lastStep"), objectStepFields)
 	id, state := providers.TermOf(object.At("sessionId")), providers.TermOf(object.At("sessionStatus"))
 	switch {
 	case id.Given && id.Text != r.id:
@@ -99,17 +103,16 @@ func (r *run) decide(e *kycv1.SessionEvent) {
 		r.Incomplete = true
 		return
 	}
-	outcome, older := providers.TermOf(r.object.At("outcome")), providers.TermOf(r.object.At("decisionOutcome"))
-	if !outcome.Given {
-		outcome = older // its name in older versions
+	said, older := r.object.At("outcome"), providers.TermOf(r.object.At("decisionOutcome"))
+	if !said.Given() {
+		said = r.object.At("decisionOutcome") // its name in older versions
 	}
+	decision, outcome := providers.Say(&r.Mapping, "outcome", outcomes, said)
 	e.VendorOutcome = providers.Word(outcome.Text)
-	decision, known := outcomes.Of(outcome.Text)
 	switch {
-	case !outcome.Given:
-	case !known || older.Given && !older.Is(outcome.Text):
+	case older.Given && !older.Is(outcome.Text):
 		r.Note("outcome", outcome.Text)
-	default:
+	case decision != kycv1.Decision_DECISION_UNSPECIFIED:
 		e.Decision = decision
 	}
 	if e.Decision != kycv1.Decision_DECISION_UNDETERMINED {
@@ -127,5 +130,11 @@ func (r *run) subject() *providers.Value {
 	return r.object.At("metadata", "subjectId")
 }
 
-// reference is the subject.
-func (r *run) reference() string { return r.Reference(r.subject()) }
+// reference is the subject, where that is a text or a number.
+func (r *run) reference() string {
+	subject := r.subject()
+	if kind := subject.Kind(); kind != providers.String && kind != providers.Number {
+		return ""
+	}
+	return r.Reference(subject)
+}

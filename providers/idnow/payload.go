@@ -42,11 +42,12 @@ func unsigned(token string) string { return token[:max(strings.LastIndexByte(tok
 func notice(doc *providers.Value) (*providers.Notice, error) {
 	data := doc.At("data")
 	name, status := data.At("eventName").Text(), statusOf(data)
-	switch isObject := data.Kind() == providers.Object; {
-	case !isObject && isClassic(doc):
+	switch {
+	case data.Kind() == providers.Object:
+	case isClassic(doc):
 		return classic(doc, "")
-	case !isObject:
-		return nil, noEvent("data", data, "want an object that holds the event; what stands beside it does not count")
+	default:
+		return nil, noEvent("data", data.Kind().String(), "want an object that holds the event; what stands beside it does not count")
 	}
 	n := &providers.Notice{
 		ID:      eventID(data),
@@ -62,7 +63,7 @@ func notice(doc *providers.Value) (*providers.Notice, error) {
 	case n.Type == "" && isClassic(data):
 		return classic(data, "data.")
 	case n.Type == "":
-		return nil, noEvent("data.eventName", data.At("eventName"), "want a string that names the event, or at least a known sessionStatus")
+		return nil, noEvent("data.eventName", given(data.At("eventName")), "want a string that names the event, or at least a known sessionStatus")
 	}
 	if n.ID != "" {
 		n.Identity = providers.Identity{"event", n.ID}
@@ -70,9 +71,17 @@ func notice(doc *providers.Value) (*providers.Notice, error) {
 	return n, nil
 }
 
-// noEvent is the problem of a token that is right and says nothing: its sender is proved, so it is kept.
-func noEvent(field string, found *providers.Value, want string) error {
-	return &providers.Problem{Field: field, Detail: "found " + found.Kind().String() + ", " + want, Err: providers.ErrMalformed}
+// noEvent is the problem of a token that holds no event. Its sender is proved all the same, so it was kept.
+func noEvent(field, found, want string) error {
+	return &providers.Problem{Field: field, Detail: "found " + found + ", " + want, Err: providers.ErrMalformed}
+}
+
+// given is the kind of a value; nothing for null and for blanks.
+func given(v *providers.Value) string {
+	if !v.Given() {
+		return providers.Absent.String()
+	}
+	return v.Kind().String()
 }
 
 // eventID is the event's own id, equal in every attempt. Open question: one copy

@@ -20,7 +20,7 @@ var testdata embed.FS
 var Provider = providers.Provider{
 	Name:          "idnow",
 	Title:         "IDnow",
-	MapperVersion: "idnow/1",
+	MapperVersion: "idnow/2",
 	// No secrets of its own: the vendor's public keys, and headers that the
 	// customer invents. The newer form first.
 	Proofs: []auth.Scheme{
@@ -71,5 +71,5 @@ var Provider = providers.Provider{
 
 // vary works on the claim data, which is what a fixture holds.
 func vary(body []byte, n uint64) []byte {
-	return providers.VaryIDs(body, n, "eventId", "event_id", "eventDeliverId", "payload.sessionId")
+	return providers.VaryIDs(body, n, "eventId", "event_id", "eventDeliverId", "payload.sessionId", "payload.session_id")
 }

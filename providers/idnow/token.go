@@ -41,9 +41,14 @@ func tokens(d *providers.Delivery) (body, header string, err error) {
 func claims(token string) ([]byte, error) {
 	text, err := auth.Claims([]byte(token))
 	if err != nil {
-		return nil, &providers.Problem{Detail: "want a JWT in the body or in header " + signatureHeader + "; what is there cannot be decoded", Err: providers.ErrMalformed}
+		return nil, noToken("what cannot be decoded as one")
 	}
 	return text, nil
+}
+
+// noToken is the problem of a delivery that has none in either place.
+func noToken(found string) error {
+	return &providers.Problem{Detail: "found " + found + ", want a JWT in the body or in header " + signatureHeader, Err: providers.ErrMalformed}
 }
 
 // key is data.payload.sessionId, which every delivery carries, and the id of a classic identification.
@@ -56,7 +61,8 @@ func key(d *providers.Delivery) string {
 	if err != nil {
 		return ""
 	}
-	return cmp.Or(providers.ScanID(text, "data", "payload", "sessionId"), classicKey(text, "data"), classicKey(text))
+	session := func(name string) string { return providers.ScanID(text, "data", "payload", name) }
+	return cmp.Or(session("sessionId"), session("session_id"), classicKey(text, "data"), classicKey(text))
 }
 
 // readClaims returns the claims of a token.
