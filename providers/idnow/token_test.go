@@ -102,7 +102,8 @@ func TestPlaces(t *testing.T) {
 // it is, and what cannot be parsed at all has no key.
 func FuzzToken(f *testing.F) {
 	v := newVendor(f, ecKey(), "ES256")
-	for _, name := range []string{"session_created", "session_new_fields", "step_aml_match", "bad_truncated"} {
+	for _, name := range []string{"session_created", "session_new_fields", "step_aml_match", "bad_truncated", "bad_classic_success", "bad_classic_list"} {
+		f.Add(fixture(f, name), "")
 		body := v.send(v.body, fixture(f, name))
 		head := v.send(v.head, fixture(f, name))
 		f.Add(body.Body, "")
