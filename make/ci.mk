@@ -22,7 +22,7 @@ fmt-check: ## Fail when gofmt would change a file
 
 vet: ## go vet, the tools' modules and every build tag included
 	go vet ./...
-	go vet -tags failpoints,setnx,profile ./cmd/kycbridge ./internal/serve ./e2e
+	go vet -tags failpoints,setnx,profile ./command ./internal/serve ./e2e
 	$(call in_tools,go vet ./...)
 
 staticcheck: $(STATICCHECK) ## staticcheck, the tools' modules included

@@ -2,22 +2,13 @@
 // them over HTTP, writes them to a raw topic, and turns each into typed events,
 // exactly once.
 //
-// This package is flags in and printing out: one file for each subcommand, which
-// reads its flags, calls a function of internal/serve, dev, operate or simulate, and
-// prints what that returns. It wires nothing, keeps nothing while it runs, and holds no
-// rule about webhooks, events or Kafka records.
+// It is package command with the vendors of this repository. A binary with others is
+// this file with another list, in a module of its own: see examples/own-vendor.
 package main
 
 import (
-	"context"
-	"os"
+	"github.com/kycbridge/kycbridge/command"
+	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
-func main() {
-	profiled := startProfile()
-	ctx, stop := untilSignal(context.Background(), os.Stderr)
-	code := run(ctx, os.Args[1:], osEnvironment())
-	stop()
-	profiled()
-	os.Exit(code)
-}
+func main() { command.Main(catalog.All()) }

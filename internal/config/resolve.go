@@ -24,6 +24,7 @@ import (
 // File can be printed.
 type Config struct {
 	File          *configv1.Config
+	Vendors       []providers.Provider // that it was read for, those of Needs
 	Endpoints     []Endpoint
 	RedisPassword secret.Value
 	Pepper        secret.Value
@@ -49,7 +50,7 @@ type Endpoint struct {
 // resolve finds what the file only names, vendors and secrets, and checks what spans
 // several fields. Problems are noted in f.
 func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
-	c := &Config{File: m, Encoder: encoder(m.Topics.Encoding)}
+	c := &Config{File: m, Vendors: needs.Vendors, Encoder: encoder(m.Topics.Encoding)}
 	for i, e := range m.Endpoints {
 		c.Endpoints = append(c.Endpoints, f.endpoint(i, e, needs, c))
 	}

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
-	"os"
 	"slices"
 	"strings"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
@@ -25,10 +23,9 @@ import (
 // it works as printed.
 func (o Options) printBanner(a serve.Addresses, p passwords) {
 	out := &bytes.Buffer{}
-	self := program()
 	fmt.Fprintf(out, "\nkycbridge dev is up\n\n")
 	keys := o.keys()
-	for _, v := range catalog.All() {
+	for _, v := range o.Vendors {
 		printHooks(out, keys, a, v)
 	}
 	fmt.Fprintf(out, "  Kafka      %s   topics %s*, read with isolation.level=read_committed\n", a.Kafka, schemas.DefaultPrefix)
@@ -39,7 +36,7 @@ func (o Options) printBanner(a serve.Addresses, p passwords) {
 		fmt.Fprintf(out, "  password   of Kafka (SASL_PLAINTEXT, SCRAM-SHA-256, user %s) and Redis: in %s\n", embedded.KafkaUser, p.file)
 		fmt.Fprintf(out, "             other commands take it with --config %s\n", quote(p.clients))
 	}
-	vendor := catalog.All()[0]
+	vendor := o.Vendors[0]
 	first := vendor.Name
 	brokers, to := "", ""
 	if a.Kafka != operate.DefaultKafka {
@@ -56,8 +53,8 @@ func (o Options) printBanner(a serve.Addresses, p passwords) {
 		}
 	}
 	fmt.Fprintf(out, "\nTry next, in a second terminal:\n\n")
-	fmt.Fprintf(out, "  %s tail%s\n", self, brokers)
-	fmt.Fprintf(out, "  %s send %s%s --duplicate 10\n", self, first, to)
+	fmt.Fprintf(out, "  %s tail%s\n", o.Program, brokers)
+	fmt.Fprintf(out, "  %s send %s%s --duplicate 10\n", o.Program, first, to)
 	fmt.Fprintf(out, "  kcat %s-b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", kcat, a.Kafka, schemas.DefaultPrefix, schemas.Session)
 	printCurl(out, keys, a, vendor)
 	fmt.Fprintln(out)
@@ -139,12 +136,4 @@ func dialable(addr string) string {
 		host = "127.0.0.1"
 	}
 	return net.JoinHostPort(host, port)
-}
-
-// program is how this program was called, as far as it can be called again.
-func program() string {
-	if len(os.Args) == 0 || strings.Contains(os.Args[0], "go-build") {
-		return "go run ./cmd/kycbridge"
-	}
-	return os.Args[0]
 }

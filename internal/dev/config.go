@@ -9,7 +9,6 @@ import (
 	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/providers/catalog"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
 
@@ -23,7 +22,7 @@ func (o Options) configuration(services *embedded.Services, apis string, p passw
 		return nil, err
 	}
 	p.apply(m)
-	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: catalog.All()})
+	return config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: o.Vendors})
 }
 
 // message is what a file would say.
@@ -43,7 +42,7 @@ func (o Options) message(brokers []string, redis, apis string) (*configv1.Config
 			return nil, err
 		}
 	}
-	for _, v := range catalog.All() {
+	for _, v := range o.Vendors {
 		all, err := endpoints(o.keys(), v, apis)
 		if err != nil {
 			return nil, err

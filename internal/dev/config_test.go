@@ -48,7 +48,7 @@ func TestEndpoints(t *testing.T) {
 // TestConfigurationIsProven: as any process with a valid configuration, dev compiles no rules.
 func TestConfigurationIsProven(t *testing.T) {
 	keys := testKeys(t)
-	o := Options{Listen: "127.0.0.1:8080", Admin: "127.0.0.1:9090", Dir: keys.Dir, TLS: true, Lookup: keys.Lookup}
+	o := Options{Vendors: catalog.All(), Listen: "127.0.0.1:8080", Admin: "127.0.0.1:9090", Dir: keys.Dir, TLS: true, Lookup: keys.Lookup}
 	m, err := o.message([]string{"127.0.0.1:9092"}, "127.0.0.1:6379", "http://127.0.0.1:1")
 	if err != nil || !generated.Valid(m) {
 		t.Errorf("the configuration is not proven valid, error %v: %v", err, m)

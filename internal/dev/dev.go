@@ -17,12 +17,14 @@ import (
 	"github.com/kycbridge/kycbridge/embedded"
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/internal/simulate"
-	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
-// Options say where to listen and what to add. All addresses are host:port.
+// Options say for whom, where to listen and what to add. All addresses are host:port.
 type Options struct {
+	Vendors              []providers.Provider // each gets endpoints; in the order of their names
+	Program              string               // how this program is called, in what is printed to try next
 	Listen, Kafka, Admin string
 	Dir                  string                                    // where data is kept
 	TLS                  bool                                      // webhooks over HTTPS, with a certificate made in Dir
@@ -47,7 +49,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	guard := o.guard()
-	apis := simulate.NewFakeAPIs(catalog.All())
+	apis := simulate.NewFakeAPIs(o.Vendors)
 	apiURL, stop, err := apis.Start(ctx, o.Log, guard.Handler)
 	if err != nil {
 		return err
@@ -122,7 +124,7 @@ func (o Options) embedded(p passwords) embedded.Options {
 
 func (o Options) traffic(apis *simulate.FakeAPIs, at serve.Addresses) simulate.Traffic {
 	return simulate.Traffic{
-		Keys: o.keys(), URL: func(endpoint string) string { return hookURL(at, endpoint) }, Authorities: at.Certificate,
+		Vendors: o.Vendors, Keys: o.keys(), URL: func(endpoint string) string { return hookURL(at, endpoint) }, Authorities: at.Certificate,
 		APIs: apis, Rate: o.Simulate, Log: o.Log,
 	}
 }

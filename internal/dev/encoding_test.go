@@ -88,6 +88,7 @@ type bridge struct {
 func startFramed(ctx context.Context, t *testing.T) *bridge {
 	t.Helper()
 	o := Options{
+		Vendors: catalog.All(), Program: "kycbridge",
 		Listen: "127.0.0.1:0", Kafka: "127.0.0.1:0", Admin: "127.0.0.1:0", Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
 		Lookup: func(string) (string, bool) { return "", false },
 	}
@@ -107,7 +108,7 @@ func startFramed(ctx context.Context, t *testing.T) *bridge {
 		t.Fatal(err)
 	}
 	c.Encoder = framed{}
-	b := &bridge{t: t, keys: o.keys(), servers: operate.FromConfig(c, catalog.All())}
+	b := &bridge{t: t, keys: o.keys(), servers: operate.FromConfig(c)}
 	b.serve(ctx, serve.Options{Role: serve.All, Config: c, Log: o.Log, AdminRoutes: apis.Routes, TopicsReady: true})
 	return b
 }

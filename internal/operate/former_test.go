@@ -26,7 +26,7 @@ func TestFormerTopicsReachTheCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := FromConfig(c, nil); len(s.Former) != 1 || len(s.Limits.Former) != 1 {
+	if s := FromConfig(c); len(s.Former) != 1 || len(s.Limits.Former) != 1 {
 		t.Errorf("the former topics are %v and %v", s.Former, s.Limits.Former)
 	}
 }

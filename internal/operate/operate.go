@@ -47,8 +47,8 @@ type Limits struct {
 	TransactionTimeout time.Duration
 }
 
-// FromConfig are the servers of a configuration.
-func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
+// FromConfig are the servers of a configuration, and the vendors that it was read for.
+func FromConfig(c *config.Config) Servers {
 	former, formerTasks := c.FormerTopics()
 	return Servers{
 		Kafka:  c.KafkaOptions(nil),
@@ -63,7 +63,7 @@ func FromConfig(c *config.Config, vendors []providers.Provider) Servers {
 			MaxRecordBytes:     c.MaxRecordBytes(),
 			TransactionTimeout: c.File.Normalize.TransactionTimeout.AsDuration(),
 		},
-		Vendors: vendors,
+		Vendors: c.Vendors,
 		Encoder: c.Encoder,
 		Former:  sameOffsets(former),
 	}

@@ -6,7 +6,6 @@ import (
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/hydrate"
-	"github.com/kycbridge/kycbridge/providers/catalog"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
@@ -28,7 +27,7 @@ func (s *service) openWorkers(ctx context.Context) error {
 	o.Instance = s.Instance
 	o.Claims, o.Attempts, o.Health, o.Kept, o.Rule = failStore(store), store, store, s.store, rule()
 	o.Lacks = s.topics.lacks
-	o.Providers, o.Validator = failProviders(catalog.All()), contract.NewValidator()
+	o.Providers, o.Validator = failProviders(s.Config.Vendors), contract.NewValidator()
 	o.Logger, o.Registerer = s.Log, s.registry
 	if s.Role.Normalize {
 		if err := s.openNormalizer(s.reader, o); err != nil {

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kycbridge/kycbridge/providers"
-	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
 // repeatEvery makes every so many deliveries of the traffic arrive twice, as they
 // do in life; the second copy makes no event.
 const repeatEvery = 8
 
-// Traffic is sample traffic of all vendors to a `dev` in the same process.
+// Traffic is sample traffic of vendors to a `dev` in the same process.
 type Traffic struct {
+	Vendors     []providers.Provider
 	Keys        Keyring
 	URL         func(endpoint string) string // where an endpoint takes webhooks
 	Authorities string                       // file with certificates to trust; "": the system's
@@ -29,10 +29,9 @@ type Traffic struct {
 // webhooks is not the service.
 func (t Traffic) Run(ctx context.Context) {
 	var group errgroup.Group
-	vendors := catalog.All()
-	for _, v := range vendors {
+	for _, v := range t.Vendors {
 		group.Go(func() error {
-			if err := t.send(ctx, v, t.Rate/float64(len(vendors))); err != nil && ctx.Err() == nil {
+			if err := t.send(ctx, v, t.Rate/float64(len(t.Vendors))); err != nil && ctx.Err() == nil {
 				t.Log.Warn("the simulation ended", "vendor", v.Name, "error", err)
 			}
 			return nil

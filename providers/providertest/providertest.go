@@ -89,10 +89,10 @@ func (s *suite) checkValue(t testing.TB) {
 	if got := filepath.Base(dir); got != s.Name {
 		t.Errorf("the folder is %q and the vendor's Name is %q; they must be equal", got, s.Name)
 	}
-	for what, missing := range map[string]bool{
-		"Title": s.Title == "", "MapperVersion": s.MapperVersion == "", "Scheme or Proofs": len(s.Ways()) == 0, "Key": s.Key == nil,
-		"Parse": s.Parse == nil, "Maps": len(s.Maps) == 0, "Verdicts": len(s.Verdicts) == 0, "Vary": s.Vary == nil,
-	} {
+	if err := s.Check(); err != nil {
+		t.Error(err)
+	}
+	for what, missing := range map[string]bool{"Verdicts": len(s.Verdicts) == 0, "Vary": s.Vary == nil} {
 		if missing {
 			t.Errorf("%s is not set", what)
 		}

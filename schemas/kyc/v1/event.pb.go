@@ -423,8 +423,8 @@ type EventMetadata struct {
 	// the event's index in the delivery. The same delivery gives the same id on
 	// every reading, so a store outside Kafka can use it as its primary key.
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
-	// The vendor, in lower case: "complycube", "idenfy", "idnow", "idwise",
-	// "proofme". A string, so that a new vendor changes no schema.
+	// The vendor, in lower case, such as "complycube" or "idenfy". A string, so that
+	// a new vendor changes no schema; a bridge may have vendors of its own.
 	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
 	// Name of the configured endpoint that received the delivery: one account of
 	// one vendor in one environment. Ids of the vendor are unique only within it.

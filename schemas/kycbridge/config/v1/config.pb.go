@@ -1975,7 +1975,8 @@ type Endpoint struct {
 	// Name in the address. Part of every key and event id: renaming it starts a
 	// new identity. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The vendor: complycube, idenfy, idnow, idwise or proofme. Required.
+	// The vendor, in lower case: one of those that the program was built with, which
+	// `kycbridge version` lists. Required.
 	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
 	// Tenant that its events belong to. Default "default".
 	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
@@ -1990,7 +1991,7 @@ type Endpoint struct {
 	// vendor sends little more than ids (docs/vendors.md).
 	MaxBodyBytes int32 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
 	// The vendor's API and the credentials for it. Without it events hold what the
-	// webhooks say. Required for a vendor whose webhooks hold only an id (proofme).
+	// webhooks say. Required for a vendor whose webhooks hold only an id, such as proofme.
 	Api *Api `protobuf:"bytes,40,opt,name=api,proto3" json:"api,omitempty"`
 	// HTTP Basic. A secret is "user:password", both in one variable or file, the
 	// password at least 8 bytes.

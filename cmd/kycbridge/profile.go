@@ -1,6 +1,0 @@
-//go:build !profile
-
-package main
-
-// startProfile does nothing: only a binary built with the tag profile, for benchmarks, keeps one.
-func startProfile() (stop func()) { return func() {} }
