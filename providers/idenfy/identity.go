@@ -16,13 +16,15 @@ import (
 // one fact under two types.
 
 // identifier gives the parts of an identity that come after family and id.
-type identifier func(d *providers.Delivery, doc *providers.Value) []string
+type identifier func(d *providers.Delivery, n *providers.Notice) []string
 
 // volatile are links with a signature and an end: they say nothing.
 var volatile = providers.Paths(
-	"fileUrls", "additionalStepPdfUrls", "facePhoto", "file", "reportFile", "dataFile",
-	"registryCenterCheck.facePhoto", "AML.data.linkedDocument", "aml.data.linkedDocument", "results.data.linkedDocument",
+	"fileUrls", "additionalStepPdfUrls", "files", "facePhoto", "file", "reportFile", "dataFile",
+	"registryCenterCheck.facePhoto", "data.registryCenterCheck.facePhoto",
+	"AML.data.linkedDocument", "aml.data.linkedDocument", "results.data.linkedDocument",
 	"amlCheck.amlCheck.profileImage", "beneficiaries.amlCheck.amlCheck.profileImage",
+	"aml_check.amlCheck.profileImage", "beneficiaries.aml_check.amlCheck.profileImage",
 )
 
 // signedLink finds the query of a link that carries its own permission, wherever
@@ -45,7 +47,7 @@ func (f *family) identify(d *providers.Delivery, n *providers.Notice) providers.
 	if id == "" && !f.notice() || f == &vague {
 		return providers.Identity{"content", hashOf(n.Content)}
 	}
-	return append(providers.Identity{f.types[0], id}, f.id(d, n.Doc)...)
+	return append(providers.Identity{f.types[0], id}, f.id(d, n)...)
 }
 
 // part is a state as it goes into an identity: a code as written, anything else as
@@ -62,32 +64,38 @@ func part(v *providers.Value) string {
 
 // fields are states that stand at the top.
 func fields(names ...string) identifier {
-	return func(_ *providers.Delivery, doc *providers.Value) []string {
+	return func(_ *providers.Delivery, n *providers.Notice) []string {
 		parts := make([]string, len(names))
 		for i, name := range names {
-			parts[i] = part(doc.At(name))
+			parts[i] = part(n.Doc.At(name))
 		}
 		return parts
 	}
 }
 
-func wholeIdentity(*providers.Delivery, *providers.Value) []string { return nil }
+func wholeIdentity(*providers.Delivery, *providers.Notice) []string { return nil }
 
-func identificationIdentity(_ *providers.Delivery, doc *providers.Value) []string {
-	status := doc.At("status")
+func identificationIdentity(_ *providers.Delivery, n *providers.Notice) []string {
+	doc, status := n.Doc, n.Doc.At("status")
 	return []string{part(doc.At("final")), part(status.At("overall")), part(doc.At("finishTime")), hashValue(status)}
 }
 
 // noticeIdentity holds the day: counts repeat, and a notice with the counts of
 // yesterday is a new one. There is no date in the body, so the day is that of its
 // arrival, in UTC.
-func noticeIdentity(d *providers.Delivery, doc *providers.Value) []string {
-	return []string{part(doc.At("usersToExtend")), part(doc.At("usersToExpire")), d.ReceivedAt.UTC().Format(time.DateOnly)}
+func noticeIdentity(d *providers.Delivery, n *providers.Notice) []string {
+	return []string{part(n.Doc.At("usersToExtend")), part(n.Doc.At("usersToExpire")), d.ReceivedAt.UTC().Format(time.DateOnly)}
 }
 
-func monitoringIdentity(_ *providers.Delivery, doc *providers.Value) []string {
-	parts := fields("status", "alertStatus", "alert_status", "isActive", "pepsStatus", "sanctionsStatus", "adverseMediaStatus", "expiration")(nil, doc)
-	return append(parts, part(v3Check(doc).At("statusSetAt")), matchesHash(doc))
+func monitoringIdentity(d *providers.Delivery, n *providers.Notice) []string {
+	parts := fields("status", "alertStatus", "alert_status")(d, n)
+	parts = append(parts, part(active(n.Doc)))
+	parts = append(parts, fields("pepsStatus", "sanctionsStatus", "adverseMediaStatus", "expiration")(d, n)...)
+	setAt := v3Check(n.Doc).At("statusSetAt")
+	if !setAt.Given() {
+		setAt = n.Doc.At("status_set_at")
+	}
+	return append(parts, part(setAt), matchesHash(n.Doc))
 }
 
 // matchesHash is over what names a match, not over what is said about it.
@@ -111,30 +119,38 @@ func matchesHash(doc *providers.Value) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func companyReviewIdentity(_ *providers.Delivery, doc *providers.Value) []string {
-	parts := fields("approvalStatus", "sanctionsStatusSetAt", "newsStatusSetAt")(nil, doc)
-	return append(parts, part(doc.At("amlCheck", "statusSetAt")))
+func companyReviewIdentity(d *providers.Delivery, n *providers.Notice) []string {
+	parts := fields("approvalStatus", "sanctionsStatusSetAt", "newsStatusSetAt")(d, n)
+	return append(parts, part(v3Check(n.Doc).At("statusSetAt")))
 }
 
-func amlReviewIdentity(_ *providers.Delivery, doc *providers.Value) []string {
+func amlReviewIdentity(d *providers.Delivery, n *providers.Notice) []string {
 	return fields("amlReviewSubjectType", "id",
 		"overallStatus", "pepsCheckStatus", "sanctionsCheckStatus", "negativeNewsStatus",
-		"statusSetAt", "pepsStatusSetAt", "sanctionsStatusSetAt", "newsStatusSetAt")(nil, doc)
+		"statusSetAt", "pepsStatusSetAt", "sanctionsStatusSetAt", "newsStatusSetAt")(d, n)
 }
 
 // faceIdentity holds what names the authentication. Where it has no id of its own,
-// that is the token, as a hash: one customer may show the face many times.
-func faceIdentity(_ *providers.Delivery, doc *providers.Value) []string {
-	status := part(doc.At("status"))
-	if doc.At("id").ID() != "" {
+// that is the token: one customer may show the face many times.
+func faceIdentity(_ *providers.Delivery, n *providers.Notice) []string {
+	status := part(n.Doc.At("status"))
+	if n.Doc.At("id").ID() != "" {
 		return []string{status}
 	}
-	return []string{status, hashValue(doc.At("token"))}
+	return []string{status, tokenHash(n)}
 }
 
-// infoRequestIdentity holds the token only as a hash: it opens the form.
-func infoRequestIdentity(_ *providers.Delivery, doc *providers.Value) []string {
-	return []string{part(doc.At("status")), hashValue(doc.At("token"))}
+func infoRequestIdentity(_ *providers.Delivery, n *providers.Notice) []string {
+	return []string{part(n.Doc.At("status")), tokenHash(n)}
+}
+
+// tokenHash stands for the token, which opens a form and leaves nowhere. Where none is
+// given, nothing names what the delivery is about, so that only its content does.
+func tokenHash(n *providers.Notice) string {
+	if token := n.Doc.At("token"); token.Given() {
+		return hashValue(token)
+	}
+	return hashOf(n.Content)
 }
 
 func hashValue(v *providers.Value) string { return hashOf(providers.Canonical(v, nil)) }

@@ -39,7 +39,39 @@ func (r *run) id(name string) string { return r.Doc.At(name).ID() }
 
 // reference is the customer's own reference, clientId: the way back to the records
 // of whoever runs this bridge.
-func (r *run) reference() string { return r.Reference(r.Doc.At("clientId")) }
+func (r *run) reference() string { return r.ownReference("clientId") }
+
+// ownReference is a reference that the customer chose. A boolean is none.
+func (r *run) ownReference(name string) string {
+	v := r.Doc.At(name)
+	if v.Kind() == providers.Bool {
+		return ""
+	}
+	return r.Reference(v)
+}
+
+// maxAttribute is what an attribute holds, in bytes.
+const maxAttribute = 128
+
+// externalRef adds the customer's second reference to attributes.
+func (r *run) externalRef(attributes map[string]string) map[string]string {
+	ref := r.ownReference("externalRef")
+	if len(ref) > maxAttribute {
+		ref = providers.Digest(ref)
+	}
+	if ref != "" {
+		attributes["external_ref"] = ref
+	}
+	return attributes
+}
+
+// flag is a boolean as a word; "" for whatever is none.
+func flag(v *providers.Value) string {
+	if v.Kind() != providers.Bool {
+		return ""
+	}
+	return v.Scalar()
+}
 
 // fallback is the word for a state that the delivery has no word for: the first
 // that is given, the event type in the end.
@@ -47,15 +79,11 @@ func (r *run) fallback(words ...string) string {
 	return providers.FirstWord(providers.FirstWord(words...), r.Type, r.MapAs)
 }
 
-// say finds a word in a vocabulary. A word that is new to us is drift of the given
-// kind, and its meaning is the zero value of E: unspecified, never good.
-func say[E any](r *run, kind string, vocabulary providers.Enum[E], v *providers.Value) (E, providers.Term) {
-	w := providers.TermOf(v)
-	e, ok := vocabulary.Of(w.Text)
-	if w.Given && !ok {
-		r.Note(kind, w.Text)
-	}
-	return e, w
+// say is providers.Say for what is mapped.
+func say[E any](
+	r *run, kind string, words providers.Enum[E], v *providers.Value, inferred ...providers.Enum[E],
+) (E, providers.Term) {
+	return providers.Say(&r.Mapping, kind, words, v, inferred...)
 }
 
 // unixTime reads seconds since 1970.
@@ -106,15 +134,4 @@ func attributes(pairs ...string) map[string]string {
 		}
 	}
 	return out
-}
-
-// names makes a set of field names.
-func names(lists ...[]string) providers.Fields {
-	f := providers.Fields{}
-	for _, list := range lists {
-		for _, name := range list {
-			f[name] = providers.AnyField
-		}
-	}
-	return f
 }

@@ -1,8 +1,6 @@
 package idenfy
 
 import (
-	"strings"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -35,10 +33,6 @@ func (r *run) screening() {
 	})
 }
 
-var monitoringFields = names(strings.Fields(`
-	monitoringId name surname nationality dob isActive expiration scanRefList alertStatus alert_status status pepsStatus
-	sanctionsStatus adverseMediaStatus results amlCheck aml_check clientId`))
-
 // monitorings are the words of status (third generation) and of alertStatus (second).
 // The vendor pairs ACCEPTED with ACTIVE and DECLINED with STOPPED; STATUS is a
 // change of which nothing is said.
@@ -52,7 +46,8 @@ var monitorings = providers.Enum[kycv1.AmlStatus]{
 
 // monitored maps what ongoing monitoring reports about one person or company.
 var monitored = mapper(monitoringFields, func(r *run) error {
-	if r.id("monitoringId") == "" {
+	id := usableID(r.Doc, monitoringIDs)
+	if id == "" {
 		return lacks("monitoringId")
 	}
 	s := &screening{r: r}
@@ -66,11 +61,8 @@ var monitored = mapper(monitoringFields, func(r *run) error {
 	if state.status != stopped {
 		s.totals = append(s.totals, state)
 	}
-	subject := &kycv1.Subject{
-		CheckId: r.id("monitoringId"), CustomerReference: r.reference(),
-		RelatedSessionIds: r.IDs("scan_ref_list", r.Doc.At("scanRefList")),
-	}
-	e := s.event(subject, kycv1.AmlSource_AML_SOURCE_MONITORING)
+	subject := &kycv1.Subject{CheckId: id, CustomerReference: r.reference(), RelatedSessionIds: r.scanRefs()}
+	e := s.event(r.beneficiary(subject), kycv1.AmlSource_AML_SOURCE_MONITORING)
 	if state.status == stopped && e.Status != confirmed {
 		e.Status, e.VendorStatus = stopped, r.fallback(state.word)
 	}
@@ -78,18 +70,31 @@ var monitored = mapper(monitoringFields, func(r *run) error {
 	e.Metadata.VendorAttributes = attributes(
 		"status", r.Doc.At("status").Scalar(),
 		"alert_status", first(r.Doc, "alertStatus", "alert_status").Scalar(),
-		"is_active", r.Doc.At("isActive").Scalar(),
+		"is_active", flag(active(r.Doc)),
 	)
 	r.Add(e)
 	return nil
 })
 
+// scanRefs are the verifications of whom monitoring is about. One page of the vendor shows
+// an empty list as a text.
+func (r *run) scanRefs() []string {
+	list := r.Doc.At("scanRefList")
+	if list.Text() != "" && list.Text() != "[]" {
+		r.Note("scan_ref_list", "")
+	}
+	return r.IDs("scan_ref_list", list)
+}
+
+// active is whether the monitoring goes on.
+func active(doc *providers.Value) *providers.Value { return first(doc, "isActive", "is_active") }
+
 // monitoring reads where the monitoring stands. Of two words that disagree the
 // graver one counts; STATUS only where it stands alone.
 func (s *screening) monitoring() total {
 	r, state, found := s.r, total{name: "status", status: notChecked}, false
-	for _, v := range []*providers.Value{r.Doc.At("status"), first(r.Doc, "alertStatus", "alert_status")} {
-		status, w := say(r, "monitoring_status", monitorings, v)
+	for _, name := range []string{"status", "alertStatus", "alert_status"} {
+		status, w := say(r, "monitoring_status", monitorings, r.Doc.At(name))
 		if !w.Given || found && w.Is("status") {
 			continue
 		}
@@ -102,13 +107,13 @@ func (s *screening) monitoring() total {
 	switch {
 	case !found:
 		state.status = undetermined // it reports, and does not say what
-	case state.status == noHit && isFalse(r.Doc.At("isActive")):
+	case state.status == noHit && isFalse(active(r.Doc)):
 		state.status = stopped
+	case state.status == noHit && !active(r.Doc).True():
+		state.status = undetermined // whether anything is screened it does not say
 	}
 	return state
 }
-
-var noticeFields = names([]string{"usersToExtend", "usersToExpire"})
 
 // monitoringExpires maps a notice about the whole account: how many monitored
 // customers must be extended, and how many expire. A zero is said too.
@@ -133,11 +138,6 @@ var monitoringExpires = mapper(noticeFields, func(r *run) error {
 	return nil
 })
 
-var amlReviewFields = names(strings.Fields(`
-	amlReviewSubjectType id companyId clientId externalRef negativeNewsComment negativeNewsStatus newsStatusSetBy newsStatusSetAt
-	amlComment pepsCheckStatus pepsStatusSetBy pepsStatusSetAt sanctionsCheckStatus sanctionsStatusSetBy sanctionsStatusSetAt
-	overallStatus statusSetBy statusSetAt`))
-
 var parties = providers.Enum[kycv1.Party]{
 	"company": kycv1.Party_PARTY_COMPANY, "beneficiary": kycv1.Party_PARTY_BENEFICIARY, "shareholder": kycv1.Party_PARTY_SHAREHOLDER,
 }
@@ -158,7 +158,7 @@ var amlReviewed = mapper(amlReviewFields, func(r *run) error {
 	e := s.event(&kycv1.Subject{
 		CompanyId: r.id("companyId"), CustomerReference: r.reference(), Party: party, PartyId: r.id("id"),
 	}, kycv1.AmlSource_AML_SOURCE_MANUAL_REVIEW)
-	e.Metadata.VendorAttributes = attributes("external_ref", r.id("externalRef"))
+	e.Metadata.VendorAttributes = r.externalRef(attributes())
 	r.Add(e)
 	return nil
 })

@@ -84,7 +84,16 @@ func steps(r *run) (block, bool) {
 }
 
 func address(r *run) (block, bool) {
-	return r.spoken(kycv1.CheckKind_CHECK_KIND_ADDRESS, "addressVerification", addressStatuses, r.Doc.At("addressVerification", "status"))
+	return r.spoken(kycv1.CheckKind_CHECK_KIND_ADDRESS, "addressVerification", addressStatuses, r.placed("addressVerification").At("status"))
+}
+
+// placed is a field that the vendor's tables have at the top of the body, and its sample in
+// data.
+func (r *run) placed(name string) *providers.Value {
+	if v := r.Doc.At(name); v.Given() {
+		return v
+	}
+	return r.Doc.At("data", name)
 }
 
 func card(r *run) (block, bool) {
@@ -103,38 +112,34 @@ func bank(r *run) (block, bool) {
 	}, level.Given
 }
 
-// yesNo is a block whose result is a boolean.
-func (r *run) yesNo(kind kycv1.CheckKind, name string, v *providers.Value) (block, bool) {
+// yesNo is a block whose result is a boolean. What is none has no result.
+func yesNo(kind kycv1.CheckKind, name string, v *providers.Value) (block, bool) {
 	b := block{kind: kind, name: name, word: v.Scalar()}
 	switch {
-	case v.Kind() != providers.Bool:
-		if v.Given() {
-			r.Note(name, "")
-		}
 	case v.True():
 		b.result = passed
-	default:
+	case isFalse(v):
 		b.result = failed
 	}
 	return b, v.Given()
 }
 
 func gdc(r *run) (block, bool) {
-	return r.yesNo(kycv1.CheckKind_CHECK_KIND_REGISTRY, "gdcMatch", r.Doc.At("gdcMatch"))
+	return yesNo(kycv1.CheckKind_CHECK_KIND_REGISTRY, "gdcMatch", r.Doc.At("gdcMatch"))
 }
 
 func phone(r *run) (block, bool) {
-	return r.yesNo(kycv1.CheckKind_CHECK_KIND_PHONE, "phoneVerification", r.Doc.At("phoneVerification", "phoneVerified"))
+	return yesNo(kycv1.CheckKind_CHECK_KIND_PHONE, "phoneVerification", r.Doc.At("phoneVerification", "phoneVerified"))
 }
 
 func email(r *run) (block, bool) {
-	return r.yesNo(kycv1.CheckKind_CHECK_KIND_EMAIL, "emailVerification", r.Doc.At("emailVerification", "emailVerified"))
+	return yesNo(kycv1.CheckKind_CHECK_KIND_EMAIL, "emailVerification", r.Doc.At("emailVerification", "emailVerified"))
 }
 
 // manualAddress: the field is there, and false, also where no address was read.
 func manualAddress(r *run) (block, bool) {
-	b, ok := r.yesNo(kycv1.CheckKind_CHECK_KIND_ADDRESS, "manualAddressMatch", r.Doc.At("manualAddressMatch"))
-	return b, ok && (b.result != failed || providers.TermOf(r.Doc.At("manualAddress")).Given)
+	b, ok := yesNo(kycv1.CheckKind_CHECK_KIND_ADDRESS, "manualAddressMatch", r.placed("manualAddressMatch"))
+	return b, ok && (b.result != failed || r.placed("manualAddress").Given())
 }
 
 // code is a list of one reason code, or of none.

@@ -1,15 +1,11 @@
 package idenfy
 
 import (
-	"strings"
-
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
 // Checks that come as a webhook of their own: each always gives its event.
-
-var faceFields = names(strings.Fields("id scanRef clientId status token type method facePhoto ipAddress failReason riskTags"))
 
 // faceAuthenticated: a known customer showed the face again, or enrolled it. Some
 // of these have no scanRef, so the check's own id is what the events are about.
@@ -18,7 +14,7 @@ var faceAuthenticated = mapper(faceFields, func(r *run) error {
 	if subject.CheckId == "" && subject.SessionId == "" {
 		return lacks("id")
 	}
-	result, w := say(r, "face_authentication", faceAuthentications, r.Doc.At("status"))
+	result, w := say(r, "face_authentication", faceAuthentications, r.Doc.At("status"), faceCancelled)
 	r.addCheck(subject, block{
 		kind: kycv1.CheckKind_CHECK_KIND_FACE, name: r.kind("type"), result: result, word: w.Text,
 		codes: r.tags("risk_tag", riskTags, r.Doc.At("riskTags")),
@@ -49,8 +45,6 @@ func (r *run) attribute(name string, v *providers.Value) {
 	}
 }
 
-var ageFields = names(strings.Fields("scanRef status outcome verdict estimatedAge confidence clientId occurredAt"))
-
 var ageStatuses = results{"completed": unsaid, "failed": failed}
 
 // ageEstimated: the outcome decides where there is one. scanRef may be the id of a
@@ -77,8 +71,6 @@ var ageEstimated = mapper(ageFields, func(r *run) error {
 	return nil
 })
 
-var accountFields = names(strings.Fields("scanRef clientId authToken date status score facebookScore gmailScore ipScore"))
-
 // accountStatuses are numbers whose meaning is not documented.
 var accountStatuses = results{"1": unsaid, "2": unsaid, "3": unsaid, "4": unsaid, "5": unsaid}
 
@@ -95,38 +87,31 @@ var accountChecked = mapper(accountFields, func(r *run) error {
 
 // videoCalled: the vendor documents no body. What it has is kept, and no word of it
 // is read as a pass.
-var videoCalled = func(_ *providers.Delivery, n *providers.Notice) (providers.Mapping, error) {
-	r := &run{Notice: n}
+var videoCalled = mapper(videoCallFields, func(r *run) error {
 	subject := &kycv1.Subject{
 		SessionId: r.id("scanRef"), CheckId: r.id("id"), CompanyId: r.id("companyId"), CustomerReference: r.reference(),
 	}
 	if subject.SessionId == "" && subject.CheckId == "" && subject.CompanyId == "" {
-		return providers.Mapping{}, lacks("scanRef")
+		return lacks("scanRef")
 	}
 	word := r.Doc.At("status").Scalar()
 	if !providers.IsCode(word) {
 		word = ""
 	}
 	r.addCheck(subject, block{kind: kycv1.CheckKind_CHECK_KIND_VIDEO, name: r.MapAs, word: word})
-	return r.Mapping, nil
-}
-
-var bankFields = names(strings.Fields("id country bank accounts riskLevel clientId scanRef"))
+	return nil
+})
 
 // bankVerified is a risk level: the vendor does not say which of them passes.
-var bankVerified = mapper(bankFields, func(r *run) error {
+var bankVerified = mapper(bankVerificationFields, func(r *run) error {
 	_, level := say(r, "risk_level", riskLevels, r.Doc.At("riskLevel"))
 	return r.ownCheck(kycv1.CheckKind_CHECK_KIND_BANK, unsaid, level, nil)
 })
 
-var cardFields = names(strings.Fields("id status noMatchReason name firstSix lastFour expiryDate nameMatch lastFourMatch clientId scanRef"))
-
-var bankCardVerified = mapper(cardFields, func(r *run) error {
+var bankCardVerified = mapper(bankCardFields, func(r *run) error {
 	result, w := say(r, "card_status", cardStatuses, r.Doc.At("status"))
 	return r.ownCheck(kycv1.CheckKind_CHECK_KIND_BANK, result, w, r.code("no_match_reason", r.Doc.At("noMatchReason")))
 })
-
-var sosFields = names(strings.Fields("id companyName entityType formationDate status reportFile dataFile watchlistHitsCount clientId"))
 
 // sosReported: a report from a register is there. Hits on a watch list are for a
 // human to judge.

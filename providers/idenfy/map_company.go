@@ -3,7 +3,6 @@ package idenfy
 import (
 	"bytes"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -29,8 +28,6 @@ func (r *run) company(id string) *kycv1.Subject {
 	return &kycv1.Subject{CompanyId: id, CustomerReference: r.reference()}
 }
 
-var companySubmitFields = names(strings.Fields("id submissionTime soleProprietor clientId externalRef companyId"))
-
 // companySubmitted: the form is in, the review begins.
 var companySubmitted = mapper(companySubmitFields, func(r *run) error {
 	id := r.id("id")
@@ -41,16 +38,10 @@ var companySubmitted = mapper(companySubmitFields, func(r *run) error {
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING, VendorStatus: r.fallback(),
 	}
-	e.Metadata.VendorAttributes = attributes(
-		"external_ref", r.id("externalRef"), "sole_proprietor", r.Doc.At("soleProprietor").Scalar())
+	e.Metadata.VendorAttributes = r.externalRef(attributes("sole_proprietor", flag(r.Doc.At("soleProprietor"))))
 	r.Add(e)
 	return nil
 })
-
-var companyReviewFields = names(strings.Fields(`
-	id companyId companyName registrationNumber approvalStatus denyReason statusChangedBy soleProprietor amlComment
-	sanctionsCheckStatus sanctionsStatusSetBy sanctionsStatusSetAt amlCheck companyCheck beneficiaries shareholderCheck
-	negativeNewsComment negativeNewsStatus newsStatusSetBy newsStatusSetAt negativeNewsCheck clientId externalRef relatedClientScanRefs`))
 
 var approvals = providers.Enum[kycv1.Decision]{
 	"approved": kycv1.Decision_DECISION_APPROVED, "denied": kycv1.Decision_DECISION_DECLINED,
@@ -59,7 +50,7 @@ var approvals = providers.Enum[kycv1.Decision]{
 // companyReviewed maps the verdict about a company, its screening and those of its
 // beneficiaries. The vendor does not say when the review ended.
 var companyReviewed = mapper(companyReviewFields, func(r *run) error {
-	id := first(r.Doc, "id", "companyId").ID()
+	id := usableID(r.Doc, reviewIDs)
 	if id == "" {
 		return lacks("id")
 	}
@@ -75,8 +66,7 @@ var companyReviewed = mapper(companyReviewFields, func(r *run) error {
 		e.DecidedBy = kycv1.DecidedBy_DECIDED_BY_HUMAN
 	}
 	e.Metadata.Subject.RelatedSessionIds = r.IDs("related_scan_ref", r.Doc.At("relatedClientScanRefs"))
-	e.Metadata.VendorAttributes = attributes(
-		"external_ref", r.id("externalRef"), "sole_proprietor", r.Doc.At("soleProprietor").Scalar())
+	e.Metadata.VendorAttributes = r.externalRef(attributes("sole_proprietor", flag(r.Doc.At("soleProprietor"))))
 	r.Add(e)
 	r.kybScreening(r.Doc, "amlCheck", func() *kycv1.Subject {
 		subject := r.company(id)
@@ -97,10 +87,6 @@ func (r *run) beneficiaries(company string) error {
 		r.kybScreening(b, "beneficiaries", func() *kycv1.Subject {
 			subject := r.company(company)
 			subject.Party, subject.PartyId = kycv1.Party_PARTY_BENEFICIARY, b.At("id").ID()
-			// The schema calls scanRef an object and shows none of its fields.
-			if scan := b.At("scanRef").ID(); scan != "" {
-				subject.RelatedSessionIds = []string{scan}
-			}
 			return subject
 		})
 	}
@@ -144,10 +130,8 @@ func (r *run) latest(v *providers.Value, name string, others ...string) *timesta
 	return last
 }
 
-var companyDeleteFields = names(strings.Fields("companyId id date manager"))
-
 var companyDeleted = mapper(companyDeleteFields, func(r *run) error {
-	id := first(r.Doc, "companyId", "id").ID()
+	id := usableID(r.Doc, companyIDs)
 	if id == "" {
 		return lacks("companyId")
 	}
@@ -158,8 +142,6 @@ var companyDeleted = mapper(companyDeleteFields, func(r *run) error {
 	})
 	return nil
 })
-
-var govDocumentFields = names(strings.Fields("id title documentFormat productKey expectedDeliveryTime price deliveredAt status file clientId"))
 
 // govDocumentOrdered: the order of a register's document changed its state.
 var govDocumentOrdered = mapper(govDocumentFields, func(r *run) error {

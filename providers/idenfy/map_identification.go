@@ -2,7 +2,6 @@ package idenfy
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -18,23 +17,6 @@ const (
 	saysExpired
 )
 
-var identificationFields = names(strings.Fields(`
-	final platform status data fileUrls scanRef clientId companyId beneficiaryId externalRef startTime finishTime clientIp
-	clientIpCountry clientLocation additionalStepPdfUrls additionalSteps additionalData AML aml LID lid CRIMINAL_CHECK amlCheck
-	aml_check gdcMatch manualAddress manualAddressMatch utilityData registryCenterCheck addressVerification questionnaireAnswers
-	riskAssessment bankVerification bankCardVerification emailVerification phoneVerification driverLicenseCheck`))
-
-var statusFields = names(strings.Fields(`
-	overall suspicionReasons denyReasons fraudTags mismatchTags autoFace manualFace autoDocument manualDocument additionalSteps
-	amlResultClass pepsStatus sanctionsStatus adverseMediaStatus`))
-
-var dataFields = names(strings.Fields(`
-	docFirstName docLastName docNumber docPersonalCode docExpiry docDob docDateOfIssue docType docSex docNationality
-	docIssuingCountry selectedCountry birthPlace authority address docTemporaryAddress mothersMaidenName docBirthName
-	docPatronymic driverLicenseCategory manuallyDataChanged fullName orgFirstName orgLastName orgNationality orgBirthPlace
-	orgAuthority orgAddress orgTemporaryAddress orgMothersMaidenName orgPatronymic orgBirthName ageEstimate
-	clientIpProxyRiskLevel duplicateFaces duplicateDocFaces additionalData`))
-
 // standing is what a word of status.overall means. A deleted or archived session
 // has no verdict: its data is gone, which says nothing about the person.
 type standing struct {
@@ -47,6 +29,7 @@ var overalls = providers.Enum[standing]{
 	"approved":        {decision: kycv1.Decision_DECISION_APPROVED},
 	"denied":          {decision: kycv1.Decision_DECISION_DECLINED},
 	"suspected":       {decision: kycv1.Decision_DECISION_REVIEW},
+	"not_reviewed":    {transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING}, // of 2019
 	"reviewing":       {transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING},
 	"active":          {transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING},
 	"expired":         {transition: kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED},
@@ -62,8 +45,6 @@ func identification(by says) providers.MapFunc {
 		if r.id("scanRef") == "" {
 			return lacks("scanRef")
 		}
-		r.Shape("status.", r.Doc.At("status"), statusFields)
-		r.Shape("data.", r.Doc.At("data"), dataFields)
 		r.at = r.unixTime("finish_time", r.Doc.At("finishTime"))
 		r.session(by)
 		r.blocks()
@@ -73,7 +54,12 @@ func identification(by says) providers.MapFunc {
 
 // scan is the subject of everything a verification says.
 func (r *run) scan() *kycv1.Subject {
-	s := &kycv1.Subject{SessionId: r.id("scanRef"), CustomerReference: r.reference(), CompanyId: r.id("companyId")}
+	return r.beneficiary(&kycv1.Subject{SessionId: r.id("scanRef"), CustomerReference: r.reference()})
+}
+
+// beneficiary adds whom of which company the delivery is about, where it says so.
+func (r *run) beneficiary(s *kycv1.Subject) *kycv1.Subject {
+	s.CompanyId = r.id("companyId")
 	if s.PartyId = r.id("beneficiaryId"); s.PartyId != "" {
 		s.Party = kycv1.Party_PARTY_BENEFICIARY
 	}
@@ -149,16 +135,15 @@ func transitionOf(at standing, by says, final kycv1.Finality, unreadable bool) k
 	return kycv1.SessionTransition_SESSION_TRANSITION_UNSPECIFIED
 }
 
-// finality reads "final". Anything but a boolean is taken for a no: acting too
-// late is better than acting on what may still change.
+// finality reads "final". Anything but a boolean, null too, is taken for a no: acting too
+// late is better than acting on what may still change. The deliveries of before 2021 have
+// no such field; of those nothing is known.
 func (r *run) finality() kycv1.Finality {
 	switch v := r.Doc.At("final"); {
-	case !v.Given():
+	case v.Kind() == providers.Absent:
 		return kycv1.Finality_FINALITY_UNSPECIFIED
 	case v.True():
 		return kycv1.Finality_FINALITY_FINAL
-	case v.Kind() != providers.Bool:
-		r.Note("final", "")
 	}
 	return kycv1.Finality_FINALITY_PRELIMINARY
 }
@@ -193,11 +178,10 @@ func (r *run) reasons() []string {
 
 func (r *run) sessionAttributes() map[string]string {
 	risk := r.Doc.At("riskAssessment")
-	return attributes(
+	return r.externalRef(attributes(
 		"platform", r.Doc.At("platform").Scalar(),
-		"external_ref", r.id("externalRef"),
 		"risk_level", risk.At("riskLevel").Scalar(),
 		"risk_score", risk.At("riskScore").Scalar(),
 		"document_type", r.Doc.At("data", "docType").Scalar(),
-	)
+	))
 }

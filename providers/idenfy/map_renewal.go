@@ -2,7 +2,6 @@ package idenfy
 
 import (
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -29,8 +28,6 @@ var thresholds = providers.Enum[due]{
 	"document_expired":                {stateOverdue, nil},
 }
 
-var documentExpirationFields = names(strings.Fields("scanRef clientId expirationThreshold documentExpiration"))
-
 // documentExpires: the document of a verified person runs out. The vendor takes no
 // verdict back with it, so the session is left alone.
 var documentExpires = mapper(documentExpirationFields, func(r *run) error {
@@ -51,11 +48,9 @@ var documentExpires = mapper(documentExpirationFields, func(r *run) error {
 
 var expirations = providers.Enum[due]{"pending": {state: stateDue}, "expired": {state: stateOverdue}}
 
-var companyExpirationFields = names(strings.Fields("id companyId clientId externalRef expirationStatus"))
-
 // companyExpires: the verification of a company runs out, or has run out.
 var companyExpires = mapper(companyExpirationFields, func(r *run) error {
-	id := first(r.Doc, "id", "companyId").ID()
+	id := usableID(r.Doc, reviewIDs)
 	if id == "" {
 		return lacks("id")
 	}
@@ -67,10 +62,11 @@ var companyExpires = mapper(companyExpirationFields, func(r *run) error {
 })
 
 var requests = providers.Enum[due]{
-	"requested": {state: stateDue}, "expired": {state: stateOverdue}, "canceled": {state: stateWithdrawn}, "cancelled": {state: stateWithdrawn},
+	"requested": {state: stateDue}, "expired": {state: stateOverdue}, "canceled": {state: stateWithdrawn},
 }
 
-var infoRequestFields = names(strings.Fields("companyId token date email manager status clientId externalRef"))
+// requestsCancelled is the spelling that the vendor uses of verifications.
+var requestsCancelled = providers.Enum[due]{"cancelled": {state: stateWithdrawn}}
 
 // infoRequested: a company must tell more. The token opens its form and leaves
 // nowhere.
@@ -80,7 +76,7 @@ var infoRequested = mapper(infoRequestFields, func(r *run) error {
 		return lacks("companyId")
 	}
 	r.at, _ = r.date("date", r.Doc.At("date"))
-	d, w := say(r, "request_status", requests, r.Doc.At("status"))
+	d, w := say(r, "request_status", requests, r.Doc.At("status"), requestsCancelled)
 	if d.state == stateDue {
 		r.Add(&kycv1.SessionEvent{
 			Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_RESUBMISSION_REQUIRED,

@@ -19,20 +19,26 @@ func items(v *providers.Value) iter.Seq[*providers.Value] {
 }
 
 // service reads one result. A suspicion is for a human to judge. Only the word
-// NOT_SUSPECTED of a check that was made and worked is a pass. (What serviceFound
-// means the vendor does not say; nothing depends on it.)
+// NOT_SUSPECTED is a pass, of a check that says to have been made, to have worked and to
+// suspect nothing. (What serviceFound means the vendor does not say; nothing depends on
+// it.)
 func (r *run) service(item *providers.Value) (kycv1.CheckResult, string) {
 	status := item.At("status")
+	suspected, worked, used := status.At("serviceSuspected"), status.At("checkSuccessful"), status.At("serviceUsed")
 	result, overall := say(r, "service_result", suspicions, status.At("overallStatus"))
 	switch {
-	case result == review || status.At("serviceSuspected").True():
+	case result == review || suspected.True():
 		return review, overall.Text
-	case overall.Given && result == unsaid:
+	case result == unsaid && overall.Given, !isFalse(suspected):
 		return unsaid, overall.Text
-	case isFalse(status.At("checkSuccessful")):
+	case result == technical || isFalse(worked):
 		return technical, overall.Text
-	case isFalse(status.At("serviceUsed")):
+	case !worked.True():
+		return unsaid, overall.Text
+	case result == notPerformed || isFalse(used):
 		return notPerformed, overall.Text
+	case !used.True():
+		return unsaid, overall.Text
 	}
 	return result, overall.Text
 }
@@ -76,7 +82,7 @@ func criminal(r *run) (block, bool) {
 // only a tag tells how the comparison ended; that of the United States says it for
 // each field. The codes are the fields that do not match.
 func registry(r *run) (block, bool) {
-	v := r.Doc.At("registryCenterCheck")
+	v := r.placed("registryCenterCheck")
 	b := block{kind: kycv1.CheckKind_CHECK_KIND_REGISTRY, name: "registryCenterCheck"}
 	says := false
 	for name, field := range v.Members() {
@@ -96,24 +102,30 @@ func registry(r *run) (block, bool) {
 }
 
 // licence: each compared field of a driver licence is a boolean. One page spells
-// documentNumberMatch as document_numberMatch; any name with that ending counts.
+// documentNumberMatch as document_numberMatch; any name with that ending counts. One that is
+// false is enough to fail; one that is there and does not say leaves the others without a
+// pass.
 func licence(r *run) (block, bool) {
 	v := r.Doc.At("driverLicenseCheck")
 	b := block{kind: kycv1.CheckKind_CHECK_KIND_REGISTRY, name: "driverLicenseCheck"}
-	says := false
+	matches, open := 0, 0
 	for name, field := range v.Members() {
-		if !strings.HasSuffix(name, "Match") || field.Kind() != providers.Bool {
-			continue
-		}
-		switch says = true; {
-		case !field.True():
+		switch {
+		case !strings.HasSuffix(name, "Match"):
+		case field.True():
+			matches++
+		case !isFalse(field):
+			open++
+		default:
 			b.result, b.word = failed, "false"
 			if providers.IsCode(name) && len(b.codes) < 1000 {
 				b.codes = append(b.codes, name)
 			}
-		case b.result == unsaid:
-			b.result, b.word = passed, "true"
 		}
+	}
+	says := b.result == failed || matches > 0
+	if matches > 0 && b.result != failed && open == 0 {
+		b.result, b.word = passed, "true"
 	}
 	b = r.raised(r.raised(b, technical, "DL_FAILED"), failed, "DRIVER_LICENSE_INFO_MISMATCH")
 	return b, v.Given() && (says || b.result != unsaid)

@@ -48,8 +48,8 @@ func lacks(field string) error {
 	return &providers.Problem{Field: field, Detail: "want a string of 1 to 256 characters", Err: providers.ErrInvalid}
 }
 
-// first is the first of several fields that is given: a field has been renamed, or
-// is spelled in two ways.
+// first is the first of several fields that is given, and not null or blank: a field has
+// been renamed, or is spelled in two ways.
 func first(v *providers.Value, names ...string) *providers.Value {
 	for _, name := range names {
 		if at := v.At(name); at.Given() {
@@ -60,7 +60,7 @@ func first(v *providers.Value, names ...string) *providers.Value {
 }
 
 // v3Check is the result of the third generation of AML checks. One page of the
-// vendor spells it in snake case.
+// vendor spells it in snake case, as it does alert_status.
 func v3Check(doc *providers.Value) *providers.Value { return first(doc, "amlCheck", "aml_check") }
 
 // vary gives all objects new ids. A notice about the account has none: its counts
@@ -69,8 +69,9 @@ func vary(body []byte, n uint64) []byte {
 	if doc, err := providers.ReadObject(body); err == nil && familyOf(namesOf(doc)).notice() {
 		return varyCounts(doc, n)
 	}
-	return providers.VaryIDs(body, n, "id", "scanRef", "monitoringId", "companyId", "beneficiaryId", "token", "authToken",
-		"scanRefList", "amlCheck.id", "beneficiaries.id", "bankVerification.id", "bankCardVerification.id", "relatedClientScanRefs")
+	return providers.VaryIDs(body, n, "id", "scanRef", "monitoringId", "monitoring_id", "companyId", "beneficiaryId", "token",
+		"authToken", "scanRefList", "amlCheck.id", "aml_check.id", "beneficiaries.id", "bankVerification.id",
+		"bankCardVerification.id", "relatedClientScanRefs")
 }
 
 func varyCounts(doc *providers.Value, n uint64) []byte {

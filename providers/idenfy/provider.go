@@ -25,7 +25,7 @@ const typeHeader = "Idenfy-Event-Type"
 var Provider = providers.Provider{
 	Name:          "idenfy",
 	Title:         "iDenfy",
-	MapperVersion: "idenfy/1",
+	MapperVersion: "idenfy/2",
 	Scheme:        auth.HMAC{Header: "Idenfy-Signature", Hash: crypto.SHA256},
 	Proofs:        []auth.Scheme{auth.Header{}}, // static headers of a notification
 	Ack:           providers.Ack{Limit: 10 * time.Second, RetryFor: 1500 * time.Millisecond},
@@ -99,8 +99,11 @@ const (
 var verdicts = []string{
 	"status", "status.overall", "status.autoFace", "status.manualFace", "status.autoDocument", "status.manualDocument",
 	"status.additionalSteps", "status.amlResultClass", "status.pepsStatus", "status.sanctionsStatus", "status.adverseMediaStatus",
-	"AML.status.overallStatus", "LID.status.overallStatus", "CRIMINAL_CHECK.status.overallStatus", "results.status.overallStatus",
-	"amlCheck.overallStatus", "addressVerification.status", "bankCardVerification.status",
+	"AML.status.overallStatus", "aml.status.overallStatus", "LID.status.overallStatus", "lid.status.overallStatus", "CRIMINAL_CHECK.status.overallStatus", "results.status.overallStatus",
+	"amlCheck.overallStatus", "aml_check.overallStatus", "bankCardVerification.status",
+	"addressVerification.status", "data.addressVerification.status",
+	"companyCheck.status.overallStatus", "negativeNewsCheck.status.overallStatus",
+	"beneficiaries.beneficiaryCheck.status.overallStatus", "beneficiaries.negativeNewsCheck.status.overallStatus",
 	"registryCenterCheck.firstNameStatus", "registryCenterCheck.lastNameStatus", "registryCenterCheck.dobStatus",
 	"alertStatus", "alert_status", "pepsStatus", "sanctionsStatus", "adverseMediaStatus", "outcome",
 	"approvalStatus", "overallStatus", "pepsCheckStatus", "sanctionsCheckStatus", "negativeNewsStatus",

@@ -39,6 +39,8 @@ type screening struct {
 	totals   []total
 	unknown  bool // one of the words is new to us
 	resolved bool // the vendor says that every alert is dealt with
+	raw      bool // raw results of the second generation were read
+	open     bool // and before them nothing was said
 	counted  bool // whether hits is said
 	v3       bool // hits are those of the third generation, which repeat the second's
 	hits     int32

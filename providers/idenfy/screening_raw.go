@@ -25,10 +25,12 @@ func categoryOf(name string) kycv1.AmlCategory {
 	return otherLists
 }
 
-// services reads raw results of the second generation. Where the classes say how a
-// category stands, a pass adds nothing to them.
+// services reads raw results of the second generation, of one list or of several. Where
+// the classes say how a category stands, a pass adds nothing to them.
 func (s *screening) services(list *providers.Value) {
-	open := !s.says()
+	if !s.raw {
+		s.raw, s.open = true, !s.says()
+	}
 	for item := range items(list) {
 		name := item.At("serviceName").Text()
 		hits := s.hitsOf(item, name)
@@ -40,11 +42,13 @@ func (s *screening) services(list *providers.Value) {
 			s.suspicions(name, word, hits)
 		case result == technical:
 			s.find(categoryOf(name), name, amlError, word)
+		case result == unsaid && known || word == "":
+			s.find(categoryOf(name), name, undetermined, word)
 		case result == unsaid:
 			s.find(categoryOf(name), name, newWord, word)
-		case open && result == passed:
+		case s.open && result == passed:
 			s.find(categoryOf(name), name, noHit, word)
-		case open:
+		case s.open:
 			s.find(categoryOf(name), name, notChecked, word)
 		}
 	}

@@ -19,11 +19,15 @@ type family struct {
 	id    identifier // what makes two deliveries the same
 }
 
-var companyIDs = []string{"companyId", "id"}
+var (
+	companyIDs    = []string{"companyId", "id"}
+	reviewIDs     = []string{"id", "companyId"}
+	monitoringIDs = []string{"monitoringId", "monitoring_id"}
+)
 
 // families in the order in which they are tried: the most telling names first.
 var families = []family{
-	{types: []string{amlMonitoring}, any: []string{"monitoringId"}, ids: []string{"monitoringId"}, id: monitoringIdentity},
+	{types: []string{amlMonitoring}, any: monitoringIDs, ids: monitoringIDs, id: monitoringIdentity},
 	{types: []string{amlMonitoringExpiration}, any: []string{"usersToExtend", "usersToExpire"}, id: noticeIdentity},
 	{types: []string{companyAmlReview}, any: []string{"amlReviewSubjectType"}, ids: companyIDs[:1], id: amlReviewIdentity},
 	{types: []string{documentExpiration}, any: []string{"expirationThreshold", "documentExpiration"}, ids: scanRef, id: fields("expirationThreshold", "documentExpiration")},
@@ -34,13 +38,13 @@ var families = []family{
 	{
 		types: []string{companyReview},
 		any:   []string{"approvalStatus", "beneficiaries", "companyCheck", "shareholderCheck", "registrationNumber"},
-		ids:   []string{"id", "companyId"}, id: companyReviewIdentity,
+		ids:   reviewIDs, id: companyReviewIdentity,
 	},
 	{types: []string{govDocument}, any: []string{"productKey", "expectedDeliveryTime"}, ids: ownID, id: fields("status", "deliveredAt")},
 	{types: []string{sosReport}, any: []string{"reportFile", "dataFile", "watchlistHitsCount", "entityType", "formationDate"}, ids: ownID, id: fields("status")},
 	{types: []string{bankCard}, any: []string{"firstSix", "lastFour", "lastFourMatch", "noMatchReason"}, ids: ownID, id: fields("status")},
 	{types: []string{bankVerification}, any: []string{"accounts", "riskLevel"}, ids: ownID, id: fields("riskLevel")},
-	{types: []string{companyExpiration}, any: []string{"expirationStatus"}, ids: []string{"id", "companyId"}, id: fields("expirationStatus")},
+	{types: []string{companyExpiration}, any: []string{"expirationStatus"}, ids: reviewIDs, id: fields("expirationStatus")},
 	{types: []string{ageEstimation}, any: []string{"occurredAt", "estimatedAge"}, ids: scanRef, id: fields("status", "outcome", "occurredAt"), loose: true},
 	{types: []string{accountCheck}, any: []string{"authToken", "facebookScore", "gmailScore", "ipScore", "score"}, ids: scanRef, id: fields("status", "date"), loose: true},
 	{types: []string{facialAuth}, any: []string{"facePhoto", "riskTags", "failReason", "method"}, ids: []string{"id", "scanRef"}, id: faceIdentity, loose: true},
@@ -100,7 +104,7 @@ func namesOf(doc *providers.Value) (seen uint64) {
 }
 
 // keyIDs are all names that the id of a key may stand under, and the counts.
-var keyIDs = [...]string{"id", "scanRef", "companyId", "monitoringId", "usersToExtend", "usersToExpire"}
+var keyIDs = [...]string{"id", "scanRef", "companyId", "monitoringId", "monitoring_id", "usersToExtend", "usersToExpire"}
 
 // scanned is what a key is made of, read without building a tree.
 type scanned struct {
@@ -154,8 +158,11 @@ func key(d *providers.Delivery) string {
 func (f *family) notice() bool { return f.ids == nil }
 
 // subjectID is the id that key finds, read from the parsed body.
-func (f *family) subjectID(doc *providers.Value) string {
-	for _, name := range f.ids {
+func (f *family) subjectID(doc *providers.Value) string { return usableID(doc, f.ids) }
+
+// usableID is the first of several fields that holds an id.
+func usableID(doc *providers.Value, names []string) string {
+	for _, name := range names {
 		if id := doc.At(name).ID(); id != "" {
 			return id
 		}

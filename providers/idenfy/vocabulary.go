@@ -23,6 +23,7 @@ type results = providers.Enum[kycv1.CheckResult]
 var faces = results{
 	"face_match": passed, "face_mismatch": failed, "no_face_found": failed, "too_many_faces": failed,
 	"face_too_blurry": failed, "face_glared": failed, "fake_face": failed, "face_uncertain": review,
+	"face_suspected": review, "face_blacklisted": failed,
 	"face_not_checked": notPerformed, "face_not_analysed": notPerformed, "face_error": technical, "auto_unverifiable": pending,
 }
 
@@ -53,11 +54,19 @@ var registryFields = results{
 	"match": passed, "no_match": failed, "invalid": failed, "partial_match": review, "no_data": notPerformed, "no_input": notPerformed,
 }
 
-var suspicions = results{"suspected": review, "not_suspected": passed}
+// suspicions are the words of a service result. Those of failure are on the page of one
+// service, for all of them.
+var suspicions = results{
+	"suspected": review, "not_suspected": passed, "service_not_found": notPerformed,
+	"data_error": technical, "internal_error": technical, "check_failed": technical,
+}
 
 var faceAuthentications = results{
-	"success": passed, "failed": failed, "expired": outOfDate, "canceled": notPerformed, "cancelled": notPerformed, "pending": pending,
+	"success": passed, "failed": failed, "expired": outOfDate, "canceled": notPerformed, "pending": pending,
 }
+
+// faceCancelled is the spelling that the vendor uses of verifications.
+var faceCancelled = results{"cancelled": notPerformed}
 
 var ageOutcomes = results{
 	"success": passed, "underage": failed, "uncertain": review, "face_mismatch": failed, "attempts_exceeded": failed,
