@@ -83,15 +83,18 @@ var screeningFields = join(
 	))),
 )
 
+// registryStatuses are the words of a registry's comparison, one for each field.
+const registryStatuses = `
+	firstNameStatus lastNameStatus middleNameStatus dobStatus yobStatus address1Status address2Status cityStatus stateStatus
+	zipStatus idNumStatus phoneStatus emailStatus`
+
 // addressFields stand at the top of a verification, and in its data in the vendor's own
 // sample.
 var addressFields = join(
 	texts("manualAddress"), booleans("manualAddressMatch"),
 	objects("addressVerification", texts("status"), unread("address country accuracy quality")),
 	objects("registryCenterCheck",
-		texts(`
-			firstNameStatus lastNameStatus middleNameStatus dobStatus yobStatus address1Status address2Status cityStatus
-			stateStatus zipStatus idNumStatus phoneStatus emailStatus`),
+		texts(registryStatuses),
 		unread(`
 			resourceType checkedMrz firstName lastName middleName maidenName mothersMaidenName birthDate birthPlace address
 			residentialAddress nationality idCard passport additionalData checkedPersonalNumber checkedDocumentType

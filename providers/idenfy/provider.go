@@ -8,6 +8,7 @@ package idenfy
 import (
 	"crypto"
 	"embed"
+	"strings"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -96,7 +97,7 @@ const (
 
 // verdicts are where verdicts stand as words. Those that are booleans (phone,
 // e-mail, licence, gdcMatch) cannot hold a word that is new to us.
-var verdicts = []string{
+var verdicts = append(registryVerdicts(),
 	"status", "status.overall", "status.autoFace", "status.manualFace", "status.autoDocument", "status.manualDocument",
 	"status.additionalSteps", "status.amlResultClass", "status.pepsStatus", "status.sanctionsStatus", "status.adverseMediaStatus",
 	"AML.status.overallStatus", "aml.status.overallStatus", "LID.status.overallStatus", "lid.status.overallStatus", "CRIMINAL_CHECK.status.overallStatus", "results.status.overallStatus",
@@ -104,9 +105,16 @@ var verdicts = []string{
 	"addressVerification.status", "data.addressVerification.status",
 	"companyCheck.status.overallStatus", "negativeNewsCheck.status.overallStatus",
 	"beneficiaries.beneficiaryCheck.status.overallStatus", "beneficiaries.negativeNewsCheck.status.overallStatus",
-	"registryCenterCheck.firstNameStatus", "registryCenterCheck.lastNameStatus", "registryCenterCheck.dobStatus",
 	"alertStatus", "alert_status", "pepsStatus", "sanctionsStatus", "adverseMediaStatus", "outcome",
 	"approvalStatus", "overallStatus", "pepsCheckStatus", "sanctionsCheckStatus", "negativeNewsStatus",
 	"beneficiaries.pepsCheckStatus", "beneficiaries.sanctionsCheckStatus", "beneficiaries.negativeNewsStatus",
-	"beneficiaries.amlCheck.overallStatus",
+	"beneficiaries.amlCheck.overallStatus", "beneficiaries.aml_check.overallStatus", "beneficiaries.companyCheck.status.overallStatus",
+	"beneficiaryCheck.status.overallStatus",
+)
+
+func registryVerdicts() (paths []string) {
+	for _, name := range strings.Fields(registryStatuses) {
+		paths = append(paths, "registryCenterCheck."+name, "data.registryCenterCheck."+name)
+	}
+	return paths
 }
