@@ -10,31 +10,6 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// TestSourcesHaveNoDrift: what the vendor's libraries and pages show is known, all of it.
-func TestSourcesHaveNoDrift(t *testing.T) {
-	fixtures, err := Provider.Fixtures()
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown := map[string]int{"library_": 0, "documented_": 0}
-	for _, f := range fixtures {
-		for prefix := range shown {
-			if !strings.HasPrefix(f.Name, prefix) {
-				continue
-			}
-			shown[prefix]++
-			if m, err := mapped(f); err != nil || len(m.Drift) > 0 {
-				t.Errorf("%s: error %v, drift %v", f.Name, err, m.Drift)
-			}
-		}
-	}
-	for prefix, n := range shown {
-		if n == 0 {
-			t.Errorf("no fixture is named %s…", prefix)
-		}
-	}
-}
-
 // mapped is what a fixture becomes with the object that was fetched for it.
 func mapped(f providers.Fixture) (providers.Mapping, error) {
 	d := &providers.Delivery{Endpoint: "complycube", Tenant: "default", Body: f.Body, Fetched: f.Fetched}

@@ -107,6 +107,19 @@ func (s *suite) checkCoverage(t testing.TB) {
 	}
 }
 
+// checkSources: what a page or a library of the vendor shows is known, all of it, or the
+// README's Evidence is not true. Fixtures made after such a delivery are named for that.
+func (s *suite) checkSources(t testing.TB) {
+	for _, f := range s.fixtures {
+		if !strings.HasPrefix(f.Name, "documented_") && !strings.HasPrefix(f.Name, "library_") {
+			continue
+		}
+		if r := s.read(s.delivery(t, f, f.Body)); r.err != nil || len(r.Drift) > 0 {
+			t.Errorf("%s: the vendor shows it, and it has the drift %v and the problem %v; want neither", f.Name, r.Drift, r.err)
+		}
+	}
+}
+
 // unknownWord is in no vendor's vocabulary.
 const unknownWord = "zzz_unknown"
 

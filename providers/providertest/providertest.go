@@ -59,6 +59,7 @@ var checks = []struct {
 	{"auth", (*suite).checkAuth},
 	{"unsigned", (*suite).checkUnsigned},
 	{"coverage", (*suite).checkCoverage},
+	{"sources", (*suite).checkSources},
 	{"unknown words", (*suite).checkUnknownWords},
 	{"types", (*suite).checkTypes},
 	{"blank", (*suite).checkBlank},

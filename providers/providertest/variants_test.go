@@ -22,6 +22,9 @@ func also(field string, change func(n *providers.Notice, e *kycv1.CheckEvent)) f
 // TestOtherValuesCanFail breaks the toy where values are not what they should be.
 func TestOtherValuesCanFail(t *testing.T) {
 	noticed(t, []fault{
+		{"drift in what the vendor shows", "the vendor shows it, and it has the drift [{field more}]", func(p *providers.Provider) {
+			p.Testdata.(fstest.MapFS)["testdata/documented_done/body.json"] = &fstest.MapFile{Data: []byte(`{"id":"e-1","check":"c-1","verdict":"fine","more":1}`)}
+		}},
 		{"a text where a list is read", `each of [true,false,7,"7","x7",{},{"x7":true}] at more is as if it were absent`, also(`,"more":["x"]`, func(n *providers.Notice, e *kycv1.CheckEvent) {
 			for item := range n.Doc.At("more").Items() {
 				e.VendorKind = item.Text()
