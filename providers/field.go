@@ -5,9 +5,9 @@ import "strings"
 // Field is what is known of a field of a vendor's JSON: the kinds of value that the
 // mapping reads there, and what is inside it. The zero Field takes every kind.
 type Field struct {
-	kinds    uint8  // a bit for each Kind; 0: any
-	members  Fields // of an object; nil: they are not looked at
-	items    *Field // of an array; nil: they are not looked at
+	kinds    uint8    // a bit for each Kind; 0: any
+	members  []Fields // of an object; nil: they are not looked at
+	items    *Field   // of an array; nil: they are not looked at
 	inferred bool
 }
 
@@ -22,7 +22,13 @@ var (
 )
 
 // ObjectField is an object with the given members; nil: whatever members it has.
-func ObjectField(members Fields) Field { return Field{kinds: 1 << Object, members: members} }
+func ObjectField(members Fields) Field {
+	f := Field{kinds: 1 << Object}
+	if members != nil {
+		f.members = []Fields{members}
+	}
+	return f
+}
 
 // ListField is an array whose items are all of one kind.
 func ListField(item Field) Field { return Field{kinds: 1 << Array, items: &item} }
@@ -46,8 +52,6 @@ func (f Field) Inferred() Field {
 	return f
 }
 
-func (f Field) takes(k Kind) bool { return f.kinds == 0 || f.kinds&(1<<k) != 0 }
-
 // Fields are the names an object is known to have.
 type Fields map[string]Field
 
@@ -56,41 +60,35 @@ type Fields map[string]Field
 // there, which is as if it were absent, as "type"; a field that was only inferred, as
 // "inferred". The word is the path; lists add nothing to it.
 func (m *Mapping) Shape(path string, v *Value, known ...Fields) {
-	m.shape(&place{name: path}, v, known...)
+	var room [8]string
+	s := shaper{m, append(room[:0], strings.TrimSuffix(path, "."))}
+	s.object(v, known)
 }
 
-// place is where a value stands. The path of one is put together only to be noted.
-type place struct {
-	up   *place
-	name string
+// shaper goes down a value. Its path is put together only to be noted.
+type shaper struct {
+	*Mapping
+	path []string
 }
 
-func (p *place) path() string {
-	if p.up == nil {
-		return p.name
-	}
-	above := p.up.path()
-	if above != "" && !strings.HasSuffix(above, ".") {
-		above += "."
-	}
-	return above + p.name
-}
+func (s *shaper) note(kind string) { s.Note(kind, strings.TrimPrefix(strings.Join(s.path, "."), ".")) }
 
-func (m *Mapping) shape(at *place, v *Value, known ...Fields) {
+func (s *shaper) object(v *Value, known []Fields) {
 	for name, value := range v.Members() {
-		here := place{at, name}
-		field, ok := fieldOf(known, name)
-		switch {
-		case ok:
-			m.fits(&here, value, &field)
-		case IsCode(name):
-			m.Note("field", here.path())
-		default: // a name that is no name may be data
-			m.Note("field", (&place{at, ""}).path())
+		s.path = append(s.path, name)
+		if field, ok := fieldOf(known, name); ok {
+			s.fits(value, field)
+		} else {
+			if !IsCode(name) {
+				s.path[len(s.path)-1] = "" // a name that is no name may be data
+			}
+			s.note("field")
 		}
+		s.path = s.path[:len(s.path)-1]
 	}
 }
 
+// fieldOf is false for a name that no table has.
 func fieldOf(known []Fields, name string) (Field, bool) {
 	for _, fields := range known {
 		if field, ok := fields[name]; ok {
@@ -101,22 +99,22 @@ func fieldOf(known []Fields, name string) (Field, bool) {
 }
 
 // fits looks at the value of a field that is known.
-func (m *Mapping) fits(at *place, v *Value, f *Field) {
-	switch kind := v.Kind(); {
+func (s *shaper) fits(v *Value, f Field) {
+	switch {
 	case !v.Given():
 		return
-	case !f.takes(kind):
-		m.Note("type", at.path())
+	case f.kinds != 0 && f.kinds&(1<<v.Kind()) == 0:
+		s.note("type")
 		return
 	case f.inferred:
-		m.Note("inferred", at.path())
+		s.note("inferred")
 	}
 	if f.members != nil {
-		m.shape(at, v, f.members)
+		s.object(v, f.members)
 	}
 	if f.items != nil {
 		for item := range v.Items() {
-			m.fits(at, item, f.items)
+			s.fits(item, *f.items)
 		}
 	}
 }
