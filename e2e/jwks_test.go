@@ -79,7 +79,7 @@ func (b *tokenBridge) claims(change map[string]any) (id string, claims map[strin
 	claims = map[string]any{
 		"iss": tokenIssuer, "aud": tokenAudience, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
 		"data": map[string]any{
-			"eventId": id, "eventVersion": "1.0", "eventName": "session.created", "eventSequence": "1", "environment": "live",
+			"eventId": id, "eventVersion": "1.0", "eventName": "session.created", "eventSequence": "1", "environment": "staging",
 			"payload": map[string]any{"flowId": "flow", "sessionId": "session-" + id, "sessionStatus": "CREATED"},
 		},
 	}
