@@ -41,7 +41,8 @@ port, which any Kafka client can read, an embedded Redis, ingest, normalize and
 hydrate, and fake vendor APIs. Accepted deliveries survive a restart and a kill -9.
 Not for production: there is one broker and no replication.
 
-Every vendor has an endpoint, /hooks/<vendor>, with the secret dev-secret-<vendor>.
+Every vendor has an endpoint, /hooks/<vendor>, with the secret dev-secret-<vendor>
+(dev-secret-acme-acme for a name of fewer than five letters).
 To connect a vendor's sandbox, set its secret in KYCBRIDGE_SECRET_<VENDOR>. Each
 other way in which a vendor can authenticate has an endpoint of its own, such as
 /hooks/idwise-bearer. Where the customer chooses the header, it is X-Auth-Token.

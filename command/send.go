@@ -46,12 +46,12 @@ func newSend(env *environment) *cobra.Command {
 		Use:   "send VENDOR",
 		Short: "Sign and post sample deliveries, as the vendor would",
 		Long: `Post sample deliveries of a vendor (` + env.vendors.list() + `),
-signed as the vendor signs them. Every run
-and every delivery has fresh ids; --duplicate posts the very same bytes again.
-The fixtures are synthetic: no real person is in them.
+signed as the vendor signs them. Every run and every delivery has fresh ids;
+--duplicate posts the very same bytes again. The fixtures are synthetic: no real
+person is in them.
 
-The signature is made with $KYCBRIDGE_SECRET_<VENDOR>, else with the built-in
-secret of ` + "`dev`" + `, dev-secret-<vendor>. The exit code is 0 only when every answer was
+The signature is made with $KYCBRIDGE_SECRET_<VENDOR>, else with the built-in secret
+that ` + "`dev`" + ` prints, dev-secret-<vendor>. The exit code is 0 only when every answer was
 the vendor's success code (with --corrupt: 401).`,
 		Example: `  kycbridge send complycube                  one delivery, one event
   kycbridge send complycube --duplicate 10   ten posts of one delivery: still one event

@@ -185,6 +185,12 @@ func freePort(t testing.TB) string {
 // command runs the binary to its end and returns its output and exit code.
 func command(t testing.TB, env []string, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return commandOf(t, binary, env, args...)
+}
+
+// commandOf is command for another build of the program.
+func commandOf(t testing.TB, binary string, env []string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)

@@ -8,11 +8,15 @@ GOVULNCHECK := $(BIN)/govulncheck-v1.8.0
 TOOL_MODULES := $(patsubst %/go.mod,%,$(wildcard tools/*/go.mod))
 in_tools = @set -e; for module in $(TOOL_MODULES); do (echo "$$module: $(1)"; cd $$module; $(1)); done
 
+# The same holds for the examples.
+EXAMPLE_MODULES := $(patsubst %/go.mod,%,$(wildcard examples/*/go.mod))
+in_examples = @set -e; for module in $(EXAMPLE_MODULES); do (echo "$$module: $(1)"; cd $$module; $(1)); done
+
 # Where `make services` listens.
 KAFKA_PORT ?= 19092
 REDIS_PORT ?= 16379
 
-.PHONY: lint fmt-check vet staticcheck vulncheck release-check e2e smoke e2e-real test-tools compose-check config-check ci
+.PHONY: lint fmt-check vet staticcheck vulncheck release-check e2e smoke e2e-real test-tools examples compose-check config-check ci
 
 lint: fmt-check vet staticcheck vulncheck ## Formatting, vet, staticcheck, known vulnerabilities
 
@@ -48,6 +52,12 @@ e2e-real: ## The end-to-end tests on a real Kafka and Redis; start them with mak
 
 test-tools: ## The tests of tools/, where a tool is a module of its own
 	$(call in_tools,go test ./...)
+
+examples: $(STATICCHECK) ## The examples: their go.mod and go.sum say what they need, vet, staticcheck, their tests
+	$(call in_examples,go mod tidy -diff)
+	$(call in_examples,go vet ./...)
+	$(call in_examples,$(STATICCHECK) ./...)
+	$(call in_examples,go test ./...)
 
 compose-check: ## Parse docker-compose.yml and Dockerfile and check what must hold
 	cd tools/composecheck && go run . ../..

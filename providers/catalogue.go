@@ -49,11 +49,11 @@ func (p *Provider) Check() error {
 
 func (p *Provider) checkNames() error {
 	if !vendorName.MatchString(p.Name) {
-		return errors.New("Name must have 1 to 48 characters of a-z, 0-9 and '-' and begin with a letter or digit, as configurations write it")
+		return errors.New("its Name must have 1 to 48 characters of a-z, 0-9 and '-' and begin with a letter or digit, as configurations write it")
 	}
 	n, ok := strings.CutPrefix(p.MapperVersion, p.Name+"/")
 	if !ok || !versionNumber.MatchString(n) {
-		return fmt.Errorf("MapperVersion is %q; expected %q, or a higher number after a change of the mapping", p.MapperVersion, p.Name+"/1")
+		return fmt.Errorf("its MapperVersion is %q; expected %q, or a higher number after a change of the mapping", p.MapperVersion, p.Name+"/1")
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (p *Provider) checkParts() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.Maps)) {
 		if p.Maps[name] == nil {
-			problems = append(problems, fmt.Errorf("Maps[%q] is nil; expected a function", name))
+			problems = append(problems, fmt.Errorf("its Maps[%q] is nil; expected a function", name))
 		}
 	}
 	if slices.Contains(p.Ways(), nil) {
@@ -86,7 +86,7 @@ func (p *Provider) checkParts() error {
 func (p *Provider) checkHydration() error {
 	h := p.Hydration
 	if h != nil && (h.Needs == nil || len(h.Objects) == 0) {
-		return errors.New("Hydration needs both Objects and Needs; leave Hydration nil for a vendor whose webhooks carry all there is")
+		return errors.New("its Hydration needs both Objects and Needs; leave it nil for a vendor whose webhooks carry all there is")
 	}
 	return nil
 }

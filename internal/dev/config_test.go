@@ -8,9 +8,11 @@ import (
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/config/generated"
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 	configv1 "github.com/kycbridge/kycbridge/schemas/kycbridge/config/v1"
 )
@@ -52,6 +54,31 @@ func TestConfigurationIsProven(t *testing.T) {
 	m, err := o.message([]string{"127.0.0.1:9092"}, "127.0.0.1:6379", "http://127.0.0.1:1")
 	if err != nil || !generated.Valid(m) {
 		t.Errorf("the configuration is not proven valid, error %v: %v", err, m)
+	}
+}
+
+// TestEveryNameIsServed: a vendor under whatever name a catalogue takes gets endpoints whose
+// names and built-in secrets a configuration takes, in each way in which it can prove itself.
+func TestEveryNameIsServed(t *testing.T) {
+	keys := testKeys(t)
+	for _, name := range []string{"a", "zz", "x-1", "acme", "a-b-c", "7", strings.Repeat("a", 48)} {
+		v, _ := catalog.Find("complycube")
+		v.Name, v.MapperVersion = name, name+"/1"
+		v.Proofs = []auth.Scheme{auth.Basic{}, auth.Bearer{}, auth.Header{}, auth.PathToken{}, auth.JWT{Claim: "data"}}
+		all, err := providers.Catalogue([]providers.Provider{v})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Options{Vendors: all, Listen: "127.0.0.1:8080", Admin: "127.0.0.1:9090", Dir: keys.Dir, Lookup: keys.Lookup}
+		m, err := o.message([]string{"127.0.0.1:9092"}, "127.0.0.1:6379", "http://127.0.0.1:1")
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		c, err := config.Build("dev", m, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Vendors: all})
+		if err != nil || len(c.Endpoints) != len(v.Ways()) {
+			t.Errorf("%s: the configuration is not taken, or lacks endpoints: %v", name, err)
+		}
 	}
 }
 

@@ -23,8 +23,15 @@ func secretVariable(vendor string) string {
 }
 
 // devSecret is the built-in secret of a vendor's endpoint of `dev`. It is
-// public, and good for nothing else.
-func devSecret(vendor string) string { return secret.DevPrefix + vendor }
+// public, and good for nothing else. A short name is said again until the secret has
+// the length of one.
+func devSecret(vendor string) string {
+	text := secret.DevPrefix + vendor
+	for len(text) < auth.MinSecret {
+		text += "-" + vendor
+	}
+	return text
+}
 
 // Keyring is where the secrets and keys of simulated vendors are.
 type Keyring struct {
