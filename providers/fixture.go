@@ -102,25 +102,34 @@ func readFixture(testdata fs.FS, name string) (Fixture, error) {
 	return f, nil
 }
 
-// readFetched reads {"result": "FETCHED", "kind": "check", "object": {...}}.
+// readFetched reads the file fetched.json; nil where there is none.
 func readFetched(fsys fs.FS, name string) (*Fetched, error) {
 	text, err := optional(fsys, name)
 	if err != nil || text == nil {
 		return nil, err
 	}
+	f, err := parseFetched(text)
+	if err != nil {
+		return nil, fmt.Errorf("fetched.json: %w", err)
+	}
+	return f, nil
+}
+
+// parseFetched reads {"result": "FETCHED", "kind": "check", "object": {...}}.
+func parseFetched(text []byte) (*Fetched, error) {
 	var file struct {
 		Result, Kind string
 		Object       json.RawMessage
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("fetched.json: want an object with result, kind and object: %w", err)
+		return nil, fmt.Errorf("want an object with result, kind and object: %w", err)
 	}
 	result := kycv1.FetchResult(kycv1.FetchResult_value["FETCH_RESULT_"+file.Result])
 	if result <= kycv1.FetchResult_FETCH_RESULT_PENDING {
-		return nil, fmt.Errorf("fetched.json: result is %q; want FETCHED, NOT_FOUND, GONE or GAVE_UP", file.Result)
+		return nil, fmt.Errorf("result is %q; want FETCHED, NOT_FOUND, GONE or GAVE_UP", file.Result)
 	}
 	if (result == kycv1.FetchResult_FETCH_RESULT_FETCHED) != (file.Object != nil) {
-		return nil, errors.New("fetched.json: want an object exactly where result is FETCHED")
+		return nil, errors.New("want an object exactly where result is FETCHED")
 	}
 	return &Fetched{Result: result, Kind: file.Kind, Body: file.Object, At: FixtureFetchedAt}, nil
 }

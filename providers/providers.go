@@ -86,6 +86,9 @@ type Provider struct {
 	Vary func(body []byte, n uint64) []byte
 	// Testdata is the embedded folder "testdata": one folder for each fixture.
 	Testdata fs.FS
+	// Stories is the embedded folder "stories": one file for each Story, which the
+	// simulator tells. nil: it sends the fixtures.
+	Stories fs.FS
 }
 
 // Ways are all in which a sender can be proved, the vendor's own first.

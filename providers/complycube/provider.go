@@ -19,6 +19,9 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
+//go:embed stories
+var stories embed.FS
+
 // Provider is ComplyCube.
 var Provider = providers.Provider{
 	Name:          "complycube",
@@ -35,6 +38,7 @@ var Provider = providers.Provider{
 	Spellings:     slices.Concat(olderTypes, inferredOlderTypes),
 	Vary:          vary,
 	Testdata:      testdata,
+	Stories:       stories,
 	Maps: map[string]providers.MapFunc{
 		"workflow.session.started":    session(kycv1.SessionTransition_SESSION_TRANSITION_STARTED, "started"),
 		"workflow.session.processing": session(kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING, "processing"),

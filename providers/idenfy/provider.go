@@ -18,6 +18,9 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
+//go:embed stories
+var stories embed.FS
+
 // typeHeader names the event type. It is outside the signed bytes: it labels and
 // routes, and decides nothing.
 const typeHeader = "Idenfy-Event-Type"
@@ -38,6 +41,7 @@ var Provider = providers.Provider{
 	Spellings:     spellings,
 	Vary:          vary,
 	Testdata:      testdata,
+	Stories:       stories,
 	Maps: map[string]providers.MapFunc{
 		legacy:         identification(saysNothing),
 		autoFinished:   identification(saysNothing),

@@ -16,6 +16,9 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
+//go:embed stories
+var stories embed.FS
+
 // Provider is IDnow.
 var Provider = providers.Provider{
 	Name:          "idnow",
@@ -40,6 +43,7 @@ var Provider = providers.Provider{
 	Verdicts:    []string{"payload.sessionStatus", "payload.lastStepStatus", "lastStepStatus", "fetched:outcome", "fetched:decisionOutcome"},
 	Vary:        vary,
 	Testdata:    testdata,
+	Stories:     stories,
 	Maps: map[string]providers.MapFunc{
 		"session.created":   mapSession,
 		"session.completed": mapSession,

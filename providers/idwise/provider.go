@@ -17,6 +17,9 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
+//go:embed stories
+var stories embed.FS
+
 // Provider is IDWise.
 var Provider = providers.Provider{
 	Name:          "idwise",
@@ -41,6 +44,7 @@ var Provider = providers.Provider{
 	Spellings: []string{"AML Monior Update"},
 	Vary:      vary,
 	Testdata:  testdata,
+	Stories:   stories,
 	Maps: map[string]providers.MapFunc{
 		finishedStep:      journey(step, aboutJourney, decided, inferred(stepFields)),
 		finishedUserSteps: journey(userSteps, aboutJourney, decided),

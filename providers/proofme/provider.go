@@ -19,6 +19,9 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
+//go:embed stories
+var stories embed.FS
+
 // The kinds of object, named as the API wraps them.
 const (
 	identification = "identification"
@@ -40,6 +43,7 @@ var Provider = providers.Provider{
 	IDs:           regexp.MustCompile(`^(tr_[A-Za-z0-9]{10}|[a-z]{2,4}[0-9](-[a-z]{2,4}){2}-[0-9]{10}\.[0-9]{1,9})$`), // of the vendor's pages
 	Vary:          vary,
 	Testdata:      testdata,
+	Stories:       stories,
 	Maps: map[string]providers.MapFunc{
 		identification: mapper(session),
 		document:       mapper(documentChange),

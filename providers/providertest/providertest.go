@@ -67,6 +67,7 @@ var checks = []struct {
 	{"cut short", (*suite).checkCutShort},
 	{"vary", (*suite).checkVary},
 	{"canaries", (*suite).checkCanaries},
+	{"stories", (*suite).checkStories},
 }
 
 func newSuite(t testing.TB, p providers.Provider) *suite {
