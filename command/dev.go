@@ -1,32 +1,21 @@
 package command
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
-	"io"
-	"math"
 	"net"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/internal/dev"
 	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/internal/serve"
-	"github.com/kycbridge/kycbridge/schemas"
 )
-
-// simulateRate is --simulate without a number: posts per second.
-const simulateRate = 4
 
 type devFlags struct {
 	log                       logFlags
 	listen, kafka, admin, dir string
-	simulate                  float64
+	simulate                  simulation
 	tls, passwords, expose    bool
 	hosts                     []string
 }
@@ -47,7 +36,13 @@ To connect a vendor's sandbox, set its secret in KYCBRIDGE_SECRET_<VENDOR>. Each
 other way in which a vendor can authenticate has an endpoint of its own, such as
 /hooks/idwise-bearer. Where the customer chooses the header, it is X-Auth-Token.
 
-The fake vendor APIs know the objects of the sample traffic. Add others on the admin
+--simulate plays the vendors: in each, several customers at once live through a story
+as the vendor's own samples have it, started, checked, decided, and later monitored or
+renewed. Every eighth delivery of a vendor is sent twice, and now and then one becomes a
+dead letter. --simulate=chaos sends the fixtures instead: all that a vendor might do
+wrong, with words and fields that are new to us.
+
+The fake vendor APIs know the objects of all that is simulated. Add others on the admin
 address, as JSON (?status=410 answers with that status instead, ?kind= names a kind):
 
   curl -X PUT http://127.0.0.1:9090/dev/vendors/proofme/ID --data @object.json
@@ -57,8 +52,9 @@ given, and answers no web page of another site, nor a request whose Host is anot
 name than localhost. Behind a tunnel for a vendor's sandbox, allow the tunnel's name
 with --allow-host. Other users of the machine cannot read the data directory; with
 --passwords they cannot use its Kafka and Redis either.`,
-		Example: `  kycbridge dev --simulate          sample traffic; events scroll by
+		Example: `  kycbridge dev --simulate          the vendors tell stories; events scroll by
   kycbridge dev --simulate=50       fifty deliveries per second
+  kycbridge dev --simulate=chaos    words and forms that no vendor should send
   kycbridge dev --data /tmp/kyc     another data directory
   kycbridge dev --passwords         Kafka and Redis ask for one; the output says how to give it
   kycbridge dev --allow-host kyc.tunnel.example`,
@@ -73,7 +69,7 @@ with --allow-host. Other users of the machine cannot read the data directory; wi
 	c.Flags().StringVar(&f.kafka, "kafka", operate.DefaultKafka, "address of the embedded Kafka")
 	c.Flags().StringVar(&f.admin, "admin", "127.0.0.1:9090", "address for health and metrics")
 	c.Flags().StringVar(&f.dir, "data", defaultData, "data directory; delete it to start over")
-	c.Flags().Float64Var(&f.simulate, "simulate", 0, "send this many signed sample deliveries per second, and print the events")
+	c.Flags().Var(&f.simulate, "simulate", "send so many signed deliveries per second, and print what they become")
 	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
 	c.Flags().BoolVar(&f.tls, "tls", false, "serve webhooks over HTTPS, with a self-signed certificate in the data directory")
 	c.Flags().BoolVar(&f.passwords, "passwords", false, "have Kafka and Redis ask for a password, made at each start and kept in the data directory")
@@ -92,9 +88,6 @@ func (f *devFlags) rateArgument(c *cobra.Command, args []string) error {
 		}
 		args = nil
 	}
-	if f.simulate < 0 || f.simulate > 10_000 || math.IsNaN(f.simulate) {
-		return usagef("--simulate is %g; expected deliveries per second, up to 10000, such as --simulate=20", f.simulate)
-	}
 	return noArgs(c, args)
 }
 
@@ -108,11 +101,11 @@ func runDev(ctx context.Context, env *environment, f devFlags) error {
 	}
 	o := dev.Options{
 		Vendors: env.vendors, Program: env.invocation,
-		Listen: f.listen, Kafka: f.kafka, Admin: f.admin, Dir: f.dir, TLS: f.tls, Simulate: f.simulate,
+		Listen: f.listen, Kafka: f.kafka, Admin: f.admin, Dir: f.dir, TLS: f.tls, Simulate: f.simulate.rate, Chaos: f.simulate.chaos,
 		Passwords: f.passwords, Hosts: f.hosts, Expose: f.expose,
 		Lookup: env.lookup, Log: log, Out: env.stdout, Started: env.started,
 	}
-	if f.simulate > 0 {
+	if f.simulate.rate > 0 {
 		o.Beside = append(o.Beside, func(ctx context.Context, at serve.Addresses) error {
 			if err := watch(ctx, env, f.clients(at)); err != nil && ctx.Err() == nil {
 				log.Warn("cannot print events any more", "error", err)
@@ -139,39 +132,4 @@ func (f devFlags) clients(at serve.Addresses) kafkaFlags {
 		return kafkaFlags{config: dev.ClientsFile(f.dir)}
 	}
 	return kafkaFlags{brokers: []string{at.Kafka}}
-}
-
-// watch prints the domain events, one short line each.
-func watch(ctx context.Context, env *environment, f kafkaFlags) error {
-	s, err := f.servers(env, "watch")
-	if err != nil {
-		return err
-	}
-	bases, err := topicBases(nil, schemas.DefaultPrefix)
-	if err != nil {
-		return err
-	}
-	for r, err := range operate.Tail(ctx, s, operate.TailQuery{Topics: bases}) {
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(env.stdout, shortLine(r)); err != nil {
-			return cannotPrint(err)
-		}
-	}
-	return nil
-}
-
-// shortLine renders a record for a person who watches: when, topic, key, what
-// happened. It shows what the event says and none of its metadata.
-func shortLine(r operate.Record) string {
-	line := fmt.Sprintf("%s  %-18s %s  ", r.Time.Local().Format(time.TimeOnly), r.Topic, shown(string(r.Key)))
-	if r.Message == nil {
-		return fmt.Sprintf("%s(%v)\n", line, cmp.Or(r.Err, errors.New("no value")))
-	}
-	what := operate.Words(r.Message)
-	if e, ok := r.Message.(schemas.DomainEvent); ok {
-		what = append(what, "("+shown(e.GetMetadata().GetVendorEventType())+")")
-	}
-	return line + strings.Join(what, " ") + "\n"
 }

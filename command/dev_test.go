@@ -190,9 +190,10 @@ func TestDevFaults(t *testing.T) {
 		{"address without a port", nil, []string{"--listen", "localhost"}, []string{"--listen", "localhost"}},
 		{"webhooks for other machines", nil, []string{"--listen", "0.0.0.0:0"}, []string{"--listen 0.0.0.0:0", "other machines", "--expose"}},
 		{"admin for other machines", nil, []string{"--admin", ":0"}, []string{"--admin :0", "other machines", "--expose"}},
-		{"rate is no number", nil, []string{"--simulate", "fast"}, []string{`--simulate is "fast"; expected a number, such as --simulate=20; see `}},
-		{"rate is no number, in one word", nil, []string{"--simulate=abc"}, []string{`--simulate is "abc"; expected a number, such as --simulate=20; see `}},
-		{"rate below nothing", nil, []string{"--simulate=-1"}, []string{"--simulate is -1", "up to 10000, such as --simulate=20"}},
+		{"rate is no number", nil, []string{"--simulate", "fast"}, []string{`--simulate is "fast"; expected deliveries per second, up to 10000, such as --simulate=20, or chaos with or without a rate, such as chaos:20; see `}},
+		{"rate is no number, in one word", nil, []string{"--simulate=abc"}, []string{`--simulate is "abc"; expected deliveries per second, up to 10000`}},
+		{"rate below nothing", nil, []string{"--simulate=-1"}, []string{`--simulate is "-1"`, "up to 10000, such as --simulate=20"}},
+		{"chaos without its rate", nil, []string{"--simulate", "chaos:"}, []string{`--simulate is "chaos:"`, "or chaos with or without a rate, such as chaos:20"}},
 		{"unknown flag", nil, []string{"--lissten", "x"}, []string{"--lissten", "dev --help"}},
 		{"unknown log level", nil, []string{"--log-level", "loud"}, []string{"loud", "debug"}},
 	} {

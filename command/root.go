@@ -66,7 +66,7 @@ func newRoot(env *environment) *cobra.Command {
 in a raw Kafka topic, and turns it into typed protobuf events, exactly once.
 
 Vendors: ` + env.vendors.list() + `.`,
-		Example: `  kycbridge dev --simulate                  everything in one process, with sample traffic
+		Example: `  kycbridge dev --simulate                  everything in one process, with vendors that are played
   kycbridge tail session check              decoded events, as they arrive
   kycbridge send complycube --duplicate 10  one delivery, ten times: one event
   kycbridge all --config deploy/local.yaml  against your own Kafka and Redis`,
@@ -93,10 +93,11 @@ func explainFlag(err error) error {
 	}
 	f := invalid.GetFlag()
 	want, known := map[string]string{
-		"float64":  "a number, such as --%s=20",
-		"int":      "a whole number, such as --%s=10",
-		"duration": "a number with its unit, such as --%s=90m",
-		"bool":     "true or false, such as --%s=true",
+		"float64":      "a number, such as --%s=20",
+		"int":          "a whole number, such as --%s=10",
+		"duration":     "a number with its unit, such as --%s=90m",
+		"bool":         "true or false, such as --%s=true",
+		simulationType: fmt.Sprintf("deliveries per second, up to %d, such as --%%s=20, or chaos with or without a rate, such as chaos:20", maxSimulateRate),
 	}[f.Value.Type()]
 	if !known {
 		return err

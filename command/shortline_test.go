@@ -22,11 +22,38 @@ func TestShortLine(t *testing.T) {
 	var all strings.Builder
 	for _, r := range []operate.Record{
 		{Record: record.Record{Topic: "kyc.session.v1", Partition: 3, Offset: 7, Time: at, Key: []byte("shop/abc")}, Message: session},
+		{Record: record.Record{Topic: "kyc.check.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.CheckEvent{
+			Metadata: &kycv1.EventMetadata{VendorEventType: "Finished Step"}, Result: kycv1.CheckResult_CHECK_RESULT_PENDING,
+			VendorKind: "somebody's name", VendorResult: "Finished Step",
+		}},
+		{Record: record.Record{Topic: "kyc.session.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.SessionEvent{Metadata: &kycv1.EventMetadata{}, VendorStatus: "PENDING"}},
+		{Record: record.Record{Topic: "kyc.deadletter.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.DeadLetter{
+			Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, Field: "type", Stage: "map", Detail: "no mapping",
+		}},
+		{Record: record.Record{Topic: "kyc.disposition.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.Disposition{
+			Kind: kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE, VendorEventType: "check.completed", DuplicateOf: &kycv1.RawPosition{Partition: 2, Offset: 17},
+		}},
 		{Record: record.Record{Topic: "kyc.raw.v1", Time: at, Key: []byte("shop/")}, Message: &kycv1.RawEnvelope{Provider: "complycube"}},
 	} {
 		all.WriteString(strings.Replace(shortLine(r), r.Time.Local().Format(clock), r.Time.UTC().Format(clock), 1))
 	}
 	golden(t, "testdata/watch.txt", all.String())
+}
+
+// TestWorthALine: of the dispositions only those of copies are printed, since every other delivery has an event
+// or a dead letter to be seen by.
+func TestWorthALine(t *testing.T) {
+	for kind := range kycv1.DispositionKind_name {
+		d := &kycv1.Disposition{Kind: kycv1.DispositionKind(kind)}
+		if got, want := worthALine(operate.Record{Message: d}), d.Kind == kycv1.DispositionKind_DISPOSITION_KIND_DUPLICATE; got != want {
+			t.Errorf("%s: printed is %v", d.Kind, got)
+		}
+	}
+	for _, r := range []operate.Record{{Message: &kycv1.SessionEvent{}}, {Message: &kycv1.DeadLetter{}}, {Err: errors.New("unreadable")}} {
+		if !worthALine(r) {
+			t.Errorf("%T is not printed", r.Message)
+		}
+	}
 }
 
 // FuzzShortLine: whatever is in a record, its line is one line that moves no cursor.

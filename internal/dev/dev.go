@@ -31,7 +31,8 @@ type Options struct {
 	Passwords            bool                                      // Kafka and Redis ask for one, made anew in Dir
 	Expose               bool                                      // addresses that other machines reach are allowed
 	Hosts                []string                                  // host names that the addresses answer to, beside this machine's
-	Simulate             float64                                   // sample deliveries a second; 0: none
+	Simulate             float64                                   // deliveries a second from simulated vendors; 0: none
+	Chaos                bool                                      // they send their fixtures instead of telling stories
 	Lookup               func(name string) (value string, ok bool) // variables that replace built-in secrets
 	Log                  *slog.Logger
 	Out                  io.Writer             // what to try next is printed there
@@ -125,6 +126,6 @@ func (o Options) embedded(p passwords) embedded.Options {
 func (o Options) traffic(apis *simulate.FakeAPIs, at serve.Addresses) simulate.Traffic {
 	return simulate.Traffic{
 		Vendors: o.Vendors, Keys: o.keys(), URL: func(endpoint string) string { return hookURL(at, endpoint) }, Authorities: at.Certificate,
-		APIs: apis, Rate: o.Simulate, Log: o.Log,
+		APIs: apis, Rate: o.Simulate, Chaos: o.Chaos, Log: o.Log,
 	}
 }

@@ -93,7 +93,10 @@ func (r Record) jsonValue() (json.RawMessage, error) {
 
 // Words lists a message's own enum values and vendor words, in field order: what an event
 // says, without its metadata. Words that are no codes are shown as their digest.
-func Words(event proto.Message) []string {
+func Words(event proto.Message) []string { return WordsBeside(event, "") }
+
+// WordsBeside is Words for a caller who shows a word beside them: they show it as it is, too.
+func WordsBeside(event proto.Message, shown string) []string {
 	m := event.ProtoReflect()
 	var out []string
 	fields := m.Descriptor().Fields()
@@ -107,7 +110,11 @@ func Words(event proto.Message) []string {
 			out = append(out, string(fd.Name())+"="+enumWord(fd.Enum(), m.Get(fd).Enum()))
 		case protoreflect.StringKind:
 			if strings.HasPrefix(string(fd.Name()), "vendor_") {
-				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), worded(m.Get(fd).String())))
+				word := m.Get(fd).String()
+				if word != shown {
+					word = worded(word)
+				}
+				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), word))
 			}
 		}
 	}

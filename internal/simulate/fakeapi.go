@@ -22,6 +22,7 @@ import (
 const (
 	fakeTokenPath = "/oidc/token" // of each vendor that wants one
 	fakeObjects   = 100_000       // how many answers may be set
+	fakeTold      = 20_000        // how many of them traffic may have set: older ones are forgotten
 	fakeMaxObject = 4 << 20
 )
 
@@ -33,6 +34,8 @@ type FakeAPIs struct {
 
 	mu      sync.Mutex
 	answers map[fakeObject]fakeAnswer
+	told    []fakeObject // those of traffic, a ring
+	oldest  int          // in the ring, once it is full
 }
 
 type fakeObject struct{ vendor, id string }
@@ -162,6 +165,24 @@ func (f *FakeAPIs) set(vendor, id string, a fakeAnswer) bool {
 	}
 	f.answers[at] = a
 	return true
+}
+
+// tell makes an answer of traffic known. Traffic goes on for as long as dev runs, so the
+// oldest is forgotten for it where there are too many: its object was asked for long ago.
+func (f *FakeAPIs) tell(vendor, id string, a fakeAnswer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := fakeObject{vendor, id}
+	switch _, known := f.answers[at]; {
+	case known:
+	case len(f.told) < fakeTold:
+		f.told = append(f.told, at)
+	default:
+		delete(f.answers, f.told[f.oldest])
+		f.told[f.oldest] = at
+		f.oldest = (f.oldest + 1) % fakeTold
+	}
+	f.answers[at] = a
 }
 
 // Routes lets other tools say what the APIs answer.

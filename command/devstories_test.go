@@ -1,0 +1,108 @@
+package command
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/kycbridge/kycbridge/providers/catalog"
+)
+
+// ofFixtures are words that only fixtures have.
+var ofFixtures = regexp.MustCompile(`(?i)perhaps|absurd|zzz_unknown`)
+
+// simulated is what the topics of a `dev` hold once so many deliveries have come to an end, in three ways: the
+// records, all their text, and the bodies of all deliveries.
+func simulated(t *testing.T, dev *serving, deliveries int) (records []tailed, text, bodies string) {
+	t.Helper()
+	tail := func(args ...string) string {
+		out, errs, code := call(t, nil, append([]string{"tail", "--brokers", dev.Kafka}, args...)...)
+		if code != 0 {
+			t.Fatalf("tail %v: code %d: %s", args, code, errs)
+		}
+		return out
+	}
+	tail("disposition", "--from-start", "--count", strconv.Itoa(deliveries))
+	text = tail("session", "check", "aml", "renewal", "resource", "deadletter", "disposition", "raw", "--until-end")
+	for line := range strings.Lines(text) {
+		r := tailed{raw: line}
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("not JSON: %s", line)
+		}
+		records = append(records, r)
+		if body, ok := r.Value["body"].(string); ok {
+			plain, err := base64.StdEncoding.DecodeString(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			bodies += string(plain) + "\n"
+		}
+	}
+	return records, text, bodies
+}
+
+// TestDevTellsStories: over several rounds of every vendor's stories nothing is shown that only fixtures have, all of
+// it is sandbox's and fresh, and copies and dead letters are seen as such.
+func TestDevTellsStories(t *testing.T) {
+	dev := startDev(t, t.TempDir(), nil, "--simulate=400")
+	records, text, bodies := simulated(t, dev, 1200)
+	if word := ofFixtures.FindString(text + bodies + dev.stdout.String()); word != "" {
+		t.Errorf("%q is shown, which only fixtures have", word)
+	}
+	seen := map[string]int{}
+	for _, r := range records {
+		endpoint, _, _ := strings.Cut(r.Key, "/")
+		if r.Headers["stale"] != "" || r.Headers["dedupe"] != "" {
+			t.Fatalf("an event of a story is flagged: %s", r.raw)
+		}
+		if metadata, ok := r.Value["metadata"].(map[string]any); ok && metadata["environment"] != "ENVIRONMENT_SANDBOX" {
+			t.Fatalf("an event is of %v", metadata["environment"])
+		}
+		for _, of := range []string{"kind", "reason", "transition", "decision", "state"} {
+			if word, ok := r.Value[of].(string); ok {
+				seen[endpoint+" "+word]++
+				seen[word]++
+			}
+		}
+		if reason, ok := r.Value["reason"].(string); ok && reason != "DEAD_LETTER_REASON_UNMAPPED" && reason != "DEAD_LETTER_REASON_HYDRATION_FAILED" {
+			t.Errorf("a delivery became a dead letter that no story foresees: %s", reason)
+		}
+	}
+	want := []string{
+		"DISPOSITION_KIND_EMITTED", "DISPOSITION_KIND_DUPLICATE", "DISPOSITION_KIND_DEAD_LETTERED",
+		"SESSION_TRANSITION_STARTED", "SESSION_TRANSITION_PROCESSING", "SESSION_TRANSITION_COMPLETED", "SESSION_TRANSITION_DECISION_CHANGED",
+		"SESSION_TRANSITION_RESUBMISSION_REQUIRED", "SESSION_TRANSITION_RESUBMITTED", "SESSION_TRANSITION_CANCELLED", "SESSION_TRANSITION_EXPIRED",
+		"SESSION_TRANSITION_FAILED", "DECISION_REVIEW", "RENEWAL_STATE_DUE", "RENEWAL_STATE_OVERDUE",
+	}
+	for _, v := range catalog.All() {
+		want = append(want, v.Name+" DECISION_APPROVED", v.Name+" DECISION_DECLINED", v.Name+" DISPOSITION_KIND_DEAD_LETTERED")
+	}
+	for _, what := range want {
+		if seen[what] == 0 {
+			t.Errorf("nothing is %s; there is %v", what, seen)
+		}
+	}
+	if events, letters := seen["DISPOSITION_KIND_EMITTED"], seen["DISPOSITION_KIND_DEAD_LETTERED"]; letters*5 > events {
+		t.Errorf("%d of %d deliveries became dead letters", letters, letters+events)
+	}
+	for _, line := range []string{"  DEAD LETTER reason=UNMAPPED", "  DUPLICATE of "} {
+		dev.stdout.await(t, line)
+	}
+}
+
+// TestDevChaos: whoever asks for it gets the fixtures, and is sandbox all the same.
+func TestDevChaos(t *testing.T) {
+	dev := startDev(t, t.TempDir(), nil, "--simulate", "chaos:400")
+	records, _, bodies := simulated(t, dev, 1200)
+	if !ofFixtures.MatchString(bodies) {
+		t.Error("no delivery has a word that only fixtures have")
+	}
+	for _, r := range records {
+		if metadata, ok := r.Value["metadata"].(map[string]any); ok && metadata["environment"] != "ENVIRONMENT_SANDBOX" {
+			t.Fatalf("an event is of %v", metadata["environment"])
+		}
+	}
+}
