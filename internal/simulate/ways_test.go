@@ -53,8 +53,8 @@ func TestTypical(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := Typical(v, good).Name; got != want[v.Name] {
-			t.Errorf("%s: %s, want %s", v.Name, got, want[v.Name])
+		if got, named := Typical(v, good).Name, want[v.Name]; got != named && named != "" {
+			t.Errorf("%s: %s, want %s", v.Name, got, named)
 		}
 	}
 }
