@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/kycbridge/kycbridge/internal/readme"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
@@ -80,14 +81,14 @@ func readVendor(p providers.Provider, root fs.FS) (vendor, error) {
 		v.cases = append(v.cases, c)
 	}
 	path := "providers/" + p.Name + "/README.md"
-	readme, err := fs.ReadFile(root, path)
+	text, err := fs.ReadFile(root, path)
 	if err != nil {
 		return v, err
 	}
-	if v.setup, err = section(string(readme), setupHeading); err != nil {
+	if v.setup, err = readme.Section(string(text), readme.Setup); err != nil {
 		return v, fmt.Errorf("%s: %w", path, err)
 	}
-	if v.open, err = section(string(readme), openHeading); err != nil {
+	if v.open, err = readme.Section(string(text), readme.Open); err != nil {
 		return v, fmt.Errorf("%s: %w", path, err)
 	}
 	return v, nil

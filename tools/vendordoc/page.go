@@ -6,12 +6,17 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/internal/readme"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
+
+// sourceMark is a reference to a source of the README.
+var sourceMark = regexp.MustCompile(`\[\d+\]`)
 
 const intro = `<!-- Written by ''make docs'' from providers/; change it there. -->
 
@@ -71,8 +76,8 @@ func (v vendor) write(b *bytes.Buffer) {
 	v.dead(b)
 	v.words(b)
 	fmt.Fprintf(b, "\n### The vendor's API\n\n%s", hydration(v.Hydration))
-	fmt.Fprintf(b, "\n### %s\n\n%s\n", setupHeading, v.setup)
-	fmt.Fprintf(b, "\n### %s\n\n%s\n", openHeading, v.open)
+	fmt.Fprintf(b, "\n### %s\n\n%s\n", readme.Setup, v.setup)
+	fmt.Fprintf(b, "\n### %s\n\n%s\n", readme.Open, v.open)
 	if sourceMark.MatchString(v.setup + v.open) {
 		fmt.Fprintf(b, "\nNumbers in brackets are the sources of the [README](../providers/%s/README.md).\n", v.Name)
 	}
