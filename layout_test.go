@@ -68,6 +68,7 @@ var house = []room{
 	{"proto/...", []string{"schemas/..."}},
 	{"tools/...", []string{"tools/...", "schemas/..."}},
 	{"tools/configdoc", []string{"internal/config/rules", "schemas/..."}},
+	{"tools/newvendor/acme", []string{"providers", "providers/auth", "schemas/..."}},
 	{"tools/protoc-gen-go-contract/probe", []string{"internal/contract/proof", "internal/contract/wire", "schemas/..."}},
 	{"tools/vendordoc", []string{"internal/readme", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
 	{"e2e/...", []string{"e2e/..."}},

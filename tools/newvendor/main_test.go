@@ -1,0 +1,36 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// TestNext: in this repository the catalogue's line is printed, as it is written there.
+func TestNext(t *testing.T) {
+	n := naming{"idnow-classic", "IDnow classic"}
+	const path = "github.com/kycbridge/kycbridge/providers/idnow-classic"
+	said := next("providers/idnow-classic", "./providers/", n, path)
+	for _, want := range []string{"go test ./providers/idnow-classic\n", "\t\tidnowclassic.Provider,\n", `"` + path + `"`, "make docs"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it says %q, want %q in it", said, want)
+		}
+	}
+	if said := next("vendors/zenith", "vendors", n, path); strings.Contains(said, "catalog.go") {
+		t.Errorf("for another folder it says %q, and that is in no catalogue of this repository", said)
+	}
+}
+
+// TestRunSaysWhatFails: a folder of no module is laid out and cannot be tested, and the go
+// command says why.
+func TestRunSaysWhatFails(t *testing.T) {
+	t.Setenv("GOWORK", "off")
+	var out bytes.Buffer
+	err := run(&out, t.TempDir(), "zenith", "Zenith ID")
+	if err == nil || !strings.Contains(err.Error(), "is laid out, but go test . -update fails there") || !strings.Contains(err.Error(), "go.mod") {
+		t.Errorf("error %v, want one that says that the folder is there and what go said", err)
+	}
+	if out.Len() > 0 {
+		t.Errorf("it says %q all the same", &out)
+	}
+}
