@@ -62,7 +62,7 @@ var house = []room{
 	{"providers/auth/authtest", []string{"providers/auth"}},
 	{"providers/auth/jwks", []string{"internal/secret", "providers/auth"}},
 	{"providers/catalog", []string{"providers", "providers/*"}},
-	{"providers/providertest", []string{"internal/canary", "internal/contract/...", "providers", "providers/auth", "schemas/..."}},
+	{"providers/providertest", []string{"internal/canary", "internal/contract/...", "internal/readme", "providers", "providers/auth", "schemas/..."}},
 	{"providers/*", []string{"providers", "providers/auth", "schemas/..."}},
 	{"schemas/...", []string{"schemas/..."}},
 	{"proto/...", []string{"schemas/..."}},

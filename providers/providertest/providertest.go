@@ -47,6 +47,7 @@ func Run(t *testing.T, p providers.Provider) {
 	for _, c := range checks {
 		t.Run(c.name, func(t *testing.T) { c.check(s, t) })
 	}
+	t.Run("readme", func(t *testing.T) { s.checkReadme(t, os.DirFS(".")) })
 }
 
 // checks are those about the vendor as a whole.

@@ -108,6 +108,15 @@ func checkFailures(t *testing.T, dir string) {
 		}
 		save(t, path, before)
 	}
+	readme := filepath.Join(dir, "README.md")
+	before := read(t, readme)
+	if err := os.Remove(readme); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := goIn(dir, "test", "-vet=off", "."); err == nil || !strings.Contains(output, `write it, with "## In the vendor's dashboard"`) {
+		t.Errorf("without README.md the suite gives %v, want a failure that says what to write:\n%s", err, output)
+	}
+	save(t, readme, before)
 	if output, err := goIn(dir, "test", ".", "-update"); err != nil {
 		t.Errorf("as it was, it fails: %v\n%s", err, output)
 	}
