@@ -24,9 +24,24 @@ func (c *Config) MaxRecordBytes() int { return int(c.File.Kafka.MaxMessageBytes)
 
 // Hydrates returns a function that reports whether the vendor's API may be asked for an endpoint.
 func (c *Config) Hydrates() func(endpoint string) bool {
+	return c.having(func(e Endpoint) bool { return e.Api != nil })
+}
+
+// ReferenceAsIs returns a function that reports whether an endpoint lets the customer's own reference leave as it came.
+func (c *Config) ReferenceAsIs() func(endpoint string) bool {
+	return c.having(asIs)
+}
+
+// asIs reports whether an endpoint lets the customer's own reference leave as it came.
+func asIs(e Endpoint) bool {
+	return e.CustomerReference == configv1.CustomerReference_CUSTOMER_REFERENCE_AS_IS
+}
+
+// having returns a function that reports whether there is an endpoint of a name that has something.
+func (c *Config) having(it func(Endpoint) bool) func(endpoint string) bool {
 	on := map[string]bool{}
 	for _, e := range c.Endpoints {
-		on[e.Name] = e.Api != nil
+		on[e.Name] = it(e)
 	}
 	return func(endpoint string) bool { return on[endpoint] }
 }

@@ -69,6 +69,7 @@ func applyDefaults(m *configv1.Config) {
 	or(&d.ConfirmWait, defaultConfirmWait)
 	for _, e := range m.Endpoints {
 		orValue(&e.Tenant, defaultTenant)
+		orValue(&e.CustomerReference, configv1.CustomerReference_CUSTOMER_REFERENCE_HASHED)
 		if e.Jwt != nil {
 			or(&e.Jwt.Leeway, defaultLeeway)
 		}

@@ -64,6 +64,7 @@ func smallEndpoint(name string) *configv1.Endpoint {
 func fullEndpoint() *configv1.Endpoint {
 	return &configv1.Endpoint{
 		Name: "shop-live-1", Provider: "vendor_2", Tenant: "Shop.eu", Environment: kycv1.Environment_ENVIRONMENT_LIVE, MaxBodyBytes: 65536, Secrets: fullSecrets(),
+		CustomerReference: configv1.CustomerReference_CUSTOMER_REFERENCE_AS_IS,
 		Api: &configv1.Api{
 			BaseUrl: "https://api.example.com/v1", TokenUrl: "http://auth.internal:8080/oidc/token", Internal: true, Scheme: configv1.ApiScheme_API_SCHEME_BASIC,
 			Key: secretValue, Username: "kyc", Password: secretValue, ClientId: "kyc", ClientSecret: secretValue,

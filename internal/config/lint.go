@@ -66,6 +66,7 @@ func checks() []check {
 		{rules.ProofAcrossTenants, (*linter).proofAcrossTenants},
 		{rules.ProofAcrossEndpoints, (*linter).proofAcrossEndpoints},
 		{rules.SecretTwice, (*linter).secretTwice},
+		{rules.ReferenceAsIs, (*linter).referenceAsIs},
 		{rules.AllowFromEverybody, (*linter).allowFromEverybody},
 		{rules.AllowFromProxy, (*linter).allowFromProxy},
 		{rules.AllowFromPrivate, (*linter).allowFromPrivate},

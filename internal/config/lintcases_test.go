@@ -159,6 +159,9 @@ func lintedEndpoints() []linted {
 		return endpointsOf(`name: one, tenant: a, provider: asks, secrets: [{id: a, value: "${ONE}"}], api: {key: "${KEY}"}`,
 			`name: two, tenant: b, provider: asks, secrets: [{id: a, value: "${TWO}"}], api: {key: "`+key+`"}`)
 	}
+	reference := func(leaves string) string {
+		return endpointsOf(`name: one, provider: vendor, secrets: [{id: a, value: "${ONE}"}], customer_reference: ` + leaves)
+	}
 	return []linted{
 		{rules.Unauthenticated, "endpoints[0].allow_unauthenticated", []string{endpointsOf("name: one, provider: vendor, allow_unauthenticated: true")},
 			[]string{endpointsOf(`name: one, provider: vendor, secrets: [{id: a, value: "${ONE}"}]`)}},
@@ -167,6 +170,7 @@ func lintedEndpoints() []linted {
 				endpointsOf(`name: one, provider: strict, path_tokens: [{id: a, value: "${ONE}"}]`)},
 			[]string{endpointsOf(`name: one, provider: keeps, secrets: [{id: b, value: "${TWO}"}], headers: [{name: X-Auth-Token, secrets: [{id: a, value: "${ONE}"}]}]`),
 				endpointsOf(`name: one, provider: strict, jwt: {jwks_url: "https://vendor.invalid/k", issuer: i, audience: a, header: X-Token}`)}},
+		{rules.ReferenceAsIs, "endpoints[0].customer_reference", []string{reference("AS_IS"), reference("CUSTOMER_REFERENCE_AS_IS")}, []string{reference("HASHED")}},
 		{rules.AllowFromEverybody, "endpoints[0].allow_from[1]", []string{allow(`"192.0.2.0/24", "0.0.0.0/0"`), allow(`"192.0.2.0/24", "::/0"`), allow(`"192.0.2.0/24", "64.0.0.0/2"`)}, []string{allow(`"192.0.2.0/24", "104.16.0.0/12"`)}},
 		{rules.AllowFromProxy, "endpoints[0].allow_from[0]", []string{allow(`"10.0.3.7"`) + behind(`"10.0.0.0/8"`), allow(`"203.0.113.0/24"`) + behind(`"203.0.113.7"`)},
 			[]string{allow(`"192.0.2.0/24"`) + behind(`"10.0.0.0/8"`), allow(`"0.0.0.0/0"`) + behind(`"10.0.0.0/8"`), allow(`"192.0.2.0/24"`) + behind(`"0.0.0.0/0"`), allow(`"10.0.3.7"`) + otherListen}},

@@ -69,6 +69,17 @@ func whenValid(secrets []*configv1.Secret, now time.Time) string {
 	return fmt.Sprintf("no secret of %d is valid yet: the next begins %s", len(secrets), next.Format(time.RFC3339))
 }
 
+func (l *linter) referenceAsIs() {
+	if !l.needs.Normalize && !l.needs.Hydrate {
+		return
+	}
+	for i, e := range l.config.Endpoints {
+		if asIs(e) {
+			l.ofEndpoint(i, []any{"customer_reference"}, "the customer's references of endpoint %q leave as they came", e.Name)
+		}
+	}
+}
+
 // allowed calls what looks at each network that an endpoint allows.
 func (l *linter) allowed(look func(i, at int, p netip.Prefix)) {
 	if !l.needs.Ingest {

@@ -41,6 +41,7 @@ type Needs struct {
 	Normalize bool
 	Hydrate   bool
 	Pepper    bool                 // to find in dispositions what is hashed there; the stages always read it
+	Mapping   bool                 // to understand deliveries; the stages always read what it takes
 	Vendors   []providers.Provider // those an endpoint may name
 
 	Check bool // the file is only checked: what a start would merely warn of, see rules.RefusedByCheck, is a problem
@@ -107,11 +108,16 @@ func leaveOut(m *configv1.Config, needs Needs) {
 	if !needs.Ingest {
 		m.Ingest = nil
 		for i, e := range m.Endpoints {
-			m.Endpoints[i] = &configv1.Endpoint{Name: e.Name, Provider: e.Provider, Environment: e.Environment, Api: e.Api}
+			m.Endpoints[i] = &configv1.Endpoint{
+				Name: e.Name, Provider: e.Provider, Environment: e.Environment, CustomerReference: e.CustomerReference, Api: e.Api,
+			}
 		}
 	}
 	if !needs.Ingest && !needs.Normalize && !needs.Hydrate {
-		m.Endpoints, m.Admin = nil, nil
+		m.Admin = nil
+		if !needs.Mapping {
+			m.Endpoints = nil
+		}
 	}
 	for _, e := range m.Endpoints {
 		if e.Api != nil && !needs.Hydrate {
@@ -165,7 +171,7 @@ func unmarshal(data []byte, m proto.Message) (err error) {
 			err = fmt.Errorf("cannot be decoded: the decoder panicked with a %T; is every value of the kind that docs/configuration.md gives?", r) // its text may quote a secret
 		}
 	}()
-	return protoyaml.Unmarshal(data, m)
+	return protoyaml.UnmarshalOptions{CustomUnmarshaler: shortEnums{}}.Unmarshal(data, m)
 }
 
 // decoderLine is how protoyaml begins an error; the lines after it quote the

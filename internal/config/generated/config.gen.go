@@ -548,6 +548,9 @@ func validEndpoint(x *v1.Endpoint) bool {
 	if !(x.MaxBodyBytes == 0 || x.MaxBodyBytes >= 1024 && x.MaxBodyBytes <= 67108864) {
 		return false
 	}
+	if v1.CustomerReference_name[int32(x.CustomerReference)] == "" {
+		return false
+	}
 	if x.Api != nil && !validApi(x.Api) {
 		return false
 	}

@@ -53,7 +53,7 @@ func All() []Rule {
 		ListenPublic, SlowSenders, StrangersMemory, LittleRoom, ProxiesEverybody,
 		NoPepper, PepperChange, FailOpenSoon,
 		AdminExposed,
-		HeaderStandard, HeaderKept, Unauthenticated, Unsigned, NoValidSecret, ProofAcrossTenants, ProofAcrossEndpoints, SecretTwice,
+		HeaderStandard, HeaderKept, Unauthenticated, Unsigned, NoValidSecret, ProofAcrossTenants, ProofAcrossEndpoints, SecretTwice, ReferenceAsIs,
 		AllowFromEverybody, AllowFromProxy, AllowFromPrivate, KeySetPlain,
 		APIPlain, APIInternal, APIAcrossTenants,
 		TasksLost,
@@ -164,6 +164,9 @@ var (
 	SecretTwice = Rule{"endpoint.secret_twice", Warned, Warned,
 		"what looks like two locks, or like a new secret beside the old one, is one",
 		"make a secret of its own for each"}
+	ReferenceAsIs = Rule{"endpoint.reference_as_is", Warned, Nothing,
+		"a mail address or a name that stands for a customer at the vendor is in every event about them, and whoever reads the topics finds it",
+		"leave customer_reference out, so that it is hashed and still finds your record, or send the vendor an id that says nothing"}
 	AllowFromEverybody = Rule{"endpoint.allow_from_everybody", Refused, Warned,
 		"it stops next to nobody",
 		"list the networks that the vendor names, such as 192.0.2.0/24, or remove it"}

@@ -658,7 +658,7 @@ func (x *EventMetadata) GetFlags() []string {
 // customer's own reference. Each field is empty where the delivery does not say
 // it; the same subject may be named by more ids in a later event. All ids are
 // pseudonymous and unique only within one endpoint; what has not the form of an
-// id is hashed, as customer_reference is.
+// id is hashed, as customer_reference is by default.
 type Subject struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The vendor's session, journey, scan or identification.
@@ -680,7 +680,8 @@ type Subject struct {
 	// The reference to the customer that you gave the vendor (clientId,
 	// referenceNo, externalRef and the like): the way back to your own records.
 	// One that has not the form of an id, such as a mail address or a name, is
-	// "sha256:" and the hex SHA-256 of the text without blanks around it.
+	// "sha256:" and the hex SHA-256 of the text without blanks around it, unless the
+	// endpoint is configured to let it through as it is.
 	CustomerReference string `protobuf:"bytes,9,opt,name=customer_reference,json=customerReference,proto3" json:"customer_reference,omitempty"`
 	// Whom the result is about, where that is not simply the session's customer.
 	Party Party `protobuf:"varint,10,opt,name=party,proto3,enum=kyc.v1.Party" json:"party,omitempty"`

@@ -8,7 +8,8 @@
 // snake_case or camelCase; an unknown key is an error. Every string may hold
 // `${VAR}` or `${VAR:-default}`, replaced from the environment before anything
 // is checked. Write durations as `15s`, `2.5s` or `1209600s`, times as RFC 3339,
-// enum values by their full name. What you leave out takes its default.
+// enum values by their full name or without its beginning that all of them share:
+// ENVIRONMENT_LIVE or LIVE. What you leave out takes its default.
 //
 // A secret is one variable and nothing else, `${VAR}` without default, or one file,
 // named in the key beside it; never the secret itself. It is text: refused are
@@ -321,6 +322,64 @@ func (TlsVersion) EnumDescriptor() ([]byte, []int) {
 	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
+// CustomerReference is how a customer's own reference that has not the form of an
+// id leaves in the field customer_reference of events. It leaves nothing else
+// as it is: keys, headers, dispositions and logs never hold such a reference.
+type CustomerReference int32
+
+const (
+	// The default, CUSTOMER_REFERENCE_HASHED.
+	CustomerReference_CUSTOMER_REFERENCE_UNSPECIFIED CustomerReference = 0
+	// As `sha256:` and the hex SHA-256 of the text without blanks around it, by
+	// which you still find your own record.
+	CustomerReference_CUSTOMER_REFERENCE_HASHED CustomerReference = 1
+	// As it came, without blanks around it. What has more than 512 bytes or several
+	// lines, or is a token, is hashed all the same. Events then hold what your
+	// references say about people, for as long as their topics are kept.
+	CustomerReference_CUSTOMER_REFERENCE_AS_IS CustomerReference = 2
+)
+
+// Enum value maps for CustomerReference.
+var (
+	CustomerReference_name = map[int32]string{
+		0: "CUSTOMER_REFERENCE_UNSPECIFIED",
+		1: "CUSTOMER_REFERENCE_HASHED",
+		2: "CUSTOMER_REFERENCE_AS_IS",
+	}
+	CustomerReference_value = map[string]int32{
+		"CUSTOMER_REFERENCE_UNSPECIFIED": 0,
+		"CUSTOMER_REFERENCE_HASHED":      1,
+		"CUSTOMER_REFERENCE_AS_IS":       2,
+	}
+)
+
+func (x CustomerReference) Enum() *CustomerReference {
+	p := new(CustomerReference)
+	*p = x
+	return p
+}
+
+func (x CustomerReference) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CustomerReference) Descriptor() protoreflect.EnumDescriptor {
+	return file_kycbridge_config_v1_config_proto_enumTypes[5].Descriptor()
+}
+
+func (CustomerReference) Type() protoreflect.EnumType {
+	return &file_kycbridge_config_v1_config_proto_enumTypes[5]
+}
+
+func (x CustomerReference) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CustomerReference.Descriptor instead.
+func (CustomerReference) EnumDescriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{5}
+}
+
 // ApiScheme is a way to present credentials to an API.
 type ApiScheme int32
 
@@ -366,11 +425,11 @@ func (x ApiScheme) String() string {
 }
 
 func (ApiScheme) Descriptor() protoreflect.EnumDescriptor {
-	return file_kycbridge_config_v1_config_proto_enumTypes[5].Descriptor()
+	return file_kycbridge_config_v1_config_proto_enumTypes[6].Descriptor()
 }
 
 func (ApiScheme) Type() protoreflect.EnumType {
-	return &file_kycbridge_config_v1_config_proto_enumTypes[5]
+	return &file_kycbridge_config_v1_config_proto_enumTypes[6]
 }
 
 func (x ApiScheme) Number() protoreflect.EnumNumber {
@@ -379,7 +438,7 @@ func (x ApiScheme) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ApiScheme.Descriptor instead.
 func (ApiScheme) EnumDescriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{5}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{6}
 }
 
 // Config is the whole file.
@@ -1990,6 +2049,10 @@ type Endpoint struct {
 	// Largest request body in bytes. Default: ingest.max_body_bytes, or less where the
 	// vendor sends little more than ids (docs/vendors.md).
 	MaxBodyBytes int32 `protobuf:"varint,6,opt,name=max_body_bytes,json=maxBodyBytes,proto3" json:"max_body_bytes,omitempty"`
+	// How the customer's own reference, which the vendor hands through, leaves in
+	// events where it has not the form of an id, such as a mail address or a name.
+	// Default CUSTOMER_REFERENCE_HASHED.
+	CustomerReference CustomerReference `protobuf:"varint,7,opt,name=customer_reference,json=customerReference,proto3,enum=kycbridge.config.v1.CustomerReference" json:"customer_reference,omitempty"`
 	// The vendor's API and the credentials for it. Without it events hold what the
 	// webhooks say. Required for a vendor whose webhooks hold only an id, such as proofme.
 	Api *Api `protobuf:"bytes,40,opt,name=api,proto3" json:"api,omitempty"`
@@ -2087,6 +2150,13 @@ func (x *Endpoint) GetMaxBodyBytes() int32 {
 		return x.MaxBodyBytes
 	}
 	return 0
+}
+
+func (x *Endpoint) GetCustomerReference() CustomerReference {
+	if x != nil {
+		return x.CustomerReference
+	}
+	return CustomerReference_CUSTOMER_REFERENCE_UNSPECIFIED
 }
 
 func (x *Endpoint) GetApi() *Api {
@@ -2732,7 +2802,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x18former_topics.hydrate_id\x12?must be a topic's id as kafka-topics.sh shows it, 22 characters\x1a1this == '' || this.matches('^[A-Za-z0-9_-]{22}$')R\thydrateId\"\x9f\x01\n" +
 	"\x05Admin\x12\x95\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB}\xbaHz\xba\x01w\n" +
-	"\fadmin.listen\x122must be host:port or :port, such as 127.0.0.1:9090\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\"\xaf\f\n" +
+	"\fadmin.listen\x122must be host:port or :port, such as 127.0.0.1:9090\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\"\x90\r\n" +
 	"\bEndpoint\x12~\n" +
 	"\x04name\x18\x01 \x01(\tBj\xbaHg\xba\x01d\n" +
 	"\rendpoint.name\x120must have 1 to 63 characters of a-z, 0-9 and '-'\x1a!this.matches('^[a-z0-9-]{1,63}$')R\x04name\x12\x9f\x01\n" +
@@ -2744,7 +2814,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x14endpoint.environment\x12/must be ENVIRONMENT_LIVE or ENVIRONMENT_SANDBOX\x1a\x16this == 1 || this == 2R\venvironment\x12?\n" +
 	"\asecrets\x18\x05 \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\asecrets\x12\xd3\x01\n" +
 	"\x0emax_body_bytes\x18\x06 \x01(\x05B\xac\x01\xbaH\xa8\x01\xba\x01\xa4\x01\n" +
-	"\x17endpoint.max_body_bytes\x12Xmust be 0 (default: ingest.max_body_bytes) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\fmaxBodyBytes\x12*\n" +
+	"\x17endpoint.max_body_bytes\x12Xmust be 0 (default: ingest.max_body_bytes) or between 1024 (1 KiB) and 67108864 (64 MiB)\x1a/this == 0 || (this >= 1024 && this <= 67108864)R\fmaxBodyBytes\x12_\n" +
+	"\x12customer_reference\x18\a \x01(\x0e2&.kycbridge.config.v1.CustomerReferenceB\b\xbaH\x05\x82\x01\x02\x10\x01R\x11customerReference\x12*\n" +
 	"\x03api\x18( \x01(\v2\x18.kycbridge.config.v1.ApiR\x03api\x12;\n" +
 	"\x05basic\x18\n" +
 	" \x03(\v2\x1b.kycbridge.config.v1.SecretB\b\xbaH\x05\x92\x01\x02\x10\bR\x05basic\x12=\n" +
@@ -2829,7 +2900,11 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"TlsVersion\x12\x1b\n" +
 	"\x17TLS_VERSION_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fTLS_VERSION_1_2\x10\x01\x12\x13\n" +
-	"\x0fTLS_VERSION_1_3\x10\x02*\x8b\x01\n" +
+	"\x0fTLS_VERSION_1_3\x10\x02*t\n" +
+	"\x11CustomerReference\x12\"\n" +
+	"\x1eCUSTOMER_REFERENCE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19CUSTOMER_REFERENCE_HASHED\x10\x01\x12\x1c\n" +
+	"\x18CUSTOMER_REFERENCE_AS_IS\x10\x02*\x8b\x01\n" +
 	"\tApiScheme\x12\x1a\n" +
 	"\x16API_SCHEME_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eAPI_SCHEME_KEY\x10\x01\x12\x15\n" +
@@ -2850,7 +2925,7 @@ func file_kycbridge_config_v1_config_proto_rawDescGZIP() []byte {
 	return file_kycbridge_config_v1_config_proto_rawDescData
 }
 
-var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
 var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(SaslMechanism)(0),            // 0: kycbridge.config.v1.SaslMechanism
@@ -2858,92 +2933,94 @@ var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(Safety)(0),                   // 2: kycbridge.config.v1.Safety
 	(Encoding)(0),                 // 3: kycbridge.config.v1.Encoding
 	(TlsVersion)(0),               // 4: kycbridge.config.v1.TlsVersion
-	(ApiScheme)(0),                // 5: kycbridge.config.v1.ApiScheme
-	(*Config)(nil),                // 6: kycbridge.config.v1.Config
-	(*Kafka)(nil),                 // 7: kycbridge.config.v1.Kafka
-	(*ClientTls)(nil),             // 8: kycbridge.config.v1.ClientTls
-	(*Sasl)(nil),                  // 9: kycbridge.config.v1.Sasl
-	(*Oauth)(nil),                 // 10: kycbridge.config.v1.Oauth
-	(*Redis)(nil),                 // 11: kycbridge.config.v1.Redis
-	(*RedisSentinel)(nil),         // 12: kycbridge.config.v1.RedisSentinel
-	(*RedisCluster)(nil),          // 13: kycbridge.config.v1.RedisCluster
-	(*Topics)(nil),                // 14: kycbridge.config.v1.Topics
-	(*Ingest)(nil),                // 15: kycbridge.config.v1.Ingest
-	(*Tls)(nil),                   // 16: kycbridge.config.v1.Tls
-	(*Normalize)(nil),             // 17: kycbridge.config.v1.Normalize
-	(*Hydrate)(nil),               // 18: kycbridge.config.v1.Hydrate
-	(*Dedupe)(nil),                // 19: kycbridge.config.v1.Dedupe
-	(*FormerTopics)(nil),          // 20: kycbridge.config.v1.FormerTopics
-	(*Admin)(nil),                 // 21: kycbridge.config.v1.Admin
-	(*Endpoint)(nil),              // 22: kycbridge.config.v1.Endpoint
-	(*HeaderProof)(nil),           // 23: kycbridge.config.v1.HeaderProof
-	(*Jwt)(nil),                   // 24: kycbridge.config.v1.Jwt
-	(*Secret)(nil),                // 25: kycbridge.config.v1.Secret
-	(*Api)(nil),                   // 26: kycbridge.config.v1.Api
-	(*durationpb.Duration)(nil),   // 27: google.protobuf.Duration
-	(v1.Environment)(0),           // 28: kyc.v1.Environment
-	(*timestamppb.Timestamp)(nil), // 29: google.protobuf.Timestamp
+	(CustomerReference)(0),        // 5: kycbridge.config.v1.CustomerReference
+	(ApiScheme)(0),                // 6: kycbridge.config.v1.ApiScheme
+	(*Config)(nil),                // 7: kycbridge.config.v1.Config
+	(*Kafka)(nil),                 // 8: kycbridge.config.v1.Kafka
+	(*ClientTls)(nil),             // 9: kycbridge.config.v1.ClientTls
+	(*Sasl)(nil),                  // 10: kycbridge.config.v1.Sasl
+	(*Oauth)(nil),                 // 11: kycbridge.config.v1.Oauth
+	(*Redis)(nil),                 // 12: kycbridge.config.v1.Redis
+	(*RedisSentinel)(nil),         // 13: kycbridge.config.v1.RedisSentinel
+	(*RedisCluster)(nil),          // 14: kycbridge.config.v1.RedisCluster
+	(*Topics)(nil),                // 15: kycbridge.config.v1.Topics
+	(*Ingest)(nil),                // 16: kycbridge.config.v1.Ingest
+	(*Tls)(nil),                   // 17: kycbridge.config.v1.Tls
+	(*Normalize)(nil),             // 18: kycbridge.config.v1.Normalize
+	(*Hydrate)(nil),               // 19: kycbridge.config.v1.Hydrate
+	(*Dedupe)(nil),                // 20: kycbridge.config.v1.Dedupe
+	(*FormerTopics)(nil),          // 21: kycbridge.config.v1.FormerTopics
+	(*Admin)(nil),                 // 22: kycbridge.config.v1.Admin
+	(*Endpoint)(nil),              // 23: kycbridge.config.v1.Endpoint
+	(*HeaderProof)(nil),           // 24: kycbridge.config.v1.HeaderProof
+	(*Jwt)(nil),                   // 25: kycbridge.config.v1.Jwt
+	(*Secret)(nil),                // 26: kycbridge.config.v1.Secret
+	(*Api)(nil),                   // 27: kycbridge.config.v1.Api
+	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
+	(v1.Environment)(0),           // 29: kyc.v1.Environment
+	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
 }
 var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
-	7,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
-	11, // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
-	14, // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
-	15, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
-	17, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
-	19, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
-	21, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
-	22, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
-	18, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
+	8,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
+	12, // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
+	15, // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
+	16, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
+	18, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
+	20, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
+	22, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
+	23, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
+	19, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
 	1,  // 9: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
 	1,  // 10: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
-	8,  // 11: kycbridge.config.v1.Kafka.tls:type_name -> kycbridge.config.v1.ClientTls
-	9,  // 12: kycbridge.config.v1.Kafka.sasl:type_name -> kycbridge.config.v1.Sasl
+	9,  // 11: kycbridge.config.v1.Kafka.tls:type_name -> kycbridge.config.v1.ClientTls
+	10, // 12: kycbridge.config.v1.Kafka.sasl:type_name -> kycbridge.config.v1.Sasl
 	0,  // 13: kycbridge.config.v1.Sasl.mechanism:type_name -> kycbridge.config.v1.SaslMechanism
-	10, // 14: kycbridge.config.v1.Sasl.oauth:type_name -> kycbridge.config.v1.Oauth
-	8,  // 15: kycbridge.config.v1.Redis.tls:type_name -> kycbridge.config.v1.ClientTls
-	12, // 16: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
-	13, // 17: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
+	11, // 14: kycbridge.config.v1.Sasl.oauth:type_name -> kycbridge.config.v1.Oauth
+	9,  // 15: kycbridge.config.v1.Redis.tls:type_name -> kycbridge.config.v1.ClientTls
+	13, // 16: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
+	14, // 17: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
 	2,  // 18: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
-	27, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
-	27, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
-	27, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
-	27, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
+	28, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
+	28, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
+	28, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
+	28, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
 	3,  // 23: kycbridge.config.v1.Topics.encoding:type_name -> kycbridge.config.v1.Encoding
-	27, // 24: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
-	27, // 25: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
-	27, // 26: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
-	27, // 27: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
-	27, // 28: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
-	16, // 29: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
+	28, // 24: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
+	28, // 25: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
+	28, // 26: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
+	28, // 27: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
+	28, // 28: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
+	17, // 29: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
 	4,  // 30: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
-	27, // 31: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
-	27, // 32: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
-	27, // 33: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
-	27, // 34: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
-	27, // 35: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
-	27, // 36: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
-	27, // 37: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
-	27, // 38: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
-	27, // 39: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
-	20, // 40: kycbridge.config.v1.Dedupe.former_topics:type_name -> kycbridge.config.v1.FormerTopics
-	28, // 41: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
-	25, // 42: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
-	26, // 43: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
-	25, // 44: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
-	25, // 45: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
-	23, // 46: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
-	25, // 47: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
-	24, // 48: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
-	25, // 49: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
-	27, // 50: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
-	29, // 51: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
-	29, // 52: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
-	5,  // 53: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	28, // 31: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
+	28, // 32: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
+	28, // 33: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
+	28, // 34: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
+	28, // 35: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
+	28, // 36: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
+	28, // 37: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
+	28, // 38: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
+	28, // 39: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
+	21, // 40: kycbridge.config.v1.Dedupe.former_topics:type_name -> kycbridge.config.v1.FormerTopics
+	29, // 41: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
+	26, // 42: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
+	5,  // 43: kycbridge.config.v1.Endpoint.customer_reference:type_name -> kycbridge.config.v1.CustomerReference
+	27, // 44: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
+	26, // 45: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
+	26, // 46: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
+	24, // 47: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
+	26, // 48: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
+	25, // 49: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
+	26, // 50: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
+	28, // 51: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
+	30, // 52: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
+	30, // 53: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
+	6,  // 54: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
+	55, // [55:55] is the sub-list for method output_type
+	55, // [55:55] is the sub-list for method input_type
+	55, // [55:55] is the sub-list for extension type_name
+	55, // [55:55] is the sub-list for extension extendee
+	0,  // [0:55] is the sub-list for field type_name
 }
 
 func init() { file_kycbridge_config_v1_config_proto_init() }
@@ -2956,7 +3033,7 @@ func file_kycbridge_config_v1_config_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kycbridge_config_v1_config_proto_rawDesc), len(file_kycbridge_config_v1_config_proto_rawDesc)),
-			NumEnums:      6,
+			NumEnums:      7,
 			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
