@@ -36,6 +36,9 @@ topic/partition/offset of a raw record, and its delivery id. A word that may be 
 a person, or is not a word at all, is shown as "-" (empty with --json). Look it up in
 the sample, which holds personal data.
 
+A customer's reference that left hashed is "reference_hashed". With --config, that is not
+said of endpoints with customer_reference: AS_IS.
+
 The exit code is 0 with drift and without.
 
 ` + kafkaHelp,

@@ -44,11 +44,14 @@ func (f *kafkaFlags) servers(env *environment, command string) (operate.Servers,
 	return f.override(s, command)
 }
 
-// loadForTopics reads what it takes to read the topics, and the pepper where it can be had: what dispositions
-// hold under it is found with it alone, all else without.
+// loadForTopics reads what it takes to read the topics, and where it can be had, what more there is to find: the
+// settings of endpoints that a mapping goes by, and the pepper, since what dispositions hold under it is found with
+// it alone.
 func loadForTopics(env *environment, path string) (*config.Config, error) {
-	if c, err := loadConfig(env, path, config.Needs{Pepper: true}); err == nil {
-		return c, nil
+	for _, needs := range []config.Needs{{Pepper: true, Mapping: true}, {Mapping: true}, {Pepper: true}} {
+		if c, err := loadConfig(env, path, needs); err == nil {
+			return c, nil
+		}
 	}
 	return loadConfig(env, path, config.Needs{})
 }

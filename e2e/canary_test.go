@@ -46,15 +46,16 @@ type aviary struct {
 	apis                 *simulate.FakeAPIs
 	ingest               *stage
 	roles                map[string]*stage
-	seen                 map[string][]string // exit -> what was seen there
+	seen                 map[string][]string        // exit -> what was seen there
+	asIs                 func(endpoint string) bool // which endpoints let references leave as they came; nil: none
 
 	mu  sync.Mutex
 	raw int // deliveries that were let in
 }
 
 // startAviary starts it. The processes say all they can.
-func startAviary(t *testing.T) *aviary {
-	a := &aviary{T: t, seen: map[string][]string{}, roles: map[string]*stage{}}
+func startAviary(t *testing.T, asIs func(endpoint string) bool) *aviary {
+	a := &aviary{T: t, seen: map[string][]string{}, roles: map[string]*stage{}, asIs: asIs}
 	r := startRedis(t)
 	a.kafka, a.redis, a.redisDir = startFake(t, 1).address(), r.addr, r.dir
 	a.keys = simulate.Keyring{Dir: t.TempDir(), Lookup: func(name string) (string, bool) { return secretCore + "-" + strings.ToLower(name), true }}
@@ -64,6 +65,7 @@ func startAviary(t *testing.T) *aviary {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = stop() })
+	a.config = filepath.Join(a.TempDir(), "kycbridge.yaml")
 	a.write(url)
 	createTopics(t, a.config, append(a.env, "KYCBRIDGE_LISTEN=127.0.0.1:0", "KYCBRIDGE_ADMIN=127.0.0.1:0"))
 	for _, role := range []string{"normalize", "hydrate", "ingest"} {
@@ -106,6 +108,9 @@ func (a *aviary) write(apis string) {
 		}
 		for _, way := range ways {
 			e := &configv1.Endpoint{Name: way.Endpoint, Provider: v.Name, Environment: providers.FixtureEnvironment, Api: simulate.Configure(v, apis)}
+			if a.asIs != nil && a.asIs(e.Name) {
+				e.CustomerReference = configv1.CustomerReference_CUSTOMER_REFERENCE_AS_IS
+			}
 			if e.Api != nil {
 				e.Api.Key, e.Api.Password, e.Api.ClientSecret = hide(secretCore+"-api-key"), hide(secretCore+"-api-password"), hide(secretCore+"-api-secret")
 			}
@@ -124,7 +129,6 @@ func (a *aviary) write(apis string) {
 	if err != nil {
 		a.Fatal(err)
 	}
-	a.config = filepath.Join(a.TempDir(), "kycbridge.yaml")
 	if err := os.WriteFile(a.config, text, 0o600); err != nil {
 		a.Fatal(err)
 	}
@@ -274,7 +278,7 @@ func coded() (kinds []string) {
 // TestCanaries lets data of every kind that a person has into a running deployment, wherever a vendor or a
 // stranger may put them, and looks for them wherever something comes out but the data themselves.
 func TestCanaries(t *testing.T) {
-	a := startAviary(t)
+	a := startAviary(t, nil)
 	r := read(t, a.kafka, schemas.DefaultPrefix)
 	a.release()
 	if !eventually(patience, func() bool {

@@ -40,8 +40,10 @@ type InterpreterOptions struct {
 	// Hydrates reports whether an endpoint's API is configured. nil: none is. A vendor whose webhooks
 	// hold only an id is always asked.
 	Hydrates func(endpoint string) bool
-	Encoder  contract.Encoder // of events; nil: plain protobuf
-	Gate     providers.Gate   // what a vendor's words pass on their way into dispositions
+	// ReferenceAsIs reports whether an endpoint lets the customer's own reference leave as it came. nil: none does.
+	ReferenceAsIs func(endpoint string) bool
+	Encoder       contract.Encoder // of events; nil: plain protobuf
+	Gate          providers.Gate   // what a vendor's words pass on their way into dispositions
 }
 
 // Interpreter finds out what a raw record means. It is pure: the same record gives the same Reading, and
@@ -90,7 +92,7 @@ func (i *Interpreter) InterpretAnew(raw RawRecord) (*Reading, error) {
 		}
 		*at = stageIdentify
 		if p := i.vendor(r); p != nil {
-			notice, _ := p.Parse(deliveryOf(r.Envelope))
+			notice, _ := p.Parse(i.delivery(r.Envelope))
 			r.identify(notice)
 		}
 		r.fetch()
@@ -110,7 +112,7 @@ func (i *Interpreter) Target(task *kycv1.HydrateTask) (target providers.Target, 
 	if p == nil {
 		return target, false
 	}
-	d := deliveryOf(task.GetEnvelope())
+	d := i.delivery(task.GetEnvelope())
 	notice, err := p.Parse(d)
 	if err != nil {
 		return target, false
@@ -165,7 +167,7 @@ func (i *Interpreter) read(r *Reading, at *string) error {
 		r.bury(*at, kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, "provider", "this version knows no vendor of that name")
 		return nil
 	}
-	delivery := deliveryOf(r.Envelope)
+	delivery := i.delivery(r.Envelope)
 	delivery.Fetched = r.fetched
 	notice, err := provider.Parse(delivery)
 	r.identify(notice)
@@ -238,7 +240,8 @@ func (i *Interpreter) decode(r *Reading) (bool, error) {
 	return true, nil
 }
 
-func deliveryOf(e *kycv1.RawEnvelope) *providers.Delivery {
+// delivery is what a vendor's package is given of an envelope, and of the endpoint's settings.
+func (i *Interpreter) delivery(e *kycv1.RawEnvelope) *providers.Delivery {
 	headers := make(http.Header, len(e.GetHeaders()))
 	for _, h := range e.GetHeaders() {
 		headers.Add(h.GetName(), h.GetValue())
@@ -246,6 +249,7 @@ func deliveryOf(e *kycv1.RawEnvelope) *providers.Delivery {
 	return &providers.Delivery{
 		Endpoint: e.GetEndpoint(), Tenant: e.GetTenant(), Environment: e.GetEnvironment(),
 		ContentType: e.GetContentType(), Headers: headers, Body: e.GetBody(), ReceivedAt: e.GetReceivedAt().AsTime(),
+		ReferenceAsIs: i.o.ReferenceAsIs != nil && i.o.ReferenceAsIs(e.GetEndpoint()),
 	}
 }
 

@@ -188,6 +188,7 @@ type Options struct {
 
 	// Hydrates: see InterpreterOptions.
 	Hydrates           func(endpoint string) bool
+	ReferenceAsIs      func(endpoint string) bool // see InterpreterOptions
 	Providers          []providers.Provider
 	Validator          contract.Rules
 	Encoder            contract.Encoder // of events; nil: plain protobuf

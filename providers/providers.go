@@ -31,6 +31,9 @@ type Delivery struct {
 	Body        []byte      // byte for byte what arrived, or the value of the EventHeader
 	ReceivedAt  time.Time
 	Fetched     *Fetched // how asking the vendor's API ended; nil while it was not asked
+	// ReferenceAsIs: the endpoint lets the customer's own reference leave as it came, in
+	// subject.customer_reference. Mappers need not look: Map sees to it.
+	ReferenceAsIs bool
 }
 
 // Provider is one vendor. Everything about it is data, except for the few pure
@@ -194,6 +197,8 @@ type Mapping struct {
 	Incomplete bool
 	// Drift is what was new to us, at most maxDrift entries.
 	Drift []Drift
+
+	references map[string]string // that left as their digests, by those
 }
 
 // Drift is something a vendor sent that the mapping does not know.
@@ -219,7 +224,8 @@ func (m *Mapping) Note(kind, word string) {
 func (m *Mapping) Add(e schemas.DomainEvent) { m.Events = append(m.Events, e) }
 
 // Map applies the mapper of the notice's type; ErrUnmapped where there is none,
-// ErrHydrationFailed where the vendor's object is required and cannot be had.
+// ErrHydrationFailed where the vendor's object is required and cannot be had. The
+// customer's reference is as the endpoint wants it.
 func (p *Provider) Map(d *Delivery, n *Notice) (Mapping, error) {
 	if p.Hydration != nil && p.Hydration.Required {
 		if err := d.Fetched.unusable(p.Title); err != nil {
@@ -230,7 +236,11 @@ func (p *Provider) Map(d *Delivery, n *Notice) (Mapping, error) {
 	if !ok {
 		return Mapping{}, &Problem{Field: "type", Detail: "no mapping for this event type; if it is new at " + p.Title + ", add it to Maps", Err: ErrUnmapped}
 	}
-	return f(d, n)
+	m, err := f(d, n)
+	if err == nil && d.ReferenceAsIs {
+		m.asIs()
+	}
+	return m, err
 }
 
 // Needs names the object that would complete a mapping of the webhook alone;

@@ -65,7 +65,8 @@ const maxReference = 512
 
 // Reference is the customer's own reference in a value. Some put a mail address or a name
 // there: what has not the form of an id leaves as its digest, by which the customer still
-// finds its own record, and is drift of the kind "reference_hashed".
+// finds its own record, and is drift of the kind "reference_hashed". Where the endpoint
+// wants it as it is, Map puts it back into subject.customer_reference: see asIs.
 func (m *Mapping) Reference(v *Value) string {
 	switch s := strings.TrimSpace(v.Scalar()); {
 	case s == "":
@@ -73,8 +74,8 @@ func (m *Mapping) Reference(v *Value) string {
 	case len(s) <= maxReference && isID(s):
 		return s
 	default:
-		m.Note("reference_hashed", "")
-		return Digest(s)
+		m.Note(referenceHashed, "")
+		return m.hide(s)
 	}
 }
 

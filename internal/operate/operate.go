@@ -42,6 +42,7 @@ type Limits struct {
 	Former             []dedupe.Former            // raw topics of before a move
 	FormerTasks        []dedupe.Former            // and hydrate topics
 	Hydrates           func(endpoint string) bool // reports whether the vendor's API may be asked
+	ReferenceAsIs      func(endpoint string) bool // reports whether the customer's reference leaves as it came
 	StaleAfter         time.Duration
 	MaxRecordBytes     int
 	TransactionTimeout time.Duration
@@ -59,6 +60,7 @@ func FromConfig(c *config.Config) Servers {
 			Former:             former,
 			FormerTasks:        formerTasks,
 			Hydrates:           c.Hydrates(),
+			ReferenceAsIs:      c.ReferenceAsIs(),
 			StaleAfter:         c.File.Dedupe.Ttl.AsDuration(),
 			MaxRecordBytes:     c.MaxRecordBytes(),
 			TransactionTimeout: c.File.Normalize.TransactionTimeout.AsDuration(),
@@ -103,5 +105,5 @@ func (s Servers) gate() providers.Gate { return providers.NewGate([]byte(s.Limit
 
 // interpreter understands deliveries as this version does, and asks no vendor's API.
 func (s Servers) interpreter() *normalize.Interpreter {
-	return normalize.NewInterpreter(s.Vendors, contract.NewValidator(), normalize.InterpreterOptions{})
+	return normalize.NewInterpreter(s.Vendors, contract.NewValidator(), normalize.InterpreterOptions{ReferenceAsIs: s.Limits.ReferenceAsIs})
 }

@@ -78,6 +78,7 @@ func normalizeOptions(c *config.Config) normalize.Options {
 	former, _ := c.FormerTopics()
 	return normalize.Options{
 		Hydrates:           c.Hydrates(),
+		ReferenceAsIs:      c.ReferenceAsIs(),
 		Slots:              int(n.Slots),
 		Batch:              int(n.BatchRecords),
 		TTL:                d.Ttl.AsDuration(),

@@ -90,7 +90,8 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 		defer w.Close()
 	}
 	o := normalize.InterpreterOptions{
-		StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, Encoder: p.o.Encoder, Gate: providers.NewGate([]byte(p.o.Pepper.Reveal())),
+		StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, ReferenceAsIs: p.o.ReferenceAsIs, Encoder: p.o.Encoder,
+		Gate: providers.NewGate([]byte(p.o.Pepper.Reveal())),
 	}
 	// What was emitted without the vendor's object is emitted again without it.
 	p.again = normalize.NewInterpreter(p.o.Providers, p.o.Validator, o)

@@ -112,6 +112,7 @@ type Options struct {
 	Validator      contract.Rules
 	Encoder        contract.Encoder           // of events; nil: plain protobuf
 	Hydrates       func(endpoint string) bool // see normalize.InterpreterOptions; only for gaps
+	ReferenceAsIs  func(endpoint string) bool // see normalize.InterpreterOptions
 	StaleAfter     time.Duration
 	MaxRecordBytes int
 

@@ -39,6 +39,9 @@ func (s *suite) checkCanaries(t testing.TB) {
 		for _, l := range r.leaks(p) {
 			seen.note(p, l)
 		}
+		if slices.Contains(asTyped, p.Kind) {
+			s.checkAsIs(t, p, d, r)
+		}
 	}
 	if planted == 0 {
 		t.Error("there is no place for a canary in any fixture")
