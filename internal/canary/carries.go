@@ -47,7 +47,7 @@ var fields = map[protoreflect.FullName]Carries{
 	"kyc.v1.Subject.address_id":          Code,
 	"kyc.v1.Subject.step_id":             Code,
 	"kyc.v1.Subject.attempt_id":          Code,
-	"kyc.v1.Subject.customer_reference":  Code,
+	"kyc.v1.Subject.customer_reference":  Code, // anything, where an endpoint lets it: the suite of vendors looks at that
 	"kyc.v1.Subject.party_id":            Code,
 	"kyc.v1.Subject.related_session_ids": Code,
 	"kyc.v1.Subject.related_check_ids":   Code,
