@@ -67,8 +67,8 @@ func TestLyingContentLength(t *testing.T) {
 		want      int
 	}{
 		{"less than sent", len(testBody) - 1, 401},
-		{"more than sent", len(testBody) + 1, 400},
-		{"far more than sent", DefaultMaxBody, 400},
+		{"more than sent", len(testBody) + 1, 503},
+		{"far more than sent", DefaultMaxBody, 503},
 		{"over the limit", DefaultMaxBody + 1, 413},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -112,8 +112,8 @@ func TestLyingContentLengthToHandler(t *testing.T) {
 		s := newServer(t, testOptions(t, log))
 		r := signed(t, "one", "old", testBody)
 		r.ContentLength = announced
-		if w := serve(s, r); w.Code != 400 || len(log.all()) != 0 || s.gate.bytes.Load() != 0 {
-			t.Errorf("announced %d of %d bytes: answered %d, %d appends, %d bytes counted; want 400 and none", announced, len(testBody), w.Code, len(log.all()), s.gate.bytes.Load())
+		if w := serve(s, r); w.Code != 503 || len(log.all()) != 0 || s.gate.bytes.Load() != 0 {
+			t.Errorf("announced %d of %d bytes: answered %d, %d appends, %d bytes counted; want 503 and none", announced, len(testBody), w.Code, len(log.all()), s.gate.bytes.Load())
 		}
 	}
 }

@@ -80,7 +80,7 @@ func (d *directory) decoyOf(name string) *endpoint {
 func prepare(e Endpoint, m *metrics) *endpoint {
 	secret := e.Proofs.SecretHeaders()
 	var keep []string
-	for _, name := range e.Provider.KeepHeaders {
+	for _, name := range append([]string{providers.EncodingHeader}, e.Provider.KeepHeaders...) {
 		if name = http.CanonicalHeaderKey(name); !slices.Contains(secret, name) {
 			keep = append(keep, name)
 		}
@@ -194,18 +194,6 @@ func (e *endpoint) contentType(h http.Header) string {
 		return ""
 	}
 	return h.Get(contentTypeHeader)
-}
-
-// takes reports whether the vendor sends this media type. Some senders leave it
-// out, and no parameter, charset least of all, is a reason to lose a delivery.
-func (e *endpoint) takes(contentType string) bool {
-	if contentType == "" || len(e.Provider.ContentTypes) == 0 {
-		return true
-	}
-	sent, _, _ := strings.Cut(contentType, ";")
-	return slices.ContainsFunc(e.Provider.ContentTypes, func(known string) bool {
-		return strings.EqualFold(strings.TrimSpace(sent), known)
-	})
 }
 
 // key is the record's key in the raw log. A rule that panics leaves the hash

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -58,21 +59,21 @@ func (e *endpoint) seal(r *http.Request, d *delivery, bytes []byte) (*kycv1.RawE
 func (e *endpoint) told(h http.Header, body []byte) ([]*kycv1.HttpHeader, []byte) {
 	switch values := h[e.event]; {
 	case e.event == "":
-		return e.kept(h, ""), body
+		return e.kept(h), body
 	case e.Proofs.BindBody():
 		return e.kept(h, e.event), body
 	case len(values) == 1 && values[0] != "":
-		return e.kept(h, e.event), []byte(values[0])
+		return e.kept(h, e.event, providers.EncodingHeader), []byte(values[0])
 	}
-	return e.kept(h, ""), body
+	return e.kept(h), body
 }
 
-// kept copies the headers on the provider's list but for one, in the order of their names, without those that prove the
-// sender.
-func (e *endpoint) kept(h http.Header, but string) []*kycv1.HttpHeader {
+// kept copies the headers on the provider's list but for some, in the order of their names, without those that prove
+// the sender.
+func (e *endpoint) kept(h http.Header, but ...string) []*kycv1.HttpHeader {
 	var kept []*kycv1.HttpHeader
 	for _, name := range e.keep {
-		if name == but {
+		if slices.Contains(but, name) {
 			continue
 		}
 		for _, value := range h[name] {

@@ -98,6 +98,7 @@ func TestOnlyWhatWasVerifiedIsStored(t *testing.T) {
 		}
 		r := httptest.NewRequest(http.MethodPost, "/hooks/one", strings.NewReader(text(c.bodyHas)))
 		r.Header.Set("X-Password", "a synthetic password")
+		r.Header.Set("Content-Encoding", "gzip") // of the body that was sent
 		if c.headerHas != "" {
 			r.Header.Set(tokenHeader, text(c.headerHas))
 		}
@@ -111,6 +112,13 @@ func TestOnlyWhatWasVerifiedIsStored(t *testing.T) {
 		}
 		if h := headerOf(got.envelope, tokenHeader); h != c.wantHeader {
 			t.Errorf("%s: the header stored is %q, want %q", c.name, h, c.wantHeader)
+		}
+		wantEncoding := "gzip"
+		if string(got.envelope.GetBody()) != text(c.bodyHas) {
+			wantEncoding = "" // another stands in its place
+		}
+		if h := headerOf(got.envelope, "Content-Encoding"); h != wantEncoding {
+			t.Errorf("%s: the content encoding stored is %q, want %q", c.name, h, wantEncoding)
 		}
 		if string(got.key) != c.key {
 			t.Errorf("%s: the key is %s, want %s", c.name, got.key, c.key)

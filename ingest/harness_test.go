@@ -133,11 +133,10 @@ func proofs(scheme auth.Scheme, secrets ...auth.Secret) auth.Proofs {
 
 func testProvider() providers.Provider {
 	return providers.Provider{
-		Name:         "testvendor",
-		Scheme:       testScheme,
-		ContentTypes: []string{"application/json"},
-		KeepHeaders:  []string{"x-test-kind", "X-Another"},
-		Key:          func(*providers.Delivery) string { return "subject-1" },
+		Name:        "testvendor",
+		Scheme:      testScheme,
+		KeepHeaders: []string{"x-test-kind", "X-Another"},
+		Key:         func(*providers.Delivery) string { return "subject-1" },
 	}
 }
 

@@ -18,7 +18,6 @@ const (
 	forbidden                      // the sender's address is not allowed
 	undecided                      // we could not verify, which is our fault
 	wrongMethod                    // not POST
-	wrongType                      // a media type that the vendor does not send
 	oversize                       // the body is over the endpoint's limit
 	brokenBody                     // the body ended early or its framing is wrong
 	slowBody                       // the body was not there in time
@@ -49,13 +48,15 @@ var (
 )
 
 // answers is the one table of status codes. Four rules stand behind it: a
-// fault of ours is 503, because some senders never retry a 4xx; 429 is for those
-// alone who are not proved; all that a stranger may learn about an endpoint is 401,
-// whether it exists or not, or 403 about its own address; and never 3xx or 410,
-// which make senders go away for good.
+// fault of ours or of the way here is 503, because some senders never retry a 4xx;
+// 429 is for those alone who are not proved; all that a stranger may learn about an
+// endpoint is 401, whether it exists or not, or 403 about its own address; and never
+// 3xx or 410, which make senders go away for good.
 //
 // What an authenticated sender says is no outcome here: a body that nobody can
-// parse is accepted like any other, and becomes a dead letter later.
+// parse, of whatever media type and encoding, is accepted like any other, and becomes
+// a dead letter later. What is left of 4xx for it is 413, for what no record could
+// hold, and 405.
 var answers = [outcomes]answer{
 	accepted:        {"accepted", http.StatusOK, "", [2]string{}}, // or the vendor's own success code
 	notFound:        {"not_found", http.StatusNotFound, "not found\n", [2]string{}},
@@ -66,9 +67,8 @@ var answers = [outcomes]answer{
 	forbidden:       {"forbidden", http.StatusForbidden, "forbidden\n", [2]string{}},
 	undecided:       {"undecided", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	wrongMethod:     {"wrong_method", http.StatusMethodNotAllowed, "method not allowed\n", onlyPost},
-	wrongType:       {"wrong_type", http.StatusUnsupportedMediaType, "unsupported media type\n", [2]string{}},
 	oversize:        {"oversize", http.StatusRequestEntityTooLarge, "body too large\n", [2]string{}},
-	brokenBody:      {"broken_body", http.StatusBadRequest, "bad request\n", [2]string{}},
+	brokenBody:      {"broken_body", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	slowBody:        {"slow_body", http.StatusServiceUnavailable, "try again later\n", tryAgain},
 	crowded:         {"crowded", http.StatusTooManyRequests, "try again later\n", tryAgain},
 	noisy:           {"noisy", http.StatusTooManyRequests, "try again later\n", tryAgain},

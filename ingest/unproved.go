@@ -54,8 +54,6 @@ func (s *Server) judgeBody(r *http.Request, d *delivery, request auth.Request) o
 		return o
 	case int64(d.size) > d.endpoint.MaxBody:
 		return oversize
-	case !d.endpoint.takes(d.endpoint.contentType(r.Header)):
-		return wrongType
 	}
 	return accepted
 }

@@ -172,7 +172,7 @@ func (i *Interpreter) read(r *Reading, at *string) error {
 	notice, err := provider.Parse(delivery)
 	r.identify(notice)
 	if err != nil {
-		r.refuse(*at, err)
+		r.refuse(*at, providers.Explain(delivery, err))
 		return nil
 	}
 	*at = stageMap

@@ -57,8 +57,6 @@ type Provider struct {
 	Ack Ack
 	// Limits bound a body, and what it may become.
 	Limits Limits
-	// ContentTypes are the media types accepted, without parameters. Empty: any.
-	ContentTypes []string
 	// KeepHeaders is the allow-list of headers that go into the raw envelope,
 	// canonical names. Never one that holds a credential.
 	KeepHeaders []string
