@@ -26,6 +26,7 @@ import (
 
 const (
 	malformed = kycv1.DeadLetterReason_DEAD_LETTER_REASON_MALFORMED
+	unmapped  = kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED
 	rejected  = kycv1.DeadLetterReason_DEAD_LETTER_REASON_REJECTED_CONTENT
 	usable    = kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNSPECIFIED // it is no dead letter
 )
@@ -37,58 +38,72 @@ type unusable struct {
 	header http.Header
 	reason kycv1.DeadLetterReason
 	detail string // a part of what the dead letter says
+
+	before, after string // around the body, or the token that is the body
 }
 
 // unusableBodies are those of a way that proves any body.
 func unusableBodies(v providers.Provider, good func() []byte) []unusable {
-	plain, form := http.Header{}, "a=b&c=d%20e"
 	of := func(name, value string) http.Header { return http.Header{name: {value}} }
 	encoding := func(values ...string) http.Header { return http.Header{"Content-Encoding": values} }
 	deep := []byte(`{"x":` + strings.Repeat("[", 4000) + strings.Repeat("]", 4000) + `}`)
 	all := []unusable{
-		{"empty", nil, plain, malformed, "the body is empty"},
-		{"blanks", []byte(" \r\n\t"), plain, malformed, "the body is empty"},
-		{"a byte order mark alone", []byte("\xef\xbb\xbf"), plain, malformed, "the body is empty"},
-		{"gzip", zipped(good()), encoding("gzip"), malformed, "the body is gzip-compressed, as its Content-Encoding says"},
-		{"gzip that nothing announces", zipped(good()), plain, malformed, "begins as one that is gzip-compressed"},
-		{"deflate", deflated(good()), encoding("Deflate"), malformed, "deflate-compressed"},
-		{"brotli", []byte("\x0b\x02\x80" + "{}" + "\x03"), encoding("br"), malformed, "brotli-compressed"},
-		{"two encodings", zipped(zipped(good())), encoding("gzip, br"), malformed, "several content encodings"},
-		{"two encodings in two lines", zipped(good()), encoding("identity", "gzip", "deflate"), malformed, "several content encodings"},
-		{"an encoding that is none", good()[:10], encoding("utf-8"), malformed, "a content encoding without a registered name"},
-		{"UTF-16", []byte("\xff\xfe{\x00}\x00"), plain, malformed, "UTF-16"},
-		{"text", []byte("hello"), plain, malformed, ""},
-		{"cut off", good()[:len(good())/2], plain, malformed, ""},
-		{"a page", []byte("<!DOCTYPE html><html></html>"), of("Content-Type", "text/html"), malformed, "HTML"},
-		{"XML", []byte("<?xml version=\"1.0\"?><a/>"), of("Content-Type", "application/xml"), malformed, ""},
-		{"parts", []byte("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n"), of("Content-Type", "multipart/form-data; boundary=x"), malformed, "multipart/form-data"},
-		{"NULs", []byte("\x00\x00"), plain, malformed, ""},
-		{"two objects", slices.Concat(good(), []byte(`{"a":1}`)), plain, malformed, ""},
-		{"nested too deep", deep, plain, rejected, "nested deeper"},
+		{name: "empty", reason: malformed, detail: "the body is empty"},
+		{name: "blanks", body: []byte(" \r\n\t"), reason: malformed, detail: "the body is empty"},
+		{name: "a byte order mark alone", body: []byte("\xef\xbb\xbf"), reason: malformed, detail: "the body is empty"},
+		{name: "gzip", body: zipped(good()), header: encoding("gzip"), reason: malformed, detail: "the body is gzip-compressed, as its Content-Encoding says"},
+		{name: "gzip that nothing announces", body: zipped(good()), reason: malformed, detail: "begins as one that is gzip-compressed"},
+		{name: "deflate", body: deflated(good()), header: encoding("Deflate"), reason: malformed, detail: "deflate-compressed"},
+		{name: "brotli", body: []byte("\x0b\x02\x80" + "{}" + "\x03"), header: encoding("br"), reason: malformed, detail: "brotli-compressed"},
+		{name: "two encodings", body: zipped(zipped(good())), header: encoding("gzip, br"), reason: malformed, detail: "several content encodings"},
+		{name: "two encodings in two lines", body: zipped(good()), header: encoding("identity", "gzip", "deflate"), reason: malformed, detail: "several content encodings"},
+		{name: "an encoding that is none", body: good()[:10], header: encoding("utf-8"), reason: malformed, detail: "a content encoding without a registered name"},
+		{name: "UTF-16", body: []byte("\xff\xfe{\x00}\x00"), reason: malformed, detail: "UTF-16"},
+		{name: "text", body: []byte("hello"), reason: malformed},
+		{name: "cut off", body: good()[:len(good())/2], reason: malformed},
+		{name: "a page", body: []byte("<!DOCTYPE html><html></html>"), header: of("Content-Type", "text/html"), reason: malformed, detail: "HTML"},
+		{name: "XML", body: []byte("<?xml version=\"1.0\"?><a/>"), header: of("Content-Type", "application/xml"), reason: malformed},
+		{name: "parts", body: []byte("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n"), header: of("Content-Type", "multipart/form-data; boundary=x"), reason: malformed, detail: "multipart/form-data"},
+		{name: "NULs", body: []byte("\x00\x00"), reason: malformed},
+		{name: "two objects", body: slices.Concat(good(), []byte(`{"a":1}`)), reason: malformed},
+		{name: "nested too deep", body: deep, reason: rejected, detail: "nested deeper"},
 	}
 	for _, top := range []string{`[]`, `[{}]`, `"x"`, `1`, `null`, `true`} {
-		all = append(all, unusable{"the top level is " + top, []byte(top), plain, malformed, ""})
+		all = append(all, unusable{name: "the top level is " + top, body: []byte(top), reason: malformed})
 	}
-	if v.Name != "proofme" { // whose webhooks are forms
-		all = append(all, unusable{"a form", []byte(form), of("Content-Type", "application/x-www-form-urlencoded"), malformed, "form"})
+	if v.Name != "proofme" { // whose webhooks are forms without a type
+		unknown := []byte(`{"id":"65f0fc7fe9c12d74a4246c13","type":"new.thing","event":"New Thing"}`)
+		all = append(all, unusable{name: "an unknown event type", body: unknown, header: of("Idenfy-Event-Type", "NEW_THING"), reason: unmapped})
+		all = append(all, unusable{name: "a form", body: []byte("a=b&c=d%20e"), header: of("Content-Type", "application/x-www-form-urlencoded"), reason: malformed, detail: "form"})
 	}
-	return append(all, oddButUsable(good)...)
+	return append(all, oddButUsable(v, good)...)
 }
 
 // oddButUsable are bodies that can be read, however they are sent.
-func oddButUsable(good func() []byte) []unusable {
-	none := http.Header{"Content-Type": nil}
+func oddButUsable(v providers.Provider, good func() []byte) []unusable {
 	of := func(name string, values ...string) http.Header { return http.Header{name: values} }
-	return []unusable{
-		{"an encoding that is a character set", good(), of("Content-Encoding", "utf-8"), usable, ""},
-		{"an encoding that is not true", good(), of("Content-Encoding", "gzip"), usable, ""},
-		{"no encoding at all, said so", good(), of("Content-Encoding", "identity"), usable, ""},
-		{"no media type", good(), none, usable, ""},
-		{"an odd media type", good(), of("Content-Type", "text/plain; charset=iso-8859-1"), usable, ""},
-		{"a media type that is none", good(), of("Content-Type", "a/b/c;;=\""), usable, ""},
-		{"two media types", good(), of("Content-Type", "application/json", "text/html"), usable, ""},
-		{"a trailing line break", slices.Concat(good(), []byte("\r\n")), http.Header{}, usable, ""},
+	holding := func(text string) []byte {
+		return bytes.Replace(good(), []byte("{"), []byte(`{"kycbridge_note":"`+text+`",`), 1)
 	}
+	all := []unusable{
+		{name: "an encoding that is a character set", body: good(), header: of("Content-Encoding", "utf-8")},
+		{name: "an encoding that is not true", body: good(), header: of("Content-Encoding", "gzip")},
+		{name: "no encoding at all, said so", body: good(), header: of("Content-Encoding", "identity")},
+		{name: "no media type", body: good(), header: of("Content-Type")},
+		{name: "an odd media type", body: good(), header: of("Content-Type", "text/plain; charset=iso-8859-1")},
+		{name: "a media type that is none", body: good(), header: of("Content-Type", "a/b/c;;=\"")},
+		{name: "two media types", body: good(), header: of("Content-Type", "application/json", "text/html")},
+		{name: "bytes that are no UTF-8", body: holding("\xff\xfe\xc0")},
+		{name: "half a surrogate, and NUL", body: holding(`\ud800\u0000`)},
+		{name: "a line break behind it", body: good(), after: "\r\n"},
+		{name: "a byte order mark in front", body: good(), before: "\xef\xbb\xbf"},
+	}
+	for _, name := range v.KeepHeaders {
+		if name != "User-Agent" && name != v.EventHeader() {
+			all = append(all, unusable{name: "no " + name, body: good(), header: of(http.CanonicalHeaderKey(name))})
+		}
+	}
+	return all
 }
 
 func zipped(b []byte) []byte {
@@ -187,14 +202,14 @@ func (p *poster) kinds() []unusable {
 		return unusableBodies(p.vendor, p.good)
 	}
 	object := []byte(`{"data":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`) // a header has less room than a body
-	all := []unusable{{"data nested too deep", object, nil, rejected, "nested deeper"}, {"no data", []byte(`{}`), nil, malformed, "want a claim that is an object"}}
+	all := []unusable{{name: "data nested too deep", body: object, reason: rejected, detail: "nested deeper"}, {name: "no data", body: []byte(`{}`), reason: malformed, detail: "want a claim that is an object"}}
 	for _, data := range []string{`null`, `[]`, `"x"`, `1`, `true`} {
-		all = append(all, unusable{"data is " + data, []byte(`{"data":` + data + `}`), nil, malformed, "want a claim that is an object"})
+		all = append(all, unusable{name: "data is " + data, body: []byte(`{"data":` + data + `}`), reason: malformed, detail: "want a claim that is an object"})
 	}
-	all = append(all, unusable{"data without anything", []byte(`{"data":{}}`), nil, malformed, ""})
-	for _, u := range oddButUsable(p.good) {
-		if strings.HasPrefix(u.name, "a trailing") {
-			continue // of the body, and the token is that
+	all = append(all, unusable{name: "data without anything", body: []byte(`{"data":{}}`), reason: malformed})
+	for _, u := range oddButUsable(p.vendor, p.good) {
+		if inHeader && u.before+u.after != "" {
+			continue // nothing can stand around it
 		}
 		u.body = slices.Concat([]byte(`{"data":`), u.body, []byte(`}`))
 		all = append(all, u)
@@ -205,14 +220,14 @@ func (p *poster) kinds() []unusable {
 // seal signs what is to be sent. What is said in headers comes last, so that no proof changes it.
 func (p *poster) seal(u unusable) simulate.Delivery {
 	p.Helper()
-	headers := p.sample.Headers.Clone()
-	d := p.sender.Seal(u.body, headers)
+	headers, around := p.sample.Headers.Clone(), func(body []byte) []byte { return slices.Concat([]byte(u.before), body, []byte(u.after)) }
+	d := p.sender.Seal(around(u.body), headers)
 	if inHeader, inBody := p.tokenIn(); inHeader || inBody {
 		d = p.sender.Seal(p.good(), headers)
 		if token := p.token(u.body); inHeader {
 			d.Header.Set(p.vendor.EventHeader(), token)
 		} else {
-			d.Body = []byte(token)
+			d.Body = around([]byte(token))
 		}
 	}
 	for name, values := range u.header {

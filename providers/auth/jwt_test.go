@@ -194,6 +194,9 @@ func TestJWTShape(t *testing.T) {
 	}{
 		"nothing":             {"", ErrUnsigned},
 		"white space":         {" \n", ErrUnsigned},
+		"a byte order mark":   {"\xef\xbb\xbf", ErrUnsigned},
+		"one within":          {first + ".\xef\xbb\xbf" + second + "." + third, ErrMismatch},
+		"one behind":          {good + "\xef\xbb\xbf", ErrMismatch},
 		"JSON":                {`{"data":{}}`, ErrMismatch},
 		"two parts":           {first + "." + second, ErrMismatch},
 		"four parts":          {good + "." + third, ErrMismatch},
@@ -209,6 +212,15 @@ func TestJWTShape(t *testing.T) {
 	} {
 		if id, err := j.Verify(nil, Request{Body: []byte(tc.token), Now: noon}); id != "" || !errors.Is(err, tc.want) {
 			t.Errorf("%s: %q, %v; want %v", name, id, err, tc.want)
+		}
+	}
+	for _, around := range []string{" \n%s\r\n", "\xef\xbb\xbf%s", "\xef\xbb\xbf\n%s\t"} {
+		body := []byte(fmt.Sprintf(around, good))
+		if _, err := j.Verify(nil, Request{Body: body, Now: noon}); err != nil {
+			t.Errorf("a token in %q: %v", around, err)
+		}
+		if claims, err := Claims(body); err != nil || claims[0] != '{' {
+			t.Errorf("the claims of a token in %q: %q, %v", around, claims, err)
 		}
 	}
 	for i := range good { // not one character can be another
@@ -321,7 +333,7 @@ func FuzzJWT(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		id, err := j.Verify(nil, Request{Body: []byte(token), Now: noon})
 		known := errors.Is(err, ErrUnsigned) || errors.Is(err, ErrMismatch) || errors.Is(err, ErrStale)
-		if token := strings.TrimSpace(token); err == nil && !issued[token[:strings.LastIndexByte(token, '.')]] || err != nil && (!known || id != "") {
+		if token := string(bare([]byte(token))); err == nil && !issued[token[:strings.LastIndexByte(token, '.')]] || err != nil && (!known || id != "") {
 			t.Errorf("%q: %q, %v", token, id, err)
 		}
 		if err != nil && len(token) > 8 && strings.Contains(err.Error(), token) {
