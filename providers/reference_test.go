@@ -42,6 +42,8 @@ func TestReferenceAsIs(t *testing.T) {
 		`{"r":"` + token + `"}`:                             {text: token, drift: true},
 		`{"r":" \t"}`:                                       {want: ""},
 		`{"r":null}`:                                        {want: ""},
+		`{"r":true}`:                                        {want: ""}, // an id is a text or a number
+		`{"r":7}`:                                           {want: "7"},
 		`{"r":"a@b.invalid","other":"a@b.invalid"}`:         {want: "a@b.invalid"},
 		`{"r":"a@b.invalid","other":"c@d.invalid"}`:         {want: "a@b.invalid", drift: true}, // the other is hashed
 		`{"r":"client-1","other":"c@d.invalid"}`:            {want: "client-1", drift: true},

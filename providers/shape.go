@@ -69,7 +69,7 @@ const maxReference = 512
 // wants it as it is, Map puts it back into subject.customer_reference: see asIs.
 func (m *Mapping) Reference(v *Value) string {
 	switch s := strings.TrimSpace(v.Scalar()); {
-	case s == "":
+	case s == "" || v.Kind() == Bool:
 		return ""
 	case len(s) <= maxReference && isID(s):
 		return s

@@ -39,23 +39,14 @@ func (r *run) id(name string) string { return r.Doc.At(name).ID() }
 
 // reference is the customer's own reference, clientId: the way back to the records
 // of whoever runs this bridge.
-func (r *run) reference() string { return r.ownReference("clientId") }
-
-// ownReference is a reference that the customer chose. A boolean is none.
-func (r *run) ownReference(name string) string {
-	v := r.Doc.At(name)
-	if v.Kind() == providers.Bool {
-		return ""
-	}
-	return r.Reference(v)
-}
+func (r *run) reference() string { return r.Reference(r.Doc.At("clientId")) }
 
 // maxAttribute is what an attribute holds, in bytes.
 const maxAttribute = 128
 
 // externalRef adds the customer's second reference to attributes.
 func (r *run) externalRef(attributes map[string]string) map[string]string {
-	ref := r.ownReference("externalRef")
+	ref := r.Reference(r.Doc.At("externalRef"))
 	if len(ref) > maxAttribute {
 		ref = providers.Digest(ref)
 	}

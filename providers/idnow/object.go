@@ -130,11 +130,4 @@ func (r *run) subject() *providers.Value {
 	return r.object.At("metadata", "subjectId")
 }
 
-// reference is the subject, where that is a text or a number.
-func (r *run) reference() string {
-	subject := r.subject()
-	if kind := subject.Kind(); kind != providers.String && kind != providers.Number {
-		return ""
-	}
-	return r.Reference(subject)
-}
+func (r *run) reference() string { return r.Reference(r.subject()) }
