@@ -24,7 +24,7 @@ func TestLaidOut(t *testing.T) {
 	}
 	module := privateModule(t, here)
 	output, err := goIn(module, "run", "github.com/kycbridge/kycbridge/tools/newvendor", "-in", "vendors", "-name", "zenith", "-title", "Zenith ID")
-	if want := `zenith.Provider of "example.invalid/private/vendors/zenith"`; err != nil || !strings.Contains(output, want) {
+	if want := "\"example.invalid/private/vendors/zenith\" and hands it on:\n\n\t\tcommand.Main(append(catalog.All(), zenith.Provider))\n"; err != nil || !strings.Contains(output, want) {
 		t.Fatalf("newvendor gives %v and says %q, want %s", err, output, want)
 	}
 	for _, args := range [][]string{{"vet", "./..."}, {"test", "./..."}} {

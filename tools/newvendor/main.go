@@ -67,7 +67,7 @@ func next(dir, in string, n naming, path string) string {
 		fmt.Fprintf(&b, "Once it is true, add to All in providers/catalog/catalog.go, in the order of the names, the line\n\n"+
 			"\t\t%s.Provider,\n\n(goimports, or your editor, adds its import %q) and run make docs.\n", n.pkg(), path)
 	} else {
-		fmt.Fprintf(&b, "Your own program takes it as %s.Provider of %q.\n", n.pkg(), path)
+		fmt.Fprintf(&b, "Your own program imports %q and hands it on:\n\n\t\tcommand.Main(append(catalog.All(), %s.Provider))\n", path, n.pkg())
 	}
 	return b.String()
 }
