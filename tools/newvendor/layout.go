@@ -18,8 +18,16 @@ var example embed.FS
 
 const exampleFolder = "acme"
 
-// goldenFile is written by the suite: the ids of events depend on the vendor's name.
-const goldenFile = "want.json"
+// goldenFile is what a fixture becomes, written by the suite, as goldenSuffix is for a story:
+// the ids of events depend on the vendor's name.
+const (
+	goldenFile   = "want.json"
+	goldenSuffix = ".want"
+)
+
+func isGolden(file string) bool {
+	return path.Base(file) == goldenFile || path.Ext(file) == goldenSuffix
+}
 
 // render gives the vendor's files by their path in its folder.
 func (n naming) render() (map[string][]byte, error) {
@@ -29,7 +37,7 @@ func (n naming) render() (map[string][]byte, error) {
 	}
 	files := map[string][]byte{}
 	return files, fs.WalkDir(inside, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || entry.Name() == goldenFile {
+		if err != nil || entry.IsDir() || isGolden(file) {
 			return err
 		}
 		text, err := fs.ReadFile(inside, file)

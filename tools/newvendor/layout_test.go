@@ -20,7 +20,7 @@ func TestLayOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, want := filesOf(t, dir), slices.DeleteFunc(filesOf(t, exampleFolder), func(file string) bool { return filepath.Base(file) == goldenFile })
+	got, want := filesOf(t, dir), slices.DeleteFunc(filesOf(t, exampleFolder), isGolden)
 	if !slices.Equal(got, want) {
 		t.Errorf("the files are %q, want those of the example, %q", got, want)
 	}

@@ -16,6 +16,9 @@ import (
 //go:embed testdata
 var testdata embed.FS
 
+//go:embed stories
+var stories embed.FS
+
 // Provider is Acme Identity.
 var Provider = providers.Provider{
 	Name:          "acme",          // the folder, configurations, metadata.provider
@@ -31,6 +34,7 @@ var Provider = providers.Provider{
 		return providers.VaryIDs(body, n, "eventId", "verification.id")
 	},
 	Testdata: testdata,
+	Stories:  stories,
 	Maps: map[string]providers.MapFunc{
 		"verification.started":  verification(started),
 		"verification.finished": verification(finished),
