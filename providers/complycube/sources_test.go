@@ -10,16 +10,6 @@ import (
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
-// mapped is what a fixture becomes with the object that was fetched for it.
-func mapped(f providers.Fixture) (providers.Mapping, error) {
-	d := &providers.Delivery{Endpoint: "complycube", Tenant: "default", Body: f.Body, Fetched: f.Fetched}
-	n, err := Provider.Parse(d)
-	if err != nil {
-		return providers.Mapping{}, err
-	}
-	return Provider.Map(d, n)
-}
-
 // TestSessionOutcomes holds the words of a session apart from those of a check.
 func TestSessionOutcomes(t *testing.T) {
 	body := string(fixture(t, "workflow_session_completed_decline"))
