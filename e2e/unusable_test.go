@@ -202,9 +202,9 @@ func (p *poster) kinds() []unusable {
 		return unusableBodies(p.vendor, p.good)
 	}
 	object := []byte(`{"data":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + `}`) // a header has less room than a body
-	all := []unusable{{name: "data nested too deep", body: object, reason: rejected, detail: "nested deeper"}, {name: "no data", body: []byte(`{}`), reason: malformed, detail: "want a claim that is an object"}}
+	all := []unusable{{name: "data nested too deep", body: object, reason: rejected, detail: "nested deeper"}, {name: "no data", body: []byte(`{}`), reason: malformed, detail: "an object that holds the event"}}
 	for _, data := range []string{`null`, `[]`, `"x"`, `1`, `true`} {
-		all = append(all, unusable{name: "data is " + data, body: []byte(`{"data":` + data + `}`), reason: malformed, detail: "want a claim that is an object"})
+		all = append(all, unusable{name: "data is " + data, body: []byte(`{"data":` + data + `}`), reason: malformed, detail: "an object that holds the event"})
 	}
 	all = append(all, unusable{name: "data without anything", body: []byte(`{"data":{}}`), reason: malformed})
 	for _, u := range oddButUsable(p.vendor, p.good) {
