@@ -56,7 +56,7 @@ func newLetterList(env *environment) *cobra.Command {
 
 ` + idsHelp,
 		Example: `  kycbridge deadletter list                        all of them
-  kycbridge deadletter list --since 24h --vendor idenfy
+  kycbridge deadletter list --since 24h --vendor complycube
   kycbridge deadletter list --reason unmapped --json`,
 		RunE: func(c *cobra.Command, args []string) error { return listLetters(c.Context(), env, f, args) },
 	}

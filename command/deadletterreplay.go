@@ -25,7 +25,7 @@ Letters are kept longer than raw records. Where the raw record is gone, its copy
 letter is replayed, unless the delivery needs a vendor's API.
 
 ` + idsHelp,
-		Example: `  kycbridge deadletter replay --reason unmapped --vendor idenfy --dry-run -c kycbridge.yaml
+		Example: `  kycbridge deadletter replay --reason unmapped --vendor complycube --dry-run -c kycbridge.yaml
   kycbridge deadletter replay 3@17 3@21 -c kycbridge.yaml`,
 		RunE: func(c *cobra.Command, args []string) error { return replayLetters(c.Context(), env, f, r, args) },
 	}

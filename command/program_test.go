@@ -131,6 +131,27 @@ func TestOwnName(t *testing.T) {
 	}
 }
 
+// TestExamplesHaveVendors: the examples of a binary without the vendors of this repository
+// name one that it has.
+func TestExamplesHaveVendors(t *testing.T) {
+	env, _, _ := surroundings(nil)
+	named := 0
+	for _, path := range paths(newRoot(&env), nil) {
+		help, _, _ := ownCall(t, []providers.Provider{acme()}, append(path, "--help")...)
+		_, examples, _ := strings.Cut(help, "Examples:\n")
+		examples, _, _ = strings.Cut(examples, "\n\n")
+		named += strings.Count(examples, "acme")
+		for _, v := range catalog.All() {
+			if strings.Contains(examples, v.Name) {
+				t.Errorf("the examples of %q name %s:\n%s", path, v.Name, examples)
+			}
+		}
+	}
+	if named < 8 {
+		t.Errorf("the examples name acme %d times; are they still there?", named)
+	}
+}
+
 // paths are the words that lead to a command and to each below it.
 func paths(c *cobra.Command, words []string) [][]string {
 	all := [][]string{words}

@@ -71,7 +71,7 @@ at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `, and ` + "`dev`" + ` p
 		Example: `  kycbridge replay --mode re-emit --since 24h --dry-run -c kycbridge.yaml
   kycbridge replay --mode re-emit --range 3@1000-2000 -c kycbridge.yaml   raw partition 3
   kycbridge replay --mode re-emit --id 0194f6a0-…        a delivery id or an event id
-  kycbridge replay --mode fill-gaps --vendor idenfy --since 2026-05-04T00:00:00Z -c kycbridge.yaml`,
+  kycbridge replay --mode fill-gaps --vendor complycube --since 2026-05-04T00:00:00Z -c kycbridge.yaml`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.readSelection(env, time.Now()); err != nil {

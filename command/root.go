@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	}
 	root := newRoot(&env)
 	rename := renamer(root)
-	renameHelp(root, rename)
+	renameHelp(root, func(text string) string { return env.vendors.inExamples(rename(text)) })
 	root.SetArgs(args)
 	root.SetOut(env.stdout)
 	root.SetErr(env.stderr)

@@ -38,3 +38,14 @@ func (v vendors) check(names []string) error {
 	}
 	return nil
 }
+
+// sampleVendor is the vendor in the examples of the help.
+const sampleVendor = "complycube"
+
+// inExamples is an example with a vendor that there is.
+func (v vendors) inExamples(text string) string {
+	if slices.Contains(v.names(), sampleVendor) {
+		return text
+	}
+	return strings.ReplaceAll(text, sampleVendor, v[0].Name)
+}
