@@ -1,3 +1,8 @@
+//go:build !race
+
+// Everything here runs in processes of their own, which are built without the race detector: with it,
+// the same would be tested twice.
+
 package e2e
 
 import (

@@ -1,3 +1,8 @@
+//go:build !race
+
+// Everything here runs in processes of their own, which are built without the race detector: with it,
+// the same would be tested twice.
+
 package main
 
 import (
@@ -7,9 +12,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// root is that of the repository, seen from here.
-const root = "../.."
 
 // TestLaidOut lays a vendor out in a module of its own, where nothing of this one's is
 // internal to it, and does there what its README asks for.
@@ -119,24 +121,5 @@ func checkFailures(t *testing.T, dir string) {
 	save(t, readme, before)
 	if output, err := goIn(dir, "test", ".", "-update"); err != nil {
 		t.Errorf("as it was, it fails: %v\n%s", err, output)
-	}
-}
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func save(t *testing.T, file, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -2,9 +2,14 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
+
+// root is that of the repository, seen from here.
+const root = "../.."
 
 // TestNext: in this repository the catalogue's line is printed, as it is written there.
 func TestNext(t *testing.T) {
@@ -32,5 +37,24 @@ func TestRunSaysWhatFails(t *testing.T) {
 	}
 	if out.Len() > 0 {
 		t.Errorf("it says %q all the same", &out)
+	}
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func save(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
 	}
 }
