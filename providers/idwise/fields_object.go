@@ -96,8 +96,8 @@ var shownFor = map[string]providers.Fields{
 // own page does not show it, a field is inferred.
 var anyObject = func() providers.Fields {
 	all := providers.Fields{}
-	for _, fields := range shownFor {
-		maps.Copy(all, inferred(fields))
+	for _, fields := range []providers.Fields{spotObjectFields, amlCheckFields, journeyFields} {
+		maps.Copy(all, inferred(fields)) // what a journey's page types counts
 	}
 	return all
 }()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -233,6 +234,15 @@ func TestCheck(t *testing.T) {
 		if (err == nil) != tc.ok {
 			t.Errorf("%s %s: %v", tc.kind, tc.body, err)
 		}
+	}
+}
+
+// TestFieldsOfOtherKinds: a field that only another kind of object shows has one type, whichever
+// of the kinds are compared first.
+func TestFieldsOfOtherKinds(t *testing.T) {
+	got := see(t, fixture(t, "aml_monitor_update"), answer(kindAML, `{"check_id":"c-1","journey_id":true}`)).Drift
+	if want := (providers.Drift{Kind: "type", Word: "fetched.journey_id"}); !slices.Contains(got, want) {
+		t.Errorf("drift is %v, want %v in it", got, want)
 	}
 }
 
