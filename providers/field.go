@@ -33,8 +33,12 @@ func ObjectField(members Fields) Field {
 // ListField is an array whose items are all of one kind.
 func ListField(item Field) Field { return Field{kinds: 1 << Array, items: &item} }
 
-// Or is a field that a vendor writes in two ways, such as an object and a list of them.
+// Or is a field that a vendor writes in two ways, such as an object and a list of them. With
+// a field that takes every kind it takes every kind.
 func (f Field) Or(other Field) Field {
+	if f.kinds == 0 || other.kinds == 0 {
+		return Field{inferred: f.inferred}
+	}
 	f.kinds |= other.kinds
 	if f.members == nil {
 		f.members = other.members

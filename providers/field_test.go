@@ -8,9 +8,10 @@ import (
 var shapeFields = Fields{
 	"any": AnyField, "text": TextField, "id": IDField, "number": NumberField, "flag": FlagField, "scalar": ScalarField,
 	"object": ObjectField(Fields{"text": TextField, "deep": ObjectField(Fields{"flag": FlagField})}), "open": ObjectField(nil),
-	"list":   ListField(ObjectField(Fields{"id": IDField})),
-	"either": ObjectField(Fields{"id": IDField}).Or(ListField(TextField)),
-	"guess":  TextField.Inferred(),
+	"list":    ListField(ObjectField(Fields{"id": IDField})),
+	"either":  ObjectField(Fields{"id": IDField}).Or(ListField(TextField)),
+	"open or": AnyField.Or(IDField), "or open": ObjectField(Fields{"id": IDField}).Or(AnyField),
+	"guess": TextField.Inferred(),
 }
 
 func TestShape(t *testing.T) {
@@ -31,6 +32,7 @@ func TestShape(t *testing.T) {
 		{"either of two", `{"either":{"id":[]}}`, []Drift{{"type", "either.id"}}},
 		{"or the other", `{"either":["a",1]}`, []Drift{{"type", "either"}}},
 		{"and no third", `{"either":1}`, []Drift{{"type", "either"}}},
+		{"or any", `{"open or":[true],"or open":{"new":1}}`, nil},
 		{"one that was inferred", `{"guess":"a"}`, []Drift{{"inferred", "guess"}}},
 		{"inferred, and another type", `{"guess":1}`, []Drift{{"type", "guess"}}},
 	} {
