@@ -2,6 +2,7 @@ package idenfy
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -309,6 +310,28 @@ func TestBooleansBesideAVerdict(t *testing.T) {
 	}
 	if len(passedKinds) != 4 {
 		t.Errorf("passed: %v, want registry, address, phone and e-mail", passedKinds)
+	}
+}
+
+// A service that was not used checked nothing, with its word or without. It takes nothing
+// from the classes, which say how their categories stand.
+func TestUnusedService(t *testing.T) {
+	unused := `[{"serviceName":"PilotApiAmlV2","status":{"serviceSuspected":false,"checkSuccessful":true,"serviceUsed":false%s}}]`
+	for _, word := range []string{"", `,"overallStatus":null`, `,"overallStatus":"NOT_SUSPECTED"`} {
+		for classes, want := range map[string]kycv1.AmlStatus{
+			`null`: notChecked, `"NO_FLAGS"`: noHit,
+		} {
+			text := fmt.Sprintf(`{"final":true,"scanRef":"scan-1","status":{"overall":"APPROVED","sanctionsStatus":%s},"AML":`+unused+`}`, classes, word)
+			var got []kycv1.AmlStatus
+			for _, e := range see(delivery([]byte(text), autoFinished)).Events {
+				if e, ok := e.(*kycv1.AmlEvent); ok {
+					got = append(got, e.Status)
+				}
+			}
+			if !slices.Equal(got, []kycv1.AmlStatus{want}) {
+				t.Errorf("%s: statuses %v, want %s", text, got, want)
+			}
+		}
 	}
 }
 

@@ -42,7 +42,7 @@ func (s *screening) services(list *providers.Value) {
 			s.suspicions(name, word, hits)
 		case result == technical:
 			s.find(categoryOf(name), name, amlError, word)
-		case result == unsaid && known || word == "":
+		case result == unsaid && (known || word == ""):
 			s.find(categoryOf(name), name, undetermined, word)
 		case result == unsaid:
 			s.find(categoryOf(name), name, newWord, word)
