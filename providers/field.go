@@ -59,6 +59,15 @@ func (f Field) Inferred() Field {
 // Fields are the names an object is known to have.
 type Fields map[string]Field
 
+// Inferred are the same fields, each marked as Field.Inferred does.
+func (fields Fields) Inferred() Fields {
+	out := make(Fields, len(fields))
+	for name, field := range fields {
+		out[name] = field.Inferred()
+	}
+	return out
+}
+
 // Shape notes where v, the object at path ("" or "payload."), is not as it is known:
 // a name that is new, as drift of the kind "field"; a value of another kind than is read
 // there, which is as if it were absent, as "type"; a field that was only inferred, as

@@ -54,6 +54,23 @@ func TestShapeOfAPart(t *testing.T) {
 	}
 }
 
+// All of a table may be inferred, and the table it is made of stays as it was.
+func TestFieldsInferred(t *testing.T) {
+	known := Fields{"id": IDField, "object": ObjectField(Fields{"text": TextField})}
+	for _, tc := range []struct {
+		fields Fields
+		want   []Drift
+	}{
+		{known.Inferred(), []Drift{{"inferred", "id"}, {"inferred", "object"}}},
+		{known, nil},
+	} {
+		var m Mapping
+		if m.Shape("", parsed(t, `{"id":1,"object":{"text":"a"}}`), tc.fields); !slices.Equal(m.Drift, tc.want) {
+			t.Errorf("drift is %v, want %v", m.Drift, tc.want)
+		}
+	}
+}
+
 func TestSay(t *testing.T) {
 	seen, inferred := Enum[int]{"clear": 1}, Enum[int]{"attention": 2}
 	for _, tc := range []struct {

@@ -282,6 +282,11 @@ func TestValue(t *testing.T) {
 	if !v.At("t").True() || v.At("f").True() || v.At("s").True() {
 		t.Error("True is wrong")
 	}
+	for name, want := range map[string]string{"t": "true", "f": "false", "s": "", "n": "", "z": "", "o": "", "none": ""} {
+		if got := v.At(name).Flag(); got != want {
+			t.Errorf("%s: Flag %q, want %q", name, got, want)
+		}
+	}
 	names := ""
 	for name := range v.At("o").Members() {
 		names += name

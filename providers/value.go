@@ -105,6 +105,14 @@ func (v *Value) Scalar() string {
 // True reports whether the value is the boolean true.
 func (v *Value) True() bool { return v.Kind() == Bool && v.text == "true" }
 
+// Flag is a boolean as a word, "true" or "false"; "" for anything else.
+func (v *Value) Flag() string {
+	if v.Kind() != Bool {
+		return ""
+	}
+	return v.text
+}
+
 // maxID is the longest id that events and keys carry, in bytes.
 const maxID = 256
 

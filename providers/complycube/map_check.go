@@ -159,19 +159,11 @@ func (r *run) checkMetadata() *kycv1.EventMetadata {
 	md.VendorAttributes = providers.Attributes(
 		"status", strings.ToLower(providers.TermOf(r.payload.At("status")).Text),
 		"outcome", strings.ToLower(providers.TermOf(outcomeOf(r.payload)).Text),
-		"enable_monitoring", flag(r.payload.At("enableMonitoring")),
+		"enable_monitoring", r.payload.At("enableMonitoring").Flag(),
 		"live_photo_id", r.payload.At("livePhotoId").ID(),
 		"live_video_id", r.payload.At("liveVideoId").ID(),
 	)
 	return md
-}
-
-// flag is "true" or "false" for a boolean, and "" for anything else.
-func flag(v *providers.Value) string {
-	if v.Kind() != providers.Bool {
-		return ""
-	}
-	return v.Scalar()
 }
 
 func amlSource(monitored bool) kycv1.AmlSource {

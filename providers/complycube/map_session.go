@@ -112,7 +112,7 @@ func (r *run) sessionMetadata() *kycv1.EventMetadata {
 	md.FlowVersion = providers.Word(r.payload.At("workflowVersion").Scalar())
 	md.VendorAttributes = providers.Attributes(
 		"workflow_id", workflow,
-		"workflow_template_id", cmp.Or(template.ID(), flag(template)),
+		"workflow_template_id", cmp.Or(template.ID(), template.Flag()),
 		"last_completed_task_id", r.payload.At("lastCompletedTaskId").ID(),
 	)
 	return md

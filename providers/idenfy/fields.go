@@ -34,15 +34,6 @@ func lists(names string, item providers.Field) providers.Fields {
 	return table(providers.ListField(item), names)
 }
 
-// inferred are fields that no source of the vendor has at this place. They are read, since
-// a neighbouring object has them.
-func inferred(t providers.Fields) providers.Fields {
-	for name, f := range t {
-		t[name] = f.Inferred()
-	}
-	return t
-}
-
 // join puts tables together. What a later one says of a name counts.
 func join(tables ...providers.Fields) providers.Fields {
 	all := providers.Fields{}
@@ -134,7 +125,7 @@ var identificationFields = join(
 	ids("scanRef clientId externalRef companyId beneficiaryId finishTime"),
 	objects("status", statusFields), objects("data", dataFields),
 	table(serviceResults, "AML LID CRIMINAL_CHECK"), table(serviceResult, "aml lid"), // the latter up to 2020
-	objects("amlCheck", screeningFields), inferred(objects("aml_check", screeningFields)),
+	objects("amlCheck", screeningFields), objects("aml_check", screeningFields).Inferred(),
 	objects("riskAssessment", ids("riskScore"), texts("riskLevel")),
 	objects("emailVerification", booleans("emailVerified"), unread("email")),
 	objects("phoneVerification", booleans("phoneVerified"), unread("phone")),
@@ -149,7 +140,7 @@ var identificationFields = join(
 )
 
 // partyIDs are read wherever a verification is the subject.
-var partyIDs = inferred(ids("companyId beneficiaryId"))
+var partyIDs = ids("companyId beneficiaryId").Inferred()
 
 var monitoringFields = join(
 	ids("monitoringId companyId beneficiaryId"), booleans("isActive"),
@@ -157,7 +148,7 @@ var monitoringFields = join(
 	table(providers.ListField(providers.IDField).Or(providers.TextField), "scanRefList"), // one page shows an empty list as a text
 	table(serviceResults, "results"), objects("amlCheck aml_check", screeningFields),
 	unread("name surname nationality dob comments status_set_by"),
-	inferred(ids("monitoring_id clientId")), inferred(booleans("is_active")),
+	ids("monitoring_id clientId").Inferred(), booleans("is_active").Inferred(),
 )
 
 var noticeFields = ids("usersToExtend usersToExpire")
@@ -176,16 +167,16 @@ var accountFields = join(
 )
 
 // videoCallFields: the vendor documents no body, so whatever is in one is drift.
-var videoCallFields = inferred(join(ids("scanRef id companyId clientId"), texts("status")))
+var videoCallFields = join(ids("scanRef id companyId clientId"), texts("status")).Inferred()
 
 var (
-	bankVerificationFields = join(bankFields, inferred(ids("clientId scanRef")))
-	bankCardFields         = join(cardFields, inferred(ids("clientId scanRef")))
+	bankVerificationFields = join(bankFields, ids("clientId scanRef").Inferred())
+	bankCardFields         = join(cardFields, ids("clientId scanRef").Inferred())
 )
 
 var sosFields = join(
 	ids("id watchlistHitsCount"), texts("status entityType"), unread("companyName formationDate reportFile dataFile"),
-	inferred(ids("clientId scanRef")),
+	ids("clientId scanRef").Inferred(),
 )
 
 var companySubmitFields = join(ids("id clientId externalRef"), texts("submissionTime"), booleans("soleProprietor"))
@@ -193,20 +184,20 @@ var companySubmitFields = join(ids("id clientId externalRef"), texts("submission
 // reviewedFields are those that the review of a company and of a beneficiary share.
 var reviewedFields = join(
 	ids("id"), texts("sanctionsCheckStatus negativeNewsStatus"),
-	objects("amlCheck", screeningFields), inferred(objects("aml_check", screeningFields)),
+	objects("amlCheck", screeningFields), objects("aml_check", screeningFields).Inferred(),
 	unread("amlComment negativeNewsComment sanctionsStatusSetBy newsStatusSetBy"),
 )
 
 var beneficiaryFields = join(
 	reviewedFields, texts("pepsCheckStatus"), table(serviceResult, "beneficiaryCheck negativeNewsCheck"),
-	inferred(table(serviceResult, "companyCheck")),
+	table(serviceResult, "companyCheck").Inferred(),
 	unread("pepsStatusSetBy pepsStatusSetAt sanctionsStatusSetAt newsStatusSetAt scanRef"),
 )
 
 var companyReviewFields = join(
-	reviewedFields, ids("clientId externalRef"), inferred(ids("companyId")), inferred(texts("pepsCheckStatus")),
+	reviewedFields, ids("clientId externalRef"), ids("companyId").Inferred(), texts("pepsCheckStatus").Inferred(),
 	texts("approvalStatus sanctionsStatusSetAt newsStatusSetAt"), booleans("soleProprietor"),
-	table(serviceResult, "companyCheck"), table(serviceResults, "negativeNewsCheck"), inferred(table(serviceResult, "beneficiaryCheck")),
+	table(serviceResult, "companyCheck"), table(serviceResults, "negativeNewsCheck"), table(serviceResult, "beneficiaryCheck").Inferred(),
 	table(providers.ObjectField(nil), "statusChangedBy"), lists("relatedClientScanRefs", providers.IDField),
 	lists("beneficiaries", providers.ObjectField(beneficiaryFields)),
 	unread("companyName registrationNumber denyReason shareholderCheck"),
@@ -219,11 +210,11 @@ var amlReviewFields = join(
 )
 
 var (
-	companyExpirationFields = join(ids("id"), texts("expirationStatus"), inferred(ids("companyId clientId")))
-	infoRequestFields       = join(ids("companyId token"), texts("date status"), unread("email manager"), inferred(ids("clientId")))
-	companyDeleteFields     = join(ids("companyId"), texts("date"), unread("manager"), inferred(ids("id clientId")))
+	companyExpirationFields = join(ids("id"), texts("expirationStatus"), ids("companyId clientId").Inferred())
+	infoRequestFields       = join(ids("companyId token"), texts("date status"), unread("email manager"), ids("clientId").Inferred())
+	companyDeleteFields     = join(ids("companyId"), texts("date"), unread("manager"), ids("id clientId").Inferred())
 	govDocumentFields       = join(
 		ids("id"), texts("status deliveredAt productKey documentFormat"), unread("title expectedDeliveryTime price file"),
-		inferred(ids("clientId")),
+		ids("clientId").Inferred(),
 	)
 )

@@ -56,14 +56,6 @@ func (r *run) externalRef(attributes map[string]string) map[string]string {
 	return attributes
 }
 
-// flag is a boolean as a word; "" for whatever is none.
-func flag(v *providers.Value) string {
-	if v.Kind() != providers.Bool {
-		return ""
-	}
-	return v.Scalar()
-}
-
 // fallback is the word for a state that the delivery has no word for: the first
 // that is given, the event type in the end.
 func (r *run) fallback(words ...string) string {

@@ -70,7 +70,7 @@ var monitored = mapper(monitoringFields, func(r *run) error {
 	e.Metadata.VendorAttributes = attributes(
 		"status", r.Doc.At("status").Scalar(),
 		"alert_status", first(r.Doc, "alertStatus", "alert_status").Scalar(),
-		"is_active", flag(active(r.Doc)),
+		"is_active", active(r.Doc).Flag(),
 	)
 	r.Add(e)
 	return nil

@@ -38,7 +38,7 @@ var companySubmitted = mapper(companySubmitFields, func(r *run) error {
 	e := &kycv1.SessionEvent{
 		Metadata: r.metadata(r.company(id)), Transition: kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING, VendorStatus: r.fallback(),
 	}
-	e.Metadata.VendorAttributes = r.externalRef(attributes("sole_proprietor", flag(r.Doc.At("soleProprietor"))))
+	e.Metadata.VendorAttributes = r.externalRef(attributes("sole_proprietor", r.Doc.At("soleProprietor").Flag()))
 	r.Add(e)
 	return nil
 })
@@ -66,7 +66,7 @@ var companyReviewed = mapper(companyReviewFields, func(r *run) error {
 		e.DecidedBy = kycv1.DecidedBy_DECIDED_BY_HUMAN
 	}
 	e.Metadata.Subject.RelatedSessionIds = r.IDs("related_scan_ref", r.Doc.At("relatedClientScanRefs"))
-	e.Metadata.VendorAttributes = r.externalRef(attributes("sole_proprietor", flag(r.Doc.At("soleProprietor"))))
+	e.Metadata.VendorAttributes = r.externalRef(attributes("sole_proprietor", r.Doc.At("soleProprietor").Flag()))
 	r.Add(e)
 	r.kybScreening(r.Doc, "amlCheck", func() *kycv1.Subject {
 		subject := r.company(id)

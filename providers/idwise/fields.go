@@ -57,12 +57,3 @@ var spotCheckFields = providers.Fields{
 }
 
 var ongoingFields = providers.Fields{"ongoingCheckId": providers.IDField}
-
-// inferred are fields that only a neighbour has.
-func inferred(fields providers.Fields) providers.Fields {
-	out := make(providers.Fields, len(fields))
-	for name, field := range fields {
-		out[name] = field.Inferred()
-	}
-	return out
-}

@@ -97,7 +97,7 @@ var shownFor = map[string]providers.Fields{
 var anyObject = func() providers.Fields {
 	all := providers.Fields{}
 	for _, fields := range []providers.Fields{spotObjectFields, amlCheckFields, journeyFields} {
-		maps.Copy(all, inferred(fields)) // what a journey's page types counts
+		maps.Copy(all, fields.Inferred()) // what a journey's page types counts
 	}
 	return all
 }()

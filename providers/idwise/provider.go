@@ -46,17 +46,17 @@ var Provider = providers.Provider{
 	Testdata:  testdata,
 	Stories:   stories,
 	Maps: map[string]providers.MapFunc{
-		finishedStep:      journey(step, aboutJourney, decided, inferred(stepFields)),
+		finishedStep:      journey(step, aboutJourney, decided, stepFields.Inferred()),
 		finishedUserSteps: journey(userSteps, aboutJourney, decided),
 		finishedJourney:   journey(completed, aboutJourney, decided),
 		updatedJourney:    journey(updated, aboutJourney, decided, updatedFields),
 		updateRequired:    journey(required, aboutJourney, decided, requiredFields),
-		deadlineExceeded:  journey(exceeded, aboutJourney, exceededFields, inferred(decided)),
+		deadlineExceeded:  journey(exceeded, aboutJourney, exceededFields, decided.Inferred()),
 		amlMonitorUpdate:  journey(amlMonitored, aboutJourney, decided, monitorFields),
-		finishedSpotCheck: spotCheck(spotCheckFields, inferred(decided), inferred(aboutJourney)),
-		manuallyReviewed:  journey(reviewed, aboutJourney, decided),                   // deprecated
-		finishedOngoing:   spotCheck(aboutJourney, decided, ongoingFields),            // legacy
-		stepSubmitted:     journey(step, aboutJourney, stepFields, inferred(decided)), // legacy
+		finishedSpotCheck: spotCheck(spotCheckFields, decided.Inferred(), aboutJourney.Inferred()),
+		manuallyReviewed:  journey(reviewed, aboutJourney, decided),                    // deprecated
+		finishedOngoing:   spotCheck(aboutJourney, decided, ongoingFields),             // legacy
+		stepSubmitted:     journey(step, aboutJourney, stepFields, decided.Inferred()), // legacy
 	},
 }
 

@@ -53,16 +53,8 @@ var wrappers = providers.Fields{
 // bareFields are known of objects that are not wrapped: an identification has more on
 // its own page than on the one that does not wrap it, and no page shows a document so.
 var bareFields = map[string]providers.Fields{
-	identification: inferred(identificationFields),
+	identification: identificationFields.Inferred(),
 	document:       overlaid(documentFields, providers.Fields{"id": providers.IDField.Inferred()}),
-}
-
-func inferred(fields providers.Fields) providers.Fields {
-	out := make(providers.Fields, len(fields))
-	for name, field := range fields {
-		out[name] = field.Inferred()
-	}
-	return out
 }
 
 func overlaid(fields, over providers.Fields) providers.Fields {

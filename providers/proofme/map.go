@@ -163,16 +163,8 @@ func (r *run) attributes() map[string]string {
 		return providers.Attributes("mode", code(r.At("mode")), "verification_level", code(r.At("verificationLevel")))
 	}
 	return providers.Attributes(
-		"organisation_id", code(r.At("organisationId")), "mode", code(r.At("mode")), "is_request", flag(r.At("isRequest")),
+		"organisation_id", code(r.At("organisationId")), "mode", code(r.At("mode")), "is_request", r.At("isRequest").Flag(),
 	)
-}
-
-// flag is "true" or "false"; "" for what is no boolean.
-func flag(v *providers.Value) string {
-	if v.Kind() != providers.Bool {
-		return ""
-	}
-	return v.Scalar()
 }
 
 // code is an id, a word or a number; "" for whatever might be a text.
