@@ -58,11 +58,20 @@ func goIn(dir string, args ...string) (output string, err error) {
 	return string(text), err
 }
 
+// testCommand tests the vendor from where newvendor was called. A folder that is not below
+// may be of another module.
+func testCommand(dir string) string {
+	if filepath.IsLocal(dir) {
+		return "go test ./" + filepath.ToSlash(dir)
+	}
+	return "go test -C " + dir + " ."
+}
+
 // next says what is left to a person.
 func next(dir, in string, n naming, path string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s is laid out and passes the suite, as an invented vendor under that name.\n", dir)
-	fmt.Fprintf(&b, "Replace what is invented, in the order of providers/README.md; test with\n\n\tgo test ./%s\n\n", filepath.ToSlash(dir))
+	fmt.Fprintf(&b, "Replace what is invented, in the order of providers/README.md; test with\n\n\t%s\n\n", testCommand(dir))
 	if filepath.Clean(in) == publicFolder {
 		fmt.Fprintf(&b, "Once it is true, add to All in providers/catalog/catalog.go, in the order of the names, the line\n\n"+
 			"\t\t%s.Provider,\n\n(goimports, or your editor, adds its import %q) and run make docs.\n", n.pkg(), path)

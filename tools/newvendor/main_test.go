@@ -21,6 +21,11 @@ func TestNext(t *testing.T) {
 			t.Errorf("it says %q, want %q in it", said, want)
 		}
 	}
+	for _, dir := range []string{"/home/me/vendors/zenith", "../private/zenith"} {
+		if said := next(dir, filepath.Dir(dir), n, path); !strings.Contains(said, "\tgo test -C "+dir+" .\n") {
+			t.Errorf("for %s it says %q", dir, said)
+		}
+	}
 	if said := next("vendors/zenith", "vendors", n, path); strings.Contains(said, "catalog.go") {
 		t.Errorf("for another folder it says %q, and that is in no catalogue of this repository", said)
 	}
