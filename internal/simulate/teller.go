@@ -14,7 +14,8 @@ const customersAtOnce = 4
 // teller tells a vendor's stories, of several customers at once. Each customer has ids of
 // its own, and hears its story in order; whose turn it is, is left to chance. How long
 // anything takes in a story is in its times alone: here the next part comes with the
-// customer's next turn. A round tells every story once. It keeps what is still to be told of those customers, no more.
+// customer's next turn. A round tells every story once. It keeps what is still to be told
+// of those customers, no more.
 type teller struct {
 	stories []providers.Story
 	round   []providers.Story  // what of it was not begun yet
