@@ -35,16 +35,17 @@ func readObject(kind string, answer []byte) (object, error) {
 }
 
 // objectIn finds the object: wrapped in its kind's name, as the reference of the
-// API has it, or the answer itself, as the page about authentication shows it.
+// API has it, or the answer itself, as the page about authentication shows it. What
+// is wrapped and no object is none: what stands beside it is not about it.
 func objectIn(kind string, answer *providers.Value) object {
-	o := object{kind: kind, answer: answer, Value: answer.At(kind)}
-	if !o.wrapped() {
-		o.Value = answer
+	o := object{kind: kind, answer: answer, Value: answer}
+	if o.wrapped() {
+		o.Value = answer.At(kind)
 	}
 	return o
 }
 
-func (o object) wrapped() bool { return o.answer.At(o.kind).Kind() == providers.Object }
+func (o object) wrapped() bool { return o.answer.At(o.kind).Given() }
 
 func (o object) id() string { return o.At("id").ID() }
 

@@ -150,6 +150,19 @@ func TestDeadLettersSwallowNothing(t *testing.T) {
 	}
 }
 
+// TestWrapperIsNoObject: what stands beside a wrapper that is no object is not what was asked for.
+func TestWrapperIsNoObject(t *testing.T) {
+	for _, wrapper := range []string{`[]`, `"SUCCESS"`, `true`, `7`} {
+		s := seeObject(live, `{"identification":`+wrapper+`,"id":"a","status":"SUCCESS"}`)
+		if !errors.Is(s.err, providers.ErrMalformed) {
+			t.Errorf("identification %s: error %v, events %v", wrapper, s.err, s.Events)
+		}
+	}
+	if s := seeObject(live, `{"identification":null,"id":"a","status":"SUCCESS"}`); s.err != nil {
+		t.Errorf("identification null: %v", s.err)
+	}
+}
+
 func TestEnvironment(t *testing.T) {
 	for _, tc := range []struct {
 		mode string // as JSON; "" for none
