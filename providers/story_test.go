@@ -142,3 +142,22 @@ func TestTellRenames(t *testing.T) {
 		t.Errorf("telling changed the story to %s", after)
 	}
 }
+
+// One id may begin another; each keeps its form, and both stay what they are everywhere.
+func TestTellIDsThatBeginOthers(t *testing.T) {
+	s := storyOf(t, `"customer-1","customer-12345678"`, ``, `{"after":"0s","body":{"a":"customer-12345678","b":"customer-1","c":"customer-12345678"}}`)
+	told, alone := map[string]bool{}, 0
+	for n := range uint64(50) {
+		doc, _ := ReadObject(s.Tell(n, s.Begins)[0].Body)
+		a, b := doc.At("a").Text(), doc.At("b").Text()
+		if a != doc.At("c").Text() || len(a) != len("customer-12345678") || len(b) != len("customer-1") {
+			t.Errorf("told as %q and %q", a, b)
+		}
+		if told[a] = true; !strings.HasPrefix(a, b) {
+			alone++
+		}
+	}
+	if alone == 0 || len(told) != 50 {
+		t.Errorf("of 50 tellings %d have an id of their own, %d one that does not begin as the other", len(told), alone)
+	}
+}

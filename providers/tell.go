@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -94,10 +95,13 @@ func (s *Story) renamed(text []byte, n uint64) []byte {
 		}
 		return alike(id, n, "0123456789abcdef")
 	})
-	for _, id := range s.IDs {
-		text = bytes.ReplaceAll(text, []byte(id), alike([]byte(id), n, "0123456789"))
+	ids := slices.Clone(s.IDs)
+	slices.SortFunc(ids, func(a, b string) int { return len(b) - len(a) }) // one may begin another
+	var pairs []string
+	for _, id := range ids {
+		pairs = append(pairs, id, string(alike([]byte(id), n, "0123456789")))
 	}
-	return text
+	return []byte(strings.NewReplacer(pairs...).Replace(string(text)))
 }
 
 // alike is an id of the same form, made of n and the id: its digits are others. The
