@@ -1,6 +1,10 @@
 package providers
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // Field is what is known of a field of a vendor's JSON: the kinds of value that the
 // mapping reads there, and what is inside it. The zero Field takes every kind.
@@ -34,20 +38,29 @@ func ObjectField(members Fields) Field {
 func ListField(item Field) Field { return Field{kinds: 1 << Array, items: &item} }
 
 // Or is a field that a vendor writes in two ways, such as an object and a list of them. With
-// a field that takes every kind it takes every kind.
+// a field that takes every kind it takes every kind; of two objects it has the members of
+// both, of two lists either item. It is inferred where both are.
 func (f Field) Or(other Field) Field {
+	both := Field{inferred: f.inferred && other.inferred}
 	if f.kinds == 0 || other.kinds == 0 {
-		return Field{inferred: f.inferred}
+		return both
 	}
-	f.kinds |= other.kinds
-	if f.members == nil {
-		f.members = other.members
+	both.kinds = f.kinds | other.kinds
+	if !f.open() && !other.open() {
+		both.members = slices.Concat(f.members, other.members)
 	}
-	if f.items == nil {
-		f.items = other.items
+	switch {
+	case f.items != nil && other.items != nil:
+		item := f.items.Or(*other.items)
+		both.items = &item
+	default:
+		both.items = cmp.Or(f.items, other.items)
 	}
-	return f
+	return both
 }
+
+// open reports whether it may be an object with whatever members.
+func (f Field) open() bool { return f.kinds&(1<<Object) != 0 && f.members == nil }
 
 // Inferred marks a field that nothing of the vendor's shows: it is read because a
 // neighbouring object has it. Seen, it is drift of the kind "inferred".

@@ -11,7 +11,12 @@ var shapeFields = Fields{
 	"list":    ListField(ObjectField(Fields{"id": IDField})),
 	"either":  ObjectField(Fields{"id": IDField}).Or(ListField(TextField)),
 	"open or": AnyField.Or(IDField), "or open": ObjectField(Fields{"id": IDField}).Or(AnyField),
-	"guess": TextField.Inferred(),
+	"objects":     ObjectField(Fields{"a": TextField}).Or(ObjectField(Fields{"b": NumberField})),
+	"open_object": ObjectField(Fields{"a": TextField}).Or(ObjectField(nil)),
+	"lists":       ListField(TextField).Or(ListField(ObjectField(Fields{"id": IDField}))),
+	"half_guess":  TextField.Inferred().Or(NumberField),
+	"two_guesses": TextField.Inferred().Or(NumberField.Inferred()),
+	"guess":       TextField.Inferred(),
 }
 
 func TestShape(t *testing.T) {
@@ -33,6 +38,10 @@ func TestShape(t *testing.T) {
 		{"or the other", `{"either":["a",1]}`, []Drift{{"type", "either"}}},
 		{"and no third", `{"either":1}`, []Drift{{"type", "either"}}},
 		{"or any", `{"open or":[true],"or open":{"new":1}}`, nil},
+		{"of two objects the members of both", `{"objects":{"a":"x","b":1,"c":1}}`, []Drift{{"field", "objects.c"}}},
+		{"and an open one is open", `{"open_object":{"new":1}}`, nil},
+		{"of two lists either item", `{"lists":["a",{"id":7},true]}`, []Drift{{"type", "lists"}}},
+		{"inferred where both are", `{"half_guess":1,"two_guesses":1}`, []Drift{{"inferred", "two_guesses"}}},
 		{"one that was inferred", `{"guess":"a"}`, []Drift{{"inferred", "guess"}}},
 		{"inferred, and another type", `{"guess":1}`, []Drift{{"type", "guess"}}},
 	} {
