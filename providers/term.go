@@ -1,6 +1,9 @@
 package providers
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // Term is a word of a vendor's vocabulary as a delivery or an object of the API has
 // it: a status, an outcome, a type.
@@ -13,8 +16,17 @@ type Term struct {
 // the words that a mapping knows.
 func TermOf(v *Value) Term { return Term{Text: strings.TrimSpace(v.Scalar()), Given: v.Given()} }
 
-// Is reports whether it is that word, whatever its case.
-func (t Term) Is(word string) bool { return strings.EqualFold(t.Text, word) }
+// singleBlanks is a text with one space where there is any white space, and none around it:
+// the words of some vendors have blanks.
+func singleBlanks(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsSpace) {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// Is reports whether it is that word, whatever its case and its blanks.
+func (t Term) Is(word string) bool { return strings.EqualFold(singleBlanks(t.Text), word) }
 
 // Attributes makes vendor_attributes of pairs of name and value; values that are
 // empty after Word are left out.

@@ -26,6 +26,9 @@ func TestTermOf(t *testing.T) {
 	if got := TermOf(nil); got != (Term{}) {
 		t.Errorf("nothing is %+v", got)
 	}
+	if w := (Term{"two \t Words", true}); !w.Is("two words") || w.Is("twowords") {
+		t.Error("Is does not read blanks as blanks")
+	}
 	if w := (Term{"Clear", true}); !w.Is("clear") || w.Is("clea") || w.Is("") {
 		t.Error("Is compares whole words, whatever their case")
 	}

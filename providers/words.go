@@ -55,9 +55,9 @@ func FirstWord(words ...string) string {
 // Enum is a vendor's vocabulary, in lower case.
 type Enum[E any] map[string]E
 
-// Of finds a word whatever its case; false where it is new to us.
+// Of finds a word whatever its case and its blanks; false where it is new to us.
 func (e Enum[E]) Of(word string) (E, bool) {
-	v, ok := e[strings.ToLower(strings.TrimSpace(word))]
+	v, ok := e[strings.ToLower(singleBlanks(word))]
 	return v, ok
 }
 

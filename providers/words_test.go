@@ -70,8 +70,8 @@ func TestIsCode(t *testing.T) {
 }
 
 func TestEnum(t *testing.T) {
-	e := Enum[int]{"clear": 1}
-	for word, want := range map[string]bool{"clear": true, "CLEAR": true, " Clear ": true, "cleared": false, "": false} {
+	e := Enum[int]{"clear": 1, "linked to": 2}
+	for word, want := range map[string]bool{"Linked \t to": true, "linkedto": false, "clear": true, "CLEAR": true, " Clear ": true, "cleared": false, "": false} {
 		if _, ok := e.Of(word); ok != want {
 			t.Errorf("Of(%q) finds it: %v", word, ok)
 		}

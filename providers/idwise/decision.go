@@ -61,9 +61,9 @@ func (w words) settled() bool { return w.final.Given || w.manual.Given }
 
 // read reads the three decisions and notes what is new to us.
 func (r *run) read(system, manual, final *providers.Value) (w words) {
-	w.system.decision, w.system.Term = say(r, "system_decision", systemWords, system)
-	w.manual.decision, w.manual.Term = say(r, "manual_decision", manualWords, manual, askedAgain)
-	w.final.decision, w.final.Term = say(r, "final_decision", finalWords, final, askedAgain)
+	w.system.decision, w.system.Term = providers.Say(&r.Mapping, "system_decision", systemWords, system)
+	w.manual.decision, w.manual.Term = providers.Say(&r.Mapping, "manual_decision", manualWords, manual, askedAgain)
+	w.final.decision, w.final.Term = providers.Say(&r.Mapping, "final_decision", finalWords, final, askedAgain)
 	return w
 }
 

@@ -46,7 +46,7 @@ func needs(_ *providers.Delivery, n *providers.Notice) (providers.Target, bool) 
 		if !body.At("finalDecision").Given() && !body.At("manualDecision").Given() {
 			return providers.Target{Kind: kindJourney, ID: id}, true
 		}
-		if n.MapAs == updatedJourney && isAML(wordOf(body.At("action"))) {
+		if n.MapAs == updatedJourney && isAML(providers.TermOf(body.At("action"))) {
 			return providers.Target{Kind: kindAML, ID: id}, true
 		}
 	}

@@ -22,7 +22,7 @@ func amlMonitored(r *run) error {
 	r.Incomplete = true
 	now, before := r.said.system, word{}
 	// An older page says that a reviewer's word may stand here.
-	before.decision, before.Term = say(r, "previous_system_decision", finalWords, r.body.At("previousSystemDecision"))
+	before.decision, before.Term = providers.Say(&r.Mapping, "previous_system_decision", finalWords, r.body.At("previousSystemDecision"))
 	strange := r.verdict.strange || before.strange() || now.strange()
 	e := r.aml(kycv1.AmlSource_AML_SOURCE_MONITORING, r.screening(strange))
 	if now.decision == kycv1.Decision_DECISION_REVIEW || now.decision == kycv1.Decision_DECISION_DECLINED {

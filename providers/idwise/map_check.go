@@ -16,7 +16,7 @@ var stepKinds = providers.Enum[kycv1.CheckKind]{
 // comes on submission or after processing, and once for each side of a document,
 // the vendor's pages disagree; both are read alike.
 func step(r *run) error {
-	kind, word := say(r, "step_type", stepKinds, r.body.At("stepType"))
+	kind, word := providers.Say(&r.Mapping, "step_type", stepKinds, r.body.At("stepType"))
 	e := &kycv1.CheckEvent{
 		Metadata: r.metadata(), Kind: kind, VendorKind: providers.Word(word.Text),
 		Result: kycv1.CheckResult_CHECK_RESULT_PENDING, VendorResult: r.Type,

@@ -68,14 +68,14 @@ var stepProgress = providers.Enum[progress]{
 }
 
 func (r *run) addDocument(id string, doc *providers.Value) {
-	at, shown := say(r, "progress", stepProgress, field(doc, "progress"))
+	at, shown := providers.Say(&r.Mapping, "progress", stepProgress, field(doc, "progress"))
 	outcome := field(doc, "validation_result", "validation_outcome")
 	rules := field(doc, "has_passed_rules")
 	if !shown.Given && !outcome.Given() && !rules.Given() {
 		return
 	}
 	if outcome.Given() && (at.concluded || !shown.Given) {
-		at.result, shown = say(r, "document_outcome", documentOutcomes, outcome)
+		at.result, shown = providers.Say(&r.Mapping, "document_outcome", documentOutcomes, outcome)
 	}
 	r.addCheck(id, "documents", kycv1.CheckKind_CHECK_KIND_DOCUMENT, onlyIf(rules, at.result), shown.Text)
 }
@@ -115,7 +115,7 @@ var selfieStatuses = providers.Enum[kycv1.CheckResult]{
 
 // addSelfie: the vendor calls the selfie's status that of its liveness.
 func (r *run) addSelfie(selfie *providers.Value) {
-	result, status := say(r, "selfie_status", selfieStatuses, field(selfie, "status"))
+	result, status := providers.Say(&r.Mapping, "selfie_status", selfieStatuses, field(selfie, "status"))
 	if !status.Given {
 		return
 	}

@@ -29,7 +29,7 @@ var (
 // the decision stays what it was. On a reviewer's request it is provisional: a
 // new one follows the resubmission.
 func required(r *run) error {
-	why, word := say(r, "trigger", triggers, r.body.At("trigger"), triggersCutOff)
+	why, word := providers.Say(&r.Mapping, "trigger", triggers, r.body.At("trigger"), triggersCutOff)
 	steps := r.steps()
 	if why == renewalIsDue {
 		r.Add(r.renewal(kycv1.RenewalState_RENEWAL_STATE_DUE, word.Text, steps))

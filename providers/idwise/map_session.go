@@ -19,7 +19,7 @@ func completed(r *run) error {
 // updated says that an ended journey's decision changed, and why. More actions
 // than those known are announced; they change the decision as well.
 func updated(r *run) error {
-	source, action := say(r, "action", actions, r.body.At("action"))
+	source, action := providers.Say(&r.Mapping, "action", actions, r.body.At("action"))
 	r.addVerdict(kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED, action.Text)
 	if isAML(action) {
 		r.addAmlUpdate(source, action)
@@ -87,7 +87,7 @@ var checkResults = providers.Enum[kycv1.CheckResult]{
 func (r *run) failedRules() []string {
 	var out []string
 	for key, rule := range field(r.object, "rule_results").Members() {
-		result, _ := say(r, "rule_result", ruleResults, field(rule, "result"), checkResults)
+		result, _ := providers.Say(&r.Mapping, "rule_result", ruleResults, field(rule, "result"), checkResults)
 		switch failed := result == kycv1.CheckResult_CHECK_RESULT_FAILED; {
 		case failed && providers.IsCode(key) && len(out) < maxSteps:
 			out = append(out, key)

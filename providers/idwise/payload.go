@@ -98,23 +98,6 @@ func identity(n *providers.Notice) providers.Identity {
 	return providers.Identity{"content", hex.EncodeToString(sum[:])}
 }
 
-// wordOf reads a word, with single spaces in it: the vendor's words have some.
-func wordOf(v *providers.Value) providers.Term {
-	w := providers.TermOf(v)
-	w.Text = strings.Join(strings.Fields(w.Text), " ")
-	return w
-}
-
-// say is providers.Say for a word as wordOf reads it.
-func say[E any](r *run, kind string, words providers.Enum[E], v *providers.Value, inferred ...providers.Enum[E]) (E, providers.Term) {
-	word := wordOf(v)
-	meaning, ok := words.Of(word.Text)
-	if !ok {
-		meaning, _ = providers.Say(&r.Mapping, kind, words, v, inferred...)
-	}
-	return meaning, word
-}
-
 // field follows names through objects. The API writes snake_case and the webhooks
 // camelCase; which of the two an answer uses has not been seen, so both are read.
 func field(v *providers.Value, names ...string) *providers.Value {

@@ -33,7 +33,7 @@ var applicabilities = providers.Enum[kycv1.AmlStatus]{
 func (r *run) screening(strange bool) screening {
 	block, history := field(r.object, "aml"), field(r.object, "aml_matches")
 	matches := field(block, "matches")
-	status, applies := say(r, "applicability", applicabilities, field(block, "applicability"))
+	status, applies := providers.Say(&r.Mapping, "applicability", applicabilities, field(block, "applicability"))
 	s := screening{status: status, word: providers.Word(applies.Text)}
 	s.said = applies.Given || matches.Kind() == providers.Array || history.Kind() == providers.Array
 	strange = strange || applies.Given && status == amlUnknown
@@ -134,7 +134,7 @@ func (r *run) addFinding(out []*kycv1.AmlFinding, list string, status kycv1.AmlS
 // matchStatus: the vendor lets customers whitelist false positives. The words of
 // match_status are not documented, so any of them leaves the state open.
 func (r *run) matchStatus(m *providers.Value, strange bool) (kycv1.AmlStatus, string) {
-	status := wordOf(field(m, "match_status"))
+	status := providers.TermOf(field(m, "match_status"))
 	if status.Given {
 		r.Note("match_status", status.Text)
 		return amlUnknown, providers.FirstWord(status.Text, r.Type)
