@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
@@ -73,6 +74,7 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 	if err != nil {
 		return err
 	}
+	f.warnOfEndpoints(env)
 	q := operate.DriftQuery{Since: time.Now().Add(-f.since), Vendors: vendors}
 	if f.fromStart {
 		q.Since = time.Time{}
@@ -88,6 +90,17 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 		err = errors.New("interrupted: the report covers what was read so far")
 	}
 	return errors.Join(err, printDrift(env, report, f.json))
+}
+
+// warnOfEndpoints says that the topics can be read by the file and the endpoints cannot, such as those of
+// a vendor that this binary does not have.
+func (f *driftFlags) warnOfEndpoints(env *environment) {
+	if f.config == "" {
+		return
+	}
+	if _, err := loadConfig(env, f.config, config.Needs{Mapping: true}); err != nil {
+		fmt.Fprintln(env.stderr, "kycbridge: references count as hashed at every endpoint, whatever it says, since the endpoints cannot be read: "+oneLine(err))
+	}
 }
 
 func printDrift(env *environment, r *audit.DriftReport, asJSON bool) error {

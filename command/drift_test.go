@@ -55,6 +55,7 @@ func TestDriftEndToEnd(t *testing.T) {
 }
 
 func TestDriftRefuses(t *testing.T) {
+	unknown := writeFile(t, "unknown.yaml", "kafka: {brokers: [\"127.0.0.1:1\"]}\nendpoints:\n- {name: shop, provider: nobody, environment: SANDBOX, customer_reference: AS_IS}\n")
 	for _, tc := range []struct {
 		args []string
 		want []string
@@ -64,6 +65,7 @@ func TestDriftRefuses(t *testing.T) {
 		{[]string{"--since", "-1h"}, []string{"--since", "more than 0"}, exitUsage},
 		{[]string{"--since", "1h", "--from-start"}, []string{"give one"}, exitUsage},
 		{[]string{"--brokers", "127.0.0.1:1"}, []string{"127.0.0.1:1", "kycbridge dev", "--brokers"}, exitFailed},
+		{[]string{"--config", unknown}, []string{"references count as hashed", `"nobody"`, "127.0.0.1:1"}, exitFailed},
 	} {
 		out, errs, code := call(t, nil, append([]string{"drift"}, tc.args...)...)
 		if code != tc.code || out != "" {

@@ -66,8 +66,10 @@ whole transactions; repeat the command with the same --replay-id to continue.
 
 ` + windowHelp + `
 
-Kafka, Redis and the limits come from --config. Without it, Kafka is at --brokers, else
-at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `, and ` + "`dev`" + ` prints where its Redis is.`,
+Kafka, Redis, the limits and what endpoints say of a customer's reference come from
+--config. Without it, a reference without the form of an id leaves as its digest, and
+Kafka is at --brokers, else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `;
+` + "`dev`" + ` prints where its Redis is.`,
 		Example: `  kycbridge replay --mode re-emit --since 24h --dry-run -c kycbridge.yaml
   kycbridge replay --mode re-emit --range 3@1000-2000 -c kycbridge.yaml   raw partition 3
   kycbridge replay --mode re-emit --id 0194f6a0-…        a delivery id or an event id
