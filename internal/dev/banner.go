@@ -86,7 +86,7 @@ func printCurl(out io.Writer, keys simulate.Keyring, a serve.Addresses, v provid
 	if err != nil {
 		return
 	}
-	f := simulate.Typical(v, nameless(fixtures))
+	f := simulate.Typical(v, byHand(fixtures))
 	var body bytes.Buffer
 	if json.Compact(&body, s.Sign(f, rand.Uint64()).Body) != nil {
 		return
@@ -103,16 +103,17 @@ func printCurl(out io.Writer, keys simulate.Keyring, a serve.Addresses, v provid
 	fmt.Fprintf(out, " \\\n    --data-binary %s\n", quote(string(d.Body)))
 }
 
-// nameless leaves out the samples with made-up personal data, which are for tests
-// and odd to look at, unless there is no other.
-func nameless(fixtures []providers.Fixture) []providers.Fixture {
-	without := slices.DeleteFunc(slices.Clone(fixtures), func(f providers.Fixture) bool {
-		return bytes.Contains(bytes.ToUpper(f.Body), []byte("CANARY"))
+// byHand leaves out the samples with made-up personal data, which are for tests and odd
+// to look at, and those that say nothing without an answer of the vendor's API, unless
+// there is no other.
+func byHand(fixtures []providers.Fixture) []providers.Fixture {
+	whole := slices.DeleteFunc(slices.Clone(fixtures), func(f providers.Fixture) bool {
+		return f.Fetched != nil || bytes.Contains(bytes.ToUpper(f.Body), []byte("CANARY"))
 	})
-	if len(without) == 0 {
+	if len(whole) == 0 {
 		return fixtures
 	}
-	return without
+	return whole
 }
 
 // quote makes one word of text for a POSIX shell.
