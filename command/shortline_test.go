@@ -8,6 +8,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/operate"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -18,15 +19,21 @@ func TestShortLine(t *testing.T) {
 		Transition: kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED, Decision: kycv1.Decision_DECISION_APPROVED,
 		VendorStatus: "complete", VendorOutcome: "clear",
 	}
+	asked := operate.Servers{Vendors: []providers.Provider{{
+		Name: "shop", Maps: map[string]providers.MapFunc{"Finished Step": nil}, Words: []string{"manual review"},
+	}}}
 	const clock = "15:04:05"
 	var all strings.Builder
 	for _, r := range []operate.Record{
 		{Record: record.Record{Topic: "kyc.session.v1", Partition: 3, Offset: 7, Time: at, Key: []byte("shop/abc")}, Message: session},
 		{Record: record.Record{Topic: "kyc.check.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.CheckEvent{
-			Metadata: &kycv1.EventMetadata{VendorEventType: "Finished Step"}, Result: kycv1.CheckResult_CHECK_RESULT_PENDING,
+			Metadata: &kycv1.EventMetadata{VendorEventType: "Finished Step", Provider: "shop"}, Result: kycv1.CheckResult_CHECK_RESULT_PENDING,
 			VendorKind: "somebody's name", VendorResult: "Finished Step",
 		}},
 		{Record: record.Record{Topic: "kyc.session.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.SessionEvent{Metadata: &kycv1.EventMetadata{}, VendorStatus: "PENDING"}},
+		{Record: record.Record{Topic: "kyc.session.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.SessionEvent{
+			Metadata: &kycv1.EventMetadata{Provider: "shop"}, VendorStatus: "Manual Review", VendorOutcome: "Manuela Reviewer",
+		}},
 		{Record: record.Record{Topic: "kyc.deadletter.v1", Time: at, Key: []byte("shop/abc")}, Message: &kycv1.DeadLetter{
 			Reason: kycv1.DeadLetterReason_DEAD_LETTER_REASON_UNMAPPED, Field: "type", Stage: "map", Detail: "no mapping",
 		}},
@@ -35,7 +42,7 @@ func TestShortLine(t *testing.T) {
 		}},
 		{Record: record.Record{Topic: "kyc.raw.v1", Time: at, Key: []byte("shop/")}, Message: &kycv1.RawEnvelope{Provider: "complycube"}},
 	} {
-		all.WriteString(strings.Replace(shortLine(r), r.Time.Local().Format(clock), r.Time.UTC().Format(clock), 1))
+		all.WriteString(strings.Replace(shortLine(asked, r), r.Time.Local().Format(clock), r.Time.UTC().Format(clock), 1))
 	}
 	golden(t, "testdata/watch.txt", all.String())
 }
@@ -66,7 +73,7 @@ func FuzzShortLine(f *testing.F) {
 			{Record: record.Record{Topic: "kyc.check.v1", Key: key}, Message: m},
 			{Record: record.Record{Topic: "kyc.check.v1", Key: key}, Err: errors.New("the bytes cannot be decoded")},
 		} {
-			if line := shortLine(r); strings.Count(line, "\n") != 1 || strings.ContainsRune(line, '\x1b') {
+			if line := shortLine(operate.Servers{}, r); strings.Count(line, "\n") != 1 || strings.ContainsRune(line, '\x1b') {
 				t.Errorf("not one line, or one with an escape: %q", line)
 			}
 		}

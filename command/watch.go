@@ -32,7 +32,7 @@ func watch(ctx context.Context, env *environment, f kafkaFlags) error {
 		if !worthALine(r) {
 			continue
 		}
-		if _, err := io.WriteString(env.stdout, shortLine(r)); err != nil {
+		if _, err := io.WriteString(env.stdout, shortLine(s, r)); err != nil {
 			return cannotPrint(err)
 		}
 	}
@@ -48,19 +48,19 @@ func worthALine(r operate.Record) bool {
 
 // shortLine renders a record for a person who watches: when, topic, key, what
 // happened. It shows what the event says and none of its metadata.
-func shortLine(r operate.Record) string {
+func shortLine(s operate.Servers, r operate.Record) string {
 	line := fmt.Sprintf("%s  %-18s %s  ", r.Time.Local().Format(time.TimeOnly), r.Topic, shown(string(r.Key)))
 	if r.Message == nil {
 		return fmt.Sprintf("%s(%v)\n", line, cmp.Or(r.Err, errors.New("no value")))
 	}
-	return line + strings.Join(happened(r), " ") + "\n"
+	return line + strings.Join(happened(s, r), " ") + "\n"
 }
 
 // happened is what a record says.
-func happened(r operate.Record) []string {
+func happened(s operate.Servers, r operate.Record) []string {
 	switch m := r.Message.(type) {
 	case *kycv1.DeadLetter:
-		what := append([]string{"DEAD LETTER"}, operate.Words(m)...)
+		what := append([]string{"DEAD LETTER"}, s.Words(m)...)
 		if m.GetField() != "" {
 			what = append(what, fmt.Sprintf("field=%q", shown(m.GetField())))
 		}
@@ -68,10 +68,9 @@ func happened(r operate.Record) []string {
 	case *kycv1.Disposition:
 		return append([]string{"DUPLICATE of " + position(m.GetDuplicateOf()) + ", no second event"}, inBrackets(m.GetVendorEventType())...)
 	case schemas.DomainEvent:
-		typ := m.GetMetadata().GetVendorEventType()
-		return append(operate.WordsBeside(m, typ), inBrackets(typ)...)
+		return append(s.Words(m), inBrackets(m.GetMetadata().GetVendorEventType())...)
 	}
-	return operate.Words(r.Message)
+	return s.Words(r.Message)
 }
 
 // inBrackets is the vendor's type of an event; nothing where the vendor has none.

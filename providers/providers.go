@@ -82,6 +82,9 @@ type Provider struct {
 	// Spellings are the names of events, as the vendor documents them, that are no key of
 	// Maps in another case or with other blanks: older ones, and misspelled ones.
 	Spellings []string
+	// Words are those of the vendor's words, as it documents them, that have blanks and are
+	// not names of events: see KnowsWord.
+	Words []string
 	// Vary makes a fresh delivery out of a fixture: the same n gives the same
 	// new event and object ids, another n gives others.
 	Vary func(body []byte, n uint64) []byte

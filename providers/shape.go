@@ -221,6 +221,13 @@ func (p *Provider) knowsType(word string) bool {
 	return slices.ContainsFunc(p.Spellings, is)
 }
 
+// KnowsWord reports whether a text is a word of the vendor's: the name of an event that it
+// documents, or one of Words. Only then may text with blanks be shown to who watches, since
+// a name has them too. p may be nil.
+func (p *Provider) KnowsWord(text string) bool {
+	return p.knowsType(text) || p != nil && slices.ContainsFunc(p.Words, func(known string) bool { return sameWord(text, known) })
+}
+
 // WritesSo reports whether one of several words is also in the name of an event that the
 // vendor documents with blanks: who writes "Finished Journey" may write "Finished Visit".
 func (p *Provider) WritesSo(words string) bool {

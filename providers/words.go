@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ func FirstWord(words ...string) string {
 
 // Enum is a vendor's vocabulary, in lower case.
 type Enum[E any] map[string]E
+
+// Words are all of it, sorted.
+func (e Enum[E]) Words() []string { return slices.Sorted(maps.Keys(e)) }
 
 // Of finds a word whatever its case and its blanks; false where it is new to us.
 func (e Enum[E]) Of(word string) (E, bool) {

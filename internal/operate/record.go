@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -92,12 +93,10 @@ func (r Record) jsonValue() (json.RawMessage, error) {
 }
 
 // Words lists a message's own enum values and vendor words, in field order: what an event
-// says, without its metadata. Words that are no codes are shown as their digest.
-func Words(event proto.Message) []string { return WordsBeside(event, "") }
-
-// WordsBeside is Words for a caller who shows a word beside them: they show it as it is, too.
-func WordsBeside(event proto.Message, shown string) []string {
-	m := event.ProtoReflect()
+// says, without its metadata. Words that are no codes, and that none of the vendors that
+// the servers are asked for has as its own, are shown as their digest.
+func (s Servers) Words(event proto.Message) []string {
+	m, vendor := event.ProtoReflect(), s.vendorOf(event)
 	var out []string
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -110,21 +109,30 @@ func WordsBeside(event proto.Message, shown string) []string {
 			out = append(out, string(fd.Name())+"="+enumWord(fd.Enum(), m.Get(fd).Enum()))
 		case protoreflect.StringKind:
 			if strings.HasPrefix(string(fd.Name()), "vendor_") {
-				word := m.Get(fd).String()
-				if word != shown {
-					word = worded(word)
-				}
-				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), word))
+				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), worded(vendor, m.Get(fd).String())))
 			}
 		}
 	}
 	return out
 }
 
-// worded is a vendor's word as a terminal shows it: itself where it is a code, else its digest. Free text at the
-// place of a word may be about a person.
-func worded(word string) string {
-	if providers.IsCode(word) {
+// vendorOf is the vendor that an event is of; nil for one that is not known here, and for what is no event.
+func (s Servers) vendorOf(m proto.Message) *providers.Provider {
+	e, ok := m.(schemas.DomainEvent)
+	if !ok {
+		return nil
+	}
+	at := slices.IndexFunc(s.Vendors, func(p providers.Provider) bool { return p.Name == e.GetMetadata().GetProvider() })
+	if at < 0 {
+		return nil
+	}
+	return &s.Vendors[at]
+}
+
+// worded is a vendor's word as a terminal shows it: itself where it is a code or one that the vendor documents, else
+// its digest. Free text at the place of a word may be about a person.
+func worded(vendor *providers.Provider, word string) string {
+	if providers.IsCode(word) || vendor.KnowsWord(word) {
 		return word
 	}
 	return providers.Digest(word)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/canary"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 	"github.com/kycbridge/kycbridge/sink"
@@ -97,14 +98,35 @@ func jsonLine(t *testing.T, r record.Record, prefix string) string {
 
 // TestWordsTellNobody: what a vendor says at the place of a word is shown where it is one.
 func TestWordsTellNobody(t *testing.T) {
+	asked := Servers{Vendors: []providers.Provider{{Name: "shop", Words: []string{"Manual Review"}}}}
 	for _, c := range canary.All() {
-		e := &kycv1.CheckEvent{Result: kycv1.CheckResult_CHECK_RESULT_PASSED, VendorResult: c.Text, VendorKind: "document_check"}
-		got := strings.Join(Words(e), " ")
+		e := &kycv1.CheckEvent{Metadata: &kycv1.EventMetadata{Provider: "shop"}, Result: kycv1.CheckResult_CHECK_RESULT_PASSED, VendorResult: c.Text, VendorKind: "document_check"}
+		got := strings.Join(asked.Words(e), " ")
 		if !strings.Contains(got, "result=PASSED") || !strings.Contains(got, `vendor_kind="document_check"`) {
 			t.Errorf("%s: %s, want what is a word", c.Kind, got)
 		}
 		if c.In([]byte(got)) != c.Coded {
 			t.Errorf("%s: %s", c.Kind, got)
+		}
+	}
+}
+
+// TestWordsWithBlanks: what the vendor documents is shown, whatever it looks like; of another vendor, and of one that
+// nobody knows here, it may be a name.
+func TestWordsWithBlanks(t *testing.T) {
+	asked := Servers{Vendors: []providers.Provider{
+		{Name: "shop", Maps: map[string]providers.MapFunc{"Finished Step": nil}, Words: []string{"manual review"}}, {Name: "other"},
+	}}
+	for _, c := range []struct {
+		vendor, word string
+		shown        bool
+	}{
+		{"shop", "Manual Review", true}, {"shop", "Finished Step", true}, {"shop", "Manuela Review", false},
+		{"other", "Manual Review", false}, {"gone", "Manual Review", false}, {"gone", "review", true},
+	} {
+		e := &kycv1.SessionEvent{Metadata: &kycv1.EventMetadata{Provider: c.vendor}, VendorStatus: c.word}
+		if got := strings.Join(asked.Words(e), " "); strings.Contains(got, `"`+c.word+`"`) != c.shown {
+			t.Errorf("%s says %q: %s, shown should be %v", c.vendor, c.word, got, c.shown)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func Trace(ctx context.Context, s Servers, q TraceQuery) (*audit.Story, error) {
 		return nil, err
 	}
 	defer reader.Close()
-	a := audit.Archive{PartitionOf: sink.PartitionOf, Describe: Words, Forms: s.gate().Forms, Progress: q.Progress}
+	a := audit.Archive{PartitionOf: sink.PartitionOf, Describe: s.Words, Forms: s.gate().Forms, Progress: q.Progress}
 	if a.Pending, err = reader.Committed(ctx, normalize.DefaultGroup, schemas.Raw); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ package idwise
 import (
 	"embed"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -42,6 +43,7 @@ var Provider = providers.Provider{
 		"fetched:document.0.progress", "fetched:document.0.validation_result.validation_outcome",
 	},
 	Spellings: []string{"AML Monior Update"},
+	Words:     slices.Concat(actions.Words(), triggers.Words(), triggersCutOff.Words(), askedAgain.Words(), stepProgress.Words()),
 	Vary:      vary,
 	Testdata:  testdata,
 	Stories:   stories,

@@ -76,8 +76,24 @@ func (s *suite) checkTold(t testing.TB, one providers.Told) *result {
 		t.Errorf("%s has %q, which no vendor sends", one.Name, word)
 	}
 	s.checkPeople(t, one)
+	for _, e := range r.Events {
+		s.checkShown(t, one.Name, e.ProtoReflect())
+	}
 	s.checkIDs(t, one.Name, d, r)
 	return r
+}
+
+// checkShown: who watches a story reads the vendor's words, not their digests.
+func (s *suite) checkShown(t testing.TB, name string, e protoreflect.Message) {
+	t.Helper()
+	for f, v := range e.Range {
+		if f.Kind() != protoreflect.StringKind || f.IsList() || !strings.HasPrefix(string(f.Name()), "vendor_") {
+			continue
+		}
+		if word := v.String(); !providers.IsCode(word) && !s.KnowsWord(word) {
+			t.Errorf("%s: %s is %q, which is shown as its digest; where the vendor documents it, add it to Words", name, f.Name(), word)
+		}
+	}
 }
 
 // toldOne is a delivery of a story as it arrives: at an endpoint for sandbox, since nothing

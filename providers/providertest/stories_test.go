@@ -98,6 +98,7 @@ func TestFaultyStoriesAreNoticed(t *testing.T) {
 		{"a dead letter that nobody foresaw", "two 1 becomes DEAD_LETTER_REASON_INVALID", telling(`"check":"65c12a6426d2ab000814037e",`, "")},
 		{"no dead letter", "the story says DEAD_LETTER_REASON_UNMAPPED", telling(`"after":"3d",`, `"after":"3d","dead_letter":"UNMAPPED",`)},
 		{"a word of fixtures", `two 2 has "perhaps", which no vendor sends`, telling(`"bad"`, `"perhaps"`)},
+		{"a word that looks like a name", `two 2: vendor_result is "very bad", which is shown as its digest`, telling(`"bad"`, `"very bad"`)},
 		{"a name without the mark", "body name is about a person", telling("CANARY-NAME", "Jane Roe")},
 		{"an id of no vendor", "the key providertest/my-check is no id of the vendor's form", telling("65c12a6426d2ab000814037e", "my-check")},
 		{"an id that stays", "two tellings have the key", telling(`"deliveries"`, `"fixed":["65c12a6426d2ab000814037e"],"deliveries"`)},
