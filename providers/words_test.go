@@ -161,4 +161,11 @@ func TestVaryIDs(t *testing.T) {
 	if got := VaryIDs([]byte("no json"), 1, "id"); string(got) != "no json" {
 		t.Errorf("an unreadable body became %q", got)
 	}
+	uuid := "0197c55f-5af6-7e3d-af9b-f2359b134be8"
+	if got := varied(uuid, 1); !isUUID(got) || got == uuid || got[14] != '7' || got[19] != 'a' {
+		t.Errorf("%s becomes %s, want another UUID of that version", uuid, got)
+	}
+	if got := varied("0197c55f+5af6-7e3d-af9b-f2359b134be8", 1); strings.Contains(got, "-") {
+		t.Errorf("what is no UUID becomes %s", got)
+	}
 }
