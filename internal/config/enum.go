@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"strings"
 
 	"buf.build/go/protoyaml"
@@ -28,6 +29,19 @@ func (shortEnums) Unmarshal(n *yaml.Node, m proto.Message) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// enumNames is how the decoder lists the values of an enum.
+var enumNames = regexp.MustCompile(`expected one of \[(\w*)UNSPECIFIED [\w ]+\]$`)
+
+// shortNames is that list with what may be written, the shortest way: without the value that stands for none.
+func shortNames(list string) string {
+	shared := enumNames.FindStringSubmatch(list)[1]
+	names := strings.Fields(strings.Trim(strings.TrimPrefix(list, "expected one of "), "[]"))[1:]
+	for i := range names {
+		names[i] = strings.TrimPrefix(names[i], shared)
+	}
+	return "expected " + strings.Join(names, " or ")
 }
 
 // fullName is the name of an enum's value that is given by its full name or a short one; itself for what is neither.

@@ -35,8 +35,12 @@ func TestEnumValues(t *testing.T) {
 		}
 	}
 	for _, value := range []string{"as_is", "AS", "IS", "_AS_IS", "REFERENCE_AS_IS", "3", "true", "SANDBOX"} {
-		if _, err := parse(value); err == nil || !strings.Contains(err.Error(), "endpoints[0].customer_reference: ") {
+		_, err := parse(value)
+		if err == nil || !strings.Contains(err.Error(), "endpoints[0].customer_reference: ") {
 			t.Errorf("%s: %v, want it refused where it stands", value, err)
+		}
+		if value != "3" && !strings.HasSuffix(err.Error(), ", expected HASHED or AS_IS") {
+			t.Errorf("%s: %v, want what may be written", value, err)
 		}
 	}
 }

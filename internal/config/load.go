@@ -207,6 +207,8 @@ func decodeAdvice(field, text string) string {
 		return what + "; its value is not shown, since it may be a secret"
 	case what == "invalid duration":
 		return text + `; write it like "15s", "2m30s" or "336h"`
+	case enumNames.MatchString(text):
+		return enumNames.ReplaceAllStringFunc(text, shortNames)
 	case strings.HasPrefix(text, "expected bool"):
 		return text + "; write true or false"
 	}
