@@ -27,7 +27,8 @@ func newDrift(env *environment) *cobra.Command {
 		Use:   "drift [VENDOR…]",
 		Short: "List what vendors sent that the mappings do not know",
 		Long: `Map the raw deliveries with this version and list what it does not know: event types
-without a mapping, unknown status and outcome words, unknown fields, reason codes that
+without a mapping, unknown status and outcome words, unknown fields, fields of another
+JSON type, words and fields that were only inferred until now, reason codes that
 were left out. None of it is lost: the deliveries are in the raw topic, and an unknown
 word never becomes approved, passed or clear. The command changes nothing and commits
 no offsets.
