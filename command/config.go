@@ -79,7 +79,7 @@ func checkConfig(env *environment, file string) error {
 		fmt.Fprintln(env.stdout, "warning:", text)
 	}
 	printGrace(env.stdout, c)
-	fmt.Fprintf(env.stdout, "%s is valid: %d endpoints, topics %s*, Kafka at %v\n", file, len(c.Endpoints), c.File.Kafka.TopicPrefix, c.File.Kafka.Brokers)
+	fmt.Fprintf(env.stdout, "%s is valid: %s, topics %s*, Kafka at %v\n", file, plural(len(c.Endpoints), "endpoint", "endpoints"), c.File.Kafka.TopicPrefix, c.File.Kafka.Brokers)
 	return nil
 }
 

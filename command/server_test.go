@@ -180,7 +180,7 @@ func lastLine(text string) string {
 func TestConfigCheck(t *testing.T) {
 	p := &pair{kafka: "127.0.0.1:9092", redis: "127.0.0.1:6379"}
 	out, errs, code := call(t, withSecret, "config", "check", p.file(t, true, 12))
-	if code != 0 || !strings.Contains(out, "grace period: ingest ") || !strings.Contains(out, "is valid: 1 endpoints") || strings.Contains(out, "hunter2") {
+	if code != 0 || !strings.Contains(out, "grace period: ingest ") || !strings.Contains(out, "is valid: 1 endpoint,") || strings.Contains(out, "hunter2") {
 		t.Errorf("code %d\n%s%s", code, out, errs)
 	}
 	_, errs, code = call(t, nil, "config", "check", p.file(t, true, 12))

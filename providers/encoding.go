@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/kycbridge/kycbridge/providers/auth"
 )
 
 // EncodingHeader is in the envelope of every vendor: with a content encoding, a body is stored as it came and
@@ -79,7 +81,7 @@ var magic = map[string]string{
 func (d *Delivery) shape() string {
 	media, _, _ := mime.ParseMediaType(d.ContentType)
 	switch {
-	case len(bytes.TrimSpace(bytes.TrimPrefix(d.Body, byteOrderMark))) == 0:
+	case len(auth.Bare(d.Body)) == 0:
 		return "the body is empty"
 	case media == "multipart/form-data" || media == "application/x-www-form-urlencoded":
 		return "the body is a form, as its Content-Type says (" + media + ")"

@@ -23,6 +23,7 @@ type hook struct{ name, proof, shown string }
 // TestEndpoints: people and scripts name the endpoints of dev, so they stay what they are.
 func TestEndpoints(t *testing.T) {
 	const jwks = `jwks_file: "DIR/dev/idnow-jwks.json" issuer: "https://idnow.invalid/oidc" audience: "https://hooks.invalid/idnow"`
+	const claims = ", kid dev, iss https://idnow.invalid/oidc, aud https://hooks.invalid/idnow"
 	want := map[string][]hook{
 		"complycube": {{"complycube", `secrets {id: "dev" value: "dev-secret-complycube"}`, "secret dev-secret-complycube"}},
 		"idenfy": {
@@ -30,10 +31,10 @@ func TestEndpoints(t *testing.T) {
 			{"idenfy-headers", `headers {name: "X-Auth-Token" secrets {id: "dev" value: "a-secret-of-my-own"}}`, "X-Auth-Token: $KYCBRIDGE_SECRET_IDENFY"},
 		},
 		"idnow": {
-			{"idnow", `jwt {` + jwks + `}`, "token as body, key DIR/dev/idnow-key.pem"},
-			{"idnow-jwt-header", `jwt {` + jwks + ` header: "X-Idnow-Signature"}`, "token in X-Idnow-Signature, key DIR/dev/idnow-key.pem"},
+			{"idnow", `jwt {` + jwks + `}`, "token as body, key DIR/dev/idnow-key.pem" + claims},
+			{"idnow-jwt-header", `jwt {` + jwks + ` header: "X-Idnow-Signature"}`, "token in X-Idnow-Signature, key DIR/dev/idnow-key.pem" + claims},
 			{"idnow-headers", `jwt {` + jwks + `} headers {name: "X-Auth-Token" secrets {id: "dev" value: "dev-secret-idnow"}}`,
-				"X-Auth-Token: dev-secret-idnow, token as body, key DIR/dev/idnow-key.pem"},
+				"X-Auth-Token: dev-secret-idnow, token as body, key DIR/dev/idnow-key.pem" + claims},
 		},
 		"idwise": {
 			{"idwise", `basic {id: "dev" value: "dev:dev-secret-idwise"}`, "basic dev:dev-secret-idwise"},

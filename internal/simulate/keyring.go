@@ -130,7 +130,7 @@ func (k Keyring) Describe(w Way) string {
 		traits := p.Traits()
 		shown := traits.Value(password)
 		if traits.MakeKey != nil {
-			shown = k.keyFile(w.vendor)
+			shown = k.keyFile(w.vendor) + ", kid " + devSecretID + ", iss " + devIssuer(w.vendor) + ", aud " + devAudience(w.vendor)
 		}
 		all = append(all, traits.Prompt+shown)
 	}

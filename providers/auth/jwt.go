@@ -99,7 +99,7 @@ func (j JWT) Verify(_ []Secret, r Request) (string, error) {
 
 // token finds the token and refuses what is none before anything is decoded.
 func (j JWT) token(r Request) (string, error) {
-	token, where := string(bare(r.Body)), "the body"
+	token, where := string(Bare(r.Body)), "the body"
 	if j.Header != "" {
 		var err error
 		if token, err = one(r.Header, j.Header); err != nil {
@@ -269,15 +269,15 @@ func (p *payload) GetIssuer() (string, error)                   { return "", nil
 func (p *payload) GetSubject() (string, error)                  { return "", nil }
 func (p *payload) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }
 
-// bare is a token without what may stand around it: white space, and a byte order mark in front.
-func bare(token []byte) []byte {
-	return bytes.TrimSpace(bytes.TrimPrefix(token, []byte("\xef\xbb\xbf")))
+// Bare is a text without what senders leave around it: white space, and a byte order mark in front.
+func Bare(text []byte) []byte {
+	return bytes.TrimSpace(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf")))
 }
 
 // Claims decodes the claims of a token without judging it: for a reader of
-// deliveries that were proved when they came. What bare drops around it is dropped.
+// deliveries that were proved when they came. What Bare drops around it is dropped.
 func Claims(token []byte) ([]byte, error) {
-	_, claims, ok := parts(string(bare(token)))
+	_, claims, ok := parts(string(Bare(token)))
 	if !ok {
 		return nil, errors.New("auth: no token of three parts")
 	}

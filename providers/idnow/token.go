@@ -1,7 +1,6 @@
 package idnow
 
 import (
-	"bytes"
 	"cmp"
 	"strings"
 
@@ -22,7 +21,7 @@ const signatureHeader = "X-Idnow-Signature"
 // tokens returns the compact tokens of a delivery, "" where there is none. A body
 // that begins with a brace is the older form's; no token begins with one.
 func tokens(d *providers.Delivery) (body, header string, err error) {
-	text := bytes.TrimSpace(bytes.TrimPrefix(d.Body, []byte("\xef\xbb\xbf")))
+	text := auth.Bare(d.Body)
 	if len(text) > 0 && text[0] != '{' {
 		body = string(text)
 	}

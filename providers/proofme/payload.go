@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/providers/auth"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
 
@@ -63,7 +64,7 @@ func readNotice(body []byte) (*providers.Value, error) {
 	if isJSON(body) {
 		return providers.ReadObject(body)
 	}
-	form, err := readForm(string(trimmed(body)))
+	form, err := readForm(string(auth.Bare(body)))
 	if err != nil {
 		return nil, err
 	}
@@ -76,12 +77,8 @@ func readNotice(body []byte) (*providers.Value, error) {
 
 // isJSON goes by the first character. An empty body counts as JSON that breaks off.
 func isJSON(body []byte) bool {
-	body = trimmed(body)
+	body = auth.Bare(body)
 	return len(body) == 0 || strings.IndexByte(`{["`, body[0]) >= 0
-}
-
-func trimmed(body []byte) []byte {
-	return bytes.Trim(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), " \t\r\n")
 }
 
 // maxFields bounds a form; the documented one has a single field.
@@ -118,7 +115,7 @@ func vary(body []byte, n uint64) []byte {
 	if isJSON(body) {
 		return providers.VaryIDs(body, n, "id", "identification.id", "document.id")
 	}
-	form, err := readForm(string(trimmed(body)))
+	form, err := readForm(string(auth.Bare(body)))
 	if err != nil || form["id"] == "" {
 		return bytes.Clone(body)
 	}
