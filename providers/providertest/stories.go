@@ -3,18 +3,13 @@ package providertest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io/fs"
 	"os"
-	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/kycbridge/kycbridge/internal/canary"
@@ -191,66 +186,6 @@ func (s *suite) checkIDs(t testing.TB, name string, d *providers.Delivery, r *re
 	}
 }
 
-// Transitions, for short.
-const (
-	started      = kycv1.SessionTransition_SESSION_TRANSITION_STARTED
-	processing   = kycv1.SessionTransition_SESSION_TRANSITION_PROCESSING
-	completed    = kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED
-	changed      = kycv1.SessionTransition_SESSION_TRANSITION_DECISION_CHANGED
-	mustResubmit = kycv1.SessionTransition_SESSION_TRANSITION_RESUBMISSION_REQUIRED
-	resubmitted  = kycv1.SessionTransition_SESSION_TRANSITION_RESUBMITTED
-	cancelled    = kycv1.SessionTransition_SESSION_TRANSITION_CANCELLED
-	expired      = kycv1.SessionTransition_SESSION_TRANSITION_EXPIRED
-	failed       = kycv1.SessionTransition_SESSION_TRANSITION_FAILED
-)
-
-// follows says what may come after a transition in the life of a session; what is no key
-// ends it.
-var follows = map[kycv1.SessionTransition][]kycv1.SessionTransition{
-	0:            {started, processing, completed, cancelled, expired, mustResubmit}, // the first the vendor says
-	started:      {processing, completed, cancelled, expired, failed, mustResubmit},
-	processing:   {processing, completed, cancelled, expired, failed, mustResubmit, resubmitted},
-	completed:    {completed, changed, mustResubmit, resubmitted, cancelled}, // again: the same told twice
-	changed:      {changed, mustResubmit, resubmitted, cancelled},
-	mustResubmit: {resubmitted, processing, completed, changed, cancelled, expired},
-	resubmitted:  {resubmitted, completed, changed, mustResubmit},
-}
-
-// openEnds are transitions after which something must come.
-var openEnds = []kycv1.SessionTransition{started, processing, mustResubmit}
-
-// checkSessions: each session begins, goes on and ends as sessions do.
-func checkSessions(t testing.TB, story string, results []*result) {
-	t.Helper()
-	last := map[string]kycv1.SessionTransition{}
-	for _, r := range results {
-		for _, e := range events[*kycv1.SessionEvent](r) {
-			id := e.GetMetadata().GetSubject().GetSessionId() + e.GetMetadata().GetSubject().GetCompanyId()
-			if !slices.Contains(follows[last[id]], e.Transition) {
-				t.Errorf("story %s: session %s is %s after %s", story, id, e.Transition, last[id])
-			}
-			last[id] = e.Transition
-		}
-	}
-	for id, end := range last {
-		if slices.Contains(openEnds, end) {
-			t.Errorf("story %s ends while session %s is %s", story, id, end)
-		}
-	}
-}
-
-func events[E schemas.DomainEvent](r *result) (found []E) {
-	if r.err != nil {
-		return nil
-	}
-	for _, e := range r.Events {
-		if e, ok := e.(E); ok {
-			found = append(found, e)
-		}
-	}
-	return found
-}
-
 // checkOrder: what happened later is told later, and nothing is told before it happened.
 func checkOrder(t testing.TB, story string, results []*result, end time.Time) {
 	t.Helper()
@@ -321,92 +256,4 @@ func copyOf(t testing.TB, results []*result, i int) int {
 		return k + 1
 	}
 	return 0
-}
-
-// checkStoryGolden compares what a story becomes with the file beside it, one line for
-// each event, or writes it.
-func (s *suite) checkStoryGolden(t testing.TB, story providers.Story, results []*result) {
-	t.Helper()
-	var out strings.Builder
-	fmt.Fprintf(&out, "# %s\n", story.About)
-	for i, r := range results {
-		becomes := line(r)
-		if n := copyOf(t, results, i); n > 0 {
-			becomes = fmt.Sprintf("  a copy of delivery %d\n", n)
-		}
-		fmt.Fprintf(&out, "\n+%s %s\n%s", passed(story.Deliveries[i].After), typeOf(r), becomes)
-	}
-	file := filepath.Join("stories", story.Name+".want")
-	if *update {
-		if err := os.WriteFile(file, []byte(out.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if want, err := fs.ReadFile(s.Stories, path.Join("stories", story.Name+".want")); err != nil || string(want) != out.String() {
-		t.Errorf("%s differs (%v). If the change is meant, run go test -update.\ngot:\n%s\nwant:\n%s", file, err, &out, want)
-	}
-}
-
-// typeOf is the vendor's name for what is told.
-func typeOf(r *result) string {
-	if r.notice == nil || r.notice.Type == "" {
-		return "a notice"
-	}
-	return r.notice.Type
-}
-
-// line is what a delivery becomes: a line for each event, with what is enumerated or
-// counted in it, or one for the dead letter.
-func line(r *result) string {
-	if r.err != nil {
-		return "  dead letter " + enumWord(reasonOf(r).Descriptor(), reasonOf(r).Number()) + "\n"
-	}
-	var out strings.Builder
-	for _, e := range r.Events {
-		topic, _ := schemas.TopicFor(e)
-		fmt.Fprintf(&out, "  %s%s\n", topic.Base, said(e))
-	}
-	return out.String()
-}
-
-// said lists the enums, words, numbers and codes of an event, in the order of its fields.
-func said(e proto.Message) string {
-	var out strings.Builder
-	m := e.ProtoReflect()
-	fields := m.Descriptor().Fields()
-	for i := range fields.Len() {
-		switch f := fields.Get(i); {
-		case !m.Has(f) || f.Message() != nil:
-		case f.Enum() != nil:
-			fmt.Fprintf(&out, " %s=%s", f.Name(), enumWord(f.Enum(), m.Get(f).Enum()))
-		case f.IsList():
-			fmt.Fprintf(&out, " %s=%s", f.Name(), listed(m.Get(f).List()))
-		default:
-			fmt.Fprintf(&out, " %s=%v", f.Name(), m.Get(f))
-		}
-	}
-	return out.String()
-}
-
-func listed(l protoreflect.List) string {
-	var all []string
-	for i := range l.Len() {
-		all = append(all, l.Get(i).String())
-	}
-	return strings.Join(all, ",")
-}
-
-// enumWord is a value without the name of its enum: DECISION_APPROVED is APPROVED.
-func enumWord(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
-	prefix := strings.TrimSuffix(string(e.Values().Get(0).Name()), "UNSPECIFIED")
-	return strings.TrimPrefix(string(e.Values().ByNumber(n).Name()), prefix)
-}
-
-// passed is a duration as a story has it: "9d", "3m20s".
-func passed(d time.Duration) string {
-	if days := d / (24 * time.Hour); days > 0 && d%(24*time.Hour) == 0 {
-		return fmt.Sprintf("%dd", days)
-	}
-	return d.String()
 }
