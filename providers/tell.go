@@ -25,7 +25,8 @@ const (
 // everywhere in a telling. Nothing of the story is changed.
 func (s *Story) Tell(n uint64, end time.Time) []Told {
 	shift := end.Sub(s.Begins.Add(s.Lasts())).Truncate(time.Second)
-	again := func(text []byte) []byte { return s.renamed(s.moved(text, shift), n) }
+	rename := s.renamer(n)
+	again := func(text []byte) []byte { return rename(s.moved(text, shift)) }
 	told := slices.Clone(s.Deliveries)
 	for i := range told {
 		t := &told[i]
@@ -87,21 +88,24 @@ func (s *Story) near(t time.Time) bool { return t.Sub(s.Begins).Abs() <= near }
 // shaped finds UUIDs and long hex digits.
 var shaped = regexp.MustCompile(`\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{24,64})\b`)
 
-// renamed is a text with the ids of telling n.
-func (s *Story) renamed(text []byte, n uint64) []byte {
-	text = shaped.ReplaceAllFunc(text, func(id []byte) []byte {
-		if slices.Contains(s.Fixed, string(id)) || !isUUID(string(id)) && !isHex(string(id)) {
-			return id
-		}
-		return alike(id, n, "0123456789abcdef")
-	})
+// renamer gives texts the ids of telling n.
+func (s *Story) renamer(n uint64) func(text []byte) []byte {
 	ids := slices.Clone(s.IDs)
 	slices.SortFunc(ids, func(a, b string) int { return len(b) - len(a) }) // one may begin another
 	var pairs []string
 	for _, id := range ids {
 		pairs = append(pairs, id, string(alike([]byte(id), n, "0123456789")))
 	}
-	return []byte(strings.NewReplacer(pairs...).Replace(string(text)))
+	listed := strings.NewReplacer(pairs...)
+	return func(text []byte) []byte {
+		text = shaped.ReplaceAllFunc(text, func(id []byte) []byte {
+			if slices.Contains(s.Fixed, string(id)) || !isUUID(string(id)) && !isHex(string(id)) {
+				return id
+			}
+			return alike(id, n, "0123456789abcdef")
+		})
+		return []byte(listed.Replace(string(text)))
+	}
 }
 
 // alike is an id of the same form, made of n and the id: its digits are others. The
