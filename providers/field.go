@@ -2,6 +2,7 @@ package providers
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -71,6 +72,15 @@ func (f Field) Inferred() Field {
 
 // Fields are the names an object is known to have.
 type Fields map[string]Field
+
+// Join puts tables together. What a later one says of a name counts.
+func Join(tables ...Fields) Fields {
+	all := Fields{}
+	for _, t := range tables {
+		maps.Copy(all, t)
+	}
+	return all
+}
 
 // Inferred are the same fields, each marked as Field.Inferred does.
 func (fields Fields) Inferred() Fields {

@@ -1,7 +1,6 @@
 package idenfy
 
 import (
-	"maps"
 	"strings"
 
 	"github.com/kycbridge/kycbridge/providers"
@@ -27,28 +26,19 @@ func ids(names string) providers.Fields      { return table(providers.IDField, n
 func booleans(names string) providers.Fields { return table(providers.FlagField, names) }
 
 func objects(names string, members ...providers.Fields) providers.Fields {
-	return table(providers.ObjectField(join(members...)), names)
+	return table(providers.ObjectField(providers.Join(members...)), names)
 }
 
 func lists(names string, item providers.Field) providers.Fields {
 	return table(providers.ListField(item), names)
 }
 
-// join puts tables together. What a later one says of a name counts.
-func join(tables ...providers.Fields) providers.Fields {
-	all := providers.Fields{}
-	for _, t := range tables {
-		maps.Copy(all, t)
-	}
-	return all
-}
-
 // serviceResult is an item of AML, LID, CRIMINAL_CHECK and results. Its entries are
 // persons, companies and articles on lists, documents, offences, and risks of companies.
-var serviceResult = providers.ObjectField(join(
+var serviceResult = providers.ObjectField(providers.Join(
 	texts("serviceName"), unread("serviceGroupType uid errorMessage"),
 	objects("status", booleans("serviceSuspected serviceUsed checkSuccessful"), unread("serviceFound"), texts("overallStatus")),
-	lists("data", providers.ObjectField(join(
+	lists("data", providers.ObjectField(providers.Join(
 		texts("suspicion listName url"), ids("listNumber"), booleans("whitelisted"),
 		unread(`
 			name surname nationality dob reason score lastUpdate exitDate isPerson isActive linkedDocument pepLevel category
@@ -61,12 +51,12 @@ var serviceResult = providers.ObjectField(join(
 var serviceResults = providers.ListField(serviceResult)
 
 // screeningFields are those of a result of the third generation of AML checks.
-var screeningFields = join(
+var screeningFields = providers.Join(
 	ids("id"), texts("overallStatus statusSetAt"), unread("statusSetBy userType"),
-	lists("adverseMedia", providers.ObjectField(join(
+	lists("adverseMedia", providers.ObjectField(providers.Join(
 		texts("url"), unread("title text score type publishDate checkDate status comment"),
 	))),
-	lists("amlCheck", providers.ObjectField(join(
+	lists("amlCheck", providers.ObjectField(providers.Join(
 		ids("resourceId"), lists("datasets", providers.TextField),
 		unread(`
 			version score match name addresses nationalities countries datesOfBirth gender profileImage currentSanBodyIds
@@ -81,7 +71,7 @@ const registryStatuses = `
 
 // addressFields stand at the top of a verification, and in its data in the vendor's own
 // sample.
-var addressFields = join(
+var addressFields = providers.Join(
 	texts("manualAddress"), booleans("manualAddressMatch"),
 	objects("addressVerification", texts("status"), unread("address country accuracy quality")),
 	objects("registryCenterCheck",
@@ -94,21 +84,21 @@ var addressFields = join(
 	),
 )
 
-var statusFields = join(
+var statusFields = providers.Join(
 	texts("overall autoFace manualFace autoDocument manualDocument additionalSteps"),
 	texts("amlResultClass pepsStatus sanctionsStatus adverseMediaStatus"),
 	lists("suspicionReasons denyReasons fraudTags mismatchTags", providers.TextField),
 	unread("startTime finishTime"), // on a page of 2020, in a form that it does not tell
 )
 
-var dataFields = join(addressFields, texts("docType"), unread(`
+var dataFields = providers.Join(addressFields, texts("docType"), unread(`
 	docFirstName docLastName docNumber docPersonalCode docExpiry docDob docDateOfIssue docSex docNationality docIssuingCountry
 	selectedCountry birthPlace authority address docTemporaryAddress mothersMaidenName docBirthName docPatronymic
 	driverLicenseCategory manuallyDataChanged fullName orgFirstName orgLastName orgNationality orgBirthPlace orgAuthority
 	orgAddress orgTemporaryAddress orgMothersMaidenName orgPatronymic orgBirthName ageEstimate clientIpProxyRiskLevel
 	duplicateFaces duplicateDocFaces additionalData`))
 
-var licenceFields = join(
+var licenceFields = providers.Join(
 	booleans(`
 		nameMatch surnameMatch dateOfBirthMatch dateOfIssueMatch dateOfExpiryMatch documentNumberMatch document_numberMatch
 		genderMatch`),
@@ -116,11 +106,11 @@ var licenceFields = join(
 )
 
 var (
-	bankFields = join(ids("id"), texts("riskLevel"), unread("country bank accounts"))
-	cardFields = join(ids("id"), texts("status noMatchReason"), unread("name firstSix lastFour expiryDate nameMatch lastFourMatch"))
+	bankFields = providers.Join(ids("id"), texts("riskLevel"), unread("country bank accounts"))
+	cardFields = providers.Join(ids("id"), texts("status noMatchReason"), unread("name firstSix lastFour expiryDate nameMatch lastFourMatch"))
 )
 
-var identificationFields = join(
+var identificationFields = providers.Join(
 	addressFields, booleans("final gdcMatch"), texts("platform"),
 	ids("scanRef clientId externalRef companyId beneficiaryId finishTime"),
 	objects("status", statusFields), objects("data", dataFields),
@@ -142,7 +132,7 @@ var identificationFields = join(
 // partyIDs are read wherever a verification is the subject.
 var partyIDs = ids("companyId beneficiaryId").Inferred()
 
-var monitoringFields = join(
+var monitoringFields = providers.Join(
 	ids("monitoringId companyId beneficiaryId"), booleans("isActive"),
 	texts("alertStatus alert_status status pepsStatus sanctionsStatus adverseMediaStatus expiration status_set_at"),
 	table(providers.ListField(providers.IDField).Or(providers.TextField), "scanRefList"), // one page shows an empty list as a text
@@ -153,48 +143,48 @@ var monitoringFields = join(
 
 var noticeFields = ids("usersToExtend usersToExpire")
 
-var documentExpirationFields = join(ids("scanRef clientId"), texts("expirationThreshold documentExpiration"), partyIDs)
+var documentExpirationFields = providers.Join(ids("scanRef clientId"), texts("expirationThreshold documentExpiration"), partyIDs)
 
-var faceFields = join(
+var faceFields = providers.Join(
 	ids("id scanRef clientId token"), texts("status type method"), lists("riskTags", providers.TextField),
 	unread("facePhoto ipAddress failReason"),
 )
 
-var ageFields = join(ids("scanRef clientId"), texts("status outcome verdict occurredAt"), unread("estimatedAge confidence"), partyIDs)
+var ageFields = providers.Join(ids("scanRef clientId"), texts("status outcome verdict occurredAt"), unread("estimatedAge confidence"), partyIDs)
 
-var accountFields = join(
+var accountFields = providers.Join(
 	ids("scanRef clientId status score"), texts("date"), unread("authToken facebookScore gmailScore ipScore"), partyIDs,
 )
 
 // videoCallFields: the vendor documents no body, so whatever is in one is drift.
-var videoCallFields = join(ids("scanRef id companyId clientId"), texts("status")).Inferred()
+var videoCallFields = providers.Join(ids("scanRef id companyId clientId"), texts("status")).Inferred()
 
 var (
-	bankVerificationFields = join(bankFields, ids("clientId scanRef").Inferred())
-	bankCardFields         = join(cardFields, ids("clientId scanRef").Inferred())
+	bankVerificationFields = providers.Join(bankFields, ids("clientId scanRef").Inferred())
+	bankCardFields         = providers.Join(cardFields, ids("clientId scanRef").Inferred())
 )
 
-var sosFields = join(
+var sosFields = providers.Join(
 	ids("id watchlistHitsCount"), texts("status entityType"), unread("companyName formationDate reportFile dataFile"),
 	ids("clientId scanRef").Inferred(),
 )
 
-var companySubmitFields = join(ids("id clientId externalRef"), texts("submissionTime"), booleans("soleProprietor"))
+var companySubmitFields = providers.Join(ids("id clientId externalRef"), texts("submissionTime"), booleans("soleProprietor"))
 
 // reviewedFields are those that the review of a company and of a beneficiary share.
-var reviewedFields = join(
+var reviewedFields = providers.Join(
 	ids("id"), texts("sanctionsCheckStatus negativeNewsStatus"),
 	objects("amlCheck", screeningFields), objects("aml_check", screeningFields).Inferred(),
 	unread("amlComment negativeNewsComment sanctionsStatusSetBy newsStatusSetBy"),
 )
 
-var beneficiaryFields = join(
+var beneficiaryFields = providers.Join(
 	reviewedFields, texts("pepsCheckStatus"), table(serviceResult, "beneficiaryCheck negativeNewsCheck"),
 	table(serviceResult, "companyCheck").Inferred(),
 	unread("pepsStatusSetBy pepsStatusSetAt sanctionsStatusSetAt newsStatusSetAt scanRef"),
 )
 
-var companyReviewFields = join(
+var companyReviewFields = providers.Join(
 	reviewedFields, ids("clientId externalRef"), ids("companyId").Inferred(), texts("pepsCheckStatus").Inferred(),
 	texts("approvalStatus sanctionsStatusSetAt newsStatusSetAt"), booleans("soleProprietor"),
 	table(serviceResult, "companyCheck"), table(serviceResults, "negativeNewsCheck"), table(serviceResult, "beneficiaryCheck").Inferred(),
@@ -203,17 +193,17 @@ var companyReviewFields = join(
 	unread("companyName registrationNumber denyReason shareholderCheck"),
 )
 
-var amlReviewFields = join(
+var amlReviewFields = providers.Join(
 	ids("id companyId clientId externalRef"), texts("amlReviewSubjectType overallStatus statusSetAt"),
 	texts("negativeNewsStatus newsStatusSetAt pepsCheckStatus pepsStatusSetAt sanctionsCheckStatus sanctionsStatusSetAt"),
 	unread("negativeNewsComment amlComment statusSetBy newsStatusSetBy pepsStatusSetBy sanctionsStatusSetBy"),
 )
 
 var (
-	companyExpirationFields = join(ids("id"), texts("expirationStatus"), ids("companyId clientId").Inferred())
-	infoRequestFields       = join(ids("companyId token"), texts("date status"), unread("email manager"), ids("clientId").Inferred())
-	companyDeleteFields     = join(ids("companyId"), texts("date"), unread("manager"), ids("id clientId").Inferred())
-	govDocumentFields       = join(
+	companyExpirationFields = providers.Join(ids("id"), texts("expirationStatus"), ids("companyId clientId").Inferred())
+	infoRequestFields       = providers.Join(ids("companyId token"), texts("date status"), unread("email manager"), ids("clientId").Inferred())
+	companyDeleteFields     = providers.Join(ids("companyId"), texts("date"), unread("manager"), ids("id clientId").Inferred())
+	govDocumentFields       = providers.Join(
 		ids("id"), texts("status deliveredAt productKey documentFormat"), unread("title expectedDeliveryTime price file"),
 		ids("clientId").Inferred(),
 	)

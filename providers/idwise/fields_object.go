@@ -94,13 +94,7 @@ var shownFor = map[string]providers.Fields{
 
 // anyObject are the fields of all kinds, since all are read alike. On an object whose
 // own page does not show it, a field is inferred.
-var anyObject = func() providers.Fields {
-	all := providers.Fields{}
-	for _, fields := range []providers.Fields{spotObjectFields, amlCheckFields, journeyFields} {
-		maps.Copy(all, fields.Inferred()) // what a journey's page types counts
-	}
-	return all
-}()
+var anyObject = providers.Join(spotObjectFields, amlCheckFields, journeyFields).Inferred() // what a journey's page types counts
 
 // shapeObject holds the fetched object against what is known of its kind.
 func (r *run) shapeObject(kind string) {

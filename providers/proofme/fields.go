@@ -1,8 +1,6 @@
 package proofme
 
 import (
-	"maps"
-
 	"github.com/kycbridge/kycbridge/providers"
 )
 
@@ -54,13 +52,7 @@ var wrappers = providers.Fields{
 // its own page than on the one that does not wrap it, and no page shows a document so.
 var bareFields = map[string]providers.Fields{
 	identification: identificationFields.Inferred(),
-	document:       overlaid(documentFields, providers.Fields{"id": providers.IDField.Inferred()}),
-}
-
-func overlaid(fields, over providers.Fields) providers.Fields {
-	out := maps.Clone(fields)
-	maps.Copy(out, over)
-	return out
+	document:       providers.Join(documentFields, providers.Fields{"id": providers.IDField.Inferred()}),
 }
 
 // shapeNotice holds the webhook against what is known of it. After a fetch, too: only
