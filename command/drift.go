@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/kycbridge/kycbridge/audit"
-	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/operate"
 )
 
@@ -75,7 +74,9 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 	if err != nil {
 		return err
 	}
-	f.warnOfEndpoints(env)
+	if f.unread != nil { // such as those of a vendor that this binary does not have
+		fmt.Fprintln(env.stderr, "kycbridge: references count as hashed at every endpoint, whatever it says, since the endpoints cannot be read: "+oneLine(f.unread))
+	}
 	q := operate.DriftQuery{Since: time.Now().Add(-f.since), Vendors: vendors}
 	if f.fromStart {
 		q.Since = time.Time{}
@@ -91,17 +92,6 @@ func drift(ctx context.Context, env *environment, f driftFlags, vendors []string
 		err = errors.New("interrupted: the report covers what was read so far")
 	}
 	return errors.Join(err, printDrift(env, report, f.json))
-}
-
-// warnOfEndpoints says that the topics can be read by the file and the endpoints cannot, such as those of
-// a vendor that this binary does not have.
-func (f *driftFlags) warnOfEndpoints(env *environment) {
-	if f.config == "" {
-		return
-	}
-	if _, err := loadConfig(env, f.config, config.Needs{Mapping: true}); err != nil {
-		fmt.Fprintln(env.stderr, "kycbridge: references count as hashed at every endpoint, whatever it says, since the endpoints cannot be read: "+oneLine(err))
-	}
 }
 
 func printDrift(env *environment, r *audit.DriftReport, asJSON bool) error {

@@ -18,6 +18,7 @@ const kafkaHelp = `Kafka is at --brokers, else as in --config, else at $KYCBRIDG
 
 // kafkaFlags locate Kafka, for the commands that read its topics.
 type kafkaFlags struct {
+	unread  error // why the endpoints of the configuration could not be had; see servers
 	brokers []string
 	prefix  string
 	config  string
@@ -35,25 +36,29 @@ func (f *kafkaFlags) servers(env *environment, command string) (operate.Servers,
 	s := operate.Servers{Vendors: env.vendors}
 	s.Kafka.Brokers, s.Kafka.TopicPrefix = []string{env.variable("KYCBRIDGE_KAFKA", operate.DefaultKafka)}, schemas.DefaultPrefix
 	if f.config != "" {
-		c, err := loadForTopics(env, f.config)
+		c, unread, err := loadForTopics(env, f.config)
 		if err != nil {
 			return s, err
 		}
-		s = operate.FromConfig(c)
+		s, f.unread = operate.FromConfig(c), unread
 	}
 	return f.override(s, command)
 }
 
 // loadForTopics reads what it takes to read the topics, and where it can be had, what more there is to find: the
 // settings of endpoints that a mapping goes by, and the pepper, since what dispositions hold under it is found with
-// it alone.
-func loadForTopics(env *environment, path string) (*config.Config, error) {
-	for _, needs := range []config.Needs{{Pepper: true, Mapping: true}, {Mapping: true}, {Pepper: true}} {
-		if c, err := loadConfig(env, path, needs); err == nil {
-			return c, nil
+// it alone. unread is why the endpoints could not be had.
+func loadForTopics(env *environment, path string) (c *config.Config, unread, err error) {
+	for _, needs := range []config.Needs{{Pepper: true, Mapping: true}, {Mapping: true}} {
+		if c, unread = loadConfig(env, path, needs); unread == nil {
+			return c, nil, nil
 		}
 	}
-	return loadConfig(env, path, config.Needs{})
+	if c, err := loadConfig(env, path, config.Needs{Pepper: true}); err == nil {
+		return c, unread, nil
+	}
+	c, err = loadConfig(env, path, config.Needs{})
+	return c, unread, err
 }
 
 // override lets flags win over the configuration.

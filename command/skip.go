@@ -64,7 +64,7 @@ func runSkip(ctx context.Context, env *environment, f skipFlags) error {
 	if err := f.query.Validate(); err != nil {
 		return usagef("%w; --partition, --to and --reason are needed, and --by where the system names no user", err)
 	}
-	c, err := loadForTopics(env, f.config)
+	c, _, err := loadForTopics(env, f.config)
 	if err != nil {
 		return err
 	}
