@@ -70,7 +70,7 @@ var house = []room{
 	{"tools/configdoc", []string{"internal/config/rules", "schemas/..."}},
 	{"tools/newvendor/acme", []string{"providers", "providers/auth", "schemas/..."}},
 	{"tools/protoc-gen-go-contract/probe", []string{"internal/contract/proof", "internal/contract/wire", "schemas/..."}},
-	{"tools/vendordoc", []string{"internal/readme", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
+	{"tools/vendordoc", []string{"internal/contract", "internal/readme", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
 	{"e2e/...", []string{"e2e/..."}},
 	{"bench", []string{"bench/attack", "bench/gauge", "internal/contract", "internal/freeport", "providers", "providers/auth", "providers/catalog", "schemas/..."}},
 	{"bench/attack", nil},

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+
 	"buf.build/go/protoyaml"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/proto"
@@ -46,8 +48,7 @@ func shortNames(list string) string {
 
 // fullName is the name of an enum's value that is given by its full name or a short one; itself for what is neither.
 func fullName(e protoreflect.EnumDescriptor, name string) string {
-	shared := strings.TrimSuffix(string(e.Values().ByNumber(0).Name()), "UNSPECIFIED")
-	if full := shared + name; e.Values().ByName(protoreflect.Name(full)) != nil {
+	if full := contract.EnumPrefix(e) + name; e.Values().ByName(protoreflect.Name(full)) != nil {
 		return full
 	}
 	return name

@@ -106,7 +106,7 @@ func (s Servers) Words(event proto.Message) []string {
 		}
 		switch fd.Kind() {
 		case protoreflect.EnumKind:
-			out = append(out, string(fd.Name())+"="+enumWord(fd.Enum(), m.Get(fd).Enum()))
+			out = append(out, string(fd.Name())+"="+contract.EnumWord(fd.Enum(), m.Get(fd).Enum()))
 		case protoreflect.StringKind:
 			if strings.HasPrefix(string(fd.Name()), "vendor_") {
 				out = append(out, fmt.Sprintf("%s=%q", fd.Name(), worded(vendor, m.Get(fd).String())))
@@ -136,15 +136,4 @@ func worded(vendor *providers.Provider, word string) string {
 		return word
 	}
 	return providers.Digest(word)
-}
-
-// enumWord is a value without the enum's name in front: DECISION_APPROVED is
-// APPROVED.
-func enumWord(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
-	v := e.Values().ByNumber(n)
-	if v == nil {
-		return fmt.Sprint(n)
-	}
-	first, _, _ := strings.Cut(string(e.Values().Get(0).Name()), "UNSPECIFIED")
-	return strings.TrimPrefix(string(v.Name()), first)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -54,7 +56,7 @@ func typeOf(r *result) string {
 // counted in it, or one for the dead letter.
 func line(r *result) string {
 	if r.err != nil {
-		return "  dead letter " + enumWord(reasonOf(r).Descriptor(), reasonOf(r).Number()) + "\n"
+		return "  dead letter " + contract.EnumWord(reasonOf(r).Descriptor(), reasonOf(r).Number()) + "\n"
 	}
 	var out strings.Builder
 	for _, e := range r.Events {
@@ -73,7 +75,7 @@ func said(e proto.Message) string {
 		switch f := fields.Get(i); {
 		case !m.Has(f) || f.Message() != nil:
 		case f.Enum() != nil:
-			fmt.Fprintf(&out, " %s=%s", f.Name(), enumWord(f.Enum(), m.Get(f).Enum()))
+			fmt.Fprintf(&out, " %s=%s", f.Name(), contract.EnumWord(f.Enum(), m.Get(f).Enum()))
 		case f.IsList():
 			fmt.Fprintf(&out, " %s=%s", f.Name(), listed(m.Get(f).List()))
 		default:
@@ -89,12 +91,6 @@ func listed(l protoreflect.List) string {
 		all = append(all, l.Get(i).String())
 	}
 	return strings.Join(all, ",")
-}
-
-// enumWord is a value without the name of its enum: DECISION_APPROVED is APPROVED.
-func enumWord(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
-	prefix := strings.TrimSuffix(string(e.Values().Get(0).Name()), "UNSPECIFIED")
-	return strings.TrimPrefix(string(e.Values().ByNumber(n).Name()), prefix)
 }
 
 // passed is a duration as a story has it: "9d", "3m20s".

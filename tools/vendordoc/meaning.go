@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -37,7 +39,7 @@ func field(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
 	}
 	switch f.Kind() {
 	case protoreflect.EnumKind:
-		return name + "=" + enumWord(f.Enum(), v.Enum())
+		return name + "=" + contract.EnumWord(f.Enum(), v.Enum())
 	case protoreflect.Int32Kind:
 		return fmt.Sprint(name, "=", v.Int())
 	case protoreflect.StringKind:
@@ -56,21 +58,11 @@ func findings(list protoreflect.List) string {
 		var words []string
 		for _, name := range []protoreflect.Name{"category", "status"} {
 			f := m.Descriptor().Fields().ByName(name)
-			words = append(words, enumWord(f.Enum(), m.Get(f).Enum()))
+			words = append(words, contract.EnumWord(f.Enum(), m.Get(f).Enum()))
 		}
 		all = append(all, strings.Join(words, ":"))
 	}
 	return strings.Join(all, ",")
-}
-
-// enumWord is a value without its enum's name in front.
-func enumWord(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
-	v := e.Values().ByNumber(n)
-	if v == nil {
-		return fmt.Sprint(n)
-	}
-	prefix, _, _ := strings.Cut(string(e.Values().Get(0).Name()), "UNSPECIFIED")
-	return strings.TrimPrefix(string(v.Name()), prefix)
 }
 
 // maxWord is how much of a vendor's word the page shows, in characters.

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
+
 	"github.com/kycbridge/kycbridge/internal/readme"
 	"github.com/kycbridge/kycbridge/providers"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
@@ -145,7 +147,7 @@ func becomes(c shown) string {
 	}
 	text := strings.Join(c.Becomes, "<br>")
 	if h := c.Hydration; h != kycv1.Hydration_HYDRATION_NOT_NEEDED {
-		text += "<br>" + code("hydration="+enumWord(h.Descriptor(), h.Number()))
+		text += "<br>" + code("hydration="+contract.EnumWord(h.Descriptor(), h.Number()))
 	}
 	return text
 }
