@@ -8,13 +8,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/schemas"
+	"github.com/kycbridge/kycbridge/schemas/export"
 )
 
 func newSchema(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:     "schema",
-		Short:   "Export the protobuf schemas, for tools such as Kafka consoles",
-		Example: "  kycbridge schema export -o kyc.binpb",
+		Short:   "Export the schemas of the events, for code in your language and for tools",
+		Example: "  kycbridge schema export --proto proto",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return usagef("expected export; see `%s --help`", c.CommandPath())
@@ -24,30 +25,60 @@ func newSchema(env *environment) *cobra.Command {
 	return parent
 }
 
+// exportFlags are the forms that are asked for.
+type exportFlags struct {
+	protos string // folder
+	set    string // file, or - for standard output
+}
+
 func newSchemaExport(env *environment) *cobra.Command {
-	var out string
+	var f exportFlags
 	c := &cobra.Command{
 		Use:   "export",
-		Short: "Write the schemas as one FileDescriptorSet, imports included",
-		Example: `  kycbridge schema export -o kyc.binpb
+		Short: "Write the schemas as .proto files or as one FileDescriptorSet",
+		Long: `Write the schemas of the events in the forms that are asked for, several at once if you like.
+
+With --proto: the .proto files, comments included, with all they import. protoc, buf and the protobuf
+plugins of Maven and Gradle compile the folder as it is, without a network. Export again after an
+update: files of an earlier export are replaced, and a file of yours is never overwritten.
+
+With --output, or with no flag: one FileDescriptorSet, imports included, for tools such as Kafka
+consoles. Without a file's name it goes to standard output.`,
+		Example: `  kycbridge schema export --proto proto
+  kycbridge schema export -o kyc.binpb
   kycbridge schema export | protoc --decode=google.protobuf.FileDescriptorSet google/protobuf/descriptor.proto`,
 		Args: noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			data, err := proto.MarshalOptions{Deterministic: true}.Marshal(schemas.DescriptorSet())
-			if err != nil {
-				return err
-			}
-			if out == "" || out == "-" {
-				_, err = env.bytes.Write(data)
-				return err
-			}
-			if err := os.WriteFile(out, data, 0o644); err != nil {
-				return fmt.Errorf("cannot write the schemas: %w", err)
-			}
-			_, err = fmt.Fprintf(env.stderr, "wrote %d bytes to %s\n", len(data), out)
-			return err
-		},
+		RunE: func(c *cobra.Command, _ []string) error { return f.run(env, c) },
 	}
-	c.Flags().StringVarP(&out, "output", "o", "", "file to write (default: standard output)")
+	c.Flags().StringVar(&f.protos, "proto", "", "folder to write the .proto files to")
+	c.Flags().StringVarP(&f.set, "output", "o", "", "file to write the FileDescriptorSet to (- and default: standard output)")
 	return c
+}
+
+func (f exportFlags) run(env *environment, c *cobra.Command) error {
+	if c.Flags().Changed("proto") {
+		if err := writeFolder(env.stderr, "--proto", f.protos, export.Protos()); err != nil {
+			return err
+		}
+		if !c.Flags().Changed("output") {
+			return nil
+		}
+	}
+	return writeDescriptorSet(env, f.set)
+}
+
+func writeDescriptorSet(env *environment, path string) error {
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(schemas.DescriptorSet())
+	if err != nil {
+		return err
+	}
+	if path == "" || path == "-" {
+		_, err = env.bytes.Write(data)
+		return err
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return fmt.Errorf("cannot write the schemas: %w", err)
+	}
+	_, err = fmt.Fprintf(env.stderr, "wrote %d bytes to %s\n", len(data), path)
+	return err
 }
