@@ -42,7 +42,7 @@ With --proto: the .proto files, comments included, with all they import. protoc,
 plugins of Maven and Gradle compile the folder as it is, without a network. Export again after an
 update: files of an earlier export are replaced, and a file of yours is never overwritten.
 
-With --output, or with no flag: one FileDescriptorSet, imports included, for tools such as Kafka
+With --output, or with no flag: one FileDescriptorSet, comments and imports included, for tools such as Kafka
 consoles. Without a file's name it goes to standard output.`,
 		Example: `  kycbridge schema export --proto proto
   kycbridge schema export -o kyc.binpb
