@@ -40,15 +40,21 @@ func (i *Interpreter) accept(r *Reading, limits providers.Limits, events []schem
 		r.bury(stageValidate, rejected, "", fmt.Sprintf("%d events of one delivery are too many to be named in one disposition", n))
 		return nil
 	}
-	p := &Publish{Events: make([]Event, len(events)), recorder: &i.recorder}
+	p := &Publish{Events: make([]Event, len(events)), records: make([]record.Outgoing, 0, len(events)*i.recorder.Forms()), recorder: &i.recorder}
+	first := 0 // bytes of the first record of each event: the limit says what a delivery may become, in how many forms it is said
 	for n, e := range events {
-		if err := i.encode(r, &p.Events[n], e); err != nil || r.Outcome != nil {
+		p.Events[n] = Event{Message: e, Stale: i.stale(e.GetMetadata())}
+		from := len(p.records)
+		if err := i.encode(r, p, p.Events[n]); err != nil || r.Outcome != nil {
 			return err
 		}
-		if p.bytes += recordBytes(&p.Events[n].record); p.bytes > limits.MaxOutput() {
+		if first += recordBytes(&p.records[from]); first > limits.MaxOutput() {
 			r.bury(stageValidate, rejected, "", fmt.Sprintf("the %d events of the delivery have more than %d bytes, the limit for a delivery of this vendor", len(events), limits.MaxOutput()))
 			return nil
 		}
+	}
+	for n := range p.records {
+		p.bytes += recordBytes(&p.records[n])
 	}
 	r.Outcome = p
 	var err error
@@ -65,23 +71,27 @@ func recordBytes(o *record.Outgoing) int {
 	return n
 }
 
-// encode makes the record of one event, or of the delivery a dead letter.
-func (i *Interpreter) encode(r *Reading, out *Event, e schemas.DomainEvent) error {
-	name := func() string { return string(e.ProtoReflect().Descriptor().Name()) }
-	out.Message, out.Stale = e, i.stale(e.GetMetadata())
-	written, err := r.event(&i.recorder, e, out.Stale, "")
+// encode makes the records of one event, or of the delivery a dead letter.
+func (i *Interpreter) encode(r *Reading, p *Publish, e Event) error {
+	name := func() string { return string(e.Message.ProtoReflect().Descriptor().Name()) }
+	from := len(p.records)
+	written, err := r.event(p.records, &i.recorder, e.Message, e.Stale, "")
 	var broken *contract.Violation
 	switch {
 	case errors.As(err, &broken):
 		r.bury(stageValidate, invalid, broken.Field, name()+" breaks the rule "+broken.Rule)
 	case errors.Is(err, contract.ErrUnencodable):
-		r.bury(stageValidate, invalid, "", name()+" cannot be written as protobuf; is a string not UTF-8?")
+		r.bury(stageValidate, invalid, "", name()+" cannot be written; is a string not UTF-8?")
 	case err != nil:
 		return stops(err)
-	case !r.fits(len(written.Value)):
-		r.bury(stageValidate, rejected, "", fmt.Sprintf("%s of %d bytes does not fit into one record", name(), len(written.Value)))
 	}
-	out.record = written
+	for n := from; n < len(written); n++ {
+		if bytes := len(written[n].Value); !r.fits(bytes) {
+			r.bury(stageValidate, rejected, "", fmt.Sprintf("%s of %d bytes for %s does not fit into one record", name(), bytes, written[n].Topic))
+			break
+		}
+	}
+	p.records = written
 	return nil
 }
 
@@ -96,14 +106,14 @@ func (i *Interpreter) stale(md *kycv1.EventMetadata) bool {
 		md.GetReceivedAt().AsTime().Sub(md.GetOccurredAt().AsTime()) > i.o.StaleAfter
 }
 
-// flagged is the record of an event about which something unusual was decided.
-func (r *Reading) flagged(recorder *contract.Recorder, e Event, flag dedupe.Flag) (record.Outgoing, error) {
+// flagged adds the records of an event about which something unusual was decided.
+func (r *Reading) flagged(out []record.Outgoing, recorder *contract.Recorder, e Event, flag dedupe.Flag) ([]record.Outgoing, error) {
 	own, _ := proto.Clone(e.Message).(schemas.DomainEvent) // a clone is of the same type
-	return r.event(recorder, own, e.Stale, flag)
+	return r.event(out, recorder, own, e.Stale, flag)
 }
 
-// event writes the flags into an event, and makes its record.
-func (r *Reading) event(recorder *contract.Recorder, e schemas.DomainEvent, stale bool, flag dedupe.Flag) (record.Outgoing, error) {
+// event writes the flags into an event, and adds its records, one for each form.
+func (r *Reading) event(out []record.Outgoing, recorder *contract.Recorder, e schemas.DomainEvent, stale bool, flag dedupe.Flag) ([]record.Outgoing, error) {
 	var flags []record.Header
 	if flag != "" {
 		flags = append(flags, record.Header{Key: headerDedupe, Value: []byte(flag)})
@@ -120,12 +130,16 @@ func (r *Reading) event(recorder *contract.Recorder, e schemas.DomainEvent, stal
 			md.Flags = append(md.Flags, headerReplay+"="+r.Replay)
 		}
 	}
-	out, err := recorder.Event(e, r.Raw.Key)
+	from := len(out)
+	out, err := recorder.Append(out, e, r.Raw.Key)
 	if err != nil {
 		return out, err
 	}
 	var span [36]byte
-	out.Headers = r.trace(out.Headers, appendCompact(span[:0], e.GetMetadata().GetEventId())[:spanSize])
-	out.Headers = append(out.Headers, flags...)
+	var room [1]record.Header
+	trace := r.trace(room[:0], appendCompact(span[:0], e.GetMetadata().GetEventId())[:spanSize])
+	for n := from; n < len(out); n++ {
+		out[n].Headers = append(append(out[n].Headers, trace...), flags...)
+	}
 	return out, nil
 }

@@ -42,8 +42,8 @@ type InterpreterOptions struct {
 	Hydrates func(endpoint string) bool
 	// ReferenceAsIs reports whether an endpoint lets the customer's own reference leave as it came. nil: none does.
 	ReferenceAsIs func(endpoint string) bool
-	Encoder       contract.Encoder // of events; nil: plain protobuf
-	Gate          providers.Gate   // what a vendor's words pass on their way into dispositions
+	Forms         []contract.Form // that events are written in; none: plain protobuf
+	Gate          providers.Gate  // what a vendor's words pass on their way into dispositions
 }
 
 // Interpreter finds out what a raw record means. It is pure: the same record gives the same Reading, and
@@ -59,7 +59,7 @@ type Interpreter struct {
 // NewInterpreter returns an Interpreter for the given vendors.
 func NewInterpreter(all []providers.Provider, rules contract.Rules, o InterpreterOptions) *Interpreter {
 	i := &Interpreter{
-		providers: make(map[string]*providers.Provider, len(all)), rules: rules, recorder: contract.NewRecorder(rules, o.Encoder), o: o,
+		providers: make(map[string]*providers.Provider, len(all)), rules: rules, recorder: contract.NewRecorder(rules, o.Forms...), o: o,
 	}
 	for n := range all {
 		i.providers[all[n].Name] = &all[n]

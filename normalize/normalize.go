@@ -191,7 +191,7 @@ type Options struct {
 	ReferenceAsIs      func(endpoint string) bool // see InterpreterOptions
 	Providers          []providers.Provider
 	Validator          contract.Rules
-	Encoder            contract.Encoder // of events; nil: plain protobuf
+	Forms              []contract.Form // that events are written in; none: plain protobuf
 	MaxRecordBytes     int              // size limit of one record; 0: none
 	TransactionTimeout time.Duration    // the broker's limit for ours; 15 s when 0
 	Grace              time.Duration    // for the batch in hand when ctx ends; 5 s when 0

@@ -17,7 +17,8 @@ type Outcome interface{ outcome() }
 // Publish: its events go out.
 type Publish struct {
 	Events   []Event
-	bytes    int // of their records, with keys and headers
+	records  []record.Outgoing // of all of them, in every form, as they are written where nothing unusual is decided
+	bytes    int               // of the records, with keys and headers
 	recorder *contract.Recorder
 	prebuilt prebuilt
 }
@@ -26,7 +27,6 @@ type Publish struct {
 type Event struct {
 	Message schemas.DomainEvent
 	Stale   bool
-	record  record.Outgoing // as it is written where nothing unusual is decided
 }
 
 // DeadLetter: no event can be made of it.

@@ -34,9 +34,7 @@ func (r *Reading) staysPrebuilt(v *dedupe.Verdict) bool {
 // addPrebuilt adds what is prebuilt, with the decision: a message whose encoding follows another's in the same
 // value adds its fields to it.
 func (b *builder) addPrebuilt(r *Reading, p *Publish, v *dedupe.Verdict) error {
-	for i := range p.Events {
-		b.out = append(b.out, p.Events[i].record)
-	}
+	b.out = append(b.out, p.records...)
 	value := make([]byte, 0, len(p.prebuilt.disposition)+dedupe.KeySize+len(r.pepper)+len(b.decided)+5) // and tags and lengths of the two
 	value = append(value, p.prebuilt.disposition...)
 	if v.Keyed {

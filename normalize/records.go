@@ -83,11 +83,9 @@ func (b *builder) output(r *Reading, v *dedupe.Verdict) (labelled int, err error
 		return 0, b.plain(schemas.DeadLetterTopic, o.Letter, r.Raw.Key, record.ByKey, r.traced("dead letter"))
 	case *Publish:
 		for _, e := range o.Events {
-			flagged, err := r.flagged(o.recorder, e, v.Flag)
-			if err != nil {
+			if b.out, err = r.flagged(b.out, o.recorder, e, v.Flag); err != nil {
 				return 0, err
 			}
-			b.out = append(b.out, flagged)
 		}
 	}
 	return 0, nil

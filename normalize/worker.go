@@ -70,7 +70,7 @@ func newWorker(o Options, slot int) *worker {
 		w.source = o.Source(slot)
 	} else {
 		w.source = &rawSource{batch: growing{most: o.Batch, limits: o.Bounds}, reads: NewInterpreter(o.Providers, o.Validator, InterpreterOptions{
-			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates, ReferenceAsIs: o.ReferenceAsIs, Encoder: o.Encoder,
+			StaleAfter: o.TTL, MaxRecordBytes: o.MaxRecordBytes, Hydrates: o.Hydrates, ReferenceAsIs: o.ReferenceAsIs, Forms: o.Forms,
 			Gate: providers.NewGate([]byte(o.Pepper.Reveal())),
 		})}
 	}

@@ -6,6 +6,7 @@ package schemas
 
 import (
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -66,6 +67,7 @@ type Topic struct {
 	Retention     RetentionClass // how long it is kept
 	CoPartitioned bool           // has as many partitions as the raw topic, always
 	Domain        bool           // holds events for consumers
+	TwinOf        string         // of a twin: the topic, without prefix, whose events it holds as JSON; "" for all others
 }
 
 const (
@@ -89,8 +91,38 @@ var catalogue = []Topic{
 	{Base: DeadLetterTopic, Message: &kycv1.DeadLetter{}, Key: sameAsRaw, Retention: RetainDeadLetter},
 }
 
-// Topics gives every topic, in a fixed order. The slice is the caller's.
+// Topics gives every topic that there always is, in a fixed order. The slice is the caller's.
 func Topics() []Topic { return slices.Clone(catalogue) }
+
+// twinSuffix is what the name of a twin has behind that of its topic.
+const twinSuffix = ".json"
+
+// Twin is the topic that holds the same events as JSON, where the configuration has
+// such topics; false for a topic that holds no events, and for a twin.
+func (t Topic) Twin() (Topic, bool) {
+	if !t.Domain || t.TwinOf != "" {
+		return Topic{}, false
+	}
+	t.Base, t.TwinOf = t.Base+twinSuffix, t.Base
+	return t, true
+}
+
+// twins are those of the catalogue.
+var twins = indexTwins()
+
+func indexTwins() (all []Topic) {
+	for _, t := range catalogue {
+		if twin, ok := t.Twin(); ok {
+			all = append(all, twin)
+		}
+	}
+	return all
+}
+
+// JSONTopics gives the twins of all domain topics, in the order of Topics, of which they
+// are no part: a cluster has them where the configuration says topics.json. The slice is
+// the caller's.
+func JSONTopics() []Topic { return slices.Clone(twins) }
 
 // Name is the topic's full name under a prefix.
 func (t Topic) Name(prefix string) string { return prefix + t.Base }
@@ -122,11 +154,14 @@ func indexCatalogue() map[protoreflect.FullName]int {
 	return index
 }
 
-// TopicNamed finds a topic by its full name under a prefix.
+// TopicNamed finds a topic by its full name under a prefix. It finds twins too, the
+// values of which are no protobuf.
 func TopicNamed(prefix, name string) (Topic, bool) {
-	for _, t := range catalogue {
-		if t.Name(prefix) == name {
-			return t, true
+	for _, all := range [][]Topic{catalogue, twins} {
+		for _, t := range all {
+			if base, ok := strings.CutPrefix(name, prefix); ok && base == t.Base {
+				return t, true
+			}
 		}
 	}
 	return Topic{}, false

@@ -107,6 +107,15 @@ func (c *Config) TopicSettings() sink.TopicSettings {
 	}
 }
 
+// Forms are those in which domain events are written.
+func (c *Config) Forms() []contract.Form {
+	forms := []contract.Form{contract.Domain(c.Encoder)}
+	if c.File.Topics.Json {
+		forms = append(forms, contract.Twins())
+	}
+	return forms
+}
+
 // encoder writes domain events. The rules of the message let no other value through.
 func encoder(e configv1.Encoding) contract.Encoder {
 	switch e {

@@ -43,7 +43,7 @@ func fullTLS() *configv1.ClientTls {
 
 func fullTopics() *configv1.Topics {
 	return &configv1.Topics{
-		CreateMissing: true, Partitions: 24, Replication: 3, Safety: configv1.Safety_SAFETY_REFUSE, Encoding: configv1.Encoding_ENCODING_PROTOBUF,
+		CreateMissing: true, Partitions: 24, Replication: 3, Safety: configv1.Safety_SAFETY_REFUSE, Encoding: configv1.Encoding_ENCODING_PROTOBUF, Json: true,
 		RawRetention: seconds(604800), DomainRetention: seconds(604800), DispositionRetention: seconds(604800), DeadletterRetention: seconds(604800),
 	}
 }

@@ -28,7 +28,7 @@ type Config struct {
 	Endpoints     []Endpoint
 	RedisPassword secret.Value
 	Pepper        secret.Value
-	Encoder       contract.Encoder // of domain events
+	Encoder       contract.Encoder // of the domain topics
 
 	KafkaPassword     secret.Value // of kafka.sasl
 	KafkaClientSecret secret.Value // of kafka.sasl.oauth

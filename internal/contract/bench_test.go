@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -117,12 +118,18 @@ func BenchmarkUnmarshal(b *testing.B) {
 }
 
 // BenchmarkEvent makes the record of an event: validated, encoded, with its headers.
-func BenchmarkEvent(b *testing.B) {
+func BenchmarkEvent(b *testing.B) { benchEvent(b, contract.Domain(nil)) }
+
+// BenchmarkEventAndTwin is BenchmarkEvent with the same event as JSON beside it.
+func BenchmarkEventAndTwin(b *testing.B) { benchEvent(b, contract.Domain(nil), contract.Twins()) }
+
+func benchEvent(b *testing.B, forms ...contract.Form) {
 	e, key := benchMessages()[0].(schemas.DomainEvent), []byte("complycube-live/s-1")
-	r := contract.NewRecorder(validator(b), nil)
+	r := contract.NewRecorder(validator(b), forms...)
+	room := make([]record.Outgoing, 0, len(forms))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := r.Event(e, key); err != nil {
+		if _, err := r.Append(room, e, key); err != nil {
 			b.Fatal(err)
 		}
 	}

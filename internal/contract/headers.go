@@ -12,74 +12,75 @@ import (
 
 const (
 	eventSource = "/kycbridge/"
-	schemaBase  = "https://github.com/kycbridge/kycbridge/blob/main/proto/"
 
-	// roomForHeaders is what an event's record has at most: eight here, and a trace, flags and a
-	// replay's label beside them.
-	roomForHeaders = 12
+	// schemaBase stands before a message's full name in its URN, which is the same wherever the
+	// contract is read, and another one for another version of its package.
+	schemaBase = "urn:kycbridge:"
+
+	// roomForHeaders is what an event's record has at most beside those of its encoder: seven here, and
+	// a trace, flags and a replay's label beside them.
+	roomForHeaders = 11
 	// roomForText takes the values that each event has of its own, unless names are long.
 	roomForText = 128
 )
 
 var specVersion = []byte("1.0")
 
-// cloudEventHeaders gives the headers of the CloudEvents Kafka binding in
-// binary mode for an event under its record key. ce_subject is what follows
-// the endpoint in the key, so it is absent on an account-level notice; ce_time
-// is when it happened where the vendor says so, else when it arrived.
+// about is what the headers of all records of an event say, in whatever form.
 //
-// The values share memory with the key and with those of other events: they are
-// not to be changed.
-func cloudEventHeaders(e schemas.DomainEvent, key, contentType []byte) []record.Header {
-	meta, kind := e.GetMetadata(), kindOf(e.ProtoReflect().Descriptor())
+// Its values share memory with the key, and with those of one another: they are not to be changed.
+type about struct{ id, source, time, subject []byte }
+
+// newAbout tells it of an event under its record key. The subject is what follows
+// the endpoint in the key, so there is none of an account-level notice; the time
+// is when it happened where the vendor says so, else when it arrived.
+func newAbout(e schemas.DomainEvent, key []byte) (a about) {
+	meta := e.GetMetadata()
 	text := append(make([]byte, 0, roomForText), meta.GetEventId()...)
 	id := len(text)
 	text = append(append(append(append(text, eventSource...), meta.GetTenant()...), '/'), meta.GetEndpoint()...)
 	source := len(text)
-	headers := append(make([]record.Header, 0, roomForHeaders),
-		record.Header{Key: "ce_specversion", Value: specVersion},
-		record.Header{Key: "ce_id", Value: text[:id:id]},
-		record.Header{Key: "ce_source", Value: text[id:source:source]},
-		record.Header{Key: "ce_type", Value: kind.name},
-		record.Header{Key: "ce_dataschema", Value: kind.schema},
-	)
 	at := meta.GetOccurredAt()
 	if at == nil {
 		at = meta.GetReceivedAt()
 	}
 	if at != nil {
 		text = at.AsTime().AppendFormat(text, time.RFC3339Nano)
-		headers = append(headers, record.Header{Key: "ce_time", Value: text[source:len(text):len(text)]})
+		a.time = text[source:len(text):len(text)]
 	}
-	if _, subject, _ := bytes.Cut(key, []byte("/")); len(subject) > 0 {
-		headers = append(headers, record.Header{Key: "ce_subject", Value: subject})
-	}
-	return append(headers, record.Header{Key: "content-type", Value: contentType})
+	a.id, a.source = text[:id:id], text[id:source:source]
+	_, a.subject, _ = bytes.Cut(key, []byte("/"))
+	return a
 }
 
-// kind is what the headers of every event of one message say.
-type kind struct{ name, schema []byte }
-
-// kinds finds those of the domain events: it is asked for every record.
-var kinds = indexKinds()
-
-func indexKinds() map[protoreflect.FullName]kind {
-	index := map[protoreflect.FullName]kind{}
-	for _, t := range schemas.Topics() {
-		if d := t.Message.ProtoReflect().Descriptor(); t.Domain {
-			index[d.FullName()] = newKind(d)
-		}
+// headers gives those of the CloudEvents Kafka binding in binary mode, and of the value's encoding.
+func (a *about) headers(k *kind) []record.Header {
+	headers := append(make([]record.Header, 0, roomForHeaders+len(k.encoding)),
+		record.Header{Key: "ce_specversion", Value: specVersion},
+		record.Header{Key: "ce_id", Value: a.id},
+		record.Header{Key: "ce_source", Value: a.source},
+		record.Header{Key: "ce_type", Value: k.name},
+		record.Header{Key: "ce_dataschema", Value: k.schema},
+	)
+	if a.time != nil {
+		headers = append(headers, record.Header{Key: "ce_time", Value: a.time})
 	}
-	return index
+	if len(a.subject) > 0 {
+		headers = append(headers, record.Header{Key: "ce_subject", Value: a.subject})
+	}
+	return append(headers, k.encoding...)
 }
 
-func newKind(d protoreflect.MessageDescriptor) kind {
-	return kind{name: []byte(d.FullName()), schema: []byte(schemaBase + d.ParentFile().Path())}
+// kind is what all records of one message have in common in one form.
+type kind struct {
+	topic        string
+	name, schema []byte
+	encoding     []record.Header // content-type, and the encoder's own
 }
 
-func kindOf(d protoreflect.MessageDescriptor) kind {
-	if k, ok := kinds[d.FullName()]; ok {
-		return k
+func newKind(message protoreflect.FullName, topic string, enc Encoder) *kind {
+	return &kind{
+		topic: topic, name: []byte(message), schema: []byte(schemaBase + message),
+		encoding: append([]record.Header{{Key: "content-type", Value: []byte(enc.ContentType())}}, enc.Headers(message)...),
 	}
-	return newKind(d)
 }

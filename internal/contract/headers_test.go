@@ -22,11 +22,7 @@ func lines(headers []record.Header) string {
 
 func recorded(t *testing.T, e schemas.DomainEvent, key string) record.Outgoing {
 	t.Helper()
-	out, err := contract.NewRecorder(validator(t), nil).Event(e, []byte(key))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return appended(t, contract.NewRecorder(validator(t)), e, key)[0]
 }
 
 func TestCloudEventHeaders(t *testing.T) {
@@ -36,7 +32,7 @@ func TestCloudEventHeaders(t *testing.T) {
 ce_id: b5c1a7d2-3e4f-5a6b-8c7d-9e0f1a2b3c4d
 ce_source: /kycbridge/default/complycube-live
 ce_type: kyc.v1.SessionEvent
-ce_dataschema: https://github.com/kycbridge/kycbridge/blob/main/proto/kyc/v1/session.proto
+ce_dataschema: urn:kycbridge:kyc.v1.SessionEvent
 ce_time: 2026-01-02T03:04:05.006Z
 ce_subject: a/b
 content-type: application/protobuf

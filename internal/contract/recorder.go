@@ -5,80 +5,97 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/schemas"
 )
 
-// Encoder is how domain events are written. Everything else is plain protobuf
-// whatever it is, since kycbridge itself reads it back.
-type Encoder interface {
-	// Encode makes the value of an event. Equal events give equal values.
-	Encode(e schemas.DomainEvent) ([]byte, error)
-	// Decode reads into m what Encode made of a message of its type.
-	Decode(value []byte, m proto.Message) error
-	// ContentType is the header of that name beside the value.
-	ContentType() string
-}
-
-// Protobuf is the Encoder of plain protobuf.
-type Protobuf struct{}
-
-// Encode implements Encoder.
-func (Protobuf) Encode(e schemas.DomainEvent) ([]byte, error) { return Marshal(e) }
-
-// Decode implements Encoder.
-func (Protobuf) Decode(value []byte, m proto.Message) error { return Unmarshal(value, m) }
-
-// ContentType implements Encoder.
-func (Protobuf) ContentType() string { return "application/protobuf" }
-
 // Recorder makes records of events: validated, encoded, and with their headers. It
-// is the one place where an event becomes a record.
+// is the one place where an event becomes records.
 type Recorder struct {
-	rules       Rules
-	encoder     Encoder
-	contentType []byte
+	rules Rules
+	forms []form
 }
 
-// NewRecorder returns a Recorder; a nil Encoder is Protobuf.
-func NewRecorder(rules Rules, enc Encoder) Recorder {
-	if enc == nil {
-		enc = Protobuf{}
+// form is a Form with what its records of each message share.
+type form struct {
+	encoder Encoder
+	convert func(e schemas.DomainEvent) (proto.Message, error)
+	kinds   map[protoreflect.FullName]*kind
+}
+
+// NewRecorder returns a Recorder that writes every event in each of the forms; none are the
+// domain topics in plain protobuf.
+func NewRecorder(rules Rules, forms ...Form) Recorder {
+	if len(forms) == 0 {
+		forms = []Form{Domain(nil)}
 	}
-	return Recorder{rules, enc, []byte(enc.ContentType())}
+	r := Recorder{rules: rules}
+	for _, f := range forms {
+		if f.Encoder == nil {
+			f.Encoder = Protobuf{}
+		}
+		own := form{f.Encoder, f.Convert, make(map[protoreflect.FullName]*kind, len(f.Topics))}
+		for message, topic := range f.Topics {
+			own.kinds[message] = newKind(message, topic, f.Encoder)
+		}
+		r.forms = append(r.forms, own)
+	}
+	return r
 }
 
-// Event makes the record of an event under a key. A Violation says that it breaks
-// its rules, ErrUnencodable that it cannot be written; any other error is a fault of
-// the rules themselves.
+// Forms is how many records an event becomes at most.
+func (r *Recorder) Forms() int { return len(r.forms) }
+
+// Append makes the records of an event under a key, one for each form that it is written in, in
+// their order, and adds them to out. A Violation says that it breaks its rules, ErrUnencodable
+// that it cannot be written; any other error is a fault of the rules or of the forms themselves.
 //
-// Its headers are those of CloudEvents, with room for more.
-func (r Recorder) Event(e schemas.DomainEvent, key []byte) (record.Outgoing, error) {
+// Their headers are those of CloudEvents, with room for more.
+func (r *Recorder) Append(out []record.Outgoing, e schemas.DomainEvent, key []byte) ([]record.Outgoing, error) {
 	if err := r.rules.Validate(e); err != nil {
-		return record.Outgoing{}, err
+		return out, err
 	}
-	value, err := r.encoder.Encode(e)
-	if err != nil {
-		return record.Outgoing{}, fmt.Errorf("%w: %w", ErrUnencodable, err)
+	from, about := len(out), newAbout(e, key)
+	for i := range r.forms {
+		f := &r.forms[i]
+		m, err := f.message(r.rules, e)
+		if err != nil {
+			return out[:from], err
+		}
+		if m == nil {
+			continue
+		}
+		kind, ok := f.kinds[fullName(m)]
+		if !ok {
+			continue
+		}
+		value, err := f.encoder.Encode(m)
+		if err != nil {
+			return out[:from], fmt.Errorf("%w: %w", ErrUnencodable, err)
+		}
+		out = append(out, record.Outgoing{Topic: kind.topic, Key: key, Value: value, Partition: record.ByKey, Headers: about.headers(kind)})
 	}
-	topic, ok := schemas.TopicFor(e)
-	if !ok {
-		return record.Outgoing{}, fmt.Errorf("%s is no message of a topic", nameOf(e))
+	if len(out) == from {
+		return out, fmt.Errorf("%s is no message of a topic", nameOf(e))
 	}
-	return record.Outgoing{
-		Topic: topic.Base, Key: key, Value: value, Partition: record.ByKey, Headers: cloudEventHeaders(e, key, r.contentType),
-	}, nil
+	return out, nil
 }
 
-// Decode reads the value of a record of a topic: with the Encoder where it holds
-// events, else as plain protobuf. nil is plain protobuf everywhere.
-func Decode(enc Encoder, t schemas.Topic, value []byte) (proto.Message, error) {
-	m := t.New()
-	if t.Domain && enc != nil {
-		return m, enc.Decode(value, m)
+// message is what is written of an event in a form; nil: nothing.
+func (f *form) message(rules Rules, e schemas.DomainEvent) (proto.Message, error) {
+	if f.convert == nil {
+		return e, nil
 	}
-	return m, Unmarshal(value, m)
+	m, err := f.convert(e)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnencodable, err)
+	}
+	if m == nil {
+		return nil, nil
+	}
+	return m, rules.Validate(m)
 }
 
 // ErrUnencodable says that a message cannot be written: a text in it is not UTF-8.

@@ -27,8 +27,8 @@ type framed struct{ contract.Protobuf }
 
 const frame = '#'
 
-func (f framed) Encode(e schemas.DomainEvent) ([]byte, error) {
-	value, err := f.Protobuf.Encode(e)
+func (f framed) Encode(m proto.Message) ([]byte, error) {
+	value, err := f.Protobuf.Encode(m)
 	return append([]byte{frame}, value...), err
 }
 

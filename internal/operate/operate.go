@@ -32,7 +32,8 @@ type Servers struct {
 	Topics  sink.TopicSettings   // only for topics
 	Limits  Limits               // only for replays
 	Vendors []providers.Provider // whose deliveries are understood
-	Encoder contract.Encoder     // of domain events; nil: plain protobuf
+	Encoder contract.Encoder     // of the events that are read; nil: plain protobuf
+	Forms   []contract.Form      // that a replay writes events in; none: plain protobuf
 	Former  [][16]byte           // Kafka's ids of topics that the raw topic was copied from with their offsets
 }
 
@@ -67,6 +68,7 @@ func FromConfig(c *config.Config) Servers {
 		},
 		Vendors: c.Vendors,
 		Encoder: c.Encoder,
+		Forms:   c.Forms(),
 		Former:  sameOffsets(former),
 	}
 }

@@ -69,7 +69,7 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 	o.Former, o.FormerTasks = s.Limits.Former, s.Limits.FormerTasks
 	o.Providers, o.Validator, o.Hydrates = s.Vendors, contract.NewValidator(), s.Limits.Hydrates
 	o.ReferenceAsIs = s.Limits.ReferenceAsIs
-	o.Encoder, o.StaleAfter, o.MaxRecordBytes = s.Encoder, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
+	o.Forms, o.StaleAfter, o.MaxRecordBytes = s.Forms, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
 	o.Open = s.openWriter
 	o.Taken = func(err error) bool { return errors.Is(err, sink.ErrFenced) }
 	if o.Topics, err = reader.replayTopics(ctx); err != nil {

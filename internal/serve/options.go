@@ -88,7 +88,7 @@ func normalizeOptions(c *config.Config) normalize.Options {
 		Former:             former,
 		FailOpenAfter:      d.FailOpenAfter.AsDuration(),
 		MaxRecordBytes:     c.MaxRecordBytes(),
-		Encoder:            c.Encoder,
+		Forms:              c.Forms(),
 		TransactionTimeout: n.TransactionTimeout.AsDuration(),
 		Grace:              max(n.ShutdownGrace.AsDuration(), time.Nanosecond), // zero would mean the default
 	}

@@ -84,7 +84,7 @@ func newSource(o Options, a *asker, m *metrics) *source {
 	s := &source{
 		o: o, asker: a, metrics: m, log: o.Stage.Logger,
 		reads: normalize.NewInterpreter(o.Stage.Providers, o.Stage.Validator, normalize.InterpreterOptions{
-			StaleAfter: o.Stage.TTL, MaxRecordBytes: o.Stage.MaxRecordBytes, ReferenceAsIs: o.Stage.ReferenceAsIs, Encoder: o.Stage.Encoder,
+			StaleAfter: o.Stage.TTL, MaxRecordBytes: o.Stage.MaxRecordBytes, ReferenceAsIs: o.Stage.ReferenceAsIs, Forms: o.Stage.Forms,
 			Gate: providers.NewGate([]byte(o.Stage.Pepper.Reveal())),
 		}),
 		vendors: make(map[string]*providers.Provider), latest: make(map[string]lastAnswer), said: make(map[string]time.Time),

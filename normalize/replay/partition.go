@@ -90,7 +90,7 @@ func (p *partition) work(ctx context.Context, spans []span) error {
 		defer w.Close()
 	}
 	o := normalize.InterpreterOptions{
-		StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, ReferenceAsIs: p.o.ReferenceAsIs, Encoder: p.o.Encoder,
+		StaleAfter: p.o.StaleAfter, MaxRecordBytes: p.o.MaxRecordBytes, ReferenceAsIs: p.o.ReferenceAsIs, Forms: p.o.Forms,
 		Gate: providers.NewGate([]byte(p.o.Pepper.Reveal())),
 	}
 	// What was emitted without the vendor's object is emitted again without it.

@@ -110,7 +110,7 @@ type Options struct {
 
 	Providers      []providers.Provider
 	Validator      contract.Rules
-	Encoder        contract.Encoder           // of events; nil: plain protobuf
+	Forms          []contract.Form            // that events are written in; none: plain protobuf
 	Hydrates       func(endpoint string) bool // see normalize.InterpreterOptions; only for gaps
 	ReferenceAsIs  func(endpoint string) bool // see normalize.InterpreterOptions
 	StaleAfter     time.Duration

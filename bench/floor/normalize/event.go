@@ -27,14 +27,14 @@ type kind struct {
 }
 
 var (
-	sessionKind  = newKind(schemas.Session, "SessionEvent", "session.proto")
-	checkKind    = newKind(schemas.Check, "CheckEvent", "check.proto")
-	amlKind      = newKind(schemas.Aml, "AmlEvent", "aml.proto")
-	resourceKind = newKind(schemas.Resource, "ResourceEvent", "resource.proto")
+	sessionKind  = newKind(schemas.Session, "SessionEvent")
+	checkKind    = newKind(schemas.Check, "CheckEvent")
+	amlKind      = newKind(schemas.Aml, "AmlEvent")
+	resourceKind = newKind(schemas.Resource, "ResourceEvent")
 )
 
-func newKind(topic, message, file string) *kind {
-	return &kind{topic, []byte("kyc.v1." + message), []byte("https://github.com/kycbridge/kycbridge/blob/main/proto/kyc/v1/" + file)}
+func newKind(topic, message string) *kind {
+	return &kind{topic, []byte("kyc.v1." + message), []byte("urn:kycbridge:kyc.v1." + message)}
 }
 
 // events are what a webhook becomes.

@@ -1264,7 +1264,14 @@ type Topics struct {
 	DeadletterRetention *durationpb.Duration `protobuf:"bytes,8,opt,name=deadletter_retention,json=deadletterRetention,proto3" json:"deadletter_retention,omitempty"`
 	// How the values of domain events are encoded, the same in every process; all
 	// other topics hold plain protobuf. Default ENCODING_PROTOBUF.
-	Encoding      Encoding `protobuf:"varint,9,opt,name=encoding,proto3,enum=kycbridge.config.v1.Encoding" json:"encoding,omitempty"`
+	Encoding Encoding `protobuf:"varint,9,opt,name=encoding,proto3,enum=kycbridge.config.v1.Encoding" json:"encoding,omitempty"`
+	// Write every domain event a second time, in the same transaction, as JSON on a
+	// topic beside its own: session.v1.json beside session.v1. All processes that
+	// normalize, hydrate or replay need the same setting: while it is switched on or
+	// off one process after the other, events have their JSON from some of them, and
+	// are whole on their own topic from all. The topics are made as the others are:
+	// by `kycbridge topics create`, or by create_missing. Default false.
+	Json          bool `protobuf:"varint,10,opt,name=json,proto3" json:"json,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1360,6 +1367,13 @@ func (x *Topics) GetEncoding() Encoding {
 		return x.Encoding
 	}
 	return Encoding_ENCODING_UNSPECIFIED
+}
+
+func (x *Topics) GetJson() bool {
+	if x != nil {
+		return x.Json
+	}
+	return false
 }
 
 // Ingest is the HTTP side: addresses, limits and timeouts.
@@ -2700,7 +2714,7 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x1bredis.one_sentinel_password\x12'set password or password_file, not both\x1a/this.password == '' || this.password_file == ''\"\xa9\x01\n" +
 	"\fRedisCluster\x12\x98\x01\n" +
 	"\taddresses\x18\x01 \x03(\tBz\xbaHw\x92\x01t\b\x01\x10d\"n\xba\x01k\n" +
-	"\x15redis.cluster_address\x12)must be host:port, such as 127.0.0.1:6379\x1a'this.matches('^[^\\\\s,/@]+:[0-9]{1,5}$')R\taddresses\"\xeb\b\n" +
+	"\x15redis.cluster_address\x12)must be host:port, such as 127.0.0.1:6379\x1a'this.matches('^[^\\\\s,/@]+:[0-9]{1,5}$')R\taddresses\"\xff\b\n" +
 	"\x06Topics\x12%\n" +
 	"\x0ecreate_missing\x18\x01 \x01(\bR\rcreateMissing\x12\x84\x01\n" +
 	"\n" +
@@ -2718,7 +2732,9 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x14dispositionRetention\x12X\n" +
 	"\x14deadletter_retention\x18\b \x01(\v2\x19.google.protobuf.DurationB\n" +
 	"\xbaH\a\xaa\x01\x042\x02\b<R\x13deadletterRetention\x12C\n" +
-	"\bencoding\x18\t \x01(\x0e2\x1d.kycbridge.config.v1.EncodingB\b\xbaH\x05\x82\x01\x02\x10\x01R\bencoding:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
+	"\bencoding\x18\t \x01(\x0e2\x1d.kycbridge.config.v1.EncodingB\b\xbaH\x05\x82\x01\x02\x10\x01R\bencoding\x12\x12\n" +
+	"\x04json\x18\n" +
+	" \x01(\bR\x04json:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
 	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\xc2\x0f\n" +
 	"\x06Ingest\x12\x96\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB~\xbaH{\xba\x01x\n" +
