@@ -46,7 +46,7 @@ func newConfig(env *environment) *cobra.Command {
 		Long: `Check a file as ` + "`all`" + ` reads it: names, values, variables, secrets, and settings
 that depend on each other; then for values that open a door in silence, by the
 rules that docs/configuration.md lists. Each problem is one line with file, line
-and field. The check connects to nothing.`,
+and field, and one run reports them all. The check connects to nothing.`,
 		Example: "  kycbridge config check deploy/local.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -63,6 +63,7 @@ func checkConfig(env *environment, file string) error {
 	c, err := loadConfig(env, file, config.Needs{Ingest: true, Normalize: true, Hydrate: true, Check: true})
 	var faults *config.Error
 	if errors.As(err, &faults) {
+		printWarnings(env.stdout, faults.Warnings)
 		lines := faults.Lines()
 		for _, line := range lines[:len(lines)-1] {
 			fmt.Fprintln(env.stderr, env.program+": "+line)
@@ -75,12 +76,16 @@ func checkConfig(env *environment, file string) error {
 	if err := serve.Check(c); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	for _, text := range c.Warnings {
-		fmt.Fprintln(env.stdout, "warning:", text)
-	}
+	printWarnings(env.stdout, c.Warnings)
 	printGrace(env.stdout, c)
 	fmt.Fprintf(env.stdout, "%s is valid: %s, topics %s*, Kafka at %v\n", file, plural(len(c.Endpoints), "endpoint", "endpoints"), c.File.Kafka.TopicPrefix, c.File.Kafka.Brokers)
 	return nil
+}
+
+func printWarnings(out io.Writer, warnings []string) {
+	for _, text := range warnings {
+		fmt.Fprintln(out, "warning:", text)
+	}
 }
 
 // printGrace prints how long a graceful shutdown of each command may take. A kill before

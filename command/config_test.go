@@ -31,6 +31,7 @@ endpoints:
 		{"the header of the media type", "10.0.3.0/24", sandbox, "content-type", "endpoints[0].headers[0].name: Content-Type is a standard header", ""},
 		{"a header that is kept", "10.0.3.0/24", sandbox, "idenfy-event-type", "kycbridge.yaml:10:22: endpoints[0].headers[0].name: Idenfy-Event-Type is a header of iDenfy", ""},
 		{"everybody a proxy of real customers", "0.0.0.0/0", live, "X-Auth-Token", "kycbridge.yaml:3:51: ingest.trusted_proxies[0]: trusts all of 0.0.0.0/0", ""},
+		{"one that is refused beside one that is warned of", "0.0.0.0/0", sandbox, "User-Agent", "endpoints[0].headers[0].name: User-Agent is", "ingest.trusted_proxies[0]: trusts all of 0.0.0.0/0"},
 		{"everybody a proxy of a sandbox", "0.0.0.0/0", sandbox, "X-Auth-Token", "", "kycbridge.yaml:3:51: ingest.trusted_proxies[0]: trusts all of 0.0.0.0/0"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

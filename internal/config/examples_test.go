@@ -16,9 +16,9 @@ import (
 func TestExamplesAreProven(t *testing.T) {
 	for name, text := range examples(t) {
 		for _, needs := range []Needs{everything(), {Ingest: true}, {Normalize: true}, {Hydrate: true}, {}} {
-			_, m, problems := decode([]byte(text))
-			if len(problems) > 0 {
-				t.Errorf("%s cannot be read: %v", name, problems)
+			read, m := decode([]byte(text))
+			if len(read.problems) > 0 {
+				t.Errorf("%s cannot be read: %v", name, read.problems)
 				break
 			}
 			leaveOut(m, needs)

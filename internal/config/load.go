@@ -76,29 +76,27 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// Parse is Load for a file already read; path only appears in errors.
+// Parse is Load for a file already read; path only appears in errors. What is wrong with one value is no reason to
+// leave the others unread, so that one run names all that there is to mend.
 func Parse(path string, data []byte, lookup Lookup, needs Needs) (*Config, error) {
-	root, m, problems := decode(data)
-	if len(problems) > 0 {
-		return nil, newError(path, problems)
-	}
-	f := &file{root: root, live: slices.ContainsFunc(m.Endpoints, isLive)}
-	leaveOut(m, needs)
-	if f.expand(m, lookup); len(f.problems) == 0 {
-		if err := f.validate(m); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	if len(f.problems) > 0 {
+	f, m := decode(data)
+	if m == nil {
 		return nil, newError(path, f.problems)
+	}
+	f.live = slices.ContainsFunc(m.Endpoints, isLive)
+	leaveOut(m, needs)
+	f.stage(func() { f.expand(m, lookup) })
+	var broken error
+	f.stage(func() { broken = f.validate(m) })
+	if broken != nil {
+		return nil, fmt.Errorf("%s: %w", path, broken)
 	}
 	applyDefaults(m)
-	c := f.resolve(m, needs)
-	if len(f.problems) == 0 {
-		f.lint(path, c, needs, time.Now())
-	}
+	var c *Config
+	f.stage(func() { c = f.resolve(m, needs) })
+	f.stage(func() { f.lint(path, c, needs, time.Now()) })
 	if len(f.problems) > 0 {
-		return nil, newError(path, f.problems)
+		return nil, &Error{Path: path, Problems: sorted(f.problems), Warnings: c.Warnings}
 	}
 	return c, nil
 }
@@ -139,28 +137,33 @@ func leaveOut(m *configv1.Config, needs Needs) {
 	}
 }
 
-// decode turns YAML into a message as it is written: no variable replaced, no
-// rule checked. Names are checked first and alone, since a typo there makes
-// every later message misleading.
-func decode(data []byte) (*yaml.Node, *configv1.Config, []Problem) {
-	data, problems := normalLines(data)
-	if len(problems) > 0 {
-		return nil, nil, problems
+// decode turns YAML into a message as it is written: no variable replaced, no rule checked. What cannot be read
+// is left out and noted; nil where nothing can.
+func decode(data []byte) (*file, *configv1.Config) {
+	f := &file{}
+	data, f.problems = normalLines(data)
+	if len(f.problems) == 0 {
+		f.root, f.problems = parse(data)
 	}
-	root, problems := parse(data)
-	if len(problems) > 0 {
-		return nil, nil, problems
+	if len(f.problems) > 0 {
+		return f, nil
 	}
 	m := &configv1.Config{}
-	k := &keys{paths: map[position]string{}}
-	k.message(root, m.ProtoReflect().Descriptor(), "")
-	if len(k.problems) > 0 {
-		return nil, nil, k.problems
+	k := &keys{paths: map[position]string{}, within: map[position]position{}}
+	f.stage(func() {
+		k.message(f.root, m.ProtoReflect().Descriptor(), "")
+		f.problems = append(f.problems, k.problems...)
+	})
+	f.within = k.within
+	f.stage(func() {
+		for _, p := range k.decodeProblems(unmarshal(data, m)) {
+			f.note(p)
+		}
+	})
+	for _, at := range k.spoilt {
+		f.told[at] = true
 	}
-	if err := unmarshal(data, m); err != nil {
-		return nil, nil, k.decodeProblems(err)
-	}
-	return root, m, nil
+	return f, m
 }
 
 // unmarshal keeps a panic of the decoder from ending the process: what it was
@@ -171,7 +174,7 @@ func unmarshal(data []byte, m proto.Message) (err error) {
 			err = fmt.Errorf("cannot be decoded: the decoder panicked with a %T; is every value of the kind that docs/configuration.md gives?", r) // its text may quote a secret
 		}
 	}()
-	return protoyaml.UnmarshalOptions{CustomUnmarshaler: shortEnums{}}.Unmarshal(data, m)
+	return protoyaml.UnmarshalOptions{CustomUnmarshaler: shortEnums{}, DiscardUnknown: true}.Unmarshal(data, m)
 }
 
 // decoderLine is how protoyaml begins an error; the lines after it quote the
@@ -180,7 +183,10 @@ var decoderLine = regexp.MustCompile(`^:(\d+):(\d+) ([^\n]*)`)
 
 func (k *keys) decodeProblems(err error) []Problem {
 	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
 		return []Problem{{Text: oneLine(err.Error())}}
 	}
 	var problems []Problem
@@ -225,8 +231,35 @@ func oneLine(text string) string {
 type file struct {
 	root     *yaml.Node
 	problems []Problem
-	live     bool // one of the endpoints is, even if it was left out
-	trusted  bool // secrets come from the program itself, which knows what they guard
+	// told are the places of which a stage of the reading has said something, and the messages that hold them:
+	// what a later stage says there, such as that something is missing, would follow from it.
+	told    map[position]bool
+	within  map[position]position // the message that a value stands in
+	live    bool                  // one of the endpoints is, even if it was left out
+	trusted bool                  // secrets come from the program itself, which knows what they guard
+}
+
+// stage runs one stage of the reading. Within it any number of problems may be found at one place.
+func (f *file) stage(run func()) {
+	before := len(f.problems)
+	run()
+	if f.told == nil {
+		f.told = map[position]bool{}
+	}
+	for _, p := range f.problems[before:] {
+		at := position{p.Line, p.Column}
+		f.told[at] = true
+		if message, ok := f.within[at]; ok { // it lacks what is wrong
+			f.told[message] = true
+		}
+	}
+}
+
+// note adds a problem, unless it follows from what an earlier stage found.
+func (f *file) note(p Problem) {
+	if !f.told[position{p.Line, p.Column}] {
+		f.problems = append(f.problems, p)
+	}
 }
 
 func (f *file) expand(m *configv1.Config, lookup Lookup) {
@@ -290,7 +323,7 @@ func (f *file) sameNames(m *configv1.Config) {
 // add notes a problem at the node nearest to a field: a field that is missing
 // has none, so its message's node stands for it.
 func (f *file) add(at []*validate.FieldPathElement, text string) {
-	f.problems = append(f.problems, f.problem(at, text))
+	f.note(f.problem(at, text))
 }
 
 func (f *file) problem(at []*validate.FieldPathElement, text string) Problem {

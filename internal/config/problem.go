@@ -19,6 +19,7 @@ type Problem struct {
 type Error struct {
 	Path     string
 	Problems []Problem // at least one, by line
+	Warnings []string  // what a start would warn of beside them; one line each
 }
 
 // Error is one line: the first problem, and how many more there are.
@@ -53,13 +54,18 @@ func (e *Error) format(p Problem) string {
 	return b.String()
 }
 
-// newError sorts and removes what two checks found alike; nil for no problem.
+// newError is nil for no problem.
 func newError(path string, problems []Problem) error {
 	if len(problems) == 0 {
 		return nil
 	}
+	return &Error{Path: path, Problems: sorted(problems)}
+}
+
+// sorted is problems in the order of the file, each once.
+func sorted(problems []Problem) []Problem {
 	sortProblems(problems)
-	return &Error{Path: path, Problems: slices.Compact(problems)}
+	return slices.Compact(problems)
 }
 
 // sortProblems puts them into the order of the file.

@@ -71,7 +71,9 @@ func normalLines(data []byte) ([]byte, []Problem) {
 // set twice (the later would silently win), and aliases.
 type keys struct {
 	problems []Problem
-	paths    map[position]string // where each value stands, for the decoder's errors
+	spoilt   []position            // messages with a name that nobody knows: something may be missing in them
+	paths    map[position]string   // where each value stands, for the decoder's errors
+	within   map[position]position // the message that each value stands in
 }
 
 func (k *keys) add(n *yaml.Node, field, text string) {
@@ -92,6 +94,7 @@ func (k *keys) message(n *yaml.Node, md protoreflect.MessageDescriptor, at strin
 		fd := fieldNamed(md, key.Value)
 		if fd == nil {
 			k.add(key, at, unknown("field", key.Value, fieldNames(md)))
+			k.spoilt = append(k.spoilt, position{n.Line, n.Column})
 			continue
 		}
 		here := join(at, string(fd.Name()))
@@ -99,6 +102,7 @@ func (k *keys) message(n *yaml.Node, md protoreflect.MessageDescriptor, at strin
 			k.add(key, here, fmt.Sprintf("set twice, first in line %d; keep one", first))
 		}
 		seen[fd.Name()] = key.Line
+		k.within[position{value.Line, value.Column}] = position{n.Line, n.Column}
 		k.field(value, fd, here)
 	}
 }
