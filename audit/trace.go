@@ -51,7 +51,20 @@ type Story struct {
 	Deliveries []Delivery // those of one partition together, in its order
 	Searched   []string   // what was looked through, in words
 	More       bool       // there are more than MaxDeliveries
-	Earlier    int64      // dispositions that name the id and belong to an earlier raw topic of the same name
+	// Held is the part of its partition that the raw topic holds, where the id is a place there without a delivery.
+	Held    *record.Extent
+	Earlier int64 // dispositions that name the id and belong to an earlier raw topic of the same name
+}
+
+// PlaceOf reads an id as the place of a raw record: 3@17.
+func PlaceOf(id string) (at record.Position, ok bool) {
+	m := coordinate.FindStringSubmatch(id)
+	if m == nil {
+		return at, false
+	}
+	partition, _ := strconv.ParseInt(m[1], 10, 32) // so many digits fit
+	offset, _ := strconv.ParseInt(m[2], 10, 64)
+	return record.Position{Partition: int32(partition), Offset: offset}, true
 }
 
 // Delivery is one accepted delivery, and what became of it. It holds ids, and nothing about a person.
@@ -159,13 +172,11 @@ type tracer struct {
 
 // match finds the deliveries that the id names.
 func (t *tracer) match(ctx context.Context) error {
-	if m := coordinate.FindStringSubmatch(t.id); m != nil {
-		partition, _ := strconv.ParseInt(m[1], 10, 32)
-		offset, _ := strconv.ParseInt(m[2], 10, 64)
-		if partition >= int64(t.Raw.Partitions) {
-			return fmt.Errorf("%s has no partition %d: it has %d", t.Raw.Name, partition, t.Raw.Partitions)
+	if at, ok := PlaceOf(t.id); ok {
+		if at.Partition >= t.Raw.Partitions {
+			return fmt.Errorf("%s has no partition %d: it has %d, from 0 to %d", t.Raw.Name, at.Partition, t.Raw.Partitions, t.Raw.Partitions-1)
 		}
-		t.note(record.Position{Partition: int32(partition), Offset: offset})
+		t.note(at)
 		return nil
 	}
 	var jobs []job

@@ -121,9 +121,10 @@ func TestDevHealthAndMetrics(t *testing.T) {
 
 // TestDevBanner runs the curl command of the banner, exactly as printed.
 func TestDevBanner(t *testing.T) {
-	dev := startDev(t, t.TempDir(), nil)
+	dir := t.TempDir()
+	dev := startDev(t, dir, nil)
 	banner := dev.stdout.String()
-	for _, want := range []string{dev.hook(), dev.Kafka, dev.Admin, "dev-secret-complycube", "tail --brokers " + dev.Kafka, "send complycube --to " + dev.hook(),
+	for _, want := range []string{dev.hook(), dev.Kafka, dev.Admin, "dev-secret-complycube", "tail --data '" + dir + "'", "send complycube --wait --data '" + dir + "'",
 		"/hooks/idenfy-headers   (X-Auth-Token: dev-secret-idenfy)", "/hooks/idnow-headers   (X-Auth-Token: dev-secret-idnow, token as body"} {
 		if !strings.Contains(banner, want) {
 			t.Errorf("the banner does not say %q:\n%s", want, banner)

@@ -25,13 +25,17 @@ type environment struct {
 	// another program reads, as it is unless a terminal shows it. Run sets both, and lets
 	// stdout and stderr escape what does not print.
 	screen, bytes io.Writer
+	// painted is stdout as it is, for lines that were escaped before they were coloured; width gives how many
+	// columns the terminal behind it has. Both are nil where no terminal shows it or it is to stay plain.
+	painted io.Writer
+	width   func() int
 	// started, when set, is called with the addresses of a process that serves.
 	started func(serve.Addresses)
 }
 
 func osEnvironment(all []providers.Provider) environment {
 	name, again := callee(os.Args)
-	return environment{
+	env := environment{
 		program:    name,
 		invocation: again,
 		vendors:    all,
@@ -42,6 +46,16 @@ func osEnvironment(all []providers.Provider) environment {
 		terminal:   term.IsTerminal(int(os.Stderr.Fd())),
 		shown:      term.IsTerminal(int(os.Stdout.Fd())),
 	}
+	if env.shown && env.variable("NO_COLOR", "") == "" && env.variable("TERM", "dumb") != "dumb" {
+		env.width = func() int {
+			columns, _, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil {
+				return 0
+			}
+			return columns
+		}
+	}
+	return env
 }
 
 // escape is the environment whose outputs escape what does not print. At the end of the
@@ -51,6 +65,9 @@ func (env environment) escape() (safe environment, end func()) {
 	env.bytes, env.screen = env.stdout, env.stderr
 	if env.shown {
 		env.bytes = out
+	}
+	if env.width != nil {
+		env.painted = env.stdout
 	}
 	env.stdout, env.stderr = out, errs
 	return env, func() { out.end(); errs.end() }

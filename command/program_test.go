@@ -228,3 +228,11 @@ func TestVersionText(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionFlag: the flag that people try first says what the command says.
+func TestVersionFlag(t *testing.T) {
+	want, _, _ := call(t, nil, "version")
+	if out, errs, code := call(t, nil, "--version"); code != 0 || out != want || errs != "" {
+		t.Errorf("--version says %q (code %d, %s), want %q", out, code, errs, want)
+	}
+}

@@ -68,8 +68,8 @@ whole transactions; repeat the command with the same --replay-id to continue.
 
 Kafka, Redis, the limits and what endpoints say of a customer's reference come from
 --config. Without it, a reference without the form of an id leaves as its digest, and
-Kafka is at --brokers, else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafka + `;
-` + "`dev`" + ` prints where its Redis is.`,
+Kafka is found as by other commands, and Redis at --redis; a ` + "`dev`" + ` of --data is found
+with both.`,
 		Example: `  kycbridge replay --mode re-emit --since 24h --dry-run -c kycbridge.yaml
   kycbridge replay --mode re-emit --range 3@1000-2000 -c kycbridge.yaml   raw partition 3
   kycbridge replay --mode re-emit --id 0194f6a0-…        a delivery id or an event id
@@ -97,7 +97,7 @@ Kafka is at --brokers, else at $KYCBRIDGE_KAFKA, else at ` + operate.DefaultKafk
 
 func (f *replayFlags) bind(c *cobra.Command) {
 	f.kafkaFlags.bind(c)
-	c.Flags().StringVar(&f.redis, "redis", "", "Redis of dev, host:port; otherwise Redis comes from the configuration")
+	c.Flags().StringVar(&f.redis, "redis", "", "Redis, host:port, where no configuration says it")
 	c.Flags().StringVar(&f.id, "replay-id", "", "label of everything written; repeat it to continue an interrupted replay (default: a new one)")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "report what would be done, and write nothing")
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
@@ -182,6 +182,9 @@ func runReplay(ctx context.Context, env *environment, f replayFlags, work replay
 
 // servers are those of the configuration, or what `dev` has.
 func (f *replayFlags) servers(env *environment) (operate.Servers, error) {
+	if err := f.fromDev(env); err != nil {
+		return operate.Servers{}, err
+	}
 	if f.config != "" {
 		c, err := loadConfig(env, f.config, config.Needs{Normalize: true})
 		if err != nil {
@@ -190,7 +193,7 @@ func (f *replayFlags) servers(env *environment) (operate.Servers, error) {
 		return f.override(operate.FromConfig(c), "replay")
 	}
 	if f.mode == string(replay.FillGaps) && f.redis == "" {
-		return operate.Servers{}, usagef("--mode fill-gaps makes claims in Redis: pass --config FILE, or, for `dev`, --redis HOST:PORT as it prints it")
+		return operate.Servers{}, usagef("--mode fill-gaps makes claims in Redis: pass --config FILE, or --redis HOST:PORT, or, for `dev`, its directory as --data DIR")
 	}
 	s, err := f.kafkaFlags.servers(env, "replay")
 	if err != nil {

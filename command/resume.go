@@ -59,7 +59,7 @@ func (f *replayFlags) letterReplayCommand(l letterFlags, ids []string, now time.
 // addressFlags repeats the flags that say where Kafka and Redis are.
 func (f *replayFlags) addressFlags() (words []string) {
 	for _, p := range []struct{ flag, value string }{
-		{"--config", f.config}, {"--brokers", strings.Join(f.brokers, ",")}, {"--topic-prefix", f.prefix}, {"--redis", f.redis},
+		{"--config", f.config}, {"--data", f.data}, {"--brokers", strings.Join(f.brokers, ",")}, {"--topic-prefix", f.prefix}, {"--redis", f.redis},
 	} {
 		if p.value != "" {
 			words = append(words, p.flag, shellWord(p.value))

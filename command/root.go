@@ -73,6 +73,8 @@ Vendors: ` + env.vendors.list() + `.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.Version = versionText(env, serve.ReadBuild())
+	root.SetVersionTemplate("{{.Version}}")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w; see `%s --help`", explainFlag(err), c.CommandPath())}
 	})

@@ -27,17 +27,19 @@ const defaultData = "./.kycbridge"
 const sendConnections = 32
 
 type sendFlags struct {
-	fixture   string
-	endpoint  string
-	to        string
-	data      string
-	ca        string
-	count     int
-	duplicate int
-	rate      float64
-	list      bool
-	corrupt   bool
-	admin     string
+	kafkaFlags // for what --wait asks, and to find a dev
+	fixture    string
+	endpoint   string
+	to         string
+	ca         string
+	count      int
+	duplicate  int
+	rate       float64
+	list       bool
+	corrupt    bool
+	admin      string
+	ownAdmin   bool          // admin was given
+	wait       time.Duration // for what a delivery becomes; 0: not at all
 }
 
 func newSend(env *environment) *cobra.Command {
@@ -52,8 +54,15 @@ person is in them.
 
 The signature is made with $KYCBRIDGE_SECRET_<VENDOR>, else with the built-in secret
 that ` + "`dev`" + ` prints, dev-secret-<vendor>. The exit code is 0 only when every answer was
-the vendor's success code (with --corrupt: 401).`,
+the vendor's success code (with --corrupt: 401).
+
+It posts to --to, else where the ` + "`dev`" + ` of the directory --data listens. The id that an
+endpoint gave a delivery is printed; ` + "`trace`" + ` takes it. With --wait what became of the
+delivery is printed, too: it is read from Kafka.
+
+` + kafkaHelp,
 		Example: `  kycbridge send complycube                  one delivery, one event
+  kycbridge send complycube --wait           and the event it becomes
   kycbridge send complycube --duplicate 10   ten posts of one delivery: still one event
   kycbridge send complycube --corrupt        a body changed after signing: 401
   kycbridge send complycube --list           the cases there are
@@ -65,13 +74,16 @@ the vendor's success code (with --corrupt: 401).`,
 			if len(args) != 1 {
 				return usagef("%s takes one vendor: %s; see `%s --help`", c.CommandPath(), env.vendors.list(), c.CommandPath())
 			}
+			f.ownAdmin = c.Flags().Changed("admin")
 			return send(c.Context(), env, args[0], f)
 		},
 	}
 	c.Flags().StringVar(&f.fixture, "case", "", "fixture to send (default: with --count above 1 all good ones in turn, else one that makes one event)")
 	c.Flags().StringVar(&f.endpoint, "as", "", "prove the sender as this endpoint of `dev` wants it, such as idwise-bearer (default: the vendor's name)")
-	c.Flags().StringVar(&f.data, "data", defaultData, "data directory of dev, where the keys of vendors that sign tokens are")
-	c.Flags().StringVar(&f.to, "to", "", "address to post to (default \"http://127.0.0.1:8080/hooks/VENDOR\")")
+	f.kafkaFlags.bind(c)
+	c.Flags().DurationVar(&f.wait, "wait", 0, "print what became of each delivery, once that is decided; wait so long for it")
+	c.Flags().Lookup("wait").NoOptDefVal = "30s"
+	c.Flags().StringVar(&f.to, "to", "", "address to post to (default that of dev, \"http://127.0.0.1:8080/hooks/VENDOR\")")
 	c.Flags().StringVar(&f.ca, "ca", "", "file with certificates to trust instead of the system's, such as that of dev --tls")
 	c.Flags().IntVar(&f.count, "count", 1, "number of different deliveries")
 	c.Flags().IntVar(&f.duplicate, "duplicate", 1, "number of times each delivery is posted")
@@ -90,12 +102,35 @@ func (f *sendFlags) check() error {
 		return usagef("--duplicate is %d; it is 1 or more", f.duplicate)
 	case f.rate < 0 || math.IsNaN(f.rate) || math.IsInf(f.rate, 0):
 		return usagef("--rate is %g; it is a number of posts per second, or 0 for no limit", f.rate)
+	case f.wait < 0:
+		return usagef("--wait is %s; it is a time such as --wait=30s", f.wait)
+	case f.wait > 0 && f.count*f.duplicate > simulate.MaxAnswers:
+		return usagef("--wait is for up to %d posts, and these are %d; `kycbridge tail` shows what more become", simulate.MaxAnswers, f.count*f.duplicate)
 	}
 	if f.to == "" {
 		return nil
 	}
-	if u, err := url.Parse(f.to); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	u, err := url.Parse(f.to)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return usagef("--to is no address such as http://127.0.0.1:8080/hooks/complycube")
+	case u.Path == "" || u.Path == "/":
+		return usagef("--to has no path, and an endpoint is found by its path: write it like %s://%s/hooks/complycube", u.Scheme, u.Host)
+	}
+	return nil
+}
+
+// reach fills in what the running `dev` of the directory says, where nothing else was said.
+func (f *sendFlags) reach(endpoint string) error {
+	at, found, err := findDev(f.data)
+	if err != nil || !found {
+		return err
+	}
+	if f.to == "" {
+		f.to, f.ca = at.Hooks+"/"+endpoint, cmp.Or(f.ca, at.Authorities)
+	}
+	if !f.ownAdmin {
+		f.admin = at.Admin
 	}
 	return nil
 }
@@ -104,6 +139,9 @@ func (f *sendFlags) check() error {
 // vendor's first one. Deliveries go to that endpoint of `dev` unless told otherwise.
 func (f *sendFlags) way(ways []simulate.Way, vendor string) (simulate.Way, error) {
 	endpoint := cmp.Or(f.endpoint, vendor)
+	if err := f.reach(endpoint); err != nil {
+		return simulate.Way{}, err
+	}
 	var names []string
 	for _, way := range ways {
 		if way.Endpoint == endpoint {
@@ -137,7 +175,7 @@ func send(ctx context.Context, env *environment, name string, f sendFlags) error
 	if err != nil {
 		return err
 	}
-	ways, err := simulate.Keyring{Lookup: env.lookup, Dir: f.data}.Ways(vendor)
+	ways, err := simulate.Keyring{Lookup: env.lookup, Dir: cmp.Or(f.data, defaultData)}.Ways(vendor)
 	if err != nil {
 		return err
 	}
@@ -156,12 +194,13 @@ func send(ctx context.Context, env *environment, name string, f sendFlags) error
 		return usagef("--ca: %v", err)
 	}
 	defer b.Sender.Close()
+	sent := time.Now()
 	r := runBurst(ctx, env, b, f)
 	err = f.verdict(r, vendor.Ack.Code())
 	if err == nil && r.Unknown && vendor.Hydration.Required {
 		fmt.Fprintf(env.stderr, "note: no `%s dev` at --admin %s took the object of this delivery; where dev plays the vendor's API, it will not know it\n", env.program, f.admin)
 	}
-	return err
+	return errors.Join(err, f.tell(ctx, env, r.Answers, vendor.Ack.Code(), sent))
 }
 
 // runBurst posts everything and prints what was answered.

@@ -109,7 +109,7 @@ func TestSendHidesWhatIsSecretOfAnAddress(t *testing.T) {
 func TestSendIsFreshEachRun(t *testing.T) {
 	r := newReceiver(t)
 	for range 2 {
-		if _, errs, code := call(t, nil, "send", "complycube", "--to", r.URL); code != 0 {
+		if _, errs, code := call(t, nil, "send", "complycube", "--to", r.URL+"/hooks/complycube"); code != 0 {
 			t.Fatal(errs)
 		}
 	}
@@ -124,7 +124,7 @@ func TestSendNotesAnUnknownObject(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(vendor.Ack.Code()) }))
 	defer server.Close()
 	for admin, want := range map[string]string{"http://127.0.0.1:1": "note: no `kycbridge dev` at --admin http://127.0.0.1:1", "": ""} {
-		_, errs, code := call(t, nil, "send", "proofme", "--to", server.URL, "--admin", admin)
+		_, errs, code := call(t, nil, "send", "proofme", "--to", server.URL+"/hooks/proofme", "--admin", admin)
 		if code != 0 || !strings.HasPrefix(errs, want) || (want == "") != (errs == "") {
 			t.Errorf("--admin %q: code %d: %s", admin, code, errs)
 		}
@@ -144,6 +144,9 @@ func TestSendFaults(t *testing.T) {
 		{"count of nothing", []string{"complycube", "--count", "0"}, "--count"},
 		{"duplicate of nothing", []string{"complycube", "--duplicate", "-1"}, "--duplicate"},
 		{"rate below nothing", []string{"complycube", "--rate", "-1"}, "--rate"},
+		{"no path", []string{"complycube", "--to", "http://127.0.0.1:8080/"}, "write it like http://127.0.0.1:8080/hooks/complycube"},
+		{"no wait", []string{"complycube", "--wait=-1s"}, "--wait"},
+		{"a wait for too many", []string{"complycube", "--wait", "--duplicate", "21"}, "up to 20 posts, and these are 21"},
 		{"no address", []string{"complycube", "--to", "localhost:8080"}, "--to"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -79,3 +79,39 @@ func FuzzShortLine(f *testing.F) {
 		}
 	})
 }
+
+// TestLinesFitTheTerminal: on a terminal a line is as wide as that at most and coloured by what it says, and nothing
+// from outside reaches the terminal unescaped; elsewhere it is whole and plain.
+func TestLinesFitTheTerminal(t *testing.T) {
+	columns := 20
+	for _, tc := range []struct {
+		terminal           bool
+		line, colour, want string
+	}{
+		{true, "short\n", "", "short\n"},
+		{true, "short\n", green, green + "short" + plain + "\n"},
+		{true, strings.Repeat("x", 20) + "\n", "", strings.Repeat("x", 20) + "\n"},
+		{true, strings.Repeat("é", 21) + "\n", red, red + strings.Repeat("é", 19) + "…" + plain + "\n"},
+		{true, "a\x1b[31mb\n", "", `a\u001b[31mb` + "\n"},
+		{false, strings.Repeat("x", 30) + "\n", red, strings.Repeat("x", 30) + "\n"},
+	} {
+		var out strings.Builder
+		env := environment{stdout: &out}
+		if tc.terminal {
+			env.width = func() int { return columns }
+		}
+		env, end := env.escape()
+		if err := env.printShort(tc.line, tc.colour); err != nil {
+			t.Error(err)
+		}
+		end()
+		if out.String() != tc.want {
+			t.Errorf("%q is printed as %q, want %q", tc.line, out.String(), tc.want)
+		}
+	}
+	approved := operate.Record{Message: &kycv1.SessionEvent{Decision: kycv1.Decision_DECISION_APPROVED}}
+	unknown := operate.Record{Message: &kycv1.SessionEvent{Decision: 99}}
+	if colourOf(approved) != green || colourOf(unknown) != "" || colourOf(operate.Record{Message: &kycv1.DeadLetter{}}) != red {
+		t.Error("what stands out is not what should")
+	}
+}

@@ -100,10 +100,21 @@ func nothingFound(s *audit.Story, id string, win operate.Window) error {
 		when = "before " + win.To.UTC().Format(time.RFC3339)
 	}
 	text := fmt.Sprintf("no accepted delivery has the id %s: searched %s, %s", shown(id), strings.Join(s.Searched, ", "), when)
+	if s.Held != nil {
+		text = fmt.Sprintf("no accepted delivery has the id %s: %s", shown(id), heldText(s.Held.Start, s.Held.End))
+	}
 	if s.Earlier > 0 {
 		text += fmt.Sprintf(" (%d dispositions of an earlier raw topic of the same name have it; see `kycbridge tail disposition`)", s.Earlier)
 	}
 	return errors.New(text + "; a refused delivery is in no topic, only in the metrics and the log of ingest")
+}
+
+// heldText says where a partition of the raw topic begins and ends.
+func heldText(start, end int64) string {
+	if start == end {
+		return fmt.Sprintf("the raw topic holds nothing of that partition, whose next offset is %d", end)
+	}
+	return fmt.Sprintf("the raw topic holds the offsets from %d to %d of that partition", start, end-1)
 }
 
 func printStory(out io.Writer, s *audit.Story, asJSON bool) error {

@@ -57,7 +57,7 @@ func writeDelivery(out *strings.Builder, d audit.Delivery) {
 		fmt.Fprintf(out, "    event %s  not in the searched range: expired, or see `kycbridge verify`\n", shown(id))
 	}
 	for _, l := range d.Letters {
-		fmt.Fprintf(out, "    dead letter %d@%d  %s at %s%s%s\n", l.Partition, l.Offset, l.Reason, shown(l.Stage), prefixed(" ", l.Field), prefixed(": ", l.Detail))
+		fmt.Fprintf(out, "    %s\n", letterText(l))
 	}
 	if len(d.RepeatedBy) > 0 {
 		var all []string
@@ -66,6 +66,10 @@ func writeDelivery(out *strings.Builder, d audit.Delivery) {
 		}
 		fmt.Fprintf(out, "    repeated by %s\n", strings.Join(all, ", "))
 	}
+}
+
+func letterText(l audit.DeadLetter) string {
+	return fmt.Sprintf("dead letter %d@%d  %s at %s%s%s", l.Partition, l.Offset, l.Reason, shown(l.Stage), prefixed(" ", l.Field), prefixed(": ", l.Detail))
 }
 
 // unseen are the events that a disposition names and no topic shows.

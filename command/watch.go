@@ -32,11 +32,59 @@ func watch(ctx context.Context, env *environment, f kafkaFlags) error {
 		if !worthALine(r) {
 			continue
 		}
-		if _, err := io.WriteString(env.stdout, shortLine(s, r)); err != nil {
+		if err := env.printShort(shortLine(s, r), colourOf(r)); err != nil {
 			return cannotPrint(err)
 		}
 	}
 	return nil
+}
+
+// printShort prints a line about a record, on a terminal cut to its width and coloured.
+func (env *environment) printShort(line, colour string) error {
+	if env.painted == nil {
+		_, err := io.WriteString(env.stdout, line)
+		return err
+	}
+	text := fitted(escapeLine(strings.TrimSuffix(line, "\n")), env.width())
+	if colour != "" {
+		text = colour + text + plain
+	}
+	_, err := io.WriteString(env.painted, text+"\n")
+	return err
+}
+
+// fitted is text in so many columns, with a mark where it was cut; 0 columns are not known. A character is taken
+// for one column wide, which those of keys and words are.
+func fitted(text string, columns int) string {
+	runes := []rune(text)
+	if columns <= 0 || len(runes) <= columns {
+		return text
+	}
+	return string(runes[:columns-1]) + "…"
+}
+
+// Colours of a terminal, by what a record says.
+const (
+	plain  = "\x1b[0m"
+	green  = "\x1b[32m"
+	red    = "\x1b[31m"
+	yellow = "\x1b[33m"
+	dim    = "\x1b[2m"
+)
+
+// colourOf is how a record stands out; "" for most.
+func colourOf(r operate.Record) string {
+	switch m := r.Message.(type) {
+	case *kycv1.DeadLetter:
+		return red
+	case *kycv1.Disposition:
+		return dim
+	case *kycv1.SessionEvent:
+		return map[kycv1.Decision]string{
+			kycv1.Decision_DECISION_APPROVED: green, kycv1.Decision_DECISION_DECLINED: red, kycv1.Decision_DECISION_REVIEW: yellow,
+		}[m.GetDecision()]
+	}
+	return ""
 }
 
 // worthALine: what became of a delivery is told by its events or its dead letter. A copy

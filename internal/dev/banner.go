@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -37,28 +38,26 @@ func (o Options) printBanner(a serve.Addresses, p passwords) {
 		fmt.Fprintf(out, "             other commands take it with --config %s\n", quote(p.clients))
 	}
 	vendor := o.Vendors[0]
-	first := vendor.Name
-	brokers, to := "", ""
-	if a.Kafka != operate.DefaultKafka {
-		brokers = " --brokers " + a.Kafka
-	}
-	kcat := ""
+	where, kcat := o.where(a, p), ""
 	if p.secret != "" {
-		brokers, kcat = " --config "+quote(p.clients), "-F "+quote(p.kcatFile)+" "
-	}
-	if url := hookURL(a, first); url != simulate.DefaultURL(first) {
-		to = " --to " + url
-		if a.Certificate != "" {
-			to += " --ca " + quote(a.Certificate)
-		}
+		kcat = "-F " + quote(p.kcatFile) + " "
 	}
 	fmt.Fprintf(out, "\nTry next, in a second terminal:\n\n")
-	fmt.Fprintf(out, "  %s tail%s\n", o.Program, brokers)
-	fmt.Fprintf(out, "  %s send %s%s --duplicate 10\n", o.Program, first, to)
+	fmt.Fprintf(out, "  %s tail%s\n", o.Program, where)
+	fmt.Fprintf(out, "  %s send %s --wait%s\n", o.Program, vendor.Name, where)
 	fmt.Fprintf(out, "  kcat %s-b %s -t %s%s -C -o beginning -f '%%k  %%h\\n'\n", kcat, a.Kafka, schemas.DefaultPrefix, schemas.Session)
 	printCurl(out, keys, a, vendor)
 	fmt.Fprintln(out)
 	_, _ = o.Out.Write(out.Bytes())
+}
+
+// where is what the other commands must be told to find this `dev`: nothing where it listens at the usual addresses.
+func (o Options) where(a serve.Addresses, p passwords) string {
+	first := o.Vendors[0].Name
+	if p.secret == "" && a.Kafka == operate.DefaultKafka && hookURL(a, first) == simulate.DefaultURL(first) {
+		return ""
+	}
+	return " --data " + quote(filepath.Dir(filepath.Dir(p.clients)))
 }
 
 // printHooks prints where a vendor's webhooks are taken, and what each endpoint wants to see.

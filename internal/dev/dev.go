@@ -75,13 +75,24 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	open.add(services.Close)
-	if err := secret.write(services); err != nil {
+	clients, err := o.clientsFile(services, secret)
+	if err != nil {
+		return err
+	}
+	if err := secret.write(clients); err != nil {
 		return err
 	}
 	s.TransactionalIDSuffix = services.LifeID()
 	if s.Config, err = o.configuration(services, apiURL, secret); err != nil {
 		return err
 	}
+	forget, err := o.leave(serve.Addresses{
+		Hooks: s.Hooks.Addr().String(), Admin: s.Admin.Addr().String(), Certificate: s.Config.File.GetIngest().GetTls().GetCertificateFile(),
+	}, secret.clients)
+	if err != nil {
+		return err
+	}
+	open.add(forget)
 	s.Started = func(at serve.Addresses) {
 		o.printBanner(at, secret)
 		if o.Started != nil {

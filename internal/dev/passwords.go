@@ -15,7 +15,7 @@ import (
 )
 
 // ClientsFile is the configuration with which other commands reach the Kafka and Redis of
-// a `dev` that asks for passwords; dir is its data directory.
+// a `dev`; dir is its data directory.
 func ClientsFile(dir string) string { return filepath.Join(dir, "dev", "clients.yaml") }
 
 // passwords are one for Kafka and Redis, new in every life, and the files that hold it.
@@ -42,32 +42,19 @@ func (o Options) newPasswords() (passwords, error) {
 }
 
 // write leaves the files for clients of the running services; without a password, those of
-// an earlier life are removed.
-func (p passwords) write(services *embedded.Services) error {
+// an earlier life that hold one are removed.
+func (p passwords) write(clients string) error {
 	if p.secret == "" {
-		for _, file := range []string{p.file, p.clients, p.kcatFile} {
+		for _, file := range []string{p.file, p.kcatFile} {
 			if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("remove the password of an earlier life: %w", err)
 			}
 		}
-		return nil
+		return writePrivate(p.clients, clients)
 	}
 	return errors.Join(
 		writePrivate(p.file, p.secret+"\n"),
-		writePrivate(p.clients, fmt.Sprintf(`# How commands reach the Kafka and Redis of this kycbridge dev: --config with this file.
-kafka:
-  brokers: [%s]
-  sasl:
-    mechanism: SASL_MECHANISM_SCRAM_SHA_256
-    username: %s
-    password_file: %s
-redis:
-  address: %s
-  password_file: %s
-topics:
-  partitions: %d
-  replication: 1
-`, value(services.Brokers()[0]), embedded.KafkaUser, value(p.file), value(services.RedisAddr()), value(p.file), partitions)),
+		writePrivate(p.clients, clients),
 		writePrivate(p.kcatFile, fmt.Sprintf("security.protocol=sasl_plaintext\nsasl.mechanism=SCRAM-SHA-256\nsasl.username=%s\nsasl.password=%s\n", embedded.KafkaUser, p.secret)),
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/kycbridge/kycbridge/audit"
+	"github.com/kycbridge/kycbridge/internal/record"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
@@ -42,7 +43,22 @@ func Trace(ctx context.Context, s Servers, q TraceQuery) (*audit.Story, error) {
 		}
 		a.Put(topic)
 	}
-	return audit.Trace(ctx, a, position(q.ID, s.Kafka.Topic(schemas.Raw)))
+	id := position(q.ID, s.Kafka.Topic(schemas.Raw))
+	story, err := audit.Trace(ctx, a, id)
+	if at, ok := audit.PlaceOf(id); ok && err == nil && len(story.Deliveries) == 0 {
+		story.Held, err = reader.held(ctx, at.Partition)
+	}
+	return story, err
+}
+
+// held is what the raw topic holds of a partition.
+func (r *topicReader) held(ctx context.Context, partition int32) (*record.Extent, error) {
+	starts, err := r.Starts(ctx, schemas.Raw)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := r.Ends(ctx, schemas.Raw)
+	return &record.Extent{Start: starts[partition], End: ends[partition]}, err
 }
 
 // position writes TOPIC/PARTITION/OFFSET of the raw topic, as a sample of drift is

@@ -28,9 +28,13 @@ type Burst struct {
 // Result is what was answered.
 type Result struct {
 	Statuses map[int]int // how often
+	Answers  []Answer    // the first of them, MaxAnswers at most, as they came
 	Err      error       // of the last post without an answer
 	Unknown  bool        // the object of a delivery could not be told to the fake APIs
 }
+
+// MaxAnswers is how many answers of a run are kept one by one.
+const MaxAnswers = 20
 
 // Run posts everything, each time with fresh ids. It ends early when ctx does, or
 // when nothing listens at all.
@@ -56,8 +60,8 @@ func (b Burst) Run(ctx context.Context) *Result {
 				break
 			}
 			group.Go(func() error {
-				status, err := b.Sender.post(ctx, d)
-				if t.add(status, err) {
+				answer, err := b.Sender.post(ctx, d)
+				if t.add(answer, err) {
 					cancel()
 				}
 				b.Posted()
@@ -78,12 +82,15 @@ type tally struct {
 
 // add counts one post, and reports whether going on is pointless: nothing listens
 // and nothing ever answered.
-func (t *tally) add(status int, err error) (stop bool) {
+func (t *tally) add(answer Answer, err error) (stop bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case err == nil:
-		t.Statuses[status]++
+		t.Statuses[answer.Status]++
+		if len(t.Answers) < MaxAnswers {
+			t.Answers = append(t.Answers, answer)
+		}
 	case errors.Is(err, context.Canceled) && t.Err != nil: // because of the error that is noted already
 	default:
 		t.Err = err

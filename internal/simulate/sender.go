@@ -89,14 +89,23 @@ func (d Delivery) corrupt() Delivery {
 	return d
 }
 
-// post sends a delivery once and returns the status.
-func (s *Sender) post(ctx context.Context, d Delivery) (status int, err error) {
+// Answer is what an endpoint answered to one post.
+type Answer struct {
+	Status   int
+	Delivery string // the id that it gave the delivery; "" where it took none
+}
+
+// deliveryHeader is where ingest names the delivery that it took.
+const deliveryHeader = "Kycbridge-Delivery-Id"
+
+// post sends a delivery once.
+func (s *Sender) post(ctx context.Context, d Delivery) (answer Answer, err error) {
 	err = s.exchange(ctx, d, func(resp *http.Response) error {
-		status = resp.StatusCode
+		answer = Answer{resp.StatusCode, resp.Header.Get(deliveryHeader)}
 		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10))
 		return nil
 	})
-	return status, err
+	return answer, err
 }
 
 // exchange sends a delivery once, and closes the answer after it was read.
