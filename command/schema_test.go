@@ -119,6 +119,24 @@ func TestExportProtoNeedsAFolder(t *testing.T) {
 	}
 }
 
+func TestExportJSONSchemas(t *testing.T) {
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "mine.schema.json"), "{}")
+	stdout, stderr, code := call(t, nil, "schema", "export", "--json-schema", dir)
+	if code != 0 || stdout != "" || stderr != "wrote 9 files to "+dir+"\n" {
+		t.Fatalf("code %d, printed %q and %q", code, stdout, stderr)
+	}
+	for _, file := range export.JSONSchemas() {
+		if text, err := os.ReadFile(filepath.Join(dir, file.Path)); err != nil || !bytes.Equal(text, file.Text) {
+			t.Errorf("%s is not what is exported: %v", file.Path, err)
+		}
+	}
+	put(t, filepath.Join(dir, "kyc.v1.AmlEvent.schema.json"), "{}")
+	if _, stderr, code := call(t, nil, "schema", "export", "--json-schema", dir); code != 1 || !strings.Contains(stderr, "kyc.v1.AmlEvent.schema.json was not written by an export") {
+		t.Errorf("code %d, printed %q", code, stderr)
+	}
+}
+
 // The descriptor set goes where it is asked for: to standard output unless another form alone was.
 func TestExportForms(t *testing.T) {
 	dir := t.TempDir()
@@ -128,12 +146,14 @@ func TestExportForms(t *testing.T) {
 		stdout bool
 		file   bool
 	}{
-		"no flag":             {nil, true, false},
-		"dash":                {[]string{"-o", "-"}, true, false},
-		"file":                {[]string{"-o", file}, false, true},
-		"sources and file":    {[]string{"--proto", dir, "-o", file}, false, true},
-		"sources and dash":    {[]string{"--proto", dir, "-o", "-"}, true, false},
-		"sources, no set too": {[]string{"--proto", dir}, false, false},
+		"no flag":          {nil, true, false},
+		"dash":             {[]string{"-o", "-"}, true, false},
+		"file":             {[]string{"-o", file}, false, true},
+		"sources and file": {[]string{"--proto", dir, "-o", file}, false, true},
+		"sources and dash": {[]string{"--proto", dir, "-o", "-"}, true, false},
+		"sources alone":    {[]string{"--proto", dir}, false, false},
+		"JSON alone":       {[]string{"--json-schema", dir}, false, false},
+		"all":              {[]string{"--json-schema", dir, "--proto", dir, "-o", file}, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			os.Remove(file)

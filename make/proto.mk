@@ -22,7 +22,7 @@ PROTO_RELEASED := proto/released.binpb
 # Generated first into a folder of its own, then put in place or compared.
 PROTO_TREE := $(PROTO_DEPS)/tree
 PROTO_IMAGE := $(PROTO_DEPS)/contract.binpb
-PROTO_GENERATED := schemas/kyc schemas/kycbridge schemas/kyc.binpb schemas/export/buf internal/contract/generated internal/config/generated $(PROTO_PLUGIN)/probe docs/configuration.md
+PROTO_GENERATED := schemas/kyc schemas/kycbridge schemas/kyc.binpb schemas/export/buf schemas/export/jsonschema internal/contract/generated internal/config/generated $(PROTO_PLUGIN)/probe docs/configuration.md
 
 .PHONY: proto proto-check proto-release proto-deps proto-lint proto-tree
 
@@ -51,6 +51,7 @@ proto-tree: proto-lint $(PROTOC_GEN_GO)
 	@mkdir -p $(PROTO_TREE)/docs $(PROTO_TREE)/schemas/export
 	@cp -R $(PROTO_DEPS)/buf $(PROTO_TREE)/schemas/export/
 	$(BUF) build --config $(PROTO_DEPS)/workspace.yaml --path proto/kyc --exclude-imports --as-file-descriptor-set -o $(PROTO_TREE)/schemas/kyc.binpb
+	go run ./tools/jsonschema -out $(PROTO_TREE)/schemas/export/jsonschema < $(PROTO_IMAGE)
 	go run ./tools/configdoc < $(PROTO_IMAGE) > $(PROTO_TREE)/docs/configuration.md
 
 # Also empties the folder, the tree of the last run included.

@@ -1,5 +1,5 @@
-// Package export holds the contract as files that other languages and tools start from. It compiles nothing and
-// writes nothing: `kycbridge schema export` does the latter.
+// Package export holds the contract as files that other languages and tools start from: .proto files and JSON
+// Schemas. It compiles nothing and writes nothing: `kycbridge schema export` does the latter.
 package export
 
 import (

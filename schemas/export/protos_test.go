@@ -44,8 +44,8 @@ func TestProtosAreTheSources(t *testing.T) {
 }
 
 // `kycbridge schema export` takes files without this word for somebody else's.
-func TestProtosCarryTheMark(t *testing.T) {
-	for _, file := range export.Protos() {
+func TestFilesCarryTheMark(t *testing.T) {
+	for _, file := range append(export.Protos(), export.JSONSchemas()...) {
 		if !bytes.Contains(file.Text, []byte("kycbridge")) {
 			t.Errorf("%s does not name kycbridge", file.Path)
 		}
