@@ -2,6 +2,7 @@ package schemas_test
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -134,6 +135,22 @@ func TestEveryLanguageHasItsPackage(t *testing.T) {
 		})
 		if !ok || o.GetJavaPackage() != "com.kycbridge.kyc.v1" || !o.GetJavaMultipleFiles() || o.GetCsharpNamespace() != "Kycbridge.Kyc.V1" {
 			t.Errorf("%s: java_package, java_multiple_files or csharp_namespace is not what it was released with", file.Path())
+		}
+	}
+}
+
+// The class that Java makes of a file has a name that no message can take: by default a file that gets a message
+// named like itself has its class renamed, and those of two files can be the same.
+func TestJavaClassesOfFilesAreNamed(t *testing.T) {
+	for _, file := range contractFiles() {
+		var want strings.Builder
+		for word := range strings.SplitSeq(strings.TrimSuffix(path.Base(file.Path()), ".proto"), "_") {
+			want.WriteString(strings.ToUpper(word[:1]) + word[1:])
+		}
+		want.WriteString("Proto")
+		o, ok := file.Options().(interface{ GetJavaOuterClassname() string })
+		if !ok || o.GetJavaOuterClassname() != want.String() {
+			t.Errorf("%s: java_outer_classname must be %q", file.Path(), want.String())
 		}
 	}
 }

@@ -518,8 +518,8 @@ const file_kyc_v1_aml_proto_rawDesc = "" +
 	"\x16AML_CATEGORY_SANCTIONS\x10\x01\x12\x14\n" +
 	"\x10AML_CATEGORY_PEP\x10\x02\x12\x1e\n" +
 	"\x1aAML_CATEGORY_ADVERSE_MEDIA\x10\x03\x12\x16\n" +
-	"\x12AML_CATEGORY_OTHER\x10\x04B`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\x12AML_CATEGORY_OTHER\x10\x04Bj\n" +
+	"\x14com.kycbridge.kyc.v1B\bAmlProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_aml_proto_rawDescOnce sync.Once

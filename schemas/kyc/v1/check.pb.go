@@ -385,8 +385,9 @@ const file_kyc_v1_check_proto_rawDesc = "" +
 	"\x13CHECK_RESULT_REVIEW\x10\x04\x12\x1e\n" +
 	"\x1aCHECK_RESULT_NOT_PERFORMED\x10\x05\x12\x16\n" +
 	"\x12CHECK_RESULT_ERROR\x10\x06\x12\x18\n" +
-	"\x14CHECK_RESULT_EXPIRED\x10\aB`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\x14CHECK_RESULT_EXPIRED\x10\aBl\n" +
+	"\x14com.kycbridge.kyc.v1B\n" +
+	"CheckProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_check_proto_rawDescOnce sync.Once

@@ -143,8 +143,8 @@ const file_kyc_v1_dead_letter_proto_rawDesc = "" +
 	"\x05stage\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f2\r^[a-z]{1,32}$R\x05stage\x12 \n" +
 	"\x06detail\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06detail\x12#\n" +
 	"\battempts\x18\x06 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\battempts\x127\n" +
-	"\benvelope\x18\a \x01(\v2\x13.kyc.v1.RawEnvelopeB\x06\xbaH\x03\xd8\x01\x03R\benvelopeB`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\benvelope\x18\a \x01(\v2\x13.kyc.v1.RawEnvelopeB\x06\xbaH\x03\xd8\x01\x03R\benvelopeBq\n" +
+	"\x14com.kycbridge.kyc.v1B\x0fDeadLetterProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_dead_letter_proto_rawDescOnce sync.Once

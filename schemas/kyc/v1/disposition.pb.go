@@ -472,8 +472,8 @@ const file_kyc_v1_disposition_proto_rawDesc = "" +
 	"\x18DISPOSITION_KIND_EMITTED\x10\x01\x12\x1e\n" +
 	"\x1aDISPOSITION_KIND_DUPLICATE\x10\x02\x12\"\n" +
 	"\x1eDISPOSITION_KIND_DEAD_LETTERED\x10\x03\x12\x1e\n" +
-	"\x1aDISPOSITION_KIND_HYDRATING\x10\x04B`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\x1aDISPOSITION_KIND_HYDRATING\x10\x04Br\n" +
+	"\x14com.kycbridge.kyc.v1B\x10DispositionProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_disposition_proto_rawDescOnce sync.Once

@@ -1064,8 +1064,9 @@ const file_kyc_v1_event_proto_rawDesc = "" +
 	"\x1aDEAD_LETTER_REASON_CRASHER\x10\x05\x12'\n" +
 	"#DEAD_LETTER_REASON_HYDRATION_FAILED\x10\x06\x12'\n" +
 	"#DEAD_LETTER_REASON_REJECTED_CONTENT\x10\a\x12*\n" +
-	"&DEAD_LETTER_REASON_SKIPPED_BY_OPERATOR\x10\bB`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"&DEAD_LETTER_REASON_SKIPPED_BY_OPERATOR\x10\bBl\n" +
+	"\x14com.kycbridge.kyc.v1B\n" +
+	"EventProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_event_proto_rawDescOnce sync.Once

@@ -252,8 +252,8 @@ const file_kyc_v1_hydrate_proto_rawDesc = "" +
 	"\x14FETCH_RESULT_FETCHED\x10\x02\x12\x1a\n" +
 	"\x16FETCH_RESULT_NOT_FOUND\x10\x03\x12\x15\n" +
 	"\x11FETCH_RESULT_GONE\x10\x04\x12\x18\n" +
-	"\x14FETCH_RESULT_GAVE_UP\x10\x05B`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\x14FETCH_RESULT_GAVE_UP\x10\x05Bn\n" +
+	"\x14com.kycbridge.kyc.v1B\fHydrateProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_hydrate_proto_rawDescOnce sync.Once

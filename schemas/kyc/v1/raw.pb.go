@@ -245,8 +245,8 @@ const file_kyc_v1_raw_proto_rawDesc = "" +
 	"HttpHeader\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x04name\x12\x1e\n" +
-	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x05valueB`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\x05value\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x05valueBj\n" +
+	"\x14com.kycbridge.kyc.v1B\bRawProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_raw_proto_rawDescOnce sync.Once

@@ -332,8 +332,8 @@ const file_kyc_v1_renewal_proto_rawDesc = "" +
 	"\x19RENEWAL_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11RENEWAL_STATE_DUE\x10\x01\x12\x19\n" +
 	"\x15RENEWAL_STATE_OVERDUE\x10\x02\x12\x1b\n" +
-	"\x17RENEWAL_STATE_WITHDRAWN\x10\x03B`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\x17RENEWAL_STATE_WITHDRAWN\x10\x03Bn\n" +
+	"\x14com.kycbridge.kyc.v1B\fRenewalProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_renewal_proto_rawDescOnce sync.Once

@@ -315,8 +315,8 @@ const file_kyc_v1_resource_proto_rawDesc = "" +
 	"\x0fCHANGE_ARCHIVED\x10\x04\x12\x13\n" +
 	"\x0fCHANGE_RESTORED\x10\x05\x12\x13\n" +
 	"\x0fCHANGE_REDACTED\x10\x06\x12\x11\n" +
-	"\rCHANGE_MERGED\x10\aB`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\rCHANGE_MERGED\x10\aBo\n" +
+	"\x14com.kycbridge.kyc.v1B\rResourceProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_resource_proto_rawDescOnce sync.Once

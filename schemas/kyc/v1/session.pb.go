@@ -326,8 +326,8 @@ const file_kyc_v1_session_proto_rawDesc = "" +
 	"\bFinality\x12\x18\n" +
 	"\x14FINALITY_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14FINALITY_PRELIMINARY\x10\x01\x12\x12\n" +
-	"\x0eFINALITY_FINAL\x10\x02B`\n" +
-	"\x14com.kycbridge.kyc.v1P\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
+	"\x0eFINALITY_FINAL\x10\x02Bn\n" +
+	"\x14com.kycbridge.kyc.v1B\fSessionProtoP\x01Z3github.com/kycbridge/kycbridge/schemas/kyc/v1;kycv1\xaa\x02\x10Kycbridge.Kyc.V1b\x06proto3"
 
 var (
 	file_kyc_v1_session_proto_rawDescOnce sync.Once
