@@ -17,6 +17,7 @@ type devFlags struct {
 	listen, kafka, admin, dir string
 	simulate                  simulation
 	tls, passwords, expose    bool
+	json                      bool
 	hosts                     []string
 }
 
@@ -56,6 +57,7 @@ with --allow-host. Other users of the machine cannot read the data directory; wi
   kycbridge dev --simulate=50       fifty deliveries per second
   kycbridge dev --simulate=chaos    words and forms that no vendor should send
   kycbridge dev --data /tmp/kyc     another data directory
+  kycbridge dev --json              events as JSON too, for what reads no protobuf
   kycbridge dev --passwords         Kafka and Redis ask for one; the output says how to give it
   kycbridge dev --allow-host kyc.tunnel.example`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -72,6 +74,7 @@ with --allow-host. Other users of the machine cannot read the data directory; wi
 	c.Flags().Var(&f.simulate, "simulate", "send so many signed deliveries per second, and print what they become")
 	c.Flags().Lookup("simulate").NoOptDefVal = strconv.Itoa(simulateRate)
 	c.Flags().BoolVar(&f.tls, "tls", false, "serve webhooks over HTTPS, with a self-signed certificate in the data directory")
+	c.Flags().BoolVar(&f.json, "json", false, "write every event as JSON as well, on a topic beside its own: kyc.session.v1.json")
 	c.Flags().BoolVar(&f.passwords, "passwords", false, "have Kafka and Redis ask for a password, made at each start and kept in the data directory")
 	c.Flags().StringSliceVar(&f.hosts, "allow-host", nil, "answer requests to this host name as well, such as that of a tunnel")
 	c.Flags().BoolVar(&f.expose, "expose", false, "allow addresses that other machines can reach, although everybody knows the secrets")
@@ -102,7 +105,7 @@ func runDev(ctx context.Context, env *environment, f devFlags) error {
 	o := dev.Options{
 		Vendors: env.vendors, Program: env.invocation,
 		Listen: f.listen, Kafka: f.kafka, Admin: f.admin, Dir: f.dir, TLS: f.tls, Simulate: f.simulate.rate, Chaos: f.simulate.chaos,
-		Passwords: f.passwords, Hosts: f.hosts, Expose: f.expose,
+		JSON: f.json, Passwords: f.passwords, Hosts: f.hosts, Expose: f.expose,
 		Lookup: env.lookup, Log: log, Out: env.stdout, Started: env.started,
 	}
 	if f.simulate.rate > 0 {

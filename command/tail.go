@@ -25,7 +25,8 @@ func newTail(env *environment) *cobra.Command {
 		Long: `Print records as JSON, one per line: topic, partition, offset, timestamp, key, headers,
 value. It reads at isolation level read_committed and commits no offsets. Without a
 topic it follows all domain topics. Short names of topics: raw, session, check, aml,
-renewal, resource, hydrate, hydrate.wait, disposition, deadletter.
+renewal, resource, hydrate, hydrate.wait, disposition, deadletter; and where events are
+written as JSON too (topics.json), session.json and so on: the value is the JSON itself.
 
 ` + kafkaHelp,
 		Example: `  kycbridge tail                                 new events of all domain topics
@@ -85,7 +86,7 @@ func topicBases(names []string, prefix string) ([]string, error) {
 	}
 	for _, name := range names {
 		base := ""
-		for _, t := range schemas.Topics() {
+		for _, t := range nameable() {
 			if name == shortName(t) || name == t.Base || name == t.Name(prefix) {
 				base = t.Base
 			}
@@ -98,11 +99,17 @@ func topicBases(names []string, prefix string) ([]string, error) {
 	return bases, nil
 }
 
-func shortName(t schemas.Topic) string { return strings.TrimSuffix(t.Base, ".v1") }
+// nameable are the topics that can be named.
+func nameable() []schemas.Topic { return append(schemas.Topics(), schemas.JSONTopics()...) }
+
+func shortName(t schemas.Topic) string {
+	version := ".v1"
+	return strings.TrimSuffix(strings.Replace(t.Base, version+".", ".", 1), version)
+}
 
 func shortNames() []string {
 	var names []string
-	for _, t := range schemas.Topics() {
+	for _, t := range nameable() {
 		names = append(names, shortName(t))
 	}
 	return names

@@ -13,6 +13,7 @@ func TestTopicBases(t *testing.T) {
 		{nil, "session.v1 check.v1 aml.v1 renewal.v1 resource.v1"},
 		{[]string{"raw"}, "raw.v1"},
 		{[]string{"raw.v1", "x.check.v1"}, "raw.v1 check.v1"},
+		{[]string{"session.json", "aml.v1.json", "x.check.v1.json"}, "session.v1.json aml.v1.json check.v1.json"},
 		{[]string{"hydrate", "hydrate.wait"}, "hydrate.v1 hydrate.wait.v1"},
 	} {
 		got, err := topicBases(tc.names, "x.")

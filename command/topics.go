@@ -8,7 +8,6 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/operate"
-	"github.com/kycbridge/kycbridge/schemas"
 )
 
 func newTopics(env *environment) *cobra.Command {
@@ -77,7 +76,7 @@ func createTopics(ctx context.Context, env *environment, s operate.Servers) erro
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(env.stdout, "all %d topics are set up as required\n", len(schemas.Topics()))
+	fmt.Fprintf(env.stdout, "all %d topics are set up as required\n", len(s.Kafka.Catalogue()))
 	return nil
 }
 

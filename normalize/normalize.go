@@ -192,9 +192,9 @@ type Options struct {
 	Providers          []providers.Provider
 	Validator          contract.Rules
 	Forms              []contract.Form // that events are written in; none: plain protobuf
-	MaxRecordBytes     int              // size limit of one record; 0: none
-	TransactionTimeout time.Duration    // the broker's limit for ours; 15 s when 0
-	Grace              time.Duration    // for the batch in hand when ctx ends; 5 s when 0
+	MaxRecordBytes     int             // size limit of one record; 0: none
+	TransactionTimeout time.Duration   // the broker's limit for ours; 15 s when 0
+	Grace              time.Duration   // for the batch in hand when ctx ends; 5 s when 0
 
 	// Now is the clock of dispositions and of marks' lives; time.Now when nil. Only a simulation has another.
 	Now func() time.Time

@@ -56,6 +56,35 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+// TestTwins: each topic of events, and no other, may have a twin, which is like it but for its name.
+func TestTwins(t *testing.T) {
+	var got []string
+	for _, twin := range schemas.JSONTopics() {
+		got = append(got, twin.Base)
+		of, ok := schemas.TopicNamed("x.", "x."+twin.TwinOf)
+		if again, there := of.Twin(); !ok || !there || again.Base != twin.Base {
+			t.Errorf("%s is the twin of %s, the twin of which is %s", twin.Base, twin.TwinOf, again.Base)
+		}
+		if !twin.Domain || twin.CoPartitioned || twin.Retention != of.Retention || twin.Key != of.Key || fmt.Sprintf("%T", twin.New()) != fmt.Sprintf("%T", of.New()) {
+			t.Errorf("%+v is not like %+v", twin, of)
+		}
+		if found, ok := schemas.TopicNamed("x.", "x."+twin.Base); !ok || found.TwinOf != twin.TwinOf {
+			t.Errorf("x.%s is found as %+v, %v", twin.Base, found, ok)
+		}
+		if more, ok := twin.Twin(); ok {
+			t.Errorf("the twin %s has a twin %s", twin.Base, more.Base)
+		}
+	}
+	if want := "session.v1.json check.v1.json aml.v1.json renewal.v1.json resource.v1.json"; strings.Join(got, " ") != want {
+		t.Errorf("the twins are %v, want %s", got, want)
+	}
+	for _, of := range schemas.Topics() {
+		if _, ok := of.Twin(); ok != of.Domain || of.TwinOf != "" {
+			t.Errorf("%s: has a twin: %v; is one of %q", of.Base, ok, of.TwinOf)
+		}
+	}
+}
+
 // Confluent's message index of a topic's message is written as the single 0
 // that means the first message of its file.
 func TestTopicMessageIsFirstInItsFile(t *testing.T) {

@@ -48,7 +48,8 @@ func advise(o Options, s TopicSettings, f *facts) []Finding {
 	a := &adviser{options: o, settings: s.withDefaults(), facts: f, server: strings.Join(o.addresses(), ",")}
 	a.catalogue()
 	a.partitions()
-	for _, topic := range schemas.Topics() {
+	a.twins()
+	for _, topic := range o.Catalogue() {
 		if t, ok := f.topics[o.Topic(topic.Base)]; ok {
 			a.copies(o.Topic(topic.Base), t)
 			a.topic(o.Topic(topic.Base), topic, t)
@@ -86,7 +87,7 @@ func (a *adviser) compare(fine bool, otherwise Finding) {
 }
 
 func (a *adviser) catalogue() {
-	for _, topic := range schemas.Topics() {
+	for _, topic := range a.options.Catalogue() {
 		if _, ok := a.facts.topics[a.options.Topic(topic.Base)]; !ok {
 			a.compare(false, Finding{Unsafe, a.options.Topic(topic.Base), "topic", missingTopic, "present", "no process starts without it", "kycbridge topics create --config FILE"})
 		}
@@ -96,7 +97,7 @@ func (a *adviser) catalogue() {
 // partitions compares the counts of the topics that must have the raw topic's.
 func (a *adviser) partitions() {
 	raw, ok := a.facts.topics[a.options.Topic(schemas.Raw)]
-	for _, topic := range schemas.Topics() {
+	for _, topic := range a.options.Catalogue() {
 		name := a.options.Topic(topic.Base)
 		t, there := a.facts.topics[name]
 		if !ok || !there || !topic.CoPartitioned {
@@ -108,6 +109,24 @@ func (a *adviser) partitions() {
 		}
 		a.compare(t.partitions == raw.partitions, Finding{Unsafe, name, "partitions", strconv.Itoa(int(t.partitions)), strconv.Itoa(int(raw.partitions)),
 			"processes refuse to start: these topics must be co-partitioned", fix})
+	}
+}
+
+// twins compares the counts of twins with those of their topics.
+func (a *adviser) twins() {
+	for _, topic := range a.options.Catalogue() {
+		name, of := a.options.Topic(topic.Base), a.options.Topic(topic.TwinOf)
+		t, there := a.facts.topics[name]
+		events, ok := a.facts.topics[of]
+		if topic.TwinOf == "" || !ok || !there {
+			continue
+		}
+		fix := fmt.Sprintf("%s --alter --topic %s --partitions %d", a.tool("kafka-topics"), name, events.partitions)
+		if t.partitions > events.partitions {
+			fix = fmt.Sprintf("%s --alter --topic %s --partitions %d", a.tool("kafka-topics"), of, t.partitions)
+		}
+		a.compare(t.partitions == events.partitions, Finding{Note, name, "partitions", strconv.Itoa(int(t.partitions)), strconv.Itoa(int(events.partitions)),
+			"a subject's JSON is in another partition than its events on " + of, fix})
 	}
 }
 

@@ -36,6 +36,41 @@ func sound() *facts {
 	return f
 }
 
+// TestAdviseTwins: twins are looked at where there must be some.
+func TestAdviseTwins(t *testing.T) {
+	o := Options{Brokers: []string{"k:1"}, JSON: true}
+	for _, test := range []struct {
+		twin, events int32
+		mend         string
+	}{
+		{12, 12, ""},
+		{6, 12, "--alter --topic kyc.aml.v1.json --partitions 12"},
+		{12, 6, "--alter --topic kyc.aml.v1 --partitions 12"},
+	} {
+		f := sound()
+		for _, plan := range PlanTopics(o, TopicSettings{}, 3, nil) {
+			f.topics[plan.Name] = topicFacts{plan.Partitions, int(plan.Replication), plan.Configs}
+		}
+		for name, n := range map[string]int32{"kyc.aml.v1.json": test.twin, "kyc.aml.v1": test.events} {
+			t := f.topics[name]
+			t.partitions = n
+			f.topics[name] = t
+		}
+		var mend []string
+		for _, x := range advise(o, TopicSettings{}, f) {
+			if x.Level != OK {
+				mend = append(mend, string(x.Level)+" "+x.Where+": "+x.Fix)
+			}
+		}
+		if got := strings.Join(mend, "; "); (got == "") != (test.mend == "") || !strings.HasSuffix(got, test.mend) {
+			t.Errorf("twin %d, events %d: %q", test.twin, test.events, got)
+		}
+	}
+	if missing := advise(o, TopicSettings{}, sound()); missing[0].Where != "kyc.session.v1.json" || !missing[0].Missing() {
+		t.Errorf("the first finding where twins are missing is %+v", missing[0])
+	}
+}
+
 func TestAdviseSoundCluster(t *testing.T) {
 	findings := advise(Options{}, TopicSettings{}, sound())
 	if slices.ContainsFunc(findings, func(f Finding) bool { return f.Level != OK }) {

@@ -123,7 +123,7 @@ func (r *Reader) settle(ctx context.Context, names []string) error {
 // topics finds which of our topics are there.
 func (r *Reader) topics(ctx context.Context) (map[string]topicState, error) {
 	var names []string
-	for _, topic := range schemas.Topics() {
+	for _, topic := range r.opts.Catalogue() {
 		names = append(names, r.opts.Topic(topic.Base))
 	}
 	details, err := r.admin.ListTopics(ctx, names...)

@@ -46,6 +46,47 @@ func TestCreateTopicsThenCheck(t *testing.T) {
 	}
 }
 
+// TestJSONIsSwitchedOnLater: on a cluster that has the other topics, the check names the twins that are missing and
+// the command, which makes them and leaves the others alone.
+func TestJSONIsSwitchedOnLater(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Close()
+	o, ctx := Options{Brokers: cluster.ListenAddrs()}, testContext(t)
+	if _, err := CreateTopics(ctx, o, TopicSettings{Partitions: 4}); err != nil {
+		t.Fatal(err)
+	}
+	o.JSON = true
+	const missing = "kyc.session.v1.json, kyc.check.v1.json, kyc.aml.v1.json, kyc.renewal.v1.json, kyc.resource.v1.json"
+	if _, err := CheckTopics(ctx, o, TopicSettings{}); !errors.Is(err, ErrTopics) || !strings.Contains(err.Error(), missing+": create them with "+CreateCommand) {
+		t.Errorf("the check says %v", err)
+	}
+	created, err := CreateTopics(ctx, o, TopicSettings{Partitions: 9})
+	if err != nil || strings.Join(created, ", ") != missing {
+		t.Errorf("created %v, %v", created, err)
+	}
+	if warnings, err := CheckTopics(ctx, o, TopicSettings{}); err != nil || len(warnings) > 0 {
+		t.Errorf("then the check says %v, %v", warnings, err)
+	}
+	findings, err := Inspect(ctx, o, TopicSettings{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := 0
+	for _, f := range findings {
+		if strings.HasSuffix(f.Where, ".json") && f.Setting == "partitions" {
+			if looked++; f.Level != OK || f.Found != "4" {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+	if looked != len(schemas.JSONTopics()) {
+		t.Errorf("%d twins were looked at", looked)
+	}
+}
+
 // A broker that has not heard of the new topics yet is asked again.
 func TestCheckCreatedWaitsForBrokersToLearn(t *testing.T) {
 	for _, key := range []kmsg.Key{kmsg.Metadata, kmsg.DescribeConfigs} {

@@ -9,8 +9,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-
-	"github.com/kycbridge/kycbridge/schemas"
 )
 
 // internalTopics are Kafka's own. Consumer groups and transactions need them.
@@ -83,7 +81,7 @@ func (r *Reader) facts(ctx context.Context) (*facts, error) {
 // topicFacts finds which topics are there.
 func (r *Reader) topicFacts(ctx context.Context, f *facts) error {
 	names := slices.Clone(internalTopics)
-	for _, topic := range schemas.Topics() {
+	for _, topic := range r.opts.Catalogue() {
 		names = append(names, r.opts.Topic(topic.Base))
 	}
 	details, err := r.admin.ListTopics(ctx, names...)

@@ -64,7 +64,7 @@ func judge(o Options, s TopicSettings, found map[string]topicState) (warnings []
 
 // withoutID names a topic that has no id; "" where all have one.
 func withoutID(o Options, found map[string]topicState) string {
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		if t, ok := found[o.Topic(topic.Base)]; ok && t.id == (TopicID{}) {
 			return o.Topic(topic.Base)
 		}
@@ -76,7 +76,7 @@ func withoutID(o Options, found map[string]topicState) string {
 // recognise them live: a group that starts again at the oldest record would publish what
 // it has published.
 func tooLong(o Options, s TopicSettings, found map[string]topicState) error {
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		name := o.Topic(topic.Base)
 		kept := found[name].retention
 		if s.MarkLife <= 0 || topic.Retention != schemas.RetainRaw || kept >= 0 && kept <= s.MarkLife {
@@ -99,7 +99,7 @@ func told(kept time.Duration) string {
 // tooShort warns of topics that are read, and keep records for less time than configured.
 func tooShort(o Options, s TopicSettings, found map[string]topicState) []string {
 	var out []string
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		name := o.Topic(topic.Base)
 		if kept := found[name].retention; topic.Retention == schemas.RetainRaw && kept > 0 && kept < s.RawRetention {
 			out = append(out, fmt.Sprintf("retention.ms of %s is %s, less than topics.raw_retention %s: what is not processed by then is lost; raise it on the topic, or lower topics.raw_retention",
@@ -132,7 +132,7 @@ func unsafe(o Options, found map[string]topicState) []string {
 // absent lists the topics that were not found, in the catalogue's order.
 func absent(o Options, found map[string]topicState) []string {
 	var list []string
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		if _, ok := found[o.Topic(topic.Base)]; !ok {
 			list = append(list, o.Topic(topic.Base))
 		}
@@ -144,7 +144,7 @@ func absent(o Options, found map[string]topicState) []string {
 func unequal(o Options, found map[string]topicState) []string {
 	var list []string
 	var counts []int32
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		if t, ok := found[o.Topic(topic.Base)]; ok && topic.CoPartitioned {
 			list = append(list, fmt.Sprintf("%s (%d)", o.Topic(topic.Base), t.partitions))
 			counts = append(counts, t.partitions)
@@ -161,7 +161,7 @@ func unequal(o Options, found map[string]topicState) []string {
 func where(o Options, found map[string]topicState, test func(topicState) (int, bool)) []string {
 	var list []string
 	values := map[int]bool{}
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		name := o.Topic(topic.Base)
 		t, ok := found[name]
 		if !ok {

@@ -56,6 +56,7 @@ type Dial = func(ctx context.Context, network, address string) (net.Conn, error)
 type Options struct {
 	Brokers         []string    // host:port; an entry may hold several, separated by commas
 	TopicPrefix     string      // in front of every topic name; empty means schemas.DefaultPrefix
+	JSON            bool        // the topics of events have twins that hold them as JSON
 	ClientID        string      // shown in the broker's logs and quotas
 	Rack            string      // where this process runs; reads may then go to a replica there
 	Dial            Dial        // makes connections, over TLS where that is wanted; nil means plain TCP
@@ -121,6 +122,15 @@ func CheckWaiting(maxBody, maxWaiting int64) error {
 
 // Topic gives the full name of a topic from its base name (schemas.Raw, …).
 func (o Options) Topic(base string) string { return o.prefix() + base }
+
+// Catalogue gives the topics that there must be, in a fixed order, twins last.
+func (o Options) Catalogue() []schemas.Topic {
+	all := schemas.Topics()
+	if o.JSON {
+		all = append(all, schemas.JSONTopics()...)
+	}
+	return all
+}
 
 // Scoped gives the name of a consumer group or a transactional id in this
 // cluster: with a prefix of its own a second environment on the same cluster

@@ -85,7 +85,8 @@ type TopicPlan struct {
 // PlanTopics says what every topic would be created as on a cluster of so many
 // brokers. existing holds the partition counts of topics that are there: a
 // missing topic that shares the raw topic's count takes the count the others
-// have, since a settings change must not make them unequal.
+// have, since a settings change must not make them unequal; and so does a twin take
+// that of its topic.
 func PlanTopics(o Options, s TopicSettings, brokers int, existing map[string]int32) []TopicPlan {
 	s = s.withDefaults()
 	replication := s.Replication
@@ -98,10 +99,13 @@ func PlanTopics(o Options, s TopicSettings, brokers int, existing map[string]int
 	}
 	shared := sharedPartitions(o, s, existing)
 	var plans []TopicPlan
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		partitions := s.Partitions
 		if topic.CoPartitioned {
 			partitions = shared
+		}
+		if n, ok := existing[o.Topic(topic.TwinOf)]; ok && topic.TwinOf != "" {
+			partitions = n
 		}
 		plans = append(plans, TopicPlan{
 			Name: o.Topic(topic.Base), Partitions: partitions, Replication: replication,
@@ -119,7 +123,7 @@ func PlanTopics(o Options, s TopicSettings, brokers int, existing map[string]int
 
 // sharedPartitions is the count of the raw topic and those that follow it.
 func sharedPartitions(o Options, s TopicSettings, existing map[string]int32) int32 {
-	for _, topic := range schemas.Topics() {
+	for _, topic := range o.Catalogue() {
 		if n, ok := existing[o.Topic(topic.Base)]; ok && topic.CoPartitioned {
 			return n
 		}

@@ -42,6 +42,26 @@ func TestPlanTopics(t *testing.T) {
 	}
 }
 
+// TestPlanOfTwins: with JSON, each topic of events gets a twin that is like it, in the count that it has itself.
+func TestPlanOfTwins(t *testing.T) {
+	plans := map[string]TopicPlan{}
+	for _, plan := range PlanTopics(Options{TopicPrefix: "x.", JSON: true}, TopicSettings{DomainRetention: 3 * day}, 3, map[string]int32{"x.aml.v1": 3, "x.raw.v1": 5}) {
+		plans[plan.Name] = plan
+	}
+	for _, topic := range schemas.JSONTopics() {
+		twin, want := plans["x."+topic.Base], int32(12)
+		if topic.TwinOf == schemas.Aml {
+			want = 3
+		}
+		if twin.Partitions != want || twin.Replication != 3 || twin.Configs["retention.ms"] != millis(3*day) {
+			t.Errorf("%s is planned as %+v, want %d partitions", topic.Base, twin, want)
+		}
+	}
+	if len(plans) != len(schemas.Topics())+len(schemas.JSONTopics()) {
+		t.Errorf("%d plans", len(plans))
+	}
+}
+
 func TestPlanKeepsEachClassAsLongAsItMust(t *testing.T) {
 	want := map[string]time.Duration{
 		schemas.Raw: 14 * day, schemas.Hydrate: 14 * day, schemas.HydrateWait: 14 * day,

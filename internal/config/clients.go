@@ -69,6 +69,7 @@ func (c *Config) KafkaOptions(log *slog.Logger) sink.Options {
 	return sink.Options{
 		Brokers:         k.Brokers,
 		TopicPrefix:     k.TopicPrefix,
+		JSON:            c.File.Topics.Json,
 		ClientID:        k.ClientId,
 		Rack:            k.Rack,
 		Dial:            dialer(k.Tls),

@@ -80,7 +80,7 @@ func (o Options) clientsFile(services *embedded.Services, p passwords) (string, 
 	if p.secret != "" {
 		fmt.Fprintf(&out, "  password_file: %s\n", value(p.file))
 	}
-	fmt.Fprintf(&out, "topics:\n  partitions: %d\n  replication: 1\nendpoints:\n", partitions)
+	fmt.Fprintf(&out, "topics:\n  partitions: %d\n  replication: 1\n  json: %t\nendpoints:\n", partitions, o.JSON)
 	for _, v := range o.Vendors {
 		ways, err := o.keys().Ways(v)
 		if err != nil {

@@ -30,7 +30,7 @@ func (o Options) message(brokers []string, redis, apis string) (*configv1.Config
 	m := &configv1.Config{
 		Kafka:     &configv1.Kafka{Brokers: brokers, ClientId: "kycbridge-dev", MaxMessageBytes: embedded.DefaultMaxMessageBytes},
 		Redis:     &configv1.Redis{Address: redis},
-		Topics:    &configv1.Topics{Partitions: partitions, Replication: 1},
+		Topics:    &configv1.Topics{Partitions: partitions, Replication: 1, Json: o.JSON},
 		Ingest:    &configv1.Ingest{Listen: o.Listen, DrainDelay: durationpb.New(0)}, // nobody balances load over one process
 		Normalize: &configv1.Normalize{Slots: 2},                                     // they share partitions, as processes do
 		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000},                  // the APIs are in this process

@@ -28,6 +28,7 @@ type Options struct {
 	Listen, Kafka, Admin string
 	Dir                  string                                    // where data is kept
 	TLS                  bool                                      // webhooks over HTTPS, with a certificate made in Dir
+	JSON                 bool                                      // events are written as JSON, too
 	Passwords            bool                                      // Kafka and Redis ask for one, made anew in Dir
 	Expose               bool                                      // addresses that other machines reach are allowed
 	Hosts                []string                                  // host names that the addresses answer to, beside this machine's
@@ -128,7 +129,11 @@ func (c closers) close() error {
 
 func (o Options) embedded(p passwords) embedded.Options {
 	e := embedded.Options{DataDir: o.Dir, KafkaAddr: o.Kafka, MaxMessageBytes: embedded.DefaultMaxMessageBytes, Password: p.secret, Logger: o.Log}
-	for _, t := range schemas.Topics() {
+	topics := schemas.Topics()
+	if o.JSON {
+		topics = append(topics, schemas.JSONTopics()...)
+	}
+	for _, t := range topics {
 		e.Topics = append(e.Topics, embedded.Topic{Name: t.Name(schemas.DefaultPrefix), Partitions: partitions})
 	}
 	return e

@@ -22,6 +22,7 @@ type Record struct {
 	record.Record
 	Message proto.Message // nil where the record has no value, and where Err says why it cannot be read
 	Err     error
+	json    bool // the value is JSON itself
 }
 
 // decode reads a record of the topics of these servers.
@@ -40,7 +41,7 @@ func (s Servers) decode(r record.Record) Record {
 		out.Err = fmt.Errorf("not a %s: the bytes cannot be decoded", m.ProtoReflect().Descriptor().FullName())
 		return out
 	}
-	out.Message = m
+	out.Message, out.json = m, t.TwinOf != ""
 	return out
 }
 
@@ -82,6 +83,9 @@ func (r Record) MarshalJSON() ([]byte, error) {
 func (r Record) jsonValue() (json.RawMessage, error) {
 	if r.Message == nil {
 		return nil, r.Err
+	}
+	if r.json { // as it is, with what this version has no field for
+		return r.Value, nil
 	}
 	spaced, err := protojson.Marshal(r.Message)
 	if err != nil {

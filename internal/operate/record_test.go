@@ -51,6 +51,8 @@ func sampleRecords(t *testing.T) []record.Record {
 		{Topic: "kyc.check.v1", Offset: 1 << 40, Time: at.In(time.FixedZone("east", 7200)), Key: []byte("k\xff\x00\n\"<é"), Value: nil},
 		{Topic: "kyc.check.v1", Time: at, Value: []byte("\xff\xff\xff")},
 		{Topic: "other.topic", Time: at, Value: []byte("x")},
+		{Topic: "kyc.session.v1.json", Time: at, Value: []byte(`{"vendorStatus":"<a>","decision":"DECISION_OF_TOMORROW", "new":{"n":1}}`)},
+		{Topic: "kyc.session.v1.json", Time: at, Value: []byte(`{"vendorStatus":`)},
 	}
 }
 

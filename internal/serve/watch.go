@@ -89,7 +89,7 @@ func (s *service) topicsOfRole() (bases []string) {
 	if !s.Role.Works() {
 		return []string{schemas.Raw}
 	}
-	for _, t := range schemas.Topics() {
+	for _, t := range s.kafka.Catalogue() {
 		bases = append(bases, t.Base)
 	}
 	return bases
