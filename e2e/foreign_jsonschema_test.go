@@ -43,7 +43,7 @@ func asTopicsHaveIt(t testing.TB, name string, m proto.Message) judged {
 // heldAgainst asks Python's jsonschema what is wrong with each value, by the schemas that the program exports.
 func heldAgainst(t *testing.T, values []judged) map[string][]string {
 	t.Helper()
-	python := foreign.Python(t, "testdata/jsonschema/requirements.txt")
+	python := foreign.Python(t, "foreign/jsonschema/requirements.txt")
 	dir := t.TempDir()
 	if _, errs, code := commandOf(t, binary, nil, "schema", "export", "--json-schema", dir); code != 0 {
 		t.Fatal(errs)
@@ -55,7 +55,7 @@ func heldAgainst(t *testing.T, values []judged) map[string][]string {
 			t.Fatal(err)
 		}
 	}
-	c := exec.CommandContext(t.Context(), python, "testdata/jsonschema/check.py", dir)
+	c := exec.CommandContext(t.Context(), python, "foreign/jsonschema/check.py", dir)
 	c.Stdin, c.Stdout, c.Stderr = &in, &out, &errs
 	if err := c.Run(); err != nil {
 		t.Fatalf("check.py: %v\n%s", err, errs.String())
