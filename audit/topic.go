@@ -36,6 +36,7 @@ type Topic struct {
 type Topics struct {
 	Raw, Dispositions, DeadLetters Topic
 	Domain                         []Topic
+	Twins                          []Topic // the JSON topics that there are
 	// Former are Kafka's ids of topics that the raw topic was copied from with their offsets: dispositions
 	// of theirs are of its records.
 	Former [][16]byte
@@ -45,6 +46,8 @@ type Topics struct {
 func (t *Topics) Put(topic Topic) bool {
 	known, _ := schemas.TopicNamed("", topic.Base)
 	switch {
+	case known.TwinOf != "":
+		t.Twins = append(t.Twins, topic)
 	case known.Domain:
 		t.Domain = append(t.Domain, topic)
 	case topic.Base == schemas.Raw:

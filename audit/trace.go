@@ -112,6 +112,24 @@ type Event struct {
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
 	FetchedAt  time.Time `json:"fetched_at,omitzero"`
 	Flags      []string  `json:"flags,omitempty"`
+	Twin       *Twin     `json:"json,omitempty"` // where it is as JSON
+}
+
+// replay is the label of the replay that wrote an event; "" where none did.
+func (e *Event) replay() string {
+	for _, f := range e.Flags {
+		if label, ok := strings.CutPrefix(f, "replay="); ok {
+			return label
+		}
+	}
+	return ""
+}
+
+// Twin is the record that holds an event as JSON.
+type Twin struct {
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	Offset    int64  `json:"offset"`
 }
 
 // DeadLetter is one record of the dead-letter topic.

@@ -101,6 +101,38 @@ func (t *tracer) complete(ctx context.Context) error {
 	for _, p := range t.partitionsOf(t.DeadLetters) {
 		jobs = append(jobs, job{t.DeadLetters, p, record.ScanFrom{}, t.takeLetter})
 	}
+	if err := t.all(ctx, jobs); err != nil {
+		return err
+	}
+	return t.takeTwins(ctx)
+}
+
+// takeTwins finds the events as JSON: each by its id and, of those that a replay wrote again, by its label.
+func (t *tracer) takeTwins(ctx context.Context) error {
+	events := map[string]map[string][]*Event{}
+	for _, d := range t.found {
+		for n := range d.Events {
+			e := &d.Events[n]
+			if events[e.ID] == nil {
+				events[e.ID] = map[string][]*Event{}
+			}
+			events[e.ID][e.replay()] = append(events[e.ID][e.replay()], e)
+		}
+	}
+	take := func(r record.Record) {
+		for _, e := range events[r.Header("ce_id")][r.Header("replay")] {
+			if e.Twin == nil {
+				e.Twin = &Twin{Topic: r.Topic, Partition: r.Partition, Offset: r.Offset}
+				return
+			}
+		}
+	}
+	var jobs []job
+	for _, topic := range t.Twins {
+		for _, p := range t.partitionsOf(topic) {
+			jobs = append(jobs, job{topic, p, record.ScanFrom{}, take})
+		}
+	}
 	return t.all(ctx, jobs)
 }
 

@@ -30,12 +30,13 @@ type Verdict struct {
 	Unprocessed int64    `json:"expired_unprocessed"` // raw records that retention removed before they were processed
 	Mended      int64    `json:"mended_duplicates"`   // duplicates of nothing whose delivery came out later
 	Republished int64    `json:"republished"`         // events that are in their topic only as a replay published them again
+	Alone       int64    `json:"events_without_json"` // where there are JSON topics: events before or after all that have their JSON
 	Notes       []string `json:"notes"`               // what limits the verdict, and what to do about violations
 }
 
 // Check is one line of the verdict.
 type Check struct {
-	ID         string      `json:"check"` // "O1" to "O5"
+	ID         string      `json:"check"` // "O1" to "O6"
 	What       string      `json:"what"`
 	Unchecked  string      `json:"unchecked,omitempty"` // why it could not be checked; "" as a rule
 	Looked     int64       `json:"looked_at"`
@@ -74,6 +75,7 @@ const (
 	o3
 	o4
 	o5
+	o6 // only where there are JSON topics
 )
 
 const noLedger = "needs the sender's ledger"
@@ -98,6 +100,9 @@ func newFindings(in *Evidence, o VerifyOptions) *findings {
 		o3: {ID: "O3", What: "nobody let in: nothing comes from a forged delivery", Unchecked: noLedger},
 		o4: {ID: "O4", What: "accounted for: every raw record has one final disposition, and everything it names exists"},
 		o5: {ID: "O5", What: "in order: the events of a subject follow the order of their deliveries"},
+	}
+	if len(in.Twins) > 0 {
+		f.v.Checks = append(f.v.Checks, Check{ID: "O6", What: "said alike: every event is on its JSON topic as often as on its own, and nothing else is"})
 	}
 	if f.ledger != nil {
 		f.v.Checks[o1].Unchecked, f.v.Checks[o3].Unchecked = "", ""

@@ -84,14 +84,16 @@ const DefaultMaxListed = 20
 var errWide = errors.New("an event or a dead letter is in another partition than its raw record")
 
 // Verify checks O1 to O5: nothing lost, nothing doubled, nobody let in, one final
-// disposition for each raw record with its events, and order. It may run while
+// disposition for each raw record with its events, and order; and where there are JSON
+// topics O6, that they hold the same events (see twinCheck). It may run while
 // deliveries are processed. What was not processed when it began is counted as
 // pending, not as lost.
 //
 // It reads one raw partition at a time, with the partition of that number of every
 // other topic, since an event has its raw record's key. Memory: two bytes for each raw
 // record of the partition, about 60 for each of its events and dead letters, and about
-// 150 for each of its subjects. Read together, all partitions count as one.
+// 150 for each of its subjects. Read together, all partitions count as one. For O6 each
+// topic of events is read once more, with about 200 bytes for each event of a partition.
 //
 // An error means that it could not be checked; the verdict is nil then.
 func Verify(ctx context.Context, in Evidence, o VerifyOptions) (*Verdict, error) {
@@ -148,6 +150,9 @@ func (in *Evidence) verify(ctx context.Context, o VerifyOptions, lanes [][]int32
 		if err := l.run(ctx, alone); err != nil {
 			return nil, err
 		}
+	}
+	if err := in.compareTwins(ctx, f); err != nil {
+		return nil, err
 	}
 	return f.verdict(), nil
 }
@@ -225,11 +230,15 @@ func (l *lane) each(ctx context.Context, t Topic, alone bool, fn func(record.Rec
 
 // told reports the progress after every record.
 func (l *lane) told(t Topic, fn func(record.Record) error) func(record.Record) error {
+	return l.f.told(t, fn)
+}
+
+func (f *findings) told(t Topic, fn func(record.Record) error) func(record.Record) error {
 	return func(r record.Record) error {
 		err := fn(r)
-		l.f.read++
-		if l.f.o.Progress != nil {
-			l.f.o.Progress(Progress{Source: t.Name, Partition: r.Partition, Partitions: t.Partitions, Records: l.f.read})
+		f.read++
+		if f.o.Progress != nil {
+			f.o.Progress(Progress{Source: t.Name, Partition: r.Partition, Partitions: t.Partitions, Records: f.read})
 		}
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,15 +24,16 @@ const partitions = 2
 
 // world is all topics in memory, filled as the stages would.
 type world struct {
-	t      *testing.T
-	topics map[string][][]record.Record // by base name and partition
-	spans  map[int32]audit.Span
-	ledger *audit.Ledger
-	former [][16]byte // see audit.Topics
-	tick   int
-	mu     sync.Mutex
-	scans  map[string]int
-	during func(base string, partition int32) // called when a scan has reached its end
+	t          *testing.T
+	topics     map[string][][]record.Record // by base name and partition
+	spans      map[int32]audit.Span
+	ledger     *audit.Ledger
+	former     [][16]byte // see audit.Topics
+	tick       int
+	twinBegins int64 // the first offset of the JSON topic
+	mu         sync.Mutex
+	scans      map[string]int
+	during     func(base string, partition int32) // called when a scan has reached its end
 }
 
 func newWorld(t *testing.T) *world {
@@ -86,7 +88,13 @@ func (w *world) topic(base string) audit.Topic {
 func (w *world) evidence() audit.Evidence {
 	e := audit.Evidence{Spans: map[int32]audit.Span{}, Ledger: w.ledger}
 	e.Former = w.former
-	for _, t := range schemas.Topics() {
+	topics := schemas.Topics()
+	for _, t := range schemas.JSONTopics() {
+		if w.topics[t.Base] != nil {
+			topics = append(topics, t)
+		}
+	}
+	for _, t := range topics {
 		if topic := w.topic(t.Base); !e.Put(topic) {
 			e.Tasks = append(e.Tasks, topic)
 		}
@@ -179,6 +187,46 @@ func (w *world) emit(h webhook, raw record.Position, change ...func(*kycv1.Event
 	}
 	w.add(schemas.Check, h.partition, h.key(), &kycv1.CheckEvent{Metadata: md, Result: kycv1.CheckResult_CHECK_RESULT_PASSED})
 }
+
+// twin writes the newest event of a webhook's partition as JSON; change may spoil its record.
+func (w *world) twin(h webhook, change ...func(*record.Record)) {
+	w.t.Helper()
+	all := w.topics[schemas.Check][h.partition]
+	from := all[len(all)-1]
+	e := &kycv1.CheckEvent{}
+	if err := contract.Unmarshal(from.Value, e); err != nil {
+		w.t.Fatal(err)
+	}
+	value, err := contract.JSON{}.Encode(e)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.tick++
+	r := record.Record{
+		Topic: "kyc." + checkJSON, Partition: h.partition, Time: w.at(w.tick), Key: from.Key, Value: value,
+		Headers: []record.Header{{Key: "ce_id", Value: []byte(e.GetMetadata().GetEventId())}},
+	}
+	for _, f := range e.GetMetadata().GetFlags() {
+		if label, ok := strings.CutPrefix(f, "replay="); ok {
+			r.Headers = append(r.Headers, record.Header{Key: "replay", Value: []byte(label)})
+		}
+	}
+	for _, c := range change {
+		c(&r)
+	}
+	w.putTwin(r)
+}
+
+// putTwin appends to the JSON topic, and makes it.
+func (w *world) putTwin(r record.Record) {
+	if w.topics[checkJSON] == nil {
+		w.topics[checkJSON] = make([][]record.Record, partitions)
+	}
+	r.Offset = w.twinBegins + int64(len(w.topics[checkJSON][r.Partition]))
+	w.topics[checkJSON][r.Partition] = append(w.topics[checkJSON][r.Partition], r)
+}
+
+const checkJSON = schemas.Check + ".json"
 
 func (w *world) bury(h webhook, raw record.Position, headers ...record.Header) {
 	w.add(schemas.DeadLetterTopic, h.partition, h.key(), &kycv1.DeadLetter{

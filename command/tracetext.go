@@ -124,6 +124,9 @@ func remarks(e audit.Event) string {
 	if !e.FetchedAt.IsZero() {
 		parts = append(parts, "fetched "+moment(e.FetchedAt))
 	}
+	if w := e.Twin; w != nil {
+		parts = append(parts, fmt.Sprintf("JSON at %s %d@%d", w.Topic, w.Partition, w.Offset))
+	}
 	for _, f := range e.Flags {
 		parts = append(parts, shown(f))
 	}

@@ -31,6 +31,12 @@ and the events of a subject are in order. The command changes nothing, commits n
 offsets, and may run on the live system: records that were not processed when it began
 count as pending.
 
+Where there are JSON topics (topics.json), each event is there as often as on its own
+topic, and nothing else is (O6). Events before or after all that have their JSON are
+counted alone: the setting may have been off. A gap between them is a violation, also
+where processes did not have the same setting; a replay that emits the events again
+closes it.
+
 Without --since and --until it checks all raw records that Kafka still holds. Of those
 that have expired it checks that they were processed, as far back as one retention of the
 raw topic before the oldest that is left; --since looks further back.

@@ -59,6 +59,7 @@ func writeRemarks(out io.Writer, v *audit.Verdict) {
 	say(v.Unprocessed, "raw records expired before they were processed")
 	say(v.Vanished, "raw records without a disposition were removed by retention during the check: what they were is unknown")
 	say(v.Unread, "records could not be decoded and were skipped")
+	say(v.Alone, "events are not on their JSON topic, and come before or after all that are: topics.json was off, or retention removed their JSON")
 	for _, n := range v.Notes {
 		fmt.Fprintln(out, "note: "+shown(n))
 	}

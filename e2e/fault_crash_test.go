@@ -35,9 +35,9 @@ func crashFaults() []fault {
 	} {
 		all = append(all,
 			fault{name: "kill-" + point.name, does: "a normaliser dies " + point.does, real: true, run: killAt(point.name),
-				short: point.name == "claimed" || point.name == "end-sent"},
+				short: point.name == "claimed" || point.name == "end-sent", json: point.name == "end-sent"},
 			fault{name: "twin-" + point.name, does: "the same, while copies reach another normaliser", run: killTwinAt(point.name),
-				short: point.name == "first-produced"})
+				short: point.name == "first-produced", json: point.name == "first-produced"})
 	}
 	return append(all,
 		fault{name: "stall", does: "a normaliser is paused (SIGSTOP) for longer than its session and its transaction may last, then wakes", short: true, real: true, run: stall},

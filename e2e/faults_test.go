@@ -23,6 +23,7 @@ type fault struct {
 	brokers int    // of the fake Kafka; 1 when 0
 	tags    string // build tags beside failpoints
 	config  string // added to the configuration
+	json    bool   // events are written as JSON too, and their JSON is judged
 	// defaults: with the default times, partitions and batches instead of short ones.
 	defaults bool
 	limit    time.Duration // of what is measured; 0: none
@@ -116,7 +117,7 @@ func (s *scene) weighed(allowed []string) found {
 	s.during.quiet(s)
 	s.load.onlyExpected(s)
 	s.weigh(s.during, allowed)
-	after := readFrom(s, s.kafka, s.prefix, s.begins)
+	after := s.reads()
 	after.quiet(s)
 	f := s.weigh(after, allowed)
 	after.stop()

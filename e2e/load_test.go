@@ -39,7 +39,8 @@ type delivery struct {
 
 // load makes deliveries, sends them and keeps the ledger of what was answered.
 type load struct {
-	run string // makes event ids of different loads differ
+	run  string // makes event ids of different loads differ
+	json bool   // events are written as JSON too
 
 	mu       sync.Mutex
 	next     int

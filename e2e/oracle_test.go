@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/record"
@@ -23,6 +24,7 @@ type found struct {
 	dispositions []*kycv1.Disposition
 	dead         []*kycv1.DeadLetter
 	events       []emitted
+	twins        []emitted      // the events as JSON
 	verdict      *audit.Verdict // of judge
 }
 
@@ -43,6 +45,8 @@ func sorted(t testing.TB, records map[position]*kgo.Record) found {
 			out.dispositions = append(out.dispositions, decode[*kycv1.Disposition](t, record))
 		case topic.Base == schemas.DeadLetterTopic:
 			out.dead = append(out.dead, decode[*kycv1.DeadLetter](t, record))
+		case topic.TwinOf != "":
+			out.twins = append(out.twins, emitted{record, decode[schemas.DomainEvent](t, record).GetMetadata()})
 		case topic.Domain:
 			out.events = append(out.events, emitted{record, decode[schemas.DomainEvent](t, record).GetMetadata()})
 		}
@@ -51,7 +55,7 @@ func sorted(t testing.TB, records map[position]*kgo.Record) found {
 }
 
 // oracleSays is what each check of package audit is called in a failed test.
-var oracleSays = map[string]string{"O1": "LOST", "O2": "DOUBLED", "O3": "LET IN", "O4": "UNACCOUNTED", "O5": "OUT OF ORDER"}
+var oracleSays = map[string]string{"O1": "LOST", "O2": "DOUBLED", "O3": "LET IN", "O4": "UNACCOUNTED", "O5": "OUT OF ORDER", "O6": "NOT ALIKE"}
 
 // judge holds what was read against what was answered, by O1 to O5 of package audit and by O6: everything that
 // was read must be processed and disposed of, nothing may wait, and nothing may be in doubt.
@@ -84,6 +88,9 @@ func judge(t testing.TB, l *load, records map[position]*kgo.Record) found {
 	if len(positions) > len(f.raw) || v.Unread > 0 {
 		t.Errorf("%d raw positions have dispositions, and %d raw records exist; %d records cannot be read", len(positions), len(f.raw), v.Unread)
 	}
+	if l.json {
+		alike(t, f)
+	}
 	f.verdict = v
 	tellsNothing(t, records)
 	return f
@@ -103,11 +110,44 @@ func evidence(records map[position]*kgo.Record) audit.Evidence {
 	for _, t := range schemas.Topics() {
 		e.Put(logTopic(t.Base, logs[t.Base])) // no delivery here waits for a vendor's API
 	}
+	for _, t := range schemas.JSONTopics() {
+		if logs[t.Base] != nil {
+			e.Put(logTopic(t.Base, logs[t.Base]))
+		}
+	}
 	for p, log := range logs[schemas.Raw] {
 		end := log[len(log)-1].Offset + 1
 		e.Spans[p] = audit.Span{First: log[0].Offset, Next: end, Done: end}
 	}
 	return e
+}
+
+// alike holds events against their JSON more strictly than O6 of package audit, since JSON was on all the time: each is
+// there once, in the partition of that number, and says the same.
+func alike(t testing.TB, f found) {
+	t.Helper()
+	type place struct {
+		topic     string
+		partition int32
+		id        string
+	}
+	events, twins := map[place][]emitted{}, map[place][]emitted{}
+	for _, e := range f.events {
+		at := place{topicOf(e.record.Topic).Base, e.record.Partition, e.metadata.GetEventId()}
+		events[at] = append(events[at], e)
+	}
+	for _, e := range f.twins {
+		at := place{topicOf(e.record.Topic).TwinOf, e.record.Partition, e.metadata.GetEventId()}
+		twins[at] = append(twins[at], e)
+		if len(events[at]) == 0 {
+			t.Errorf("NOT ALIKE: the JSON of %+v is of no event", at)
+		}
+	}
+	for at, e := range events {
+		if len(e) != 1 || len(twins[at]) != 1 || !proto.Equal(e[0].metadata, twins[at][0].metadata) {
+			t.Errorf("NOT ALIKE: %+v is %d times an event, and %d times JSON", at, len(e), len(twins[at]))
+		}
+	}
 }
 
 func auditRecord(r *kgo.Record) record.Record {
@@ -144,6 +184,34 @@ func logTopic(base string, log map[int32][]record.Record) audit.Topic {
 func some(all []string) string {
 	sort.Strings(all)
 	return fmt.Sprint(all[:min(len(all), 5)])
+}
+
+// TestAlikeCanFail: an event without JSON, JSON without event, one too many, and one that says something else are seen.
+func TestAlikeCanFail(t *testing.T) {
+	of := func(base, id string) emitted {
+		return emitted{&kgo.Record{Topic: schemas.DefaultPrefix + base}, &kycv1.EventMetadata{EventId: id}}
+	}
+	const twin = schemas.Session + ".json"
+	other := of(twin, "a")
+	other.metadata.Flags = []string{"stale=true"}
+	elsewhere := of(twin, "a")
+	elsewhere.record.Partition = 1
+	for n, c := range []struct {
+		f    found
+		says int
+	}{
+		{found{events: []emitted{of(schemas.Session, "a")}, twins: []emitted{of(twin, "a")}}, 0},
+		{found{events: []emitted{of(schemas.Session, "a")}}, 1},
+		{found{twins: []emitted{of(twin, "a")}}, 1},
+		{found{events: []emitted{of(schemas.Session, "a")}, twins: []emitted{of(twin, "a"), of(twin, "a")}}, 1},
+		{found{events: []emitted{of(schemas.Session, "a")}, twins: []emitted{other}}, 1},
+		{found{events: []emitted{of(schemas.Session, "a")}, twins: []emitted{elsewhere}}, 2},
+	} {
+		seen := &failures{TB: t}
+		if alike(seen, c.f); len(seen.text) != c.says {
+			t.Errorf("%d: says %q, want %d", n, seen.text, c.says)
+		}
+	}
 }
 
 // TestJudgeCanFail: a reader that misses records is told so.

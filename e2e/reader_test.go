@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/schemas"
 	kycv1 "github.com/kycbridge/kycbridge/schemas/kyc/v1"
 )
@@ -53,9 +54,18 @@ func topics(prefix string) []string {
 	return names
 }
 
-// topicOf finds a topic of the catalogue whatever the prefix of the deployment.
+// twins are the JSON topics.
+func twins(prefix string) []string {
+	var names []string
+	for _, topic := range schemas.JSONTopics() {
+		names = append(names, topic.Name(prefix))
+	}
+	return names
+}
+
+// topicOf finds a topic of the catalogue, or a twin, whatever the prefix of the deployment.
 func topicOf(name string) schemas.Topic {
-	for _, topic := range schemas.Topics() {
+	for _, topic := range append(schemas.Topics(), schemas.JSONTopics()...) {
 		if strings.HasSuffix(name, topic.Base) {
 			return topic
 		}
@@ -69,10 +79,10 @@ func read(t testing.TB, kafka, prefix string) *reader {
 	return readFrom(t, kafka, prefix, nil)
 }
 
-// readFrom is read from given offsets of every topic on; nil: from the start.
-func readFrom(t testing.TB, kafka, prefix string, begins kadm.ListedOffsets) *reader {
+// readFrom is read from given offsets of every topic on; nil: from the start, and of more topics.
+func readFrom(t testing.TB, kafka, prefix string, begins kadm.ListedOffsets, more ...string) *reader {
 	t.Helper()
-	from := kgo.ConsumeTopics(topics(prefix)...)
+	from := kgo.ConsumeTopics(append(topics(prefix), more...)...)
 	next := map[string]map[int32]int64{}
 	if begins != nil {
 		from = kgo.ConsumePartitions(begins.KOffsets())
@@ -227,8 +237,8 @@ func decode[M proto.Message](t testing.TB, record *kgo.Record) M {
 	if topic.Message == nil {
 		t.Fatalf("record from %s, a topic the catalogue does not know", record.Topic)
 	}
-	message := topic.Message.ProtoReflect().New().Interface()
-	if err := proto.Unmarshal(record.Value, message); err != nil {
+	message, err := contract.Decode(nil, topic, record.Value)
+	if err != nil {
 		t.Fatalf("%s/%d@%d: %v", record.Topic, record.Partition, record.Offset, err)
 	}
 	typed, ok := message.(M)

@@ -96,6 +96,7 @@ func newScene(t *testing.T, f fault, real bool) *scene {
 	client := s.connect()
 	s.admin = kadm.NewClient(client)
 	s.load = newLoad(f.name)
+	s.load.json = f.json
 	s.write()
 	if real {
 		s.topics(client)
@@ -136,6 +137,9 @@ func (s *scene) write() {
 	}
 	timing := fmt.Sprintf("  session_timeout: %s\n  heartbeat_interval: 0.3s\n  transaction_timeout: %s\n", session, transaction)
 	partitions, batch := "  partitions: 4\n", "  slots: 1\n  batch_records: 100\n"
+	if s.f.json {
+		partitions += "  json: true\n"
+	}
 	if s.f.defaults {
 		timing, partitions, batch = "", "", ""
 	}
@@ -307,7 +311,7 @@ func (m *member) ends() (last string, code int) {
 // send starts the sender: a few connections, each delivery one to three times, and
 // every copy again until it has an answer that a vendor takes for final.
 func (s *scene) send() {
-	s.during = readFrom(s, s.kafka, s.prefix, s.begins)
+	s.during = s.reads()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for c := range 6 {
@@ -315,6 +319,16 @@ func (s *scene) send() {
 	}
 	s.stop = func() { cancel(); wg.Wait() }
 	s.Cleanup(s.stop)
+}
+
+// reads starts a consumer of all that the scene's processes write.
+func (s *scene) reads() *reader {
+	s.Helper()
+	var more []string
+	if s.f.json {
+		more = twins(s.prefix)
+	}
+	return readFrom(s, s.kafka, s.prefix, s.begins, more...)
 }
 
 func (s *scene) post(ctx context.Context, seed uint64) {

@@ -87,8 +87,14 @@ type bridge struct {
 // startFramed starts what `dev` starts, under a configuration that chose the frame.
 func startFramed(ctx context.Context, t *testing.T) *bridge {
 	t.Helper()
+	return startBridge(ctx, t, false, framed{})
+}
+
+// startBridge starts what `dev` starts, with or without JSON; nil: with its own encoding.
+func startBridge(ctx context.Context, t *testing.T, json bool, enc contract.Encoder) *bridge {
+	t.Helper()
 	o := Options{
-		Vendors: catalog.All(), Program: "kycbridge",
+		JSON: json, Vendors: catalog.All(), Program: "kycbridge",
 		Listen: "127.0.0.1:0", Kafka: "127.0.0.1:0", Admin: "127.0.0.1:0", Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler),
 		Lookup: func(string) (string, bool) { return "", false },
 	}
@@ -107,7 +113,9 @@ func startFramed(ctx context.Context, t *testing.T) *bridge {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Encoder = framed{}
+	if enc != nil {
+		c.Encoder = enc
+	}
 	b := &bridge{t: t, keys: o.keys(), servers: operate.FromConfig(c)}
 	b.serve(ctx, serve.Options{Role: serve.All, Config: c, Log: o.Log, AdminRoutes: apis.Routes, TopicsReady: true})
 	return b

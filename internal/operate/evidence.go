@@ -39,7 +39,12 @@ func (e *evidenceReader) collect(ctx context.Context, w Window) error {
 	if err != nil {
 		return err
 	}
-	for _, t := range schemas.Topics() {
+	twins, note, err := e.reader.twins(ctx)
+	if err != nil {
+		return err
+	}
+	e.notes = append(e.notes, note...)
+	for _, t := range append(schemas.Topics(), twins...) {
 		topic, err := e.reader.topic(ctx, t.Base)
 		if err != nil {
 			return err

@@ -7,6 +7,7 @@ import (
 	"github.com/kycbridge/kycbridge/audit"
 	"github.com/kycbridge/kycbridge/internal/contract"
 	"github.com/kycbridge/kycbridge/internal/record"
+	"github.com/kycbridge/kycbridge/schemas"
 	"github.com/kycbridge/kycbridge/sink"
 )
 
@@ -35,6 +36,35 @@ func (r *topicReader) topic(ctx context.Context, base string) (audit.Topic, erro
 			return r.ScanRecords(ctx, base, partition, from, fn)
 		},
 	}, err
+}
+
+// twins are the JSON topics that there are, whatever is configured; a note says that they cannot be had.
+func (r *topicReader) twins(ctx context.Context) (there []schemas.Topic, notes []string, err error) {
+	all := schemas.JSONTopics()
+	bases := make([]string, 0, len(all))
+	for _, t := range all {
+		bases = append(bases, t.Base)
+	}
+	found, err := r.Shapes(ctx, bases...)
+	if sink.Classify(err) == sink.ClassAuthorization {
+		return nil, []string{"this user may not read the JSON topics: whether there are any is not known, and they are left out"}, nil
+	}
+	for _, t := range all {
+		if _, ok := found[t.Base]; ok {
+			there = append(there, t)
+		}
+	}
+	return there, nil, err
+}
+
+// forms are those of a deployment that there is no configuration of, such as `dev`: JSON too, if there are topics for it.
+func (r *topicReader) forms(ctx context.Context) ([]contract.Form, error) {
+	forms := []contract.Form{contract.Domain(r.events)}
+	there, _, err := r.twins(ctx)
+	if len(there) == len(schemas.JSONTopics()) {
+		forms = append(forms, contract.Twins())
+	}
+	return forms, err
 }
 
 // source is a topic from a place on.

@@ -70,6 +70,11 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 	o.Providers, o.Validator, o.Hydrates = s.Vendors, contract.NewValidator(), s.Limits.Hydrates
 	o.ReferenceAsIs = s.Limits.ReferenceAsIs
 	o.Forms, o.StaleAfter, o.MaxRecordBytes = s.Forms, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
+	if o.Forms == nil { // nothing is configured: as it is done where it is
+		if o.Forms, err = reader.forms(ctx); err != nil {
+			return nil, err
+		}
+	}
 	o.Open = s.openWriter
 	o.Taken = func(err error) bool { return errors.Is(err, sink.ErrFenced) }
 	if o.Topics, err = reader.replayTopics(ctx); err != nil {

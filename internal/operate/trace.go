@@ -33,7 +33,11 @@ func Trace(ctx context.Context, s Servers, q TraceQuery) (*audit.Story, error) {
 		return nil, err
 	}
 	a.Former = s.Former
-	for _, t := range schemas.Topics() {
+	twins, _, err := reader.twins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range append(schemas.Topics(), twins...) {
 		topic, err := reader.topic(ctx, t.Base)
 		if err == nil && t.Base != schemas.Raw {
 			topic, err = reader.narrowed(ctx, topic, q.Window)
