@@ -18,13 +18,14 @@ PROBE_FLAGS := --config $(PROTO_DEPS)/workspace.yaml --template $(PROTO_PLUGIN)/
 # What has been released, as a file: a comparison with a tag or with main needs history that
 # a shallow or first clone lacks, and on main itself would compare the contract with itself.
 PROTO_RELEASED := proto/released.binpb
+RULECHECK ?= go run ./tools/rulecheck
 
 # Generated first into a folder of its own, then put in place or compared.
 PROTO_TREE := $(PROTO_DEPS)/tree
 PROTO_IMAGE := $(PROTO_DEPS)/contract.binpb
 PROTO_GENERATED := schemas/kyc schemas/kycbridge schemas/kyc.binpb schemas/export/buf schemas/export/jsonschema internal/contract/generated internal/config/generated $(PROTO_PLUGIN)/probe docs/configuration.md
 
-.PHONY: proto proto-check proto-release proto-deps proto-lint proto-tree
+.PHONY: proto proto-check proto-release proto-deps proto-lint proto-breaking proto-tree
 
 proto: proto-tree ## Check the contract and generate Go and the configuration reference from it
 	@rm -rf $(PROTO_GENERATED)
@@ -35,15 +36,20 @@ proto-check: proto-tree ## Check the contract, and that what is generated from i
 	@for path in $(PROTO_GENERATED); do diff -r $(PROTO_TREE)/$$path $$path || \
 	  { echo "$$path is not what proto/ gives: run make proto"; exit 1; }; done
 	cd tools/protodeps && go vet ./... && go test ./...
+	KYCBRIDGE_TEST_BUF=$(BUF) go test ./tools/rulecheck
 
 proto-release: proto-lint ## At a release: make the contract what later ones are compared with
 	$(BUF) build $(PROTO_IMAGE) --exclude-source-info -o $(PROTO_RELEASED)
 
-proto-lint: proto-deps
+proto-lint: proto-breaking
 	$(BUF) format $(BUF_FLAGS) --diff --exit-code
 	$(BUF) lint $(BUF_FLAGS)
+
+# What buf does not see, rulecheck does: rules are never tightened. docs/evolution.md says what may change.
+proto-breaking: proto-deps
 	$(BUF) build $(BUF_FLAGS) -o $(PROTO_IMAGE)
 	$(BUF) breaking $(PROTO_IMAGE) --config $(PROTO_DEPS)/workspace.yaml --against $(PROTO_RELEASED)
+	$(RULECHECK) -image $(PROTO_IMAGE) -released $(PROTO_RELEASED) -reviewed proto/loosened.txt
 
 proto-tree: proto-lint $(PROTOC_GEN_GO)
 	PATH="$(dir $(PROTOC_GEN_GO)):$$PATH" $(BUF) generate $(BUF_FLAGS) -o $(PROTO_TREE)
