@@ -122,7 +122,7 @@ func tools(t *testing.T) (buf, checker string) {
 func contractWith(t *testing.T, e edit) string {
 	t.Helper()
 	dir, root := t.TempDir(), filepath.Join("..", "..")
-	for _, part := range []string{"proto", ".buf-deps/buf", "tools/protoc-gen-go-contract/testdata"} {
+	for _, part := range []string{"proto", ".buf-deps/buf", "tools/protoc-gen-go-contract/testdata", "normalize/testdata/evolution"} {
 		if err := os.CopyFS(filepath.Join(dir, part), os.DirFS(filepath.Join(root, part))); err != nil {
 			t.Fatal(err)
 		}
