@@ -10,13 +10,15 @@ import (
 )
 
 // documents are the pages whose claims are held against the tree.
-var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md", "examples/own-vendor/README.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md", "providers/README.md"}
+var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md", "examples/own-vendor/README.md", "docs/evolution.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md", "providers/README.md"}
 
 var (
 	linkTarget = regexp.MustCompile(`\]\(([^)#:\s]+)\)`)
 	codeSpan   = regexp.MustCompile("`([^`\n]+)`")
 	goPath     = regexp.MustCompile(`^[\w./-]+\.(go|proto|md|yaml|yml|binpb)$`)
 	testName   = regexp.MustCompile(`^(Test|Fuzz|Benchmark)[A-Z]\w+$`)
+	testRun    = regexp.MustCompile(`go test [^\n]*-run '?([^'\s]+)`)
+	testFunc   = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
 	metricName = regexp.MustCompile(`^kycbridge_[a-z]+_([a-z_]+)`)
 )
 
@@ -38,10 +40,10 @@ func TestDocuments(t *testing.T) {
 
 // TestDocumentsCheckCanFail shows that the check sees each kind of stale name.
 func TestDocumentsCheckCanFail(t *testing.T) {
-	text := "[a](gone.md) `gone/file.go` `TestGone` `kycbridge_ingest_gone_total`"
+	text := "[a](gone.md) `gone/file.go` `TestGone` `kycbridge_ingest_gone_total`\ngo test ./gone -run 'Gone|Lost'\ngo test ./here -run Here"
 	nothing := func(string) bool { return false }
-	if problems := missingNames(text, "func TestHere(", nothing, nothing); len(problems) != 4 {
-		t.Errorf("found %q, want four problems", problems)
+	if problems := missingNames(text, "func TestHere(", nothing, nothing); len(problems) != 5 {
+		t.Errorf("found %q, want five problems", problems)
 	}
 }
 
@@ -51,6 +53,11 @@ func missingNames(text, source string, linked, exists func(string) bool) []strin
 	for _, match := range linkTarget.FindAllStringSubmatch(text, -1) {
 		if !linked(match[1]) {
 			problems = append(problems, "the link "+match[1]+", which leads nowhere")
+		}
+	}
+	for _, match := range testRun.FindAllStringSubmatch(text, -1) {
+		if !anyTest(match[1], source) {
+			problems = append(problems, "the tests "+match[1]+", none of which is there")
 		}
 	}
 	for _, match := range codeSpan.FindAllStringSubmatch(text, -1) {
@@ -66,6 +73,23 @@ func missingNames(text, source string, linked, exists func(string) bool) []strin
 		}
 	}
 	return problems
+}
+
+// anyTest reports whether -run finds a test, or is to find none, as beside -bench.
+func anyTest(pattern, source string) bool {
+	if pattern == "^$" {
+		return true
+	}
+	wanted, err := regexp.Compile(pattern)
+	if err != nil {
+		return false
+	}
+	for _, match := range testFunc.FindAllStringSubmatch(source, -1) {
+		if wanted.MatchString(match[1]) {
+			return true
+		}
+	}
+	return false
 }
 
 func exists(path string) bool {
