@@ -85,6 +85,14 @@ func TestTwins(t *testing.T) {
 	}
 }
 
+// TestTwinOfAnotherVersion: a topic that says the events of another one again in another version has a twin of its own.
+func TestTwinOfAnotherVersion(t *testing.T) {
+	second := schemas.Topic{Base: "session.v2", Domain: true, TwinOf: schemas.Session}
+	if twin, ok := second.Twin(); !ok || twin.Base != "session.v2.json" || twin.TwinOf != "session.v2" || !twin.JSON {
+		t.Errorf("the twin of %+v is %+v, %v", second, twin, ok)
+	}
+}
+
 // Confluent's message index of a topic's message is written as the single 0
 // that means the first message of its file.
 func TestTopicMessageIsFirstInItsFile(t *testing.T) {

@@ -67,7 +67,8 @@ type Topic struct {
 	Retention     RetentionClass // how long it is kept
 	CoPartitioned bool           // has as many partitions as the raw topic, always
 	Domain        bool           // holds events for consumers
-	TwinOf        string         // of a twin: the topic, without prefix, whose events it holds as JSON; "" for all others
+	TwinOf        string         // of another form of a topic, its JSON or its next version: that topic, without prefix, whose events it says again; "" for all others
+	JSON          bool           // the values are JSON
 }
 
 const (
@@ -100,10 +101,10 @@ const twinSuffix = ".json"
 // Twin is the topic that holds the same events as JSON, where the configuration has
 // such topics; false for a topic that holds no events, and for a twin.
 func (t Topic) Twin() (Topic, bool) {
-	if !t.Domain || t.TwinOf != "" {
+	if !t.Domain || t.JSON {
 		return Topic{}, false
 	}
-	t.Base, t.TwinOf = t.Base+twinSuffix, t.Base
+	t.Base, t.TwinOf, t.JSON = t.Base+twinSuffix, t.Base, true
 	return t, true
 }
 

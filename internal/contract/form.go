@@ -66,11 +66,11 @@ func (Protobuf) ContentType() string { return "application/protobuf" }
 func (Protobuf) Headers(protoreflect.FullName) []record.Header { return nil }
 
 // Decode reads the value of a record of a topic: with the Encoder where it holds
-// events, as JSON where it is a twin, else as plain protobuf. nil is plain protobuf.
+// events, as JSON where it holds JSON, else as plain protobuf. nil is plain protobuf.
 func Decode(enc Encoder, t schemas.Topic, value []byte) (proto.Message, error) {
 	m := t.New()
 	switch {
-	case t.TwinOf != "":
+	case t.JSON:
 		return m, JSON{}.Decode(value, m)
 	case t.Domain && enc != nil:
 		return m, enc.Decode(value, m)

@@ -41,7 +41,7 @@ func (s Servers) decode(r record.Record) Record {
 		out.Err = fmt.Errorf("not a %s: the bytes cannot be decoded", m.ProtoReflect().Descriptor().FullName())
 		return out
 	}
-	out.Message, out.json = m, t.TwinOf != ""
+	out.Message, out.json = m, t.JSON
 	return out
 }
 
