@@ -29,13 +29,14 @@ type room struct {
 // of imports providers/catalog.
 var house = []room{
 	{"cmd/kycbridge", []string{"command", "providers/catalog"}},
-	{"command", []string{"internal/config", "internal/dev", "internal/operate", "internal/secret", "internal/serve", "internal/simulate", "audit", "normalize/replay", "providers", "schemas/..."}},
+	{"command", []string{"internal/config", "internal/dev", "internal/operate", "internal/registry", "internal/secret", "internal/serve", "internal/simulate", "audit", "normalize/replay", "providers", "schemas/..."}},
 	{"internal/dev", []string{"internal/config", "internal/operate", "internal/origin", "internal/serve", "internal/simulate", "embedded", "providers", "schemas/..."}},
 	{"internal/serve", []string{"internal/config", "internal/contract", "internal/origin", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "schemas/..."}},
-	{"internal/operate", []string{"internal/config", "internal/contract", "internal/record", "internal/secret", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
+	{"internal/operate", []string{"internal/config", "internal/contract", "internal/registry", "internal/record", "internal/secret", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
 	{"internal/operate/operatetest", []string{"embedded/repair", "internal/contract", "normalize", "sink", "schemas/..."}},
 	{"internal/simulate", []string{"internal/canary", "internal/config/clientauth", "internal/secret", "providers", "providers/auth", "providers/auth/jwks", "schemas/..."}},
-	{"internal/config", []string{"internal/config/clientauth", "internal/config/generated", "internal/config/rules", "internal/contract", "internal/secret", "normalize/dedupe", "sink", "providers", "providers/auth", "providers/auth/jwks", "schemas/..."}},
+	{"internal/config", []string{"internal/config/clientauth", "internal/config/generated", "internal/config/rules", "internal/contract", "internal/registry", "internal/secret", "normalize/dedupe", "sink", "providers", "providers/auth", "providers/auth/jwks", "schemas/..."}},
+	{"internal/registry", []string{"internal/config/clientauth", "internal/contract", "internal/record", "internal/secret", "schemas/..."}},
 	{"internal/config/clientauth", []string{"internal/secret"}},
 	{"internal/config/generated", []string{"internal/contract/proof", "schemas/..."}},
 	{"internal/config/rules", nil},
@@ -87,7 +88,9 @@ type fence struct {
 }
 
 var fences = []fence{
-	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "normalize/hydrate", "normalize/normalizetest", "internal/serve", "internal/operate/operatetest", "bench", "bench/floor/..."}},
+	{"github.com/twmb/franz-go", []string{"sink/...", "embedded/...", "normalize", "normalize/hydrate", "normalize/normalizetest", "internal/serve", "internal/operate/operatetest", "internal/registry", "bench", "bench/floor/..."}},
+	{"github.com/twmb/franz-go/pkg/sr", []string{"internal/registry"}},
+	{"github.com/bufbuild/protocompile", []string{"internal/registry"}},
 	{"github.com/redis/go-redis", []string{"normalize/dedupe/...", "bench", "bench/floor/..."}},
 	{"github.com/alicebob/miniredis", []string{"embedded/...", "normalize/normalizetest"}},
 	{"github.com/spf13/cobra", []string{"command"}},

@@ -14,14 +14,14 @@ import (
 func newSchema(env *environment) *cobra.Command {
 	parent := &cobra.Command{
 		Use:     "schema",
-		Short:   "Export the schemas of the events, for code in your language and for tools",
+		Short:   "Export the schemas of the events, or keep them in a schema registry",
 		Example: "  kycbridge schema export --proto proto",
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return usagef("expected export; see `%s --help`", c.CommandPath())
+			return usagef("expected export, register, check or diff; see `%s --help`", c.CommandPath())
 		},
 	}
-	parent.AddCommand(newSchemaExport(env))
+	parent.AddCommand(newSchemaExport(env), newSchemaRegister(env), newSchemaCheck(env), newSchemaDiff(env))
 	return parent
 }
 

@@ -117,15 +117,6 @@ func (c *Config) Forms() []contract.Form {
 	return forms
 }
 
-// encoder writes domain events. The rules of the message let no other value through.
-func encoder(e configv1.Encoding) contract.Encoder {
-	switch e {
-	case configv1.Encoding_ENCODING_PROTOBUF:
-		return contract.Protobuf{}
-	}
-	return nil
-}
-
 // dialer gives nil, for plain TCP, without TLS.
 func dialer(t *configv1.ClientTls) clientauth.Dial {
 	if !t.GetEnabled() {

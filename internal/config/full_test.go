@@ -34,6 +34,10 @@ func full() *configv1.Config {
 		Hydrate:   &configv1.Hydrate{Slots: 4, Concurrency: 8, Rate: 0.5, Timeout: seconds(5), GiveUpAfter: seconds(3600), MaxResponseBytes: 65536},
 		Dedupe:    &configv1.Dedupe{Ttl: seconds(700000), Pepper: secretValue, ConfirmWait: seconds(3), FailOpenAfter: seconds(60), AcceptOtherPepper: true, FormerTopics: formerTopics()}, Admin: &configv1.Admin{Listen: ":9090"},
 		Endpoints: []*configv1.Endpoint{fullEndpoint(), smallEndpoint("shop-test"), smallEndpoint("a")},
+		Registry: &configv1.Registry{
+			Url: "https://registry.internal:8081/apis/ccompat/v7", Username: "kyc", Password: secretValue,
+			CaFile: "/etc/ca.crt", CertificateFile: "/etc/client.crt", KeyFile: "/etc/client.key",
+		},
 	}
 }
 
@@ -108,12 +112,14 @@ func oauth(place func(*configv1.Redis)) *configv1.Config {
 func tokenFile() *configv1.Config {
 	c := oauth(sentinel)
 	c.Kafka.Sasl.Oauth = &configv1.Oauth{TokenFile: "/run/secrets/token"}
+	c.Registry = &configv1.Registry{Url: "http://127.0.0.1:8081", TokenFile: "/run/secrets/registry"}
 	c.Redis.Sentinel.Password, c.Redis.Sentinel.PasswordFile = "", "/run/secrets/sentinel"
 	return c
 }
 
 func passwordFile() *configv1.Config {
 	c := full()
+	c.Registry = &configv1.Registry{Url: "http://localhost:8081", Token: secretValue}
 	c.Kafka.Sasl = &configv1.Sasl{Mechanism: configv1.SaslMechanism_SASL_MECHANISM_SCRAM_SHA_512, Username: "kyc", PasswordFile: "/run/secrets/kafka"}
 	return c
 }
@@ -126,6 +132,7 @@ func fromFiles() *configv1.Config {
 	c.Kafka.Sasl.AllowWithoutTls = true
 	c.Redis.Password, c.Redis.PasswordFile = "", "/run/secrets/redis"
 	c.Dedupe.Pepper, c.Dedupe.PepperFile = "", "/run/secrets/pepper"
+	c.Registry.Password, c.Registry.PasswordFile = "", "/run/secrets/registry"
 	e := c.Endpoints[0]
 	e.Jwt.JwksUrl, e.Jwt.JwksFile = "", "/run/secrets/keys"
 	a := e.Api

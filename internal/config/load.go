@@ -42,6 +42,7 @@ type Needs struct {
 	Hydrate   bool
 	Pepper    bool                 // to find in dispositions what is hashed there; the stages always read it
 	Mapping   bool                 // to understand deliveries; the stages always read what it takes
+	Registry  bool                 // to keep its schemas; the stages that write events always read it
 	Vendors   []providers.Provider // those an endpoint may name
 
 	Check bool // the file is only checked: what a start would merely warn of, see rules.RefusedByCheck, is a problem
@@ -121,6 +122,9 @@ func leaveOut(m *configv1.Config, needs Needs) {
 		if e.Api != nil && !needs.Hydrate {
 			e.Api = &configv1.Api{} // that there is one decides where a delivery goes
 		}
+	}
+	if !needs.Normalize && !needs.Hydrate && !needs.Registry {
+		m.Registry = nil
 	}
 	if !needs.Normalize && !needs.Hydrate {
 		m.Redis, m.Normalize = nil, nil

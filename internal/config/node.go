@@ -59,6 +59,6 @@ var secretLists = []string{".secrets[", ".basic[", ".bearer[", ".path_tokens["}
 
 // holdsSecret reports whether a field's content must never be shown.
 func holdsSecret(path string) bool {
-	return strings.Contains(path, ".api.") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "client_secret") || strings.HasSuffix(path, "pepper") ||
+	return strings.Contains(path, ".api.") || strings.HasSuffix(path, "password") || strings.HasSuffix(path, "client_secret") || strings.HasSuffix(path, "pepper") || strings.HasSuffix(path, "registry.token") ||
 		slices.ContainsFunc(secretLists, func(list string) bool { return strings.Contains(path, list) })
 }

@@ -57,7 +57,7 @@ type whole struct {
 
 func TestPrecheckAgreesOnMessagesAsAWhole(t *testing.T) {
 	cases := map[string]whole{} // by the id of the rule
-	for _, some := range []map[string]whole{kafkaWholes(), redisWholes(), stageWholes(), endpointWholes()} {
+	for _, some := range []map[string]whole{kafkaWholes(), redisWholes(), registryWholes(), stageWholes(), endpointWholes()} {
 		maps.Copy(cases, some)
 	}
 	for id, c := range cases {

@@ -28,11 +28,13 @@ type Config struct {
 	Endpoints     []Endpoint
 	RedisPassword secret.Value
 	Pepper        secret.Value
-	Encoder       contract.Encoder // of the domain topics
+	Encoder       contract.Encoder // of the domain topics, without what only a registry knows
 
 	KafkaPassword     secret.Value // of kafka.sasl
 	KafkaClientSecret secret.Value // of kafka.sasl.oauth
 	SentinelPassword  secret.Value // of redis.sentinel
+	RegistryPassword  secret.Value
+	RegistryToken     secret.Value
 
 	KeySets  []*jwks.KeySet // behind the tokens of the endpoints; whoever serves must Run them
 	Trusted  []netip.Prefix // ingest.trusted_proxies
@@ -50,7 +52,7 @@ type Endpoint struct {
 // resolve finds what the file only names, vendors and secrets, and checks what spans
 // several fields. Problems are noted in f.
 func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
-	c := &Config{File: m, Vendors: needs.Vendors, Encoder: encoder(m.Topics.Encoding)}
+	c := &Config{File: m, Vendors: needs.Vendors, Encoder: contract.Protobuf{}}
 	for i, e := range m.Endpoints {
 		c.Endpoints = append(c.Endpoints, f.endpoint(i, e, needs, c))
 	}
@@ -63,6 +65,7 @@ func (f *file) resolve(m *configv1.Config, needs Needs) *Config {
 	f.privateKey(m.Ingest.GetTls().GetKeyFile(), c, "ingest", "tls", "key_file")
 	f.kafka(m.Kafka, c)
 	f.redis(m.Redis, c)
+	f.registry(m.Registry, needs, c)
 	f.required(m, needs)
 	return c
 }

@@ -22,6 +22,8 @@ var secretFields = []protoreflect.FullName{
 	"kycbridge.config.v1.Redis.password",
 	"kycbridge.config.v1.RedisSentinel.password",
 	"kycbridge.config.v1.Dedupe.pepper",
+	"kycbridge.config.v1.Registry.password",
+	"kycbridge.config.v1.Registry.token",
 	"kycbridge.config.v1.Api.key",
 	"kycbridge.config.v1.Api.password",
 	"kycbridge.config.v1.Api.client_secret",

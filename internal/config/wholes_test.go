@@ -101,6 +101,32 @@ func redisWholes() map[string]whole {
 	}
 }
 
+func registryWholes() map[string]whole {
+	return map[string]whole{
+		"registry.one_secret": {passwordFile, changes{
+			func(c *configv1.Config) { c.Registry.TokenFile = "/a" },
+			func(c *configv1.Config) { c.Registry.Username, c.Registry.Password = "a", "a" },
+			func(c *configv1.Config) { c.Registry.Username, c.Registry.PasswordFile = "a", "/a" },
+		}, changes{
+			func(c *configv1.Config) { c.Registry.Token = "" },
+			func(c *configv1.Config) { c.Registry.Token, c.Registry.TokenFile = "", "/a" },
+		}},
+		"registry.username_and_password": {full, changes{
+			func(c *configv1.Config) { c.Registry.Username = "" },
+			func(c *configv1.Config) { c.Registry.Password = "" },
+		}, changes{
+			func(c *configv1.Config) { c.Registry.Username, c.Registry.Password = "", "" },
+			func(c *configv1.Config) { c.Registry.Password, c.Registry.PasswordFile = "", "/a" },
+		}},
+		"registry.certificate_and_key": {full, changes{
+			func(c *configv1.Config) { c.Registry.KeyFile = "" },
+			func(c *configv1.Config) { c.Registry.CertificateFile = "" },
+		}, changes{
+			func(c *configv1.Config) { c.Registry.CertificateFile, c.Registry.KeyFile = "", "" },
+		}},
+	}
+}
+
 func stageWholes() map[string]whole {
 	return map[string]whole{
 		"config.endpoint_names_unique": {full, changes{

@@ -56,8 +56,14 @@ type Protobuf struct{}
 // Encode implements Encoder.
 func (Protobuf) Encode(m proto.Message) ([]byte, error) { return Marshal(m) }
 
-// Decode implements Encoder.
-func (Protobuf) Decode(value []byte, m proto.Message) error { return Unmarshal(value, m) }
+// Decode implements Encoder. It reads what Confluent's serializers wrote as well, whatever is written today.
+func (Protobuf) Decode(value []byte, m proto.Message) error {
+	plain, err := unframe(value)
+	if err != nil {
+		return err
+	}
+	return Unmarshal(plain, m)
+}
 
 // ContentType implements Encoder.
 func (Protobuf) ContentType() string { return "application/protobuf" }
@@ -74,6 +80,8 @@ func Decode(enc Encoder, t schemas.Topic, value []byte) (proto.Message, error) {
 		return m, JSON{}.Decode(value, m)
 	case t.Domain && enc != nil:
 		return m, enc.Decode(value, m)
+	case t.Domain:
+		return m, Protobuf{}.Decode(value, m)
 	}
 	return m, Unmarshal(value, m)
 }

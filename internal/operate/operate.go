@@ -14,6 +14,7 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/config"
 	"github.com/kycbridge/kycbridge/internal/contract"
+	"github.com/kycbridge/kycbridge/internal/registry"
 	"github.com/kycbridge/kycbridge/internal/secret"
 	"github.com/kycbridge/kycbridge/normalize"
 	"github.com/kycbridge/kycbridge/normalize/dedupe"
@@ -34,6 +35,7 @@ type Servers struct {
 	Vendors []providers.Provider // whose deliveries are understood
 	Encoder contract.Encoder     // of the events that are read; nil: plain protobuf
 	Forms   []contract.Form      // that a replay writes events in; none: plain protobuf
+	Schemas registry.Use         // what of a registry they are written with
 	Former  [][16]byte           // Kafka's ids of topics that the raw topic was copied from with their offsets
 }
 
@@ -69,6 +71,7 @@ func FromConfig(c *config.Config) Servers {
 		Vendors: c.Vendors,
 		Encoder: c.Encoder,
 		Forms:   c.Forms(),
+		Schemas: c.Registry(),
 		Former:  sameOffsets(former),
 	}
 }

@@ -60,6 +60,10 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 		defer store.Close()
 		o.Claims = store
 	}
+	forms, err := s.Schemas.Forms(ctx, s.Forms)
+	if err != nil {
+		return nil, err
+	}
 	reader, err := s.open(ctx)
 	if err != nil {
 		return nil, err
@@ -69,7 +73,7 @@ func (s Servers) replay(ctx context.Context, q ReplayQuery, letters map[int32][]
 	o.Former, o.FormerTasks = s.Limits.Former, s.Limits.FormerTasks
 	o.Providers, o.Validator, o.Hydrates = s.Vendors, contract.NewValidator(), s.Limits.Hydrates
 	o.ReferenceAsIs = s.Limits.ReferenceAsIs
-	o.Forms, o.StaleAfter, o.MaxRecordBytes = s.Forms, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
+	o.Forms, o.StaleAfter, o.MaxRecordBytes = forms, s.Limits.StaleAfter, s.Limits.MaxRecordBytes
 	if o.Forms == nil { // nothing is configured: as it is done where it is
 		if o.Forms, err = reader.forms(ctx); err != nil {
 			return nil, err

@@ -24,6 +24,9 @@ func (s *service) openWorkers(ctx context.Context) error {
 		return err
 	}
 	o := normalizeOptions(s.Config)
+	if o.Forms, err = s.Config.Registry().Forms(ctx, o.Forms); err != nil {
+		return err
+	}
 	o.Instance = s.Instance
 	o.Claims, o.Attempts, o.Health, o.Kept, o.Rule = failStore(store), store, store, s.store, rule()
 	o.Lacks = s.topics.lacks

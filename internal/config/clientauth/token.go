@@ -47,6 +47,9 @@ type Client struct {
 // said is used once.
 func (c Client) Tokens() Tokens { return c.through(http.ProxyFromEnvironment) }
 
+// Proxy is http.ProxyFromEnvironment, whose error does not quote the proxy's address, which may hold a password.
+func Proxy(r *http.Request) (*url.URL, error) { return quiet(http.ProxyFromEnvironment)(r) }
+
 func (c Client) through(proxy func(*http.Request) (*url.URL, error)) Tokens {
 	k := &keeper{client: c, http: &http.Client{
 		Timeout: tokenLimit,

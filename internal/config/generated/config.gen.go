@@ -48,6 +48,9 @@ func validConfig(x *v1.Config) bool {
 	if x.Hydrate != nil && !validHydrate(x.Hydrate) {
 		return false
 	}
+	if x.Registry != nil && !validRegistry(x.Registry) {
+		return false
+	}
 	// config.endpoint_names_unique
 	if !proof.Unique(x.Endpoints, func(item1 *v1.Endpoint) string { return item1.GetName() }) {
 		return false
@@ -334,12 +337,59 @@ func validTopics(x *v1.Topics) bool {
 	return true
 }
 
+// validRegistry reports whether x provably keeps its rules.
+func validRegistry(x *v1.Registry) bool {
+	if x == nil {
+		return false
+	}
+	if !matches7(x.Url) {
+		return false
+	}
+	if len(x.Username) > 4096 && utf8.RuneCountInString(x.Username) > 4096 {
+		return false
+	}
+	if len(x.Password) > 4096 && utf8.RuneCountInString(x.Password) > 4096 {
+		return false
+	}
+	if len(x.PasswordFile) > 4096 && utf8.RuneCountInString(x.PasswordFile) > 4096 {
+		return false
+	}
+	if len(x.Token) > 4096 && utf8.RuneCountInString(x.Token) > 4096 {
+		return false
+	}
+	if len(x.TokenFile) > 4096 && utf8.RuneCountInString(x.TokenFile) > 4096 {
+		return false
+	}
+	if len(x.CaFile) > 4096 && utf8.RuneCountInString(x.CaFile) > 4096 {
+		return false
+	}
+	if len(x.CertificateFile) > 4096 && utf8.RuneCountInString(x.CertificateFile) > 4096 {
+		return false
+	}
+	if len(x.KeyFile) > 4096 && utf8.RuneCountInString(x.KeyFile) > 4096 {
+		return false
+	}
+	// registry.one_secret
+	if !(proof.Count(x.Password != "", x.PasswordFile != "", x.Token != "", x.TokenFile != "") <= 1) {
+		return false
+	}
+	// registry.username_and_password
+	if !((x.Username != "") == (x.Password != "" || x.PasswordFile != "")) {
+		return false
+	}
+	// registry.certificate_and_key
+	if !((x.CertificateFile == "") == (x.KeyFile == "")) {
+		return false
+	}
+	return true
+}
+
 // validIngest reports whether x provably keeps its rules.
 func validIngest(x *v1.Ingest) bool {
 	if x == nil {
 		return false
 	}
-	if !(x.Listen == "" || matches7(x.Listen)) {
+	if !(x.Listen == "" || matches8(x.Listen)) {
 		return false
 	}
 	if !(x.MaxBodyBytes == 0 || x.MaxBodyBytes >= 1024 && x.MaxBodyBytes <= 67108864) {
@@ -500,10 +550,10 @@ func validFormerTopics(x *v1.FormerTopics) bool {
 	if x == nil {
 		return false
 	}
-	if !matches8(x.RawId) {
+	if !matches9(x.RawId) {
 		return false
 	}
-	if !(x.HydrateId == "" || matches8(x.HydrateId)) {
+	if !(x.HydrateId == "" || matches9(x.HydrateId)) {
 		return false
 	}
 	return true
@@ -514,7 +564,7 @@ func validAdmin(x *v1.Admin) bool {
 	if x == nil {
 		return false
 	}
-	if !(x.Listen == "" || matches7(x.Listen)) {
+	if !(x.Listen == "" || matches8(x.Listen)) {
 		return false
 	}
 	return true
@@ -525,13 +575,13 @@ func validEndpoint(x *v1.Endpoint) bool {
 	if x == nil {
 		return false
 	}
-	if !matches9(x.Name) {
+	if !matches10(x.Name) {
 		return false
 	}
-	if !matches10(x.Provider) {
+	if !matches11(x.Provider) {
 		return false
 	}
-	if !(x.Tenant == "" || matches11(x.Tenant)) {
+	if !(x.Tenant == "" || matches12(x.Tenant)) {
 		return false
 	}
 	if !(x.Environment == 1 || x.Environment == 2) {
@@ -609,7 +659,7 @@ func validHeaderProof(x *v1.HeaderProof) bool {
 	if x == nil {
 		return false
 	}
-	if !matches12(x.Name) {
+	if !matches13(x.Name) {
 		return false
 	}
 	if len(x.Secrets) < 1 || len(x.Secrets) > 8 {
@@ -663,7 +713,7 @@ func validSecret(x *v1.Secret) bool {
 	if x == nil {
 		return false
 	}
-	if !matches13(x.Id) {
+	if !matches14(x.Id) {
 		return false
 	}
 	if x.Value != "" && !(len(x.Value) >= 16 && len(x.Value) <= 4096) {
@@ -688,10 +738,10 @@ func validApi(x *v1.Api) bool {
 	if x == nil {
 		return false
 	}
-	if !(x.BaseUrl == "" || matches14(x.BaseUrl)) {
+	if !(x.BaseUrl == "" || matches7(x.BaseUrl)) {
 		return false
 	}
-	if !(x.TokenUrl == "" || matches14(x.TokenUrl)) {
+	if !(x.TokenUrl == "" || matches7(x.TokenUrl)) {
 		return false
 	}
 	if len(x.Key) > 4096 && utf8.RuneCountInString(x.Key) > 4096 {

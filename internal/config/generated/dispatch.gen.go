@@ -31,6 +31,8 @@ func Valid(m proto.Message) bool {
 		return validRedisCluster(m)
 	case *v1.Topics:
 		return validTopics(m)
+	case *v1.Registry:
+		return validRegistry(m)
 	case *v1.Ingest:
 		return validIngest(m)
 	case *v1.Tls:

@@ -61,13 +61,18 @@ func matches6(s string) bool {
 	return n0 == len(s)
 }
 
-// matches7 reports whether s matches `^[^\s,]*:[0-9]{1,5}$`.
+// matches7 reports whether s matches `^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`.
 func matches7(s string) bool { return s != "" && matches7Pattern().MatchString(s) }
 
-var matches7Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s,]*:[0-9]{1,5}$`) })
+var matches7Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`) })
 
-// matches8 reports whether s matches `^[A-Za-z0-9_-]{22}$`.
-func matches8(s string) bool {
+// matches8 reports whether s matches `^[^\s,]*:[0-9]{1,5}$`.
+func matches8(s string) bool { return s != "" && matches8Pattern().MatchString(s) }
+
+var matches8Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s,]*:[0-9]{1,5}$`) })
+
+// matches9 reports whether s matches `^[A-Za-z0-9_-]{22}$`.
+func matches9(s string) bool {
 	if len(s) < 22 {
 		return false
 	}
@@ -80,8 +85,8 @@ func matches8(s string) bool {
 	return s == ""
 }
 
-// matches9 reports whether s matches `^[a-z0-9-]{1,63}$`.
-func matches9(s string) bool {
+// matches10 reports whether s matches `^[a-z0-9-]{1,63}$`.
+func matches10(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in3[s[n0]] {
 		n0++
@@ -92,8 +97,8 @@ func matches9(s string) bool {
 	return n0 == len(s)
 }
 
-// matches10 reports whether s matches `^[a-z0-9][a-z0-9_-]{0,62}$`.
-func matches10(s string) bool {
+// matches11 reports whether s matches `^[a-z0-9][a-z0-9_-]{0,62}$`.
+func matches11(s string) bool {
 	if s == "" || !in4[s[0]] {
 		return false
 	}
@@ -108,8 +113,8 @@ func matches10(s string) bool {
 	return n1 == len(s)
 }
 
-// matches11 reports whether s matches `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`.
-func matches11(s string) bool {
+// matches12 reports whether s matches `^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`.
+func matches12(s string) bool {
 	if s == "" || !in6[s[0]] {
 		return false
 	}
@@ -124,8 +129,8 @@ func matches11(s string) bool {
 	return n1 == len(s)
 }
 
-// matches12 reports whether s matches `^[A-Za-z0-9-]{1,128}$`.
-func matches12(s string) bool {
+// matches13 reports whether s matches `^[A-Za-z0-9-]{1,128}$`.
+func matches13(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in7[s[n0]] {
 		n0++
@@ -136,8 +141,8 @@ func matches12(s string) bool {
 	return n0 == len(s)
 }
 
-// matches13 reports whether s matches `^[a-z0-9-]{1,32}$`.
-func matches13(s string) bool {
+// matches14 reports whether s matches `^[a-z0-9-]{1,32}$`.
+func matches14(s string) bool {
 	n0 := 0
 	for n0 < len(s) && in3[s[n0]] {
 		n0++
@@ -147,11 +152,6 @@ func matches13(s string) bool {
 	}
 	return n0 == len(s)
 }
-
-// matches14 reports whether s matches `^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`.
-func matches14(s string) bool { return s != "" && matches14Pattern().MatchString(s) }
-
-var matches14Pattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^https?://[^\s/?#@]+(/[^\s?#@]*[^\s?#@/])?$`) })
 
 var in0 = [256]bool{
 	'!': true, '#': true, '$': true, '%': true, '&': true, '\'': true, '(': true, ')': true,

@@ -228,6 +228,13 @@ const (
 	Encoding_ENCODING_UNSPECIFIED Encoding = 0
 	// Plain protobuf: the message, with nothing in front of it.
 	Encoding_ENCODING_PROTOBUF Encoding = 1
+	// What Confluent's deserializers read: a zero byte, the id of the schema in the
+	// registry and the place of the message in its file, then the message. Needs
+	// registry.
+	Encoding_ENCODING_CONFLUENT_PROTOBUF Encoding = 2
+	// Plain protobuf, with the same three in the header `__value_schema_id`, where
+	// Confluent's newer deserializers look first. Needs registry.
+	Encoding_ENCODING_CONFLUENT_HEADER Encoding = 3
 )
 
 // Enum value maps for Encoding.
@@ -235,10 +242,14 @@ var (
 	Encoding_name = map[int32]string{
 		0: "ENCODING_UNSPECIFIED",
 		1: "ENCODING_PROTOBUF",
+		2: "ENCODING_CONFLUENT_PROTOBUF",
+		3: "ENCODING_CONFLUENT_HEADER",
 	}
 	Encoding_value = map[string]int32{
-		"ENCODING_UNSPECIFIED": 0,
-		"ENCODING_PROTOBUF":    1,
+		"ENCODING_UNSPECIFIED":        0,
+		"ENCODING_PROTOBUF":           1,
+		"ENCODING_CONFLUENT_PROTOBUF": 2,
+		"ENCODING_CONFLUENT_HEADER":   3,
 	}
 )
 
@@ -461,7 +472,9 @@ type Config struct {
 	// The addresses that vendors post to, one for each account and environment.
 	Endpoints []*Endpoint `protobuf:"bytes,8,rep,name=endpoints,proto3" json:"endpoints,omitempty"`
 	// The workers that fetch from vendors' APIs what webhooks leave out.
-	Hydrate       *Hydrate `protobuf:"bytes,20,opt,name=hydrate,proto3" json:"hydrate,omitempty"`
+	Hydrate *Hydrate `protobuf:"bytes,20,opt,name=hydrate,proto3" json:"hydrate,omitempty"`
+	// The schema registry that holds the schemas of the events, where there is one.
+	Registry      *Registry `protobuf:"bytes,21,opt,name=registry,proto3" json:"registry,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -555,6 +568,13 @@ func (x *Config) GetEndpoints() []*Endpoint {
 func (x *Config) GetHydrate() *Hydrate {
 	if x != nil {
 		return x.Hydrate
+	}
+	return nil
+}
+
+func (x *Config) GetRegistry() *Registry {
+	if x != nil {
+		return x.Registry
 	}
 	return nil
 }
@@ -1376,6 +1396,132 @@ func (x *Topics) GetJson() bool {
 	return false
 }
 
+// Registry is a schema registry that speaks Confluent's API. Where topics.encoding
+// needs it, `normalize`, `hydrate`, `all` and `replay` ask it once, at start, for the
+// ids of the schemas, and refuse to start without; `kycbridge schema register` puts
+// the schemas into it.
+type Registry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its address, https or http, such as "https://registry.internal:8081"; that of
+	// Apicurio ends in "/apis/ccompat/v7". Credentials are sent over https, or to this
+	// machine. Required.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// User of HTTP Basic. Default: none.
+	Username string `protobuf:"bytes,2,opt,name=username,proto3" json:"username,omitempty"`
+	// Password of HTTP Basic, as `${VAR}`. Needed with username.
+	Password string `protobuf:"bytes,3,opt,name=password,proto3" json:"password,omitempty"`
+	// File that holds the password, instead of password.
+	PasswordFile string `protobuf:"bytes,4,opt,name=password_file,json=passwordFile,proto3" json:"password_file,omitempty"`
+	// Bearer token, as `${VAR}`, instead of username and password. Default: none.
+	Token string `protobuf:"bytes,5,opt,name=token,proto3" json:"token,omitempty"`
+	// File that holds the token, instead of token.
+	TokenFile string `protobuf:"bytes,6,opt,name=token_file,json=tokenFile,proto3" json:"token_file,omitempty"`
+	// File with the certificates of the authorities to trust, in PEM. Default: those
+	// the system trusts.
+	CaFile string `protobuf:"bytes,7,opt,name=ca_file,json=caFile,proto3" json:"ca_file,omitempty"`
+	// File with this process's certificate and those above it, in PEM, for a registry
+	// that asks for one. Default: none.
+	CertificateFile string `protobuf:"bytes,8,opt,name=certificate_file,json=certificateFile,proto3" json:"certificate_file,omitempty"`
+	// File with its private key, in PEM and without a passphrase. Needed with
+	// certificate_file.
+	KeyFile       string `protobuf:"bytes,9,opt,name=key_file,json=keyFile,proto3" json:"key_file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Registry) Reset() {
+	*x = Registry{}
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Registry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Registry) ProtoMessage() {}
+
+func (x *Registry) ProtoReflect() protoreflect.Message {
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Registry.ProtoReflect.Descriptor instead.
+func (*Registry) Descriptor() ([]byte, []int) {
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Registry) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *Registry) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Registry) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *Registry) GetPasswordFile() string {
+	if x != nil {
+		return x.PasswordFile
+	}
+	return ""
+}
+
+func (x *Registry) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *Registry) GetTokenFile() string {
+	if x != nil {
+		return x.TokenFile
+	}
+	return ""
+}
+
+func (x *Registry) GetCaFile() string {
+	if x != nil {
+		return x.CaFile
+	}
+	return ""
+}
+
+func (x *Registry) GetCertificateFile() string {
+	if x != nil {
+		return x.CertificateFile
+	}
+	return ""
+}
+
+func (x *Registry) GetKeyFile() string {
+	if x != nil {
+		return x.KeyFile
+	}
+	return ""
+}
+
 // Ingest is the HTTP side: addresses, limits and timeouts.
 type Ingest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1429,7 +1575,7 @@ type Ingest struct {
 
 func (x *Ingest) Reset() {
 	*x = Ingest{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1441,7 +1587,7 @@ func (x *Ingest) String() string {
 func (*Ingest) ProtoMessage() {}
 
 func (x *Ingest) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[9]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1454,7 +1600,7 @@ func (x *Ingest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ingest.ProtoReflect.Descriptor instead.
 func (*Ingest) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{9}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Ingest) GetListen() string {
@@ -1572,7 +1718,7 @@ type Tls struct {
 
 func (x *Tls) Reset() {
 	*x = Tls{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1584,7 +1730,7 @@ func (x *Tls) String() string {
 func (*Tls) ProtoMessage() {}
 
 func (x *Tls) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[10]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1597,7 +1743,7 @@ func (x *Tls) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Tls.ProtoReflect.Descriptor instead.
 func (*Tls) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{10}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Tls) GetCertificateFile() string {
@@ -1647,7 +1793,7 @@ type Normalize struct {
 
 func (x *Normalize) Reset() {
 	*x = Normalize{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1805,7 @@ func (x *Normalize) String() string {
 func (*Normalize) ProtoMessage() {}
 
 func (x *Normalize) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[11]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1818,7 @@ func (x *Normalize) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Normalize.ProtoReflect.Descriptor instead.
 func (*Normalize) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{11}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Normalize) GetSlots() int32 {
@@ -1744,7 +1890,7 @@ type Hydrate struct {
 
 func (x *Hydrate) Reset() {
 	*x = Hydrate{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1756,7 +1902,7 @@ func (x *Hydrate) String() string {
 func (*Hydrate) ProtoMessage() {}
 
 func (x *Hydrate) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[12]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1769,7 +1915,7 @@ func (x *Hydrate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Hydrate.ProtoReflect.Descriptor instead.
 func (*Hydrate) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{12}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Hydrate) GetSlots() int32 {
@@ -1848,7 +1994,7 @@ type Dedupe struct {
 
 func (x *Dedupe) Reset() {
 	*x = Dedupe{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1860,7 +2006,7 @@ func (x *Dedupe) String() string {
 func (*Dedupe) ProtoMessage() {}
 
 func (x *Dedupe) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[13]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1873,7 +2019,7 @@ func (x *Dedupe) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Dedupe.ProtoReflect.Descriptor instead.
 func (*Dedupe) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{13}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Dedupe) GetTtl() *durationpb.Duration {
@@ -1944,7 +2090,7 @@ type FormerTopics struct {
 
 func (x *FormerTopics) Reset() {
 	*x = FormerTopics{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1956,7 +2102,7 @@ func (x *FormerTopics) String() string {
 func (*FormerTopics) ProtoMessage() {}
 
 func (x *FormerTopics) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[14]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1969,7 +2115,7 @@ func (x *FormerTopics) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FormerTopics.ProtoReflect.Descriptor instead.
 func (*FormerTopics) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{14}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FormerTopics) GetSameOffsets() bool {
@@ -2004,7 +2150,7 @@ type Admin struct {
 
 func (x *Admin) Reset() {
 	*x = Admin{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2016,7 +2162,7 @@ func (x *Admin) String() string {
 func (*Admin) ProtoMessage() {}
 
 func (x *Admin) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[15]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2029,7 +2175,7 @@ func (x *Admin) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Admin.ProtoReflect.Descriptor instead.
 func (*Admin) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{15}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Admin) GetListen() string {
@@ -2096,7 +2242,7 @@ type Endpoint struct {
 
 func (x *Endpoint) Reset() {
 	*x = Endpoint{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2108,7 +2254,7 @@ func (x *Endpoint) String() string {
 func (*Endpoint) ProtoMessage() {}
 
 func (x *Endpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[16]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2121,7 +2267,7 @@ func (x *Endpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Endpoint.ProtoReflect.Descriptor instead.
 func (*Endpoint) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{16}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Endpoint) GetName() string {
@@ -2243,7 +2389,7 @@ type HeaderProof struct {
 
 func (x *HeaderProof) Reset() {
 	*x = HeaderProof{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2255,7 +2401,7 @@ func (x *HeaderProof) String() string {
 func (*HeaderProof) ProtoMessage() {}
 
 func (x *HeaderProof) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[17]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2268,7 +2414,7 @@ func (x *HeaderProof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeaderProof.ProtoReflect.Descriptor instead.
 func (*HeaderProof) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{17}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HeaderProof) GetName() string {
@@ -2311,7 +2457,7 @@ type Jwt struct {
 
 func (x *Jwt) Reset() {
 	*x = Jwt{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2323,7 +2469,7 @@ func (x *Jwt) String() string {
 func (*Jwt) ProtoMessage() {}
 
 func (x *Jwt) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[18]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +2482,7 @@ func (x *Jwt) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Jwt.ProtoReflect.Descriptor instead.
 func (*Jwt) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{18}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Jwt) GetJwksUrl() string {
@@ -2409,7 +2555,7 @@ type Secret struct {
 
 func (x *Secret) Reset() {
 	*x = Secret{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2421,7 +2567,7 @@ func (x *Secret) String() string {
 func (*Secret) ProtoMessage() {}
 
 func (x *Secret) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[19]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2434,7 +2580,7 @@ func (x *Secret) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Secret.ProtoReflect.Descriptor instead.
 func (*Secret) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{19}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Secret) GetId() string {
@@ -2509,7 +2655,7 @@ type Api struct {
 
 func (x *Api) Reset() {
 	*x = Api{}
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[20]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2521,7 +2667,7 @@ func (x *Api) String() string {
 func (*Api) ProtoMessage() {}
 
 func (x *Api) ProtoReflect() protoreflect.Message {
-	mi := &file_kycbridge_config_v1_config_proto_msgTypes[20]
+	mi := &file_kycbridge_config_v1_config_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2534,7 +2680,7 @@ func (x *Api) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Api.ProtoReflect.Descriptor instead.
 func (*Api) Descriptor() ([]byte, []int) {
-	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{20}
+	return file_kycbridge_config_v1_config_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Api) GetBaseUrl() string {
@@ -2625,7 +2771,7 @@ var File_kycbridge_config_v1_config_proto protoreflect.FileDescriptor
 
 const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\n" +
-	" kycbridge/config/v1/config.proto\x12\x13kycbridge.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xab\a\n" +
+	" kycbridge/config/v1/config.proto\x12\x13kycbridge.config.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12kyc/v1/event.proto\"\xe6\a\n" +
 	"\x06Config\x128\n" +
 	"\x05kafka\x18\x01 \x01(\v2\x1a.kycbridge.config.v1.KafkaB\x06\xbaH\x03\xc8\x01\x01R\x05kafka\x120\n" +
 	"\x05redis\x18\x02 \x01(\v2\x1a.kycbridge.config.v1.RedisR\x05redis\x123\n" +
@@ -2635,7 +2781,8 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x06dedupe\x18\x06 \x01(\v2\x1b.kycbridge.config.v1.DedupeR\x06dedupe\x120\n" +
 	"\x05admin\x18\a \x01(\v2\x1a.kycbridge.config.v1.AdminR\x05admin\x12F\n" +
 	"\tendpoints\x18\b \x03(\v2\x1d.kycbridge.config.v1.EndpointB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tendpoints\x126\n" +
-	"\ahydrate\x18\x14 \x01(\v2\x1c.kycbridge.config.v1.HydrateR\ahydrate:\xa5\x03\xbaH\xa1\x03\x1a\x86\x01\n" +
+	"\ahydrate\x18\x14 \x01(\v2\x1c.kycbridge.config.v1.HydrateR\ahydrate\x129\n" +
+	"\bregistry\x18\x15 \x01(\v2\x1d.kycbridge.config.v1.RegistryR\bregistry:\xa5\x03\xbaH\xa1\x03\x1a\x86\x01\n" +
 	"\x1cconfig.endpoint_names_unique\x12>two endpoints have the same name; every endpoint needs its own\x1a&this.endpoints.map(e, e.name).unique()\x1a\x95\x02\n" +
 	"\x1aconfig.dedupe_outlives_raw\x12vdedupe.ttl must not be shorter than topics.raw_retention (default 1209600s, 14 days): raise ttl or lower the retention\x1a\x7f!has(this.dedupe.ttl) || this.dedupe.ttl >= (has(this.topics.raw_retention) ? this.topics.raw_retention : duration('1209600s'))\"\xa5\n" +
 	"\n" +
@@ -2735,7 +2882,22 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\bencoding\x18\t \x01(\x0e2\x1d.kycbridge.config.v1.EncodingB\b\xbaH\x05\x82\x01\x02\x10\x01R\bencoding\x12\x12\n" +
 	"\x04json\x18\n" +
 	" \x01(\bR\x04json:\xbe\x02\xbaH\xba\x02\x1a\xb7\x02\n" +
-	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\xc2\x0f\n" +
+	"\x1ftopics.disposition_outlives_raw\x12rdisposition_retention must not be shorter than raw_retention: dispositions rebuild the dedupe marks of raw records\x1a\x9f\x01(has(this.disposition_retention) ? this.disposition_retention : duration('34560000s')) >= (has(this.raw_retention) ? this.raw_retention : duration('1209600s'))\"\xd4\b\n" +
+	"\bRegistry\x12\xc9\x01\n" +
+	"\x03url\x18\x01 \x01(\tB\xb6\x01\xbaH\xb2\x01\xba\x01\xae\x01\n" +
+	"\fregistry.url\x12^must be an address such as https://registry.internal:8081, without user, query and final slash\x1a>this.matches('^https?://[^\\\\s/?#@]+(/[^\\\\s?#@]*[^\\\\s?#@/])?$')R\x03url\x12$\n" +
+	"\busername\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\busername\x12$\n" +
+	"\bpassword\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bpassword\x12-\n" +
+	"\rpassword_file\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\fpasswordFile\x12\x1e\n" +
+	"\x05token\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x05token\x12'\n" +
+	"\n" +
+	"token_file\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\ttokenFile\x12!\n" +
+	"\aca_file\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06caFile\x123\n" +
+	"\x10certificate_file\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x0fcertificateFile\x12#\n" +
+	"\bkey_file\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\akeyFile:\xba\x04\xbaH\xb6\x04\x1a\xcb\x01\n" +
+	"\x13registry.one_secret\x12=set only one of password, password_file, token and token_file\x1au[this.password != '', this.password_file != '', this.token != '', this.token_file != ''].filter(set, set).size() <= 1\x1a\xc7\x01\n" +
+	"\x1eregistry.username_and_password\x12Yusername needs password or password_file, and they need it; a variable in it may be unset\x1aJ(this.username != '') == (this.password != '' || this.password_file != '')\x1a\x9b\x01\n" +
+	"\x1cregistry.certificate_and_key\x12Ccertificate_file and key_file belong together: set both, or neither\x1a6(this.certificate_file == '') == (this.key_file == '')\"\xc2\x0f\n" +
 	"\x06Ingest\x12\x96\x01\n" +
 	"\x06listen\x18\x01 \x01(\tB~\xbaH{\xba\x01x\n" +
 	"\ringest.listen\x122must be host:port or :port, such as 127.0.0.1:8080\x1a3this == '' || this.matches('^[^\\\\s,]*:[0-9]{1,5}$')R\x06listen\x12\xc2\x01\n" +
@@ -2908,10 +3070,12 @@ const file_kycbridge_config_v1_config_proto_rawDesc = "" +
 	"\x06Safety\x12\x16\n" +
 	"\x12SAFETY_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSAFETY_REFUSE\x10\x01\x12\x0f\n" +
-	"\vSAFETY_WARN\x10\x02*;\n" +
+	"\vSAFETY_WARN\x10\x02*{\n" +
 	"\bEncoding\x12\x18\n" +
 	"\x14ENCODING_UNSPECIFIED\x10\x00\x12\x15\n" +
-	"\x11ENCODING_PROTOBUF\x10\x01*S\n" +
+	"\x11ENCODING_PROTOBUF\x10\x01\x12\x1f\n" +
+	"\x1bENCODING_CONFLUENT_PROTOBUF\x10\x02\x12\x1d\n" +
+	"\x19ENCODING_CONFLUENT_HEADER\x10\x03*S\n" +
 	"\n" +
 	"TlsVersion\x12\x1b\n" +
 	"\x17TLS_VERSION_UNSPECIFIED\x10\x00\x12\x13\n" +
@@ -2942,7 +3106,7 @@ func file_kycbridge_config_v1_config_proto_rawDescGZIP() []byte {
 }
 
 var file_kycbridge_config_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_kycbridge_config_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(SaslMechanism)(0),            // 0: kycbridge.config.v1.SaslMechanism
 	(Compression)(0),              // 1: kycbridge.config.v1.Compression
@@ -2960,83 +3124,85 @@ var file_kycbridge_config_v1_config_proto_goTypes = []any{
 	(*RedisSentinel)(nil),         // 13: kycbridge.config.v1.RedisSentinel
 	(*RedisCluster)(nil),          // 14: kycbridge.config.v1.RedisCluster
 	(*Topics)(nil),                // 15: kycbridge.config.v1.Topics
-	(*Ingest)(nil),                // 16: kycbridge.config.v1.Ingest
-	(*Tls)(nil),                   // 17: kycbridge.config.v1.Tls
-	(*Normalize)(nil),             // 18: kycbridge.config.v1.Normalize
-	(*Hydrate)(nil),               // 19: kycbridge.config.v1.Hydrate
-	(*Dedupe)(nil),                // 20: kycbridge.config.v1.Dedupe
-	(*FormerTopics)(nil),          // 21: kycbridge.config.v1.FormerTopics
-	(*Admin)(nil),                 // 22: kycbridge.config.v1.Admin
-	(*Endpoint)(nil),              // 23: kycbridge.config.v1.Endpoint
-	(*HeaderProof)(nil),           // 24: kycbridge.config.v1.HeaderProof
-	(*Jwt)(nil),                   // 25: kycbridge.config.v1.Jwt
-	(*Secret)(nil),                // 26: kycbridge.config.v1.Secret
-	(*Api)(nil),                   // 27: kycbridge.config.v1.Api
-	(*durationpb.Duration)(nil),   // 28: google.protobuf.Duration
-	(v1.Environment)(0),           // 29: kyc.v1.Environment
-	(*timestamppb.Timestamp)(nil), // 30: google.protobuf.Timestamp
+	(*Registry)(nil),              // 16: kycbridge.config.v1.Registry
+	(*Ingest)(nil),                // 17: kycbridge.config.v1.Ingest
+	(*Tls)(nil),                   // 18: kycbridge.config.v1.Tls
+	(*Normalize)(nil),             // 19: kycbridge.config.v1.Normalize
+	(*Hydrate)(nil),               // 20: kycbridge.config.v1.Hydrate
+	(*Dedupe)(nil),                // 21: kycbridge.config.v1.Dedupe
+	(*FormerTopics)(nil),          // 22: kycbridge.config.v1.FormerTopics
+	(*Admin)(nil),                 // 23: kycbridge.config.v1.Admin
+	(*Endpoint)(nil),              // 24: kycbridge.config.v1.Endpoint
+	(*HeaderProof)(nil),           // 25: kycbridge.config.v1.HeaderProof
+	(*Jwt)(nil),                   // 26: kycbridge.config.v1.Jwt
+	(*Secret)(nil),                // 27: kycbridge.config.v1.Secret
+	(*Api)(nil),                   // 28: kycbridge.config.v1.Api
+	(*durationpb.Duration)(nil),   // 29: google.protobuf.Duration
+	(v1.Environment)(0),           // 30: kyc.v1.Environment
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
 }
 var file_kycbridge_config_v1_config_proto_depIdxs = []int32{
 	8,  // 0: kycbridge.config.v1.Config.kafka:type_name -> kycbridge.config.v1.Kafka
 	12, // 1: kycbridge.config.v1.Config.redis:type_name -> kycbridge.config.v1.Redis
 	15, // 2: kycbridge.config.v1.Config.topics:type_name -> kycbridge.config.v1.Topics
-	16, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
-	18, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
-	20, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
-	22, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
-	23, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
-	19, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
-	1,  // 9: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
-	1,  // 10: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
-	9,  // 11: kycbridge.config.v1.Kafka.tls:type_name -> kycbridge.config.v1.ClientTls
-	10, // 12: kycbridge.config.v1.Kafka.sasl:type_name -> kycbridge.config.v1.Sasl
-	0,  // 13: kycbridge.config.v1.Sasl.mechanism:type_name -> kycbridge.config.v1.SaslMechanism
-	11, // 14: kycbridge.config.v1.Sasl.oauth:type_name -> kycbridge.config.v1.Oauth
-	9,  // 15: kycbridge.config.v1.Redis.tls:type_name -> kycbridge.config.v1.ClientTls
-	13, // 16: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
-	14, // 17: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
-	2,  // 18: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
-	28, // 19: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
-	28, // 20: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
-	28, // 21: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
-	28, // 22: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
-	3,  // 23: kycbridge.config.v1.Topics.encoding:type_name -> kycbridge.config.v1.Encoding
-	28, // 24: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
-	28, // 25: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
-	28, // 26: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
-	28, // 27: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
-	28, // 28: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
-	17, // 29: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
-	4,  // 30: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
-	28, // 31: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
-	28, // 32: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
-	28, // 33: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
-	28, // 34: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
-	28, // 35: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
-	28, // 36: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
-	28, // 37: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
-	28, // 38: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
-	28, // 39: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
-	21, // 40: kycbridge.config.v1.Dedupe.former_topics:type_name -> kycbridge.config.v1.FormerTopics
-	29, // 41: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
-	26, // 42: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
-	5,  // 43: kycbridge.config.v1.Endpoint.customer_reference:type_name -> kycbridge.config.v1.CustomerReference
-	27, // 44: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
-	26, // 45: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
-	26, // 46: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
-	24, // 47: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
-	26, // 48: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
-	25, // 49: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
-	26, // 50: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
-	28, // 51: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
-	30, // 52: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
-	30, // 53: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
-	6,  // 54: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
-	55, // [55:55] is the sub-list for method output_type
-	55, // [55:55] is the sub-list for method input_type
-	55, // [55:55] is the sub-list for extension type_name
-	55, // [55:55] is the sub-list for extension extendee
-	0,  // [0:55] is the sub-list for field type_name
+	17, // 3: kycbridge.config.v1.Config.ingest:type_name -> kycbridge.config.v1.Ingest
+	19, // 4: kycbridge.config.v1.Config.normalize:type_name -> kycbridge.config.v1.Normalize
+	21, // 5: kycbridge.config.v1.Config.dedupe:type_name -> kycbridge.config.v1.Dedupe
+	23, // 6: kycbridge.config.v1.Config.admin:type_name -> kycbridge.config.v1.Admin
+	24, // 7: kycbridge.config.v1.Config.endpoints:type_name -> kycbridge.config.v1.Endpoint
+	20, // 8: kycbridge.config.v1.Config.hydrate:type_name -> kycbridge.config.v1.Hydrate
+	16, // 9: kycbridge.config.v1.Config.registry:type_name -> kycbridge.config.v1.Registry
+	1,  // 10: kycbridge.config.v1.Kafka.compression:type_name -> kycbridge.config.v1.Compression
+	1,  // 11: kycbridge.config.v1.Kafka.raw_compression:type_name -> kycbridge.config.v1.Compression
+	9,  // 12: kycbridge.config.v1.Kafka.tls:type_name -> kycbridge.config.v1.ClientTls
+	10, // 13: kycbridge.config.v1.Kafka.sasl:type_name -> kycbridge.config.v1.Sasl
+	0,  // 14: kycbridge.config.v1.Sasl.mechanism:type_name -> kycbridge.config.v1.SaslMechanism
+	11, // 15: kycbridge.config.v1.Sasl.oauth:type_name -> kycbridge.config.v1.Oauth
+	9,  // 16: kycbridge.config.v1.Redis.tls:type_name -> kycbridge.config.v1.ClientTls
+	13, // 17: kycbridge.config.v1.Redis.sentinel:type_name -> kycbridge.config.v1.RedisSentinel
+	14, // 18: kycbridge.config.v1.Redis.cluster:type_name -> kycbridge.config.v1.RedisCluster
+	2,  // 19: kycbridge.config.v1.Topics.safety:type_name -> kycbridge.config.v1.Safety
+	29, // 20: kycbridge.config.v1.Topics.raw_retention:type_name -> google.protobuf.Duration
+	29, // 21: kycbridge.config.v1.Topics.domain_retention:type_name -> google.protobuf.Duration
+	29, // 22: kycbridge.config.v1.Topics.disposition_retention:type_name -> google.protobuf.Duration
+	29, // 23: kycbridge.config.v1.Topics.deadletter_retention:type_name -> google.protobuf.Duration
+	3,  // 24: kycbridge.config.v1.Topics.encoding:type_name -> kycbridge.config.v1.Encoding
+	29, // 25: kycbridge.config.v1.Ingest.read_header_timeout:type_name -> google.protobuf.Duration
+	29, // 26: kycbridge.config.v1.Ingest.read_timeout:type_name -> google.protobuf.Duration
+	29, // 27: kycbridge.config.v1.Ingest.idle_timeout:type_name -> google.protobuf.Duration
+	29, // 28: kycbridge.config.v1.Ingest.drain_delay:type_name -> google.protobuf.Duration
+	29, // 29: kycbridge.config.v1.Ingest.retry_after:type_name -> google.protobuf.Duration
+	18, // 30: kycbridge.config.v1.Ingest.tls:type_name -> kycbridge.config.v1.Tls
+	4,  // 31: kycbridge.config.v1.Tls.min_version:type_name -> kycbridge.config.v1.TlsVersion
+	29, // 32: kycbridge.config.v1.Normalize.session_timeout:type_name -> google.protobuf.Duration
+	29, // 33: kycbridge.config.v1.Normalize.heartbeat_interval:type_name -> google.protobuf.Duration
+	29, // 34: kycbridge.config.v1.Normalize.transaction_timeout:type_name -> google.protobuf.Duration
+	29, // 35: kycbridge.config.v1.Normalize.shutdown_grace:type_name -> google.protobuf.Duration
+	29, // 36: kycbridge.config.v1.Hydrate.timeout:type_name -> google.protobuf.Duration
+	29, // 37: kycbridge.config.v1.Hydrate.give_up_after:type_name -> google.protobuf.Duration
+	29, // 38: kycbridge.config.v1.Dedupe.ttl:type_name -> google.protobuf.Duration
+	29, // 39: kycbridge.config.v1.Dedupe.confirm_wait:type_name -> google.protobuf.Duration
+	29, // 40: kycbridge.config.v1.Dedupe.fail_open_after:type_name -> google.protobuf.Duration
+	22, // 41: kycbridge.config.v1.Dedupe.former_topics:type_name -> kycbridge.config.v1.FormerTopics
+	30, // 42: kycbridge.config.v1.Endpoint.environment:type_name -> kyc.v1.Environment
+	27, // 43: kycbridge.config.v1.Endpoint.secrets:type_name -> kycbridge.config.v1.Secret
+	5,  // 44: kycbridge.config.v1.Endpoint.customer_reference:type_name -> kycbridge.config.v1.CustomerReference
+	28, // 45: kycbridge.config.v1.Endpoint.api:type_name -> kycbridge.config.v1.Api
+	27, // 46: kycbridge.config.v1.Endpoint.basic:type_name -> kycbridge.config.v1.Secret
+	27, // 47: kycbridge.config.v1.Endpoint.bearer:type_name -> kycbridge.config.v1.Secret
+	25, // 48: kycbridge.config.v1.Endpoint.headers:type_name -> kycbridge.config.v1.HeaderProof
+	27, // 49: kycbridge.config.v1.Endpoint.path_tokens:type_name -> kycbridge.config.v1.Secret
+	26, // 50: kycbridge.config.v1.Endpoint.jwt:type_name -> kycbridge.config.v1.Jwt
+	27, // 51: kycbridge.config.v1.HeaderProof.secrets:type_name -> kycbridge.config.v1.Secret
+	29, // 52: kycbridge.config.v1.Jwt.leeway:type_name -> google.protobuf.Duration
+	31, // 53: kycbridge.config.v1.Secret.not_before:type_name -> google.protobuf.Timestamp
+	31, // 54: kycbridge.config.v1.Secret.not_after:type_name -> google.protobuf.Timestamp
+	6,  // 55: kycbridge.config.v1.Api.scheme:type_name -> kycbridge.config.v1.ApiScheme
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_kycbridge_config_v1_config_proto_init() }
@@ -3050,7 +3216,7 @@ func file_kycbridge_config_v1_config_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kycbridge_config_v1_config_proto_rawDesc), len(file_kycbridge_config_v1_config_proto_rawDesc)),
 			NumEnums:      7,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
