@@ -30,7 +30,7 @@ type room struct {
 var house = []room{
 	{"cmd/kycbridge", []string{"command", "providers/catalog"}},
 	{"command", []string{"internal/config", "internal/dev", "internal/operate", "internal/registry", "internal/secret", "internal/serve", "internal/simulate", "audit", "normalize/replay", "providers", "schemas/..."}},
-	{"internal/dev", []string{"internal/config", "internal/operate", "internal/origin", "internal/serve", "internal/simulate", "embedded", "providers", "schemas/..."}},
+	{"internal/dev", []string{"internal/config", "internal/operate", "internal/origin", "internal/registry", "internal/serve", "internal/simulate", "embedded", "providers", "schemas/..."}},
 	{"internal/serve", []string{"internal/config", "internal/contract", "internal/origin", "internal/record", "ingest", "normalize", "normalize/dedupe", "normalize/hydrate", "sink", "providers", "providers/auth/jwks", "schemas/..."}},
 	{"internal/operate", []string{"internal/config", "internal/contract", "internal/registry", "internal/record", "internal/secret", "audit", "normalize", "normalize/dedupe", "normalize/hydrate", "normalize/replay", "sink", "providers", "schemas/..."}},
 	{"internal/operate/operatetest", []string{"embedded/repair", "internal/contract", "normalize", "sink", "schemas/..."}},

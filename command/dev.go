@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +19,8 @@ type devFlags struct {
 	simulate                  simulation
 	tls, passwords, expose    bool
 	json                      bool
+	registry                  string
+	registryHeader            bool
 	hosts                     []string
 }
 
@@ -77,6 +80,8 @@ with --allow-host. Other users of the machine cannot read the data directory; wi
 	c.Flags().BoolVar(&f.json, "json", false, "write every event as JSON as well, on a topic beside its own: kyc.session.v1.json")
 	c.Flags().BoolVar(&f.passwords, "passwords", false, "have Kafka and Redis ask for a password, made at each start and kept in the data directory")
 	c.Flags().StringSliceVar(&f.hosts, "allow-host", nil, "answer requests to this host name as well, such as that of a tunnel")
+	c.Flags().StringVar(&f.registry, "registry", "", "schema registry with Confluent's API: register the schemas there, and write their ids in front of events")
+	c.Flags().BoolVar(&f.registryHeader, "registry-header", false, "with --registry: write the ids into a header, and keep values plain protobuf")
 	c.Flags().BoolVar(&f.expose, "expose", false, "allow addresses that other machines can reach, although everybody knows the secrets")
 	f.log.bind(c.Flags())
 	return c
@@ -102,10 +107,13 @@ func runDev(ctx context.Context, env *environment, f devFlags) error {
 	if err := f.addresses(); err != nil {
 		return err
 	}
+	if f.registryHeader && f.registry == "" {
+		return usagef("--registry-header needs --registry, the address of a schema registry")
+	}
 	o := dev.Options{
 		Vendors: env.vendors, Program: env.invocation,
 		Listen: f.listen, Kafka: f.kafka, Admin: f.admin, Dir: f.dir, TLS: f.tls, Simulate: f.simulate.rate, Chaos: f.simulate.chaos,
-		JSON: f.json, Passwords: f.passwords, Hosts: f.hosts, Expose: f.expose,
+		JSON: f.json, Passwords: f.passwords, Hosts: f.hosts, Expose: f.expose, Registry: strings.TrimRight(f.registry, "/"), RegistryHeader: f.registryHeader,
 		Lookup: env.lookup, Log: log, Out: env.stdout, Started: env.started,
 	}
 	if f.simulate.rate > 0 {

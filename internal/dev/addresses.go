@@ -80,7 +80,11 @@ func (o Options) clientsFile(services *embedded.Services, p passwords) (string, 
 	if p.secret != "" {
 		fmt.Fprintf(&out, "  password_file: %s\n", value(p.file))
 	}
-	fmt.Fprintf(&out, "topics:\n  partitions: %d\n  replication: 1\n  json: %t\nendpoints:\n", partitions, o.JSON)
+	fmt.Fprintf(&out, "topics:\n  partitions: %d\n  replication: 1\n  json: %t\n", partitions, o.JSON)
+	if o.Registry != "" {
+		fmt.Fprintf(&out, "  encoding: %s\nregistry:\n  url: %s\n", o.encoding(), value(o.Registry))
+	}
+	fmt.Fprintln(&out, "endpoints:")
 	for _, v := range o.Vendors {
 		ways, err := o.keys().Ways(v)
 		if err != nil {

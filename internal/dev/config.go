@@ -36,6 +36,9 @@ func (o Options) message(brokers []string, redis, apis string) (*configv1.Config
 		Hydrate:   &configv1.Hydrate{Concurrency: 16, Rate: 10_000},                  // the APIs are in this process
 		Admin:     &configv1.Admin{Listen: o.Admin},
 	}
+	if o.Registry != "" {
+		m.Registry, m.Topics.Encoding = &configv1.Registry{Url: o.Registry}, o.encoding()
+	}
 	var err error
 	if o.TLS {
 		if m.Ingest.Tls, err = certificate(o.Dir, o.Listen, time.Now()); err != nil {
@@ -50,6 +53,14 @@ func (o Options) message(brokers []string, redis, apis string) (*configv1.Config
 		m.Endpoints = append(m.Endpoints, all...)
 	}
 	return m, nil
+}
+
+// encoding of events, where there is a registry.
+func (o Options) encoding() configv1.Encoding {
+	if o.RegistryHeader {
+		return configv1.Encoding_ENCODING_CONFLUENT_HEADER
+	}
+	return configv1.Encoding_ENCODING_CONFLUENT_PROTOBUF
 }
 
 // endpoints are those of a vendor: one named after it, and one more for each other

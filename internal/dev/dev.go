@@ -15,6 +15,8 @@ import (
 	"slices"
 
 	"github.com/kycbridge/kycbridge/embedded"
+	"github.com/kycbridge/kycbridge/internal/config"
+	"github.com/kycbridge/kycbridge/internal/registry"
 	"github.com/kycbridge/kycbridge/internal/serve"
 	"github.com/kycbridge/kycbridge/internal/simulate"
 	"github.com/kycbridge/kycbridge/providers"
@@ -31,6 +33,8 @@ type Options struct {
 	JSON                 bool                                      // events are written as JSON, too
 	Passwords            bool                                      // Kafka and Redis ask for one, made anew in Dir
 	Expose               bool                                      // addresses that other machines reach are allowed
+	Registry             string                                    // address of a schema registry, whose ids events are written with; "": none
+	RegistryHeader       bool                                      // the ids in a header, not in front of values
 	Hosts                []string                                  // host names that the addresses answer to, beside this machine's
 	Simulate             float64                                   // deliveries a second from simulated vendors; 0: none
 	Chaos                bool                                      // they send their fixtures instead of telling stories
@@ -87,6 +91,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	if s.Config, err = o.configuration(services, apiURL, secret); err != nil {
 		return err
 	}
+	if err := o.register(ctx, s.Config); err != nil {
+		return err
+	}
 	forget, err := o.leave(serve.Addresses{
 		Hooks: s.Hooks.Addr().String(), Admin: s.Admin.Addr().String(), Certificate: s.Config.File.GetIngest().GetTls().GetCertificateFile(),
 	}, secret.clients)
@@ -110,6 +117,23 @@ func Run(ctx context.Context, o Options) (err error) {
 		})
 	}
 	return serve.Run(ctx, s)
+}
+
+// register puts the schemas into the registry, where there is one: whoever tries things out need not do it. It leaves
+// the compatibility of subjects alone, since the registry may be one that others use.
+func (o Options) register(ctx context.Context, c *config.Config) error {
+	if o.Registry == "" {
+		return nil
+	}
+	client, err := registry.New(c.Registry().Options)
+	if err != nil {
+		return err
+	}
+	return client.Register(ctx, registry.Query{Prefix: c.File.Kafka.TopicPrefix, AnyLevel: true}, func(change registry.Change) {
+		if change.Registered {
+			o.Log.Info("registered a schema", "subject", change.Subject, "version", change.Version.Version, "id", change.ID)
+		}
+	})
 }
 
 // closers are what is open, closed last to first.
