@@ -1,0 +1,1 @@
+"""Opens accounts by the decisions of kyc.session.v1."""
