@@ -92,7 +92,8 @@ func newFeed(t *testing.T, kafka, topic string, fromVendors []*kgo.Record) *feed
 		}
 	}
 	m.aborted()
-	client := clientTo(t, kafka, kgo.TransactionalID(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	client := clientTo(t, kafka, kgo.TransactionalID(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.ProducerBatchCompression(kgo.NoCompression())) // as kycbridge does, for kafkajs knows gzip alone
 	if _, err := kadm.NewClient(client).CreateTopic(t.Context(), examplePartitions, 1, nil, topic); err != nil {
 		t.Fatal(err)
 	}

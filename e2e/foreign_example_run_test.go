@@ -214,6 +214,13 @@ func (p program) stored(t testing.TB) books {
 	return b.sorted()
 }
 
+// forget empties all tables but the offsets.
+func (p program) forget(t testing.TB) {
+	t.Helper()
+	const script = "import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as db:\n  for table in 'inbox', 'decisions', 'rejected':\n    db.execute('DELETE FROM ' + table)"
+	foreign.Run(t, filepath.Dir(p.db), nil, "python3", "-c", script, p.db)
+}
+
 // compare holds all rows of two databases against each other.
 func compare(t testing.TB, who string, got, want books) {
 	t.Helper()

@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,45 +15,77 @@ import (
 // example is one of the programs in examples/, all of which do the same.
 type example struct {
 	name string
-	// build and run are commands of a shell, as examples/README.md has them, in the folder that prepare gives.
-	build, run string
-	prepare    func(t testing.TB) (dir string)
-	// group says whether two of them side by side are tried, too.
-	group bool
+	// build and run are what examples/README.md says: commands of a shell, in the folder that prepare gives.
+	build   []string
+	run     string
+	prepare func(t testing.TB, x example) (dir string)
+	needs   []string
+	group   bool // two of them side by side are tried, too
 }
 
 var examples = []example{
-	{name: "go", build: "go build .", run: "go run .", group: true, prepare: inPlace("go")},
-	{name: "java", build: "mvn -q compile", run: "mvn -q exec:java", group: true, prepare: copied("java")},
+	{name: "go", run: "go run .", prepare: compiled, group: true},
+	{name: "java", build: []string{"mvn -q compile"}, run: "mvn -q exec:java", prepare: copied, needs: []string{"java", "mvn"}, group: true},
+	{name: "python", build: []string{"python3 -m venv .venv", ".venv/bin/pip install -c requirements.txt ."}, run: ".venv/bin/python -m accounts", prepare: copied},
+	{name: "typescript", build: []string{"npm run build"}, run: "node dist/main.js", prepare: npm, needs: []string{"node", "npm"}},
 }
 
-// inPlace is for a build that leaves nothing behind which git does not ignore.
-func inPlace(name string) func(testing.TB) string {
-	return func(t testing.TB) string { return filepath.Join(foreign.Root(t), "examples", name) }
+func (x example) folder(t testing.TB) string {
+	return filepath.Join(foreign.Root(t), "examples", x.name)
 }
 
-// copied makes a copy with the contract's files in it. What an earlier build left in it stays.
-func copied(name string) func(testing.TB) string {
-	return func(t testing.TB) string {
-		dir := filepath.Join(foreign.Root(t), ".foreign", "example-"+name)
-		foreign.Copy(t, inPlace(name)(t), dir)
-		foreign.Run(t, dir, nil, binary, "schema", "export", "--proto", "proto")
-		return dir
-	}
+// compiled compiles a program of Go in its place, so that its first run is as quick as the next ones.
+func compiled(t testing.TB, x example) string {
+	foreign.Run(t, x.folder(t), nil, "go", "build", "-o", os.DevNull, ".")
+	return x.folder(t)
+}
+
+// copied makes a copy with the contract's files in it. What an earlier build left there stays.
+func copied(t testing.TB, x example) string {
+	dir := filepath.Join(foreign.Root(t), ".foreign", "example-"+x.name)
+	foreign.Copy(t, x.folder(t), dir)
+	return withContract(t, dir)
+}
+
+// npm is copied, and `npm ci` is run where the lock is another one than before.
+func npm(t testing.TB, x example) string { return withContract(t, foreign.Node(t, x.folder(t))) }
+
+func withContract(t testing.TB, dir string) string {
+	foreign.Run(t, dir, nil, binary, "schema", "export", "--proto", "proto")
+	return dir
 }
 
 // built is the example, built and ready to read a topic.
 func (x example) built(t testing.TB) program {
 	t.Helper()
-	dir := x.prepare(t)
-	foreign.Run(t, dir, nil, "sh", "-c", x.build)
+	foreign.Need(t, append(x.needs, "python3")...)
+	dir := x.prepare(t, x)
+	for _, command := range x.build {
+		foreign.Run(t, dir, nil, "sh", "-c", command)
+	}
 	return program{example: x, dir: dir}
+}
+
+// TestExamplesAsTheyAreDescribed holds what TestForeignExamples runs against the pages: the index and the example's own.
+func TestExamplesAsTheyAreDescribed(t *testing.T) {
+	for _, x := range examples {
+		for _, page := range []string{"../examples/README.md", filepath.Join(x.folder(t), "README.md")} {
+			text, err := os.ReadFile(page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			block := strings.Join(append(slices.Clone(x.build), "KYC_SANDBOX=1 "+x.run), "\n    ")
+			if !strings.Contains(string(text), "    "+block+"\n") {
+				t.Errorf("%s does not have the commands\n    %s", page, block)
+			}
+		}
+	}
 }
 
 // TestForeignExamples holds the examples against each other: each reads the same topic, is killed in the middle,
 // goes on, and has in its database what the sender knows must be there, and so what every other has.
 func TestForeignExamples(t *testing.T) {
-	foreign.Need(t, "java", "mvn", "python3")
+	foreign.Need(t)
 	e := startEmbedded(t)
 	from := events(t, e)
 	f := newFeed(t, e.kafka, "examples.session.v1", from)
@@ -73,7 +107,7 @@ func TestForeignExamples(t *testing.T) {
 
 // TestForeignExampleOnKafka runs one of them on Apache Kafka.
 func TestForeignExampleOnKafka(t *testing.T) {
-	foreign.Need(t, "java", "mvn", "python3")
+	foreign.Need(t)
 	kafka, _ := realServices(t)
 	e := startEmbedded(t)
 	from, run := events(t, e), fmt.Sprintf("examples-%d", time.Now().UnixNano())
@@ -86,7 +120,8 @@ func TestForeignExampleOnKafka(t *testing.T) {
 }
 
 // killedInTheMiddle reads some lines of what an example prints and kills it. It cannot have come to the end by then:
-// more lines are to come than fit into a pipe. The next one reads the rest, and a third finds nothing to do.
+// more lines are to come than fit into a pipe. The next one reads the rest. A third, with nothing but
+// the offsets left in the database, has nothing to do.
 func killedInTheMiddle(t *testing.T, p program, f *feed) {
 	t.Helper()
 	p.readsFrom(t, f, "killed")
@@ -104,8 +139,9 @@ func killedInTheMiddle(t *testing.T, p program, f *feed) {
 	if before+len(again) != all { // what was stored by then must not be printed again
 		t.Errorf("%s printed %d lines after %d decisions of %d were stored", p.name, len(again), before, all)
 	}
+	p.forget(t)
 	if more := p.start(t, "KYC_UNTIL_END=1").end(t); len(more) > 0 {
-		t.Errorf("%s, started once more at the end, prints %q", p.name, more)
+		t.Errorf("%s does not go on where the database says, but prints %d lines", p.name, len(more))
 	}
 }
 
