@@ -161,6 +161,11 @@ func twoSideBySide(t *testing.T, p program, f *feed) {
 	}
 	f.sendTo(t, len(f.all)) // of which either gets some
 	second.lines(t, 10)
+	select {
+	case <-first.done:
+		t.Errorf("the first %s ends when a second one reads and writes, too", p.name)
+	default:
+	}
 	first.kill()
 	p.expel(t, member...)
 	second.readOn(t)
