@@ -20,12 +20,11 @@ type example struct {
 	run     string
 	prepare func(t testing.TB, x example) (dir string)
 	needs   []string
-	group   bool // two of them side by side are tried, too
 }
 
 var examples = []example{
-	{name: "go", run: "go run .", prepare: compiled, group: true},
-	{name: "java", build: []string{"mvn -q compile"}, run: "mvn -q exec:java", prepare: copied, needs: []string{"java", "mvn"}, group: true},
+	{name: "go", run: "go run .", prepare: compiled},
+	{name: "java", build: []string{"mvn -q compile"}, run: "mvn -q exec:java", prepare: copied, needs: []string{"java", "mvn"}},
 	{name: "python", build: []string{"python3 -m venv .venv", ".venv/bin/pip install -c requirements.txt ."}, run: ".venv/bin/python -m accounts", prepare: copied},
 	{name: "typescript", build: []string{"npm run build"}, run: "node dist/main.js", prepare: npm, needs: []string{"node", "npm"}},
 }
@@ -96,9 +95,7 @@ func TestForeignExamples(t *testing.T) {
 				t.Parallel()
 				p := x.built(t)
 				killedInTheMiddle(t, p, f)
-				if x.group {
-					twoSideBySide(t, p, newFeed(t, e.kafka, x.name+".session.v1", from))
-				}
+				twoSideBySide(t, p, newFeed(t, e.kafka, x.name+".session.v1", from))
 			})
 		}
 	})
