@@ -20,13 +20,14 @@ type example struct {
 	run     string
 	prepare func(t testing.TB, x example) (dir string)
 	needs   []string
+	test    string // a command that runs its own tests, once it is built
 }
 
 var examples = []example{
 	{name: "go", run: "go run .", prepare: compiled},
 	{name: "java", build: []string{"mvn -q compile"}, run: "mvn -q exec:java", prepare: copied, needs: []string{"java", "mvn"}},
-	{name: "python", build: []string{"python3 -m venv .venv", ".venv/bin/pip install -c requirements.txt ."}, run: ".venv/bin/python -m accounts", prepare: copied},
-	{name: "typescript", build: []string{"npm run build"}, run: "node dist/main.js", prepare: npm, needs: []string{"node", "npm"}},
+	{name: "python", build: []string{"python3 -m venv .venv", ".venv/bin/pip install -c requirements.txt ."}, run: ".venv/bin/python -m accounts", prepare: copied, test: ".venv/bin/python -m unittest -q"},
+	{name: "typescript", build: []string{"npm run build"}, run: "node dist/main.js", prepare: npm, needs: []string{"node", "npm"}, test: "npm test"},
 }
 
 func (x example) folder(t testing.TB) string {
@@ -94,6 +95,9 @@ func TestForeignExamples(t *testing.T) {
 			t.Run(x.name, func(t *testing.T) {
 				t.Parallel()
 				p := x.built(t)
+				if x.test != "" {
+					foreign.Run(t, p.dir, nil, "sh", "-c", x.test)
+				}
 				killedInTheMiddle(t, p, f)
 				twoSideBySide(t, p, newFeed(t, e.kafka, x.name+".session.v1", from))
 			})
