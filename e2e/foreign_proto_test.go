@@ -111,8 +111,8 @@ func checkNames(t *testing.T, printed string, enums map[string][]string) {
 	}
 }
 
-// without is an environment in which nothing can be fetched, and nothing was before.
-func without(t *testing.T) []string {
+// offline is an environment in which nothing can be fetched, and nothing was before.
+func offline(t *testing.T) []string {
 	t.Helper()
 	home := t.TempDir()
 	const nowhere = "http://127.0.0.1:1"
@@ -233,7 +233,7 @@ func TestForeignProtoPython(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "gen"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	foreign.Run(t, dir, without(t), append(command, slices.Sorted(maps.Keys(files))...)...)
+	foreign.Run(t, dir, offline(t), append(command, slices.Sorted(maps.Keys(files))...)...)
 	names, err := filepath.Abs("foreign/proto/python/names.py")
 	if err != nil {
 		t.Fatal(err)
@@ -244,7 +244,7 @@ func TestForeignProtoPython(t *testing.T) {
 // buf takes the folder with and without a buf.yaml, without its registry, and says the same as protoc.
 func TestForeignProtoBuf(t *testing.T) {
 	foreign.Need(t)
-	command, dir, env := buf(t), t.TempDir(), without(t)
+	command, dir, env := buf(t), t.TempDir(), offline(t)
 	exportProto(t, filepath.Join(dir, "proto"))
 	foreign.Run(t, dir, env, command, "build", "proto", "--as-file-descriptor-set", "-o", "bare.binpb")
 	checkBuilt(t, filepath.Join(dir, "bare.binpb"))
@@ -283,6 +283,6 @@ func TestForeignProtoTypeScript(t *testing.T) {
 	dir := foreign.Node(t, "foreign/proto/typescript")
 	sources := filepath.Join(t.TempDir(), "proto")
 	exportProto(t, sources)
-	foreign.Run(t, dir, without(t), buf(t), "generate", sources)
+	foreign.Run(t, dir, offline(t), buf(t), "generate", sources)
 	checkNames(t, foreign.Run(t, dir, nil, "node", "names.js", newer(t)), enumsOf(contractOf(t), bare))
 }
