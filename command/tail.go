@@ -2,7 +2,10 @@ package command
 
 import (
 	"context"
+	"errors"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +18,9 @@ type tailFlags struct {
 	fromStart bool
 	untilEnd  bool
 	count     int
+	grouped   bool
+	group     string
+	full      bool
 }
 
 func newTail(env *environment) *cobra.Command {
@@ -28,17 +34,30 @@ topic it follows all domain topics. Short names of topics: raw, session, check, 
 renewal, resource, hydrate, hydrate.wait, disposition, deadletter; and where events are
 written as JSON too (topics.json), session.json and so on: the value is the JSON itself.
 
+With --group it keeps its place in Kafka, as a consumer group of that name (under a topic
+prefix of your own: the prefix and that name). The first run begins with the oldest
+record, every other where the last one ended, and commands that run at the same time
+share the partitions. Offsets are committed once the lines are written: each record is
+printed at least once, and again after a kill. Lines that the reader of a pipe did not
+read are not printed again: end with --count or --until-end instead of head.
+
 ` + kafkaHelp,
 		Example: `  kycbridge tail                                 new events of all domain topics
   kycbridge tail check --from-start --until-end  every check event
   kycbridge tail disposition --count 10          what became of the next ten deliveries
-  kycbridge tail session | jq .value.decision`,
+  kycbridge tail session | jq .value.decision
+  kycbridge tail --full --group export --until-end >>events.jsonl   what came since the last run`,
 		ValidArgsFunction: completeTopics,
-		RunE:              func(c *cobra.Command, args []string) error { return tail(c.Context(), env, f, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			f.grouped = c.Flags().Changed("group")
+			return tail(c.Context(), env, f, args)
+		},
 	}
 	f.kafkaFlags.bind(c)
 	c.Flags().BoolVar(&f.fromStart, "from-start", false, "begin with the oldest record (default: only new records)")
-	c.Flags().BoolVar(&f.untilEnd, "until-end", false, "stop at the current end of the topics; implies --from-start")
+	c.Flags().BoolVar(&f.untilEnd, "until-end", false, "stop at the current end of the topics; implies --from-start without --group")
+	c.Flags().StringVar(&f.group, "group", "", "consumer group that keeps the place from run to run")
+	c.Flags().BoolVar(&f.full, "full", false, "print fields without a value too: unspecified enums, empty texts and lists, false")
 	c.Flags().IntVar(&f.count, "count", 0, "stop after this many records; 0 never stops")
 	return c
 }
@@ -51,18 +70,33 @@ func tail(ctx context.Context, env *environment, f tailFlags, names []string) er
 	if f.count < 0 {
 		return usagef("--count is %d; expected 0 or more", f.count)
 	}
+	if f.grouped && f.fromStart {
+		return usagef("--from-start and --group cannot go together: a group begins with the oldest record and goes on where it ended; to begin again, take a group of another name")
+	}
 	s, err := f.servers(env, "tail")
 	if err != nil {
 		return err
+	}
+	if f.grouped {
+		if err := s.CheckGroup(f.group); err != nil {
+			return usagef("--group is %q: %w", f.group, err)
+		}
 	}
 	bases, err := topicBases(names, s.Kafka.TopicPrefix)
 	if err != nil {
 		return err
 	}
+	show := func(r operate.Record) error {
+		r.Full = f.full
+		return writeLine(env.stdout, r)
+	}
+	if f.grouped {
+		return tailGroup(ctx, s, operate.GroupQuery{Group: f.group, Topics: bases, UntilEnd: f.untilEnd, Most: f.count}, show)
+	}
 	n := 0
 	for r, err := range operate.Tail(ctx, s, operate.TailQuery{Topics: bases, FromStart: f.fromStart, UntilEnd: f.untilEnd}) {
 		if err == nil {
-			err = writeLine(env.stdout, r)
+			err = show(r)
 		}
 		switch n++; {
 		case ctx.Err() != nil:
@@ -74,6 +108,21 @@ func tail(ctx context.Context, env *environment, f tailFlags, names []string) er
 		}
 	}
 	return nil
+}
+
+// tailGroup ends well where nobody reads its output any more: the lines that were written are committed.
+func tailGroup(ctx context.Context, s operate.Servers, q operate.GroupQuery, show func(operate.Record) error) error {
+	signal.Ignore(syscall.SIGPIPE) // it would end the process before the commit
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	err := operate.TailGroup(ctx, s, q, func(r operate.Record) error {
+		err := show(r)
+		if errors.Is(err, syscall.EPIPE) {
+			stop()
+		}
+		return err
+	})
+	return explainKafka(s, err)
 }
 
 // topicBases finds the topics that a person named, by short name, base name or in full.

@@ -51,14 +51,18 @@ func (f *Follower) Poll(ctx context.Context, max int) ([]*kgo.Record, error) {
 	if fetches.IsClientClosed() {
 		return nil, ErrClosed
 	}
-	var errs []error
+	return fetches.Records(), errors.Join(fetchErrors(ctx, fetches)...)
+}
+
+// fetchErrors are the errors of a poll with their places, but for the end of its ctx.
+func fetchErrors(ctx context.Context, fetches kgo.Fetches) (errs []error) {
 	fetches.EachError(func(topic string, partition int32, err error) {
 		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 			return
 		}
 		errs = append(errs, fmt.Errorf("reading %s partition %d: %w", topic, partition, err))
 	})
-	return fetches.Records(), errors.Join(errs...)
+	return errs
 }
 
 // Close closes the connections; a Poll under way returns.

@@ -23,6 +23,7 @@ type Record struct {
 	Message proto.Message // nil where the record has no value, and where Err says why it cannot be read
 	Err     error
 	json    bool // the value is JSON itself
+	Full    bool // JSON has the fields without a value too: enums as UNSPECIFIED, empty texts and lists, false
 }
 
 // decode reads a record of the topics of these servers.
@@ -87,7 +88,7 @@ func (r Record) jsonValue() (json.RawMessage, error) {
 	if r.json { // as it is, with what this version has no field for
 		return r.Value, nil
 	}
-	spaced, err := protojson.Marshal(r.Message)
+	spaced, err := protojson.MarshalOptions{EmitDefaultValues: r.Full}.Marshal(r.Message)
 	if err != nil {
 		return nil, err
 	}
