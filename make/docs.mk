@@ -2,8 +2,8 @@
 
 .PHONY: docs docs-check
 
-docs: ## Write docs/vendors.md from the catalogue, the goldens and the vendors' READMEs
+docs: ## Write docs/vendors.md and docs/vendors/ from the catalogue, the goldens and the vendors' READMEs
 	go run ./tools/vendordoc
 
-docs-check: ## Fail when docs/vendors.md is not what they give
+docs-check: ## Fail when docs/vendors.md or docs/vendors/ is not what they give
 	go run ./tools/vendordoc -check

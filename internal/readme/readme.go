@@ -28,9 +28,9 @@ var Sections = []struct{ Title, Says string }{
 var link = regexp.MustCompile(`\]\(([^)]*)\)`)
 
 // Section gives the text below a heading, up to the next heading of its level or
-// above. Two of that name, none, or an empty one are errors, and so are what docs/vendors.md
-// could not repeat: a heading below it, which would stand on the wrong level there, and a
-// relative link, which would lead nowhere.
+// above. Two of that name, none, or an empty one are errors, and so are what the vendor's page
+// in docs/vendors could not repeat: a heading below it, which would stand on the wrong level
+// there, and a relative link, which would lead nowhere.
 func Section(readme, title string) (string, error) {
 	var text strings.Builder
 	level, found, fenced := 0, false, false // level: of the section we are in

@@ -65,7 +65,7 @@ type Traits struct {
 	Token func(s Secret, claims []byte) (string, error)
 	Claim string
 
-	// Description is its line in docs/vendors.md: the setting, and what is proved how.
+	// Description is its line on the vendor's page in docs/vendors: the setting, and what is proved how.
 	Description string
 	// Prompt stands in front of the secret, or of the key's file, where `dev` prints
 	// what an endpoint wants.

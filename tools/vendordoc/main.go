@@ -1,4 +1,5 @@
-// Program vendordoc writes docs/vendors.md: what every vendor's deliveries become.
+// Program vendordoc writes docs/vendors.md and a page for each vendor in docs/vendors: what its
+// deliveries become.
 // It takes it from the catalogue, from the fixtures and their goldens, which the
 // conformance suite holds against the mappings, and from two sections of each
 // vendor's README.md. It runs no mapping itself and judges none.
@@ -6,23 +7,22 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/kycbridge/kycbridge/internal/readme"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
-// pagePath is where the page is, from the root of the repository.
-const pagePath = "docs/vendors.md"
-
 func main() {
 	root := flag.String("root", ".", "root of the repository")
-	check := flag.Bool("check", false, "write nothing; fail when "+pagePath+" is not what would be written")
+	check := flag.Bool("check", false, "write nothing; fail when "+indexPath+" and the pages are not what would be written")
 	flag.Parse()
 	if err := run(*root, *check); err != nil {
 		fmt.Fprintln(os.Stderr, "vendordoc:", err)
@@ -31,32 +31,78 @@ func main() {
 }
 
 func run(root string, check bool) error {
-	page, err := document(catalog.All(), os.DirFS(root))
+	all, err := documents(catalog.All(), os.DirFS(root))
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(root, filepath.FromSlash(pagePath))
-	if !check {
-		return os.WriteFile(path, page, 0o644)
+	if check {
+		return checkAll(root, all)
 	}
-	there, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("%w: run make docs", err)
+	return writeAll(root, all)
+}
+
+// writeAll writes the pages, and removes those of vendors that are no more.
+func writeAll(root string, all []document) error {
+	if err := os.MkdirAll(filepath.Join(root, filepath.FromSlash(pagesFolder)), 0o755); err != nil {
+		return err
 	}
-	return compare(there, page)
+	for _, d := range all {
+		if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(d.path)), d.text, 0o644); err != nil {
+			return err
+		}
+	}
+	stale, err := leftOver(root, all)
+	for _, path := range stale {
+		err = errors.Join(err, os.Remove(filepath.Join(root, filepath.FromSlash(path))))
+	}
+	return err
+}
+
+// checkAll names every page that is missing, differs, or is of no vendor.
+func checkAll(root string, all []document) error {
+	var problems []error
+	for _, d := range all {
+		there, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(d.path)))
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%w: run make docs", err))
+			continue
+		}
+		problems = append(problems, compare(there, d))
+	}
+	stale, err := leftOver(root, all)
+	for _, path := range stale {
+		problems = append(problems, fmt.Errorf("%s is of no vendor in the catalogue: run make docs", path))
+	}
+	return errors.Join(append(problems, err)...)
+}
+
+// leftOver are the files in the folder of the pages that would not be written now.
+func leftOver(root string, all []document) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(pagesFolder)))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var stale []string
+	for _, entry := range entries {
+		name := pagesFolder + "/" + entry.Name()
+		if !slices.ContainsFunc(all, func(d document) bool { return d.path == name }) {
+			stale = append(stale, name)
+		}
+	}
+	return stale, err
 }
 
 // compare names the first line that differs.
-func compare(there, page []byte) error {
-	if bytes.Equal(there, page) {
+func compare(there []byte, d document) error {
+	if bytes.Equal(there, d.text) {
 		return nil
 	}
-	have, want := bytes.Split(there, []byte("\n")), bytes.Split(page, []byte("\n"))
+	have, want := bytes.Split(there, []byte("\n")), bytes.Split(d.text, []byte("\n"))
 	n := 0
 	for n < len(have) && n < len(want) && bytes.Equal(have[n], want[n]) {
 		n++
 	}
-	return fmt.Errorf("%s is not what providers/ gives, from line %d on: run make docs", pagePath, n+1)
+	return fmt.Errorf("%s is not what providers/ gives, from line %d on: run make docs", d.path, n+1)
 }
 
 // vendor is all that the page says about one.

@@ -12,8 +12,9 @@ import (
 func TestNewScheme(t *testing.T) {
 	provider, root := toy()
 	provider.Scheme = authtest.Reversed{}
-	page, err := document([]providers.Provider{provider}, root)
-	if want := "\n* `secrets`: HMAC-SHA256 of the raw body read backwards\n"; err != nil || !strings.Contains(string(page), want) {
+	all, err := documents([]providers.Provider{provider}, root)
+	page := whole(all)
+	if want := "\n* `secrets`: HMAC-SHA256 of the raw body read backwards\n"; err != nil || !strings.Contains(page, want) {
 		t.Errorf("error %v, and the page does not contain %q", err, want)
 	}
 }

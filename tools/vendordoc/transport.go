@@ -21,6 +21,29 @@ func proofs(p providers.Provider) string {
 	return b.String()
 }
 
+// settings are the keys of an endpoint's configuration that prove the sender.
+func settings(p providers.Provider) string {
+	var all []string
+	for _, way := range p.Ways() {
+		setting, _, _ := strings.Cut(way.Traits().Description, ":")
+		if !slices.Contains(all, setting) {
+			all = append(all, setting)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// use says in a word whether the vendor's API is asked.
+func use(h *providers.Hydration) string {
+	switch {
+	case h == nil:
+		return "not used"
+	case h.Required:
+		return "always used"
+	}
+	return "used where an endpoint has `api`"
+}
+
 // answers is the answer that the vendor expects, and what it does without it.
 func answers(a providers.Ack) string {
 	return table([][2]string{

@@ -4,21 +4,24 @@ import (
 	"crypto"
 	"flag"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
+	"github.com/kycbridge/kycbridge/internal/readme"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
+	"github.com/kycbridge/kycbridge/providers/catalog"
 )
 
 var update = flag.Bool("update", false, "write the golden file")
 
-// TestPageIsCurrent holds the page in the tree against what the catalogue, the
+// TestPagesAreCurrent holds the pages in the tree against what the catalogue, the
 // goldens and the READMEs give now.
-func TestPageIsCurrent(t *testing.T) {
+func TestPagesAreCurrent(t *testing.T) {
 	if err := run("../..", true); err != nil {
 		t.Error(err)
 	}
@@ -61,25 +64,36 @@ func toy() (providers.Provider, fstest.MapFS) {
 		}
 }
 
-func TestDocument(t *testing.T) {
+func TestDocuments(t *testing.T) {
 	provider, root := toy()
-	page, err := document([]providers.Provider{provider}, root)
+	all, err := documents([]providers.Provider{provider}, root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden := filepath.Join("testdata", "toy.md")
-	if *update {
-		if err := os.WriteFile(golden, page, 0o644); err != nil {
+	for _, d := range all {
+		golden := filepath.Join("testdata", path.Base(d.path))
+		if *update {
+			if err := os.WriteFile(golden, d.text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if err := compare(want, d); err != nil {
+			t.Errorf("%v\ngot:\n%s", err, d.text)
+		}
 	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// whole is the text of all documents, one after the other.
+func whole(all []document) string {
+	var b strings.Builder
+	for _, d := range all {
+		b.Write(d.text)
 	}
-	if err := compare(want, page); err != nil {
-		t.Errorf("%v\ngot:\n%s", err, page)
-	}
+	return b.String()
 }
 
 // TestDocumentRefuses: a vendor that the page could only describe in part is an
@@ -115,7 +129,7 @@ func TestDocumentRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			provider, root := toy()
 			tc.spoil(provider.Testdata.(fstest.MapFS), root)
-			_, err := document([]providers.Provider{provider}, root)
+			_, err := documents([]providers.Provider{provider}, root)
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -128,17 +142,89 @@ func TestDocumentRefuses(t *testing.T) {
 	}
 }
 
+// maxRow is what a row of a table may take, in bytes of Markdown: three events and the links of one fixture.
+const maxRow = 600
+
+// TestRowsAreShort: a person reads the tables. What the vendor's README says has rows of its own making.
+func TestRowsAreShort(t *testing.T) {
+	all, err := documents(catalog.All(), os.DirFS("../.."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range all {
+		text, _, _ := strings.Cut(string(d.text), "\n## "+readme.Setup)
+		for n, line := range strings.Split(text, "\n") {
+			if len(line) > maxRow {
+				t.Errorf("%s:%d has %d bytes, more than %d", d.path, n+1, len(line), maxRow)
+			}
+		}
+	}
+}
+
+// TestNothingIsLeftOut: each fixture is named on its vendor's page, with all its events.
+func TestNothingIsLeftOut(t *testing.T) {
+	for _, p := range catalog.All() {
+		v, err := readVendor(p, os.DirFS("../.."))
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := string(v.page())
+		for _, c := range v.cases {
+			if !strings.Contains(page, v.link(c.Fixture)) {
+				t.Errorf("the page of %s does not name the fixture %s", p.Name, c.Fixture)
+			}
+			for _, event := range c.Becomes {
+				if !strings.Contains(page, event) {
+					t.Errorf("the page of %s does not have the event %s of %s", p.Name, event, c.Fixture)
+				}
+			}
+		}
+	}
+}
+
+// TestCheckAndWrite: a page that is missing, differs or is of no vendor is named, and writing mends all three.
+func TestCheckAndWrite(t *testing.T) {
+	provider, files := toy()
+	all, err := documents([]providers.Provider{provider}, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	if err := writeAll(root, all); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(root, "docs", "vendors", "toy.md")
+	for want, spoil := range map[string]func() error{
+		"docs/vendors/gone.md is of no vendor":                          func() error { return os.WriteFile(filepath.Join(filepath.Dir(page), "gone.md"), nil, 0o644) },
+		"docs/vendors/toy.md is not what providers/ gives, from line 1": func() error { return os.WriteFile(page, nil, 0o644) },
+		"no such file": func() error { return os.Remove(page) },
+	} {
+		if err := checkAll(root, all); err != nil {
+			t.Fatalf("what was written is refused: %v", err)
+		}
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkAll(root, all); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "make docs") {
+			t.Errorf("error %v, want %q and what to do", err, want)
+		}
+		if err := writeAll(root, all); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestCompareNamesTheLine(t *testing.T) {
-	if err := compare([]byte("a\nb\n"), []byte("a\nb\n")); err != nil {
+	if err := compare([]byte("a\nb\n"), document{text: []byte("a\nb\n")}); err != nil {
 		t.Error(err)
 	}
 	for _, page := range []string{"a\nx\n", "a\nb"} {
-		err := compare([]byte("a\nb\nc\n"), []byte(page))
+		err := compare([]byte("a\nb\nc\n"), document{text: []byte(page)})
 		if err == nil || !strings.Contains(err.Error(), "make docs") {
 			t.Errorf("%q passes: %v", page, err)
 		}
 	}
-	if err := compare([]byte("a\nb\n"), []byte("a\nx\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
+	if err := compare([]byte("a\nb\n"), document{text: []byte("a\nx\n")}); err == nil || !strings.Contains(err.Error(), "line 2") {
 		t.Errorf("error is %v, want the line", err)
 	}
 }
