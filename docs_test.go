@@ -10,7 +10,7 @@ import (
 )
 
 // documents are the pages whose claims are held against the tree.
-var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md", "examples/own-vendor/README.md", "docs/evolution.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md", "providers/README.md", "examples/README.md", "examples/go/README.md", "examples/java/README.md", "examples/python/README.md", "examples/typescript/README.md", "docs/sinks.md"}
+var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md", "examples/own-vendor/README.md", "docs/evolution.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md", "providers/README.md", "examples/README.md", "examples/go/README.md", "examples/java/README.md", "examples/python/README.md", "examples/typescript/README.md", "docs/sinks.md", "docs/vendors.md"}
 
 var (
 	linkTarget = regexp.MustCompile(`\]\(([^)#:\s]+)\)`)
@@ -26,7 +26,11 @@ var (
 // files, tests and metrics.
 func TestDocuments(t *testing.T) {
 	source := goSource(t)
-	for _, document := range documents {
+	vendors, err := filepath.Glob("docs/vendors/*.md")
+	if err != nil || len(vendors) == 0 {
+		t.Fatal("the vendors' pages are not in docs/vendors:", err)
+	}
+	for _, document := range append(vendors, documents...) {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)

@@ -2,8 +2,10 @@
 
 .PHONY: docs docs-check
 
-docs: ## Write docs/vendors.md and docs/vendors/ from the catalogue, the goldens and the vendors' READMEs
+docs: ## Write docs/vendors.md, docs/vendors/ and docs/events.md from the catalogue, the goldens, the vendors' READMEs and the contract
 	go run ./tools/vendordoc
+	go run ./tools/eventdoc
 
-docs-check: ## Fail when docs/vendors.md or docs/vendors/ is not what they give
+docs-check: ## Fail when they are not what would be written
 	go run ./tools/vendordoc -check
+	go run ./tools/eventdoc -check

@@ -9,11 +9,14 @@ import (
 
 	"github.com/kycbridge/kycbridge/internal/readme"
 	"github.com/kycbridge/kycbridge/providers"
+	"github.com/kycbridge/kycbridge/tools/docpage"
 )
 
 const (
 	indexPath   = "docs/vendors.md" // from the root of the repository, as is the next
 	pagesFolder = "docs/vendors"    // one page for each vendor, and nothing else
+
+	source = "providers/" // what they are made from
 )
 
 // sourceMark is a reference to a source of the README.
@@ -52,27 +55,21 @@ with the mappings. Each is a delivery you can read and send: ''kycbridge send VE
   kept as a dead letter (REJECTED_CONTENT) that names the limit.
 `
 
-// document is one file that this program writes.
-type document struct {
-	path string // from the root of the repository, with slashes
-	text []byte
-}
-
 // documents are the index and the page of each vendor.
-func documents(all []providers.Provider, root fs.FS) ([]document, error) {
+func documents(all []providers.Provider, root fs.FS) ([]docpage.Page, error) {
 	var index bytes.Buffer
 	index.WriteString(written + intro)
-	var pages []document
+	var pages []docpage.Page
 	for _, p := range all {
 		v, err := readVendor(p, root)
 		if err != nil {
 			return nil, err
 		}
 		fmt.Fprintf(&index, "| [%s](vendors/%s.md) | %s | %s |\n", v.Title, v.Name, settings(p), use(v.Hydration))
-		pages = append(pages, document{pagesFolder + "/" + v.Name + ".md", v.page()})
+		pages = append(pages, docpage.Page{Path: pagesFolder + "/" + v.Name + ".md", Text: v.page(), From: source})
 	}
 	index.WriteString(strings.ReplaceAll(howToRead, "''", "`"))
-	return append(pages, document{indexPath, index.Bytes()}), nil
+	return append(pages, docpage.Page{Path: indexPath, Text: index.Bytes(), From: source}), nil
 }
 
 // page is all about one vendor.

@@ -6,9 +6,7 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,17 +16,10 @@ import (
 	"github.com/kycbridge/kycbridge/internal/readme"
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/tools/docpage"
 )
 
-func main() {
-	root := flag.String("root", ".", "root of the repository")
-	check := flag.Bool("check", false, "write nothing; fail when "+indexPath+" and the pages are not what would be written")
-	flag.Parse()
-	if err := run(*root, *check); err != nil {
-		fmt.Fprintln(os.Stderr, "vendordoc:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(docpage.Main("vendordoc", run)) }
 
 func run(root string, check bool) error {
 	all, err := documents(catalog.All(), os.DirFS(root))
@@ -42,14 +33,9 @@ func run(root string, check bool) error {
 }
 
 // writeAll writes the pages, and removes those of vendors that are no more.
-func writeAll(root string, all []document) error {
-	if err := os.MkdirAll(filepath.Join(root, filepath.FromSlash(pagesFolder)), 0o755); err != nil {
+func writeAll(root string, all []docpage.Page) error {
+	if err := docpage.Write(root, all...); err != nil {
 		return err
-	}
-	for _, d := range all {
-		if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(d.path)), d.text, 0o644); err != nil {
-			return err
-		}
 	}
 	stale, err := leftOver(root, all)
 	for _, path := range stale {
@@ -59,16 +45,8 @@ func writeAll(root string, all []document) error {
 }
 
 // checkAll names every page that is missing, differs, or is of no vendor.
-func checkAll(root string, all []document) error {
-	var problems []error
-	for _, d := range all {
-		there, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(d.path)))
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%w: run make docs", err))
-			continue
-		}
-		problems = append(problems, compare(there, d))
-	}
+func checkAll(root string, all []docpage.Page) error {
+	problems := []error{docpage.Check(root, all...)}
 	stale, err := leftOver(root, all)
 	for _, path := range stale {
 		problems = append(problems, fmt.Errorf("%s is of no vendor in the catalogue: run make docs", path))
@@ -77,7 +55,7 @@ func checkAll(root string, all []document) error {
 }
 
 // leftOver are the files in the folder of the pages that would not be written now.
-func leftOver(root string, all []document) ([]string, error) {
+func leftOver(root string, all []docpage.Page) ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(root, filepath.FromSlash(pagesFolder)))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -85,24 +63,11 @@ func leftOver(root string, all []document) ([]string, error) {
 	var stale []string
 	for _, entry := range entries {
 		name := pagesFolder + "/" + entry.Name()
-		if !slices.ContainsFunc(all, func(d document) bool { return d.path == name }) {
+		if !slices.ContainsFunc(all, func(d docpage.Page) bool { return d.Path == name }) {
 			stale = append(stale, name)
 		}
 	}
 	return stale, err
-}
-
-// compare names the first line that differs.
-func compare(there []byte, d document) error {
-	if bytes.Equal(there, d.text) {
-		return nil
-	}
-	have, want := bytes.Split(there, []byte("\n")), bytes.Split(d.text, []byte("\n"))
-	n := 0
-	for n < len(have) && n < len(want) && bytes.Equal(have[n], want[n]) {
-		n++
-	}
-	return fmt.Errorf("%s is not what providers/ gives, from line %d on: run make docs", d.path, n+1)
 }
 
 // vendor is all that the page says about one.

@@ -15,6 +15,7 @@ import (
 	"github.com/kycbridge/kycbridge/providers"
 	"github.com/kycbridge/kycbridge/providers/auth"
 	"github.com/kycbridge/kycbridge/providers/catalog"
+	"github.com/kycbridge/kycbridge/tools/docpage"
 )
 
 var update = flag.Bool("update", false, "write the golden file")
@@ -71,9 +72,9 @@ func TestDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range all {
-		golden := filepath.Join("testdata", path.Base(d.path))
+		golden := filepath.Join("testdata", path.Base(d.Path))
 		if *update {
-			if err := os.WriteFile(golden, d.text, 0o644); err != nil {
+			if err := os.WriteFile(golden, d.Text, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -81,17 +82,17 @@ func TestDocuments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := compare(want, d); err != nil {
-			t.Errorf("%v\ngot:\n%s", err, d.text)
+		if err := docpage.Compare(want, d); err != nil {
+			t.Errorf("%v\ngot:\n%s", err, d.Text)
 		}
 	}
 }
 
 // whole is the text of all documents, one after the other.
-func whole(all []document) string {
+func whole(all []docpage.Page) string {
 	var b strings.Builder
 	for _, d := range all {
-		b.Write(d.text)
+		b.Write(d.Text)
 	}
 	return b.String()
 }
@@ -152,10 +153,10 @@ func TestRowsAreShort(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, d := range all {
-		text, _, _ := strings.Cut(string(d.text), "\n## "+readme.Setup)
+		text, _, _ := strings.Cut(string(d.Text), "\n## "+readme.Setup)
 		for n, line := range strings.Split(text, "\n") {
 			if len(line) > maxRow {
-				t.Errorf("%s:%d has %d bytes, more than %d", d.path, n+1, len(line), maxRow)
+				t.Errorf("%s:%d has %d bytes, more than %d", d.Path, n+1, len(line), maxRow)
 			}
 		}
 	}
@@ -211,20 +212,5 @@ func TestCheckAndWrite(t *testing.T) {
 		if err := writeAll(root, all); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func TestCompareNamesTheLine(t *testing.T) {
-	if err := compare([]byte("a\nb\n"), document{text: []byte("a\nb\n")}); err != nil {
-		t.Error(err)
-	}
-	for _, page := range []string{"a\nx\n", "a\nb"} {
-		err := compare([]byte("a\nb\nc\n"), document{text: []byte(page)})
-		if err == nil || !strings.Contains(err.Error(), "make docs") {
-			t.Errorf("%q passes: %v", page, err)
-		}
-	}
-	if err := compare([]byte("a\nb\n"), document{text: []byte("a\nx\n")}); err == nil || !strings.Contains(err.Error(), "line 2") {
-		t.Errorf("error is %v, want the line", err)
 	}
 }
