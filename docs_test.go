@@ -10,7 +10,7 @@ import (
 )
 
 // documents are the pages whose claims are held against the tree.
-var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md", "examples/own-vendor/README.md", "docs/evolution.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md", "providers/README.md", "examples/README.md", "examples/go/README.md", "examples/java/README.md", "examples/python/README.md", "examples/typescript/README.md", "docs/sinks.md", "docs/vendors.md"}
+var documents = []string{"README.md", "DESIGN.md", "CONTRIBUTING.md", "SECURITY.md", "examples/own-vendor/README.md", "docs/evolution.md", "docs/https.md", "docs/performance.md", "docs/runbook.md", "docs/servers.md", "providers/README.md", "examples/README.md", "examples/go/README.md", "examples/java/README.md", "examples/python/README.md", "examples/typescript/README.md", "docs/sinks.md", "docs/vendors.md", "docs/consuming.md", "docs/events.md"}
 
 var (
 	linkTarget = regexp.MustCompile(`\]\(([^)#:\s]+)\)`)
