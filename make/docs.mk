@@ -2,10 +2,12 @@
 
 .PHONY: docs docs-check
 
-docs: ## Write docs/vendors.md, docs/vendors/ and docs/events.md from the catalogue, the goldens, the vendors' READMEs and the contract
+docs: ## Write the pages of vendors and events and docs/asyncapi.yaml from goldens, READMEs, the catalogue and the contract
 	go run ./tools/vendordoc
 	go run ./tools/eventdoc
+	go run ./tools/asyncapidoc
 
 docs-check: ## Fail when they are not what would be written
 	go run ./tools/vendordoc -check
 	go run ./tools/eventdoc -check
+	go run ./tools/asyncapidoc -check
