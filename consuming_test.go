@@ -110,3 +110,49 @@ func fenced(page, language string) string {
 	block, _, _ = strings.Cut(block, "```")
 	return block
 }
+
+// mayOpen stands on the page, word for word.
+func mayOpen(e *kycv1.SessionEvent) bool {
+	return e.GetMetadata().GetEnvironment() == kycv1.Environment_ENVIRONMENT_LIVE &&
+		e.GetDecision() == kycv1.Decision_DECISION_APPROVED &&
+		e.GetFinality() != kycv1.Finality_FINALITY_PRELIMINARY &&
+		e.GetMetadata().GetSubject().GetCustomerReference() != ""
+}
+
+// TestConsumingVerdict: the code on the page is what is tried here, and opens on nothing but what the page says.
+func TestConsumingVerdict(t *testing.T) {
+	if own := fenced(readFile(t, consumingPage), "go"); !strings.Contains(readFile(t, "consuming_test.go"), own) {
+		t.Errorf("the page has other code than this test:\n%s", own)
+	}
+	for name, tc := range map[string]struct {
+		spoil func(*kycv1.SessionEvent)
+		open  bool
+	}{
+		"approved, final, live":     {func(*kycv1.SessionEvent) {}, true},
+		"finality not said":         {func(e *kycv1.SessionEvent) { e.Finality = kycv1.Finality_FINALITY_UNSPECIFIED }, true},
+		"finality new to us":        {func(e *kycv1.SessionEvent) { e.Finality = 99 }, true},
+		"another transition":        {func(e *kycv1.SessionEvent) { e.Transition = kycv1.SessionTransition_SESSION_TRANSITION_RESUBMITTED }, true},
+		"preliminary":               {func(e *kycv1.SessionEvent) { e.Finality = kycv1.Finality_FINALITY_PRELIMINARY }, false},
+		"sandbox":                   {func(e *kycv1.SessionEvent) { e.Metadata.Environment = kycv1.Environment_ENVIRONMENT_SANDBOX }, false},
+		"an environment new to us":  {func(e *kycv1.SessionEvent) { e.Metadata.Environment = 99 }, false},
+		"no reference":              {func(e *kycv1.SessionEvent) { e.Metadata.Subject.CustomerReference = "" }, false},
+		"no subject":                {func(e *kycv1.SessionEvent) { e.Metadata.Subject = nil }, false},
+		"no metadata":               {func(e *kycv1.SessionEvent) { e.Metadata = nil }, false},
+		"declined":                  {func(e *kycv1.SessionEvent) { e.Decision = kycv1.Decision_DECISION_DECLINED }, false},
+		"not known what":            {func(e *kycv1.SessionEvent) { e.Decision = kycv1.Decision_DECISION_UNDETERMINED }, false},
+		"a decision new to us":      {func(e *kycv1.SessionEvent) { e.Decision = 99 }, false},
+		"completed without verdict": {func(e *kycv1.SessionEvent) { e.Decision = kycv1.Decision_DECISION_UNSPECIFIED }, false},
+	} {
+		e := &kycv1.SessionEvent{
+			Metadata: &kycv1.EventMetadata{
+				Environment: kycv1.Environment_ENVIRONMENT_LIVE, Subject: &kycv1.Subject{CustomerReference: "customer-42"},
+			},
+			Transition: kycv1.SessionTransition_SESSION_TRANSITION_COMPLETED,
+			Decision:   kycv1.Decision_DECISION_APPROVED, Finality: kycv1.Finality_FINALITY_FINAL,
+		}
+		tc.spoil(e)
+		if got := mayOpen(e); got != tc.open {
+			t.Errorf("%s: it may be opened: %v", name, got)
+		}
+	}
+}
