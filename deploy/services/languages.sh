@@ -14,3 +14,6 @@ need nodejs node
 need npm npm
 install_missing
 check_java
+version=$(node --version)
+version=${version#v}
+[ "${version%%.*}" -ge 20 ] || fail "node is version $version, and the example in TypeScript needs 20 or newer: install one and put it first in PATH"

@@ -124,7 +124,7 @@ func (i input) Offsets(ctx context.Context) (at normalize.Offsets, err error) {
 		return at, err
 	}
 	at.Oldest = i.oldest
-	at.Held, err = i.reader.HeldPartitions(ctx, written()...)
+	at.Held, err = i.reader.HeldPartitions(ctx, written(i.kafka)...)
 	return at, err
 }
 
@@ -143,9 +143,9 @@ func (i input) oldest(ctx context.Context, partition int32) (at time.Time, err e
 	return at, err
 }
 
-// written are the topics that hold what transactions write.
-func written() (bases []string) {
-	for _, t := range schemas.Topics() {
+// written are the topics that hold what transactions write, those of JSON among them where there are any.
+func written(o sink.Options) (bases []string) {
+	for _, t := range o.Catalogue() {
 		if t.Base != schemas.Raw {
 			bases = append(bases, t.Base)
 		}
