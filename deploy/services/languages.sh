@@ -17,3 +17,4 @@ check_java
 version=$(node --version)
 version=${version#v}
 [ "${version%%.*}" -ge 20 ] || fail "node is version $version, and the example in TypeScript needs 20 or newer: install one and put it first in PATH"
+command -v gradle >/dev/null || echo "NOT CHECKED: Gradle's plugin on the exported contract, since there is no gradle on this machine"
