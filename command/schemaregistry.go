@@ -59,9 +59,7 @@ func (f *registryFlags) open(env *environment) (client *registry.Client, q regis
 	if err != nil {
 		return nil, q, err
 	}
-	for _, text := range c.Warnings {
-		fmt.Fprintln(env.stderr, "warning:", text)
-	}
+	printWarnings(env.stderr, c.Warnings)
 	use := c.Registry()
 	if use.URL == "" {
 		return nil, q, usagef("no registry is given: pass --registry URL, or set registry.url in the file of --config")
@@ -69,6 +67,16 @@ func (f *registryFlags) open(env *environment) (client *registry.Client, q regis
 	q.Prefix, q.AnyLevel = cmp.Or(f.prefix, use.Prefix), f.anyLevel
 	client, err = registry.New(use.Options)
 	return client, q, err
+}
+
+// compare holds what the registry has against the schemas of this release.
+func (f *registryFlags) compare(ctx context.Context, env *environment) (registry.Query, []registry.Finding, error) {
+	client, q, err := f.open(env)
+	if err != nil {
+		return q, nil, err
+	}
+	findings, err := client.Compare(ctx, q)
+	return q, findings, err
 }
 
 // read makes a configuration of a file or of the flags; their secrets are read by the same rules.
@@ -155,11 +163,7 @@ Nothing is changed.
 		Example: `  kycbridge schema diff --registry http://127.0.0.1:8081`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, q, err := f.open(env)
-			if err != nil {
-				return err
-			}
-			findings, err := client.Compare(c.Context(), q)
+			q, findings, err := f.compare(c.Context(), env)
 			if err != nil {
 				return err
 			}
@@ -186,11 +190,7 @@ changed; the exit code is 1 if there is anything of that.
 		Example: `  kycbridge schema check --config kycbridge.yaml`,
 		Args:    noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			client, q, err := f.open(env)
-			if err != nil {
-				return err
-			}
-			findings, err := client.Compare(c.Context(), q)
+			q, findings, err := f.compare(c.Context(), env)
 			if err != nil {
 				return err
 			}

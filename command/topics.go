@@ -70,9 +70,7 @@ func createTopics(ctx context.Context, env *environment, s operate.Servers) erro
 		fmt.Fprintln(env.stdout, "all topics exist already")
 	}
 	warnings, err := operate.CheckTopics(ctx, s)
-	for _, text := range warnings {
-		fmt.Fprintln(env.stdout, "warning:", text)
-	}
+	printWarnings(env.stdout, warnings)
 	if err != nil {
 		return err
 	}
