@@ -22,10 +22,7 @@ func run(root string, check bool) error {
 		return err
 	}
 	page := docpage.Page{Path: "docs/asyncapi.yaml", Text: text, From: "the catalogue with the contract"}
-	if check {
-		return docpage.Check(root, page)
-	}
-	return docpage.Write(root, page)
+	return docpage.Put(root, check, page)
 }
 
 func render() ([]byte, error) {

@@ -31,6 +31,15 @@ func Main(name string, run func(root string, check bool) error) int {
 	return 0
 }
 
+// Put writes the pages, or with check names those that differ: all there is to do for a generator whose pages are
+// always the same ones.
+func Put(root string, check bool, pages ...Page) error {
+	if check {
+		return Check(root, pages...)
+	}
+	return Write(root, pages...)
+}
+
 // Write writes the pages, and makes their folders.
 func Write(root string, pages ...Page) error {
 	for _, p := range pages {

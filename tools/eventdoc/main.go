@@ -25,10 +25,7 @@ func run(root string, check bool) error {
 		return err
 	}
 	page := docpage.Page{Path: "docs/events.md", Text: []byte(text), From: "proto/kyc/v1 with the goldens"}
-	if check {
-		return docpage.Check(root, page)
-	}
-	return docpage.Write(root, page)
+	return docpage.Put(root, check, page)
 }
 
 // contractPage is the page of the contract that this program is built with.
