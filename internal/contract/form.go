@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -27,13 +29,17 @@ type Form struct {
 
 // Domain is the form of the domain topics themselves; a nil Encoder is Protobuf.
 func Domain(enc Encoder) Form {
-	f := Form{Encoder: enc, Topics: map[protoreflect.FullName]string{}}
-	for _, t := range schemas.Topics() {
-		if t.Domain {
-			f.Topics[fullName(t.Message)] = t.Base
-		}
+	domain := slices.DeleteFunc(schemas.Topics(), func(t schemas.Topic) bool { return !t.Domain })
+	return Form{Encoder: enc, Topics: basesOf(domain)}
+}
+
+// basesOf gives the topic of each message.
+func basesOf(topics []schemas.Topic) map[protoreflect.FullName]string {
+	bases := make(map[protoreflect.FullName]string, len(topics))
+	for _, t := range topics {
+		bases[fullName(t.Message)] = t.Base
 	}
-	return f
+	return bases
 }
 
 // Encoder is how the values of domain events are written. Everything else is plain protobuf
@@ -78,10 +84,11 @@ func Decode(enc Encoder, t schemas.Topic, value []byte) (proto.Message, error) {
 	switch {
 	case t.JSON:
 		return m, JSON{}.Decode(value, m)
-	case t.Domain && enc != nil:
-		return m, enc.Decode(value, m)
 	case t.Domain:
-		return m, Protobuf{}.Decode(value, m)
+		if enc == nil {
+			enc = Protobuf{}
+		}
+		return m, enc.Decode(value, m)
 	}
 	return m, Unmarshal(value, m)
 }

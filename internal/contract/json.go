@@ -49,10 +49,4 @@ func (JSON) ContentType() string { return "application/json" }
 func (JSON) Headers(protoreflect.FullName) []record.Header { return nil }
 
 // Twins is the form of the JSON topics beside the domain topics.
-func Twins() Form {
-	f := Form{Encoder: JSON{}, Topics: map[protoreflect.FullName]string{}}
-	for _, t := range schemas.JSONTopics() {
-		f.Topics[fullName(t.Message)] = t.Base
-	}
-	return f
-}
+func Twins() Form { return Form{Encoder: JSON{}, Topics: basesOf(schemas.JSONTopics())} }
