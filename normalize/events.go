@@ -48,13 +48,16 @@ func (i *Interpreter) accept(r *Reading, limits providers.Limits, events []schem
 		if err := i.encode(r, p, p.Events[n]); err != nil || r.Outcome != nil {
 			return err
 		}
-		if first += recordBytes(&p.records[from]); first > limits.MaxOutput() {
+		for at := from; at < len(p.records); at++ {
+			size := recordBytes(&p.records[at])
+			if p.bytes += size; at == from {
+				first += size
+			}
+		}
+		if first > limits.MaxOutput() {
 			r.bury(stageValidate, rejected, "", fmt.Sprintf("the %d events of the delivery have more than %d bytes, the limit for a delivery of this vendor", len(events), limits.MaxOutput()))
 			return nil
 		}
-	}
-	for n := range p.records {
-		p.bytes += recordBytes(&p.records[n])
 	}
 	r.Outcome = p
 	var err error
